@@ -1,0 +1,44 @@
+# Everything a newcomer needs: `make demo`, `make test`. `make check` is what pre-commit and CI run before the tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# A CPU build of PyTorch where the index has one; without it pip would fetch gigabytes of CUDA libraries.
+TORCH ?= torch==2.13.0
+PYTEST = $(BIN)/python -m pytest
+# Test processes side by side; each keeps the files of one module together.
+JOBS ?= 2
+
+.PHONY: demo test test-fast check format clean
+
+$(VENV)/.base: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable '.[test,openvino,train,serve,pdf,parquet,cloud,ocrmypdf,ray]'
+	@touch $@
+
+demo: $(VENV)/.base  ## read the sample page: print its text, write JSON and a picture with the boxes
+	$(BIN)/inkline ocr examples/sample.png --save_path demo-output
+	$(BIN)/inkline ocr examples/sample.png
+	@echo; echo "JSON:    demo-output/sample_res.json"; echo "Picture: demo-output/sample_ocr_res_img.png"
+
+check: $(VENV)/.test  ## lint, formatting, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(PYTEST) -q tests/test_layers.py
+
+test: check  ## all tests
+	$(PYTEST) -n $(JOBS) --dist loadfile --durations 15
+
+test-fast: $(VENV)/.test  ## without the tests marked slow
+	$(PYTEST) -n $(JOBS) --dist loadfile -m 'not slow'
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache

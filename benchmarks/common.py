@@ -1,0 +1,54 @@
+"""What all benchmarks share: pages, conditions, medians, tables."""
+
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from inkline.io.read import read
+from inkline.io.sources import expand
+from inkline.types import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "openvino", "pillow")
+
+
+def images(inputs: Sequence[str], limit: int | None = None) -> list[Image]:
+    """The pages of files, folders and globs, decoded, at most `limit`."""
+    pages = []
+    for source in expand(list(inputs)):
+        for sheet in read(source):
+            pages.append(sheet.image)
+            if len(pages) == limit:
+                return pages
+    return pages
+
+
+def conditions() -> str:
+    """Versions, processors and commit, as one line."""
+    parts = []
+    for name in PACKAGES:
+        try:
+            parts.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.strip()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"Python {platform.python_version()}, {', '.join(parts)}, {cores} processors, commit {commit or 'unknown'}"
+
+
+def spread(values: Sequence[float], digits: int = 3) -> str:
+    """Median, and minimum to maximum."""
+    low, mid, high = min(values), statistics.median(values), max(values)
+    return f"{mid:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

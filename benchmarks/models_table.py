@@ -1,0 +1,183 @@
+"""Write docs/models.md: what each net costs, and whether it equals the reference.
+
+    python -m benchmarks.models_table                       # all nets, about ten minutes on one core
+    python -m benchmarks.models_table --only PP-OCRv6_tiny_det --to -
+
+Parameters and file size are those of the inference form; GFLOPs count two for a multiply-add, at the standard input.
+CPU time is the processor time of ONNX Runtime on one thread, as a multiple of what PP-OCRv6_small_det (detectors) or
+PP-OCRv6_small_rec (all others) takes at its standard input in alternation with it: a figure of a busy machine still compares.
+"""
+
+import argparse
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import onnx
+import onnxruntime
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import inkline
+from inkline.engine import open_engine
+from inkline.export import describe, export, random_input
+from inkline.nets.build import BUILDERS, build
+from inkline.nets.interface import INTERFACES
+from inkline.options import EngineOptions
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "tests"))
+from nets_golden import deviations, filled_net, golden, outputs_of  # noqa: E402
+
+ROUNDS = 7
+YARDSTICKS = {"text_detection": "PP-OCRv6_small_det"}
+YARDSTICK = "PP-OCRv6_small_rec"
+
+Run = Callable[[], object]
+
+
+class Row(NamedTuple):
+    """One line of the table. time, low, high: median and range of the ratio to the yardstick's time."""
+
+    name: str
+    shape: tuple[int, int, int]
+    parameters: int
+    size: int
+    flops: int
+    time: float
+    low: float
+    high: float
+    worst: float
+
+
+def count_flops(net: torch.nn.Module, shape: tuple[int, int, int]) -> int:
+    """Floating-point operations of one input (3, H, W): convolutions and matrix products, two for a multiply-add."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "TF32 acceleration on top of oneDNN", UserWarning)
+        # without oneDNN a recurrent layer is made of products, which the counter sees
+        with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
+            net(random_input((1, *shape)))
+    return counter.get_total_flops()
+
+
+def runner(path: Path, shape: tuple[int, int, int]) -> Run:
+    """A call of the exported file at `shape`, warmed up."""
+    engine = open_engine(path, EngineOptions(engine="onnxruntime", cpu_threads=1))
+    x = random_input((1, *shape)).numpy()
+    engine(x)
+    return lambda: engine(x)
+
+
+def seconds(run: Run) -> float:
+    """Processor time of one call, which other work on the machine does not add to."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def compare_time(run: Run, yardstick: Run, rounds: int) -> list[float]:
+    """Ratios of the two runs' times, taken in turn."""
+    return sorted(seconds(run) / seconds(yardstick) for _ in range(rounds))
+
+
+def measure(name: str, folder: Path, rounds: int) -> Row:
+    """Build, check, export and time one net."""
+    description, arrays = golden(name)
+    net = filled_net(name, build(name))
+    worst = max(deviations(description, arrays, outputs_of(net, description, arrays)).values())
+    path = exported(name, folder)
+    interface = INTERFACES[name]
+    standard = YARDSTICKS.get(interface.task, YARDSTICK)
+    ratios = compare_time(
+        runner(path, interface.shape), runner(exported(standard, folder), INTERFACES[standard].shape), rounds
+    )
+    weights = onnx.load(path).graph.initializer
+    parameters = sum(
+        torch.Size(tensor.dims).numel() for tensor in weights if tensor.data_type == onnx.TensorProto.FLOAT
+    )
+    flops = count_flops(net.fuse(), interface.shape)
+    size = path.stat().st_size
+    return Row(name, interface.shape, parameters, size, flops, statistics.median(ratios), ratios[0], ratios[-1], worst)
+
+
+def exported(name: str, folder: Path) -> Path:
+    """The net as an ONNX file in `folder`; made once."""
+    path = folder / f"{name}.onnx"
+    if not path.is_file():
+        export(filled_net(name, build(name)), path, describe(name))
+    return path
+
+
+def line(row: Row) -> str:
+    cells = (
+        row.name,
+        "x".join(map(str, row.shape)),
+        f"{row.parameters / 1e6:.2f}",
+        f"{row.size / 1e6:.1f}",
+        f"{row.flops / 1e9:.2f}",
+        f"{row.time:.2f} ({row.low:.2f} to {row.high:.2f})",
+        f"equal ({row.worst:.2f})" if row.worst <= 1 else f"DIFFERS ({row.worst:.1f})",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+HEAD = """# Models
+
+Made by `python -m benchmarks.models_table`; do not edit.
+
+Every net that Inkline builds, trains, exports and runs. Parameters and file size are those of the exported inference form
+(re-parameterised branches and batch norm folded, training-only branches left out). GFLOPs count two operations for a
+multiply-add at the input given. CPU time is the processor time of ONNX Runtime on one thread, relative to {det} for
+detectors and to {rec} for all others, each at the input given: median and range of {rounds} runs in
+alternation. Golden: all stored outputs of the reference net are met; in brackets the worst deviation as a part of the
+tolerance (1e-4 of standard deviation plus magnitude; see `tests/nets`). Those of STAR-Net and RARE are met with the float32
+roundings of the spline that the goldens were made with; the nets themselves compute it in float64 (`tests/nets/test_tps.py`).
+
+Inkline {version}, torch {torch}, ONNX Runtime {ort}, {machine}.
+
+| net | input | parameters, M | file, MB | GFLOPs | CPU time | golden |
+|---|---|---:|---:|---:|---:|---|
+"""
+
+
+def head(rounds: int) -> str:
+    return HEAD.format(
+        det=YARDSTICKS["text_detection"],
+        rec=YARDSTICK,
+        rounds=rounds,
+        version=inkline.__version__,
+        torch=torch.__version__.partition("+")[0],
+        ort=onnxruntime.__version__,
+        machine=f"{platform.system()} {platform.machine()}",
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=BUILDERS, default=list(BUILDERS), metavar="NET")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--to", default=str(ROOT / "docs" / "models.md"), help="file to write, or - for the terminal")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.only:
+            lines.append(line(measure(name, Path(folder), arguments.rounds)))
+            print(lines[-1], file=sys.stderr, flush=True)
+            if name not in (*YARDSTICKS.values(), YARDSTICK):
+                (Path(folder) / f"{name}.onnx").unlink()
+    text = head(arguments.rounds) + "\n".join(lines) + "\n"
+    if arguments.to == "-":
+        print(text)
+    else:
+        Path(arguments.to).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""How many pages a core reads in an hour, and how `inkline run` scales with its workers.
+
+    python -m benchmarks.scale scans/ --workers 1,2 --rounds 3
+
+Runs alternate between the numbers of workers, each into a fresh folder, so that a machine that slows down slows all. The
+rate is that between the first file's end and the last one's; pages a core-hour are told from the processor time of the
+whole run with all its processes, which other work on the machine hardly adds to (of Ray's processes it cannot be had).
+Three more rates tell what one process can list, look up and note, which is what limits a cluster.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from benchmarks.common import conditions, spread, table
+from inkline.batch.destination import Destination
+from inkline.batch.ledger import Ledger, Result
+from inkline.batch.listing import Item, listing
+from inkline.batch.plan import Plan, Summary
+from inkline.batch.progress import Failures
+from inkline.batch.ray_data import run_on_ray
+from inkline.batch.run import run
+from inkline.commands.run import open_reader
+from inkline.options import RunOptions
+from inkline.zoo import options_for
+
+
+class Watch(Failures):
+    """Notes when the first file was done and when the last."""
+
+    def __init__(self) -> None:
+        self.first: tuple[float, int] | None = None
+        self.last: tuple[float, int] = (0.0, 0)
+
+    def show(self, summary: Summary, unfinished_pages: int) -> None:
+        pages = summary.pages + unfinished_pages
+        if pages > self.last[1]:
+            self.last = (time.monotonic(), pages)
+            self.first = self.first or self.last
+
+    @property
+    def rate(self) -> float:
+        """Pages a second between the first file's end and the last one's."""
+        assert self.first is not None
+        return (self.last[1] - self.first[1]) / max(self.last[0] - self.first[0], 1e-9)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A run: pages a second while reading, seconds and seconds of processor time of all of it, pages."""
+
+    rate: float
+    seconds: float
+    processor: float
+    pages: int
+
+
+def timed(inputs: list[str], workers: int, on_ray: bool) -> Timed:
+    """One run into a fresh folder."""
+    with tempfile.TemporaryDirectory() as out:
+        plan = Plan(tuple(inputs), out, ("json",), options_for(), run_options=RunOptions(workers=workers))
+        watch, begun, before = Watch(), time.monotonic(), processor_time()
+        reader = partial(open_reader, plan.options)
+        summary = run_on_ray(plan, reader, watch, "local", workers) if on_ray else run(plan, reader, watch)
+        return Timed(watch.rate, time.monotonic() - begun, processor_time() - before, summary.pages)
+
+
+def processor_time() -> float:
+    """Seconds of this process and of those it has started and waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def bookkeeping(count: int) -> tuple[float, float, float]:
+    """Files a second that are listed, looked up as done, and noted as done."""
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder, "state")
+        state.mkdir()
+        there = Destination(folder).holds
+        items = [Item(f"{i % 100}/{i}.png", f"{i}.png", f"{i}.png", str(i)) for i in range(count)]
+        source = Path(folder, "source")
+        for i in range(100):
+            (source / str(i)).mkdir(parents=True)
+        for item in items:
+            (source / item.name).touch()
+        begun = time.perf_counter()
+        assert sum(1 for _ in listing([str(source)], state)) == count
+        listed = time.perf_counter() - begun
+        with Ledger(state, "options") as ledger:
+            ledger.new_look()
+            for item in items:
+                ledger.look(item, there)
+            begun = time.perf_counter()
+            for item in items:
+                ledger.finish(item.name, item.fingerprint, Result("0" * 64, 1, ()), 1, 0.1)
+            noted = time.perf_counter() - begun
+            ledger.new_look()
+            begun = time.perf_counter()
+            assert all(ledger.look(item, there).state == "done" for item in items)
+            return count / listed, count / (time.perf_counter() - begun), count / noted
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("inputs", nargs="*", default=["examples/sample.png"])
+    parser.add_argument("--workers", default="1,2", help="numbers of workers to compare")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ray", action="store_true", help="also on a local Ray cluster")
+    parser.add_argument("--files", type=int, default=5000, help="files for the rates of the ledger")
+    arguments = parser.parse_args()
+    kinds = [(int(n), False) for n in arguments.workers.split(",")]
+    kinds += [(n, True) for n, _ in kinds] if arguments.ray else []
+    runs: dict[tuple[int, bool], list[Timed]] = {kind: [] for kind in kinds}
+    for _ in range(arguments.rounds):
+        for kind in kinds:
+            runs[kind].append(timed(arguments.inputs, *kind))
+    print(f"{conditions()}; load {os.getloadavg()[0]:.1f}; {runs[kinds[0]][0].pages} pages\n")
+    base = statistics.median(run.rate for run in runs[kinds[0]])
+    rows = [
+        (
+            f"{workers}{' on Ray' if ray else ''}",
+            spread([run.rate for run in runs[workers, ray]], 2),
+            f"{statistics.median(run.rate for run in runs[workers, ray]) / base:.2f}",
+            "" if ray else spread([3600 * run.pages / run.processor for run in runs[workers, ray]], 0),
+            spread([run.seconds for run in runs[workers, ray]], 1),
+        )
+        for workers, ray in kinds
+    ]
+    print(table(["workers", "pages/s", "to the first", "pages a core-hour", "seconds, with the start"], rows))
+    names = ("files listed", "files looked up as done", "files noted as done")
+    rows = [(name, f"{rate:.0f}") for name, rate in zip(names, bookkeeping(arguments.files), strict=True)]
+    print("\n" + table(["the starting process", "a second"], rows))
+
+
+if __name__ == "__main__":
+    main()

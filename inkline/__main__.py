@@ -1,0 +1,5 @@
+"""`python -m inkline` is the command line."""
+
+from inkline.cli import main
+
+main()

@@ -1,0 +1,85 @@
+"""`inkline convert` and `inkline export`: published weights in, self-describing ONNX files out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from inkline.errors import UsageError
+
+CONVERT_EXAMPLES = """\b
+Examples:
+  inkline convert PP-OCRv6_small_rec_pretrained.pdparams --name PP-OCRv6_small_rec -o rec.pt
+  inkline convert zoo --name PP-OCRv6_small_det -o det.pt        the zoo's own ONNX file, to fine-tune from
+  inkline convert model.safetensors --name PP-OCRv5_server_det -o det.pt
+"""
+
+EXPORT_EXAMPLES = """\b
+Examples:
+  inkline export rec.pt -o rec.onnx
+  inkline export rec.pt -o rec.onnx --charset charset.txt --set text_rec_space_thresh=0.2
+  inkline ocr page.png --text_recognition_model_dir rec.onnx --text_recognition_model_name ""
+"""
+
+
+@click.command(epilog=CONVERT_EXAMPLES)
+@click.argument("source")
+@click.option("--name", required=True, help="the net the weights belong to, see `inkline models list`")
+@click.option("-o", "--out", required=True, help="the checkpoint to write")
+@click.option("--charset", help="a text file with the charset, one character a line, where the weights do not bring it")
+def convert(source: str, name: str, out: str, charset: str | None) -> None:
+    """Read published weights (.pdparams, ONNX, Paddle folder, safetensors, or `zoo`) into a checkpoint of our net.
+
+    Nothing is left over and nothing missing, or nothing is written. No code is run from a pickle.
+    """
+    from inkline.convert import convert as run
+    from inkline.train.weights import read_charset
+    from inkline.zoo import resolve
+
+    path = resolve(name).path if source == "zoo" else Path(source)
+    about = run(path, name, Path(out), read_charset(Path(charset), space=False) if charset else None)
+    form = "fused form" if about.fused else "training form"
+    classes = f", {about.classes} classes" if about.classes else ""
+    click.echo(f"{out}: {about.name} in {form}{classes}", err=True)
+
+
+@click.command(epilog=EXPORT_EXAMPLES)
+@click.argument("checkpoint")
+@click.option("-o", "--out", required=True, help="the .onnx file to write")
+@click.option("--charset", help="a text file with the charset, one character a line; default: the checkpoint's")
+@click.option("--version", "version_", default="1", show_default=True, help="version of the weights")
+@click.option("--licence", default="Apache-2.0", show_default=True, help="licence of the weights, an SPDX identifier")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="an option value the model was tuned with")
+def export(
+    checkpoint: str, out: str, charset: str | None, version_: str, licence: str, settings: tuple[str, ...]
+) -> None:
+    """Write a checkpoint as one self-describing ONNX file, fused, with dynamic sizes, compared with torch."""
+    from inkline.convert import load_checkpoint
+    from inkline.export import describe
+    from inkline.export import export as run
+    from inkline.train.weights import read_charset
+
+    net, about = load_checkpoint(Path(checkpoint))
+    characters = read_charset(Path(charset), space=False) if charset else about.charset
+    options = dict(setting(text) for text in settings)
+    metadata = describe(about.name, charset=characters, options=options, version=version_, licence=licence)
+    deviation = run(net, Path(out), metadata)
+    click.echo(
+        f"{out}: {about.name}, {Path(out).stat().st_size / 1e6:.1f} MB, within {deviation:.1e} of torch", err=True
+    )
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """A NAME=VALUE of an option, checked against the options there are."""
+    from inkline.options import OcrOptions, apply
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text!r}: must be NAME=VALUE, for instance text_det_thresh=0.25")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        parsed = value
+    apply(OcrOptions(), **{name: parsed})
+    return name, parsed

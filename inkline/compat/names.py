@@ -1,0 +1,203 @@
+"""What PaddleOCR's keywords mean here: those of 3.x, the older names it still takes, and those of 2.x.
+
+All tables are by keyword. Nothing is accepted silently that would do something else than its user expects.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from warnings import warn
+
+from inkline.errors import UsageError, near
+from inkline.options import EngineOptions, OcrOptions, ReadOptions, flat_fields
+
+# The constructor's order in PaddleOCR 3.7.
+POSITIONAL = (
+    "doc_orientation_classify_model_name", "doc_orientation_classify_model_dir",
+    "doc_unwarping_model_name", "doc_unwarping_model_dir",
+    "text_detection_model_name", "text_detection_model_dir",
+    "textline_orientation_model_name", "textline_orientation_model_dir", "textline_orientation_batch_size",
+    "text_recognition_model_name", "text_recognition_model_dir", "text_recognition_batch_size",
+    "use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation",
+    "text_det_limit_side_len", "text_det_limit_type", "text_det_thresh", "text_det_box_thresh",
+    "text_det_unclip_ratio", "text_det_input_shape", "text_rec_score_thresh", "return_word_box",
+    "text_rec_input_shape", "lang", "ocr_version",
+)  # fmt: skip
+
+# PaddleOCR 2.x -> the option that does the same
+RENAMED = {
+    "det_model_dir": "text_detection_model_dir",
+    "det_limit_side_len": "text_det_limit_side_len",
+    "det_limit_type": "text_det_limit_type",
+    "det_db_thresh": "text_det_thresh",
+    "det_db_box_thresh": "text_det_box_thresh",
+    "det_db_unclip_ratio": "text_det_unclip_ratio",
+    "det_db_score_mode": "text_det_score_mode",
+    "det_box_type": "text_det_box_type",
+    "use_dilation": "text_det_use_dilation",
+    "rec_model_dir": "text_recognition_model_dir",
+    "rec_batch_num": "text_recognition_batch_size",
+    "drop_score": "text_rec_score_thresh",
+    "use_angle_cls": "use_textline_orientation",
+    "cls_model_dir": "textline_orientation_model_dir",
+    "cls_batch_num": "textline_orientation_batch_size",
+    "cls_thresh": "textline_orientation_thresh",
+}
+
+_MODEL_KNOWS = "the model's file says that itself"
+_ONE_PROCESS = "one object uses all processors it is granted (cpu_threads)"
+_LOGGING = "Inkline logs through Python's logging and says nothing unless asked"
+
+# PaddleOCR 2.x keywords that nothing here answers to -> why
+DROPPED = {
+    "show_log": _LOGGING,
+    "save_log_path": _LOGGING,
+    "benchmark": "see benchmarks/ of the project",
+    "warmup": "the first call is as good as any other",
+    "gpu_id": "write device='gpu:N'",
+    "gpu_mem": "ONNX Runtime takes the memory it needs",
+    **dict.fromkeys(
+        ("use_xpu", "use_npu", "use_mlu", "use_gcu"), "devices are cpu and gpu:N; leave it out, or use device"
+    ),
+    **dict.fromkeys(("ir_optim", "min_subgraph_size"), "it sets up Paddle's runtime, and Inkline runs without Paddle"),
+    **dict.fromkeys(("use_onnx", "onnx_providers", "onnx_sess_options"), "ONNX Runtime is what runs here anyway"),
+    **dict.fromkeys(("use_mp", "total_process_num", "process_id", "max_batch_size"), _ONE_PROCESS),
+    **dict.fromkeys(
+        ("det_algorithm", "rec_algorithm", "rec_image_shape", "rec_image_inverse", "max_text_length"), _MODEL_KNOWS
+    ),
+    **dict.fromkeys(("use_space_char", "cls_image_shape", "label_list"), _MODEL_KNOWS),
+    "vis_font_path": "pictures are drawn with the fonts of the system",
+    **dict.fromkeys(
+        ("save_crop_res", "crop_res_save_dir", "draw_img_save_dir", "savefile", "output"),
+        "results are written by save_to_img and save_to_json, or --save_path",
+    ),
+    "page_num": "write page_range='1-N'",
+    "type": "only type='ocr' is done here",
+}
+
+# PaddleOCR 3.x keywords about Paddle's own runtime -> values that ask for nothing else than what happens, and why not
+PADDLE_ONLY: dict[str, tuple[tuple[Any, ...], str]] = {
+    "enable_hpi": (
+        (None, False),
+        "the high-performance plug-in belongs to Paddle; `engine='openvino'` is the fast one",
+    ),
+    "use_hpip": ((None, False), "the high-performance plug-in belongs to Paddle; `engine='openvino'` is the fast one"),
+    "hpi_config": ((None,), "it sets up Paddle's high-performance plug-in"),
+    "pp_option": ((None,), "it sets up Paddle's runtime, and Inkline runs without Paddle"),
+    "use_tensorrt": ((None, False), "TensorRT is used by Paddle's runtime only"),
+    "precision": ((None, "fp32"), "nets run with the precision of their file"),
+    "enable_mkldnn": ((None, True, False), "ONNX Runtime has its own kernels for processors"),
+    "mkldnn_cache_capacity": ((None, *range(10_000)), "ONNX Runtime has its own kernels for processors"),
+    "enable_cinn": ((None, False), "CINN is a compiler of Paddle's"),
+}
+
+PADDLE_ENGINES = ("paddle", "paddle_static", "paddle_dynamic", "transformers")
+ENGINE_CONFIG = {"cpu_threads": "cpu_threads", "intra_op_num_threads": "cpu_threads"}
+COMMON = ("device", "engine", "engine_config", "cpu_threads", *PADDLE_ONLY)
+# What each single model takes beside the common keywords -> the option it is; "" for what is not one of the options.
+OWN: dict[str, dict[str, str]] = {
+    "text_detection": {
+        name: f"text_det_{name}"
+        for name in ("limit_side_len", "limit_type", "thresh", "box_thresh", "unclip_ratio", "input_shape")
+    },
+    "text_recognition": {"input_shape": "text_rec_input_shape"},
+    "textline_orientation": {"topk": ""},
+    "doc_orientation_classify": {"topk": ""},
+    "doc_unwarping": {},
+}
+PIPELINE = (*POSITIONAL, *RENAMED, *DROPPED, *COMMON, "use_gpu", "rec_char_dict_path", "paddlex_config")
+
+
+@dataclass(frozen=True)
+class Keywords:
+    """Keywords in our terms: options of the pipeline (with `lang` and `ocr_version`), options of reading, and what the
+    user should be told, as (category of warning, sentence)."""
+
+    options: dict[str, Any]
+    reading: dict[str, Any]
+    notes: tuple[tuple[type[Warning], str], ...] = ()
+
+    def warn(self, stacklevel: int = 3) -> None:
+        """Give the notes as Python warnings, at the line of the user's call: 3 when the caller is what he called."""
+        for category, text in self.notes:
+            warn(text, category, stacklevel=stacklevel)
+
+
+def bind(positional: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Positional arguments of the constructor by name, with its keywords; TypeError as Python raises it."""
+    if len(positional) > len(POSITIONAL):
+        raise TypeError(f"PaddleOCR takes {len(POSITIONAL)} positional arguments, {len(positional)} were given")
+    named = dict(zip(POSITIONAL, positional, strict=False))
+    twice = named.keys() & keywords.keys()
+    if twice:
+        raise TypeError(f"PaddleOCR got two values for {sorted(twice)[0]!r}")
+    return named | dict(keywords)
+
+
+def translate(keywords: Mapping[str, Any], limit_type_known: bool = False) -> Keywords:
+    """PaddleOCR's keywords as options; None means not said. 0, False and "" are values like any other.
+
+    `text_det_limit_side_len` alone means the shorter side, as in PaddleOCR 3.x; `det_limit_side_len` alone the longer
+    one, as in 2.x; unless `limit_type_known`. UsageError for a keyword that nobody knows, with the nearest, and for an
+    old name beside its new one.
+    """
+    given = {name: value for name, value in keywords.items() if value is not None}
+    known = flat_fields(OcrOptions) | flat_fields(ReadOptions)
+    check_known(given, (*known, *PIPELINE))
+    notes: list[tuple[type[Warning], str]] = []
+    options = _engine(given, notes)
+    if not limit_type_known and not {"text_det_limit_type", "det_limit_type"} & given.keys():
+        if "text_det_limit_side_len" in given:
+            options["text_det_limit_type"] = "min"
+        elif "det_limit_side_len" in given:
+            options["text_det_limit_type"] = "max"
+    for name, value in given.items():
+        if name in RENAMED:
+            if RENAMED[name] in given:
+                raise UsageError(f"{name} is the old name of {RENAMED[name]}: give only one of them")
+            notes.append((DeprecationWarning, f"{name} is now {RENAMED[name]}"))
+            options[RENAMED[name]] = value
+        elif name in DROPPED:
+            notes.append((DeprecationWarning, f"{name} has no effect: {DROPPED[name]}"))
+        elif name not in (*COMMON, "use_gpu", "rec_char_dict_path", "paddlex_config"):
+            options[name] = value
+    if "rec_char_dict_path" in given:
+        raise UsageError(
+            "rec_char_dict_path: put the dictionary beside the model, in the folder of text_recognition_model_dir, "
+            "under the model's name and the ending .txt"
+        )
+    reading = {name: options.pop(name) for name in flat_fields(ReadOptions) if name in options}
+    return Keywords(options, reading, tuple(notes))
+
+
+def check_known(given: Iterable[str], known: Iterable[str]) -> None:
+    """UsageError for the first keyword that is not known, with the nearest."""
+    known = tuple(known)
+    for name in given:
+        if name not in known:
+            raise UsageError(f"unknown argument {name!r}{near(name, known)}")
+
+
+def _engine(given: Mapping[str, Any], notes: list[tuple[type[Warning], str]]) -> dict[str, Any]:
+    """Options of the engine, and notes on what only Paddle's runtime would do."""
+    options = {name: given[name] for name in flat_fields(EngineOptions) if name in given}
+    for name, (quiet, reason) in PADDLE_ONLY.items():
+        if name in given and given[name] not in quiet:
+            notes.append((UserWarning, f"{name}={given[name]!r} has no effect: {reason}"))
+    if options.get("engine") in PADDLE_ENGINES:
+        notes.append((UserWarning, f"engine={options.pop('engine')!r}: Inkline runs the same nets on ONNX Runtime"))
+    if "use_gpu" in given:
+        device = "gpu:0" if given["use_gpu"] else "cpu"
+        notes.append((DeprecationWarning, f"use_gpu={given['use_gpu']} is now device={device!r}"))
+        options.setdefault("device", device)
+    config = given.get("engine_config") or {}
+    config = config.get("onnxruntime", config)
+    for name, value in config.items():
+        if name in ENGINE_CONFIG:
+            options.setdefault(ENGINE_CONFIG[name], value)
+        elif name == "device_type":
+            index = f":{config.get('device_id', 0)}" if value == "gpu" else ""
+            options.setdefault("device", f"{value}{index}")
+        elif name != "device_id":
+            notes.append((UserWarning, f"engine_config {name!r} has no effect; cpu_threads and device are set here"))
+    return options

@@ -1,0 +1,125 @@
+"""Pixels of any kind to BGR uint8: number ranges, grey, and transparency."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.errors import SourceError, TooLargeError
+from inkline.types import Image
+
+Pixels = NDArray[Any]
+
+
+def array_to_bgr(array: Pixels, max_pixels: int) -> Image:
+    """A user's array as BGR uint8 (H, W, 3), C-contiguous and read-only, without a copy where it is that already.
+
+    Taken: (H, W) or (H, W, 1) grey, (H, W, 2) grey and alpha, (H, W, 3) BGR, (H, W, 4) BGRA; of booleans, integers or
+    floats (see `value_range`). Errors: SourceError for any other shape or type, TooLargeError above `max_pixels`.
+    """
+    array = np.asarray(array)
+    if array.dtype.kind not in "buif":
+        raise SourceError(f"an array of type {array.dtype} is no image: give uint8, uint16, float or bool")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4)):
+        channels_first = array.ndim == 3 and array.shape[0] in (1, 3, 4)
+        hint = (
+            "channels come last: array.transpose(1, 2, 0)"
+            if channels_first
+            else "give (H, W) or (H, W, 3) in BGR order"
+        )
+        raise SourceError(f"an array of shape {array.shape} is no image; {hint}")
+    if array.size == 0:
+        raise SourceError(f"an array of shape {array.shape} has no pixels")
+    check_size(array.shape[1], array.shape[0], max_pixels)
+    if array.dtype != np.uint8:
+        color = array if array.ndim == 2 else array[:, :, : -1 if array.shape[2] in (2, 4) else None]
+        array = to_uint8(array, value_range([color]))
+    out = np.ascontiguousarray(_to_three(array))
+    out = out.view()
+    out.flags.writeable = False
+    return out
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """TooLargeError when an image has more pixels than allowed, SourceError when it has none."""
+    if width < 1 or height < 1:
+        raise SourceError(f"an image of {width} x {height} pixels has nothing to read")
+    if width * height > max_pixels:
+        raise TooLargeError(
+            f"{width} x {height} pixels are more than the {max_pixels} allowed; make it smaller or raise max_image_pixels"
+        )
+
+
+def value_range(strips: Iterable[Pixels]) -> tuple[float, float]:
+    """Which values of the pixels mean black and white; non-finite values do not count.
+
+    Floats within 0..1 (with a little overshoot) span 0..1; values with negative ones span their own minimum to maximum;
+    others span 0 to the largest number of as many bits as the highest of them has, at least 8. So 16-bit scans that use
+    ten or twelve bits come out neither black nor clipped, and a blank sheet stays blank.
+    """
+    low, high, floats = math.inf, -math.inf, False
+    for strip in strips:
+        floats = strip.dtype.kind == "f"
+        if strip.dtype.kind == "b":
+            return 0.0, 1.0
+        finite = strip[np.isfinite(strip)] if floats else strip
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if low > high or (floats and low >= -0.5 and high <= 1.5):
+        return 0.0, 1.0
+    if low < 0:
+        return low, max(high, low + 1)
+    return 0.0, 2.0 ** max(8, math.ceil(math.log2(high + 1))) - 1
+
+
+def to_uint8(strip: Pixels, span: tuple[float, float]) -> NDArray[np.uint8]:
+    """Values to 0..255, where `span` says what is black and white; beyond it is clipped, NaN is white (no ink)."""
+    black, white = span
+    scaled = (strip.astype(np.float32) - np.float32(black)) * np.float32(255 / (white - black))
+    clipped = np.clip(np.nan_to_num(scaled, nan=255.0, posinf=255.0, neginf=0.0), 0, 255)
+    out: NDArray[np.uint8] = np.rint(clipped).astype(np.uint8)
+    return out
+
+
+def _to_three(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 of one to four channels to BGR."""
+    if array.ndim == 3 and array.shape[2] == 3:
+        return array
+    if array.ndim == 2 or array.shape[2] == 1:
+        return grey_to_bgr(array.reshape(array.shape[:2]))
+    if array.shape[2] == 2:
+        array = np.dstack([array[:, :, 0]] * 3 + [array[:, :, 1]])
+    return flatten(array, background([array]))
+
+
+def grey_to_bgr(grey: NDArray[np.uint8]) -> Image:
+    """(H, W) uint8 to (H, W, 3)."""
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(grey), cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def background(strips: Iterable[NDArray[np.uint8]]) -> int:
+    """The grey, 0 or 255, on which what is drawn in (H, W, 4) images with alpha can be seen.
+
+    What counts is the brightness of the visible pixels next to transparent ones: strokes of text lie there nearly
+    whole, pictures only with their border.
+    """
+    light = total = 0.0
+    for strip in strips:
+        alpha = strip[:, :, 3]
+        if alpha.min() >= 128:
+            continue
+        near = cv2.dilate((alpha < 128).astype(np.uint8), np.ones((5, 5), np.uint8))
+        weight = alpha.astype(np.float32) * near
+        light += float((weight * strip[:, :, :3].mean(axis=2, dtype=np.float32)).sum())
+        total += float(weight.sum())
+    return 0 if total and light / total > 127 else 255
+
+
+def flatten(strip: NDArray[np.uint8], grey: int) -> Image:
+    """(H, W, 4) with alpha last, laid on a grey: (H, W, 3) in the same channel order."""
+    color, alpha = strip[:, :, :3], strip[:, :, 3:].astype(np.uint16)
+    mixed = (color * alpha + grey * (255 - alpha) + 127) // 255
+    return mixed.astype(np.uint8)

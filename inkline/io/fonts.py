@@ -1,0 +1,143 @@
+"""A font of this system that has the characters of a text; nothing is downloaded."""
+
+import logging
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+log = logging.getLogger(__name__)
+
+# Tried in this order before any other font; the stems under which Linux, macOS and Windows have them.
+WIDE: tuple[str, ...] = (
+    "NotoSans-Regular",
+    "DejaVuSans",
+    "LiberationSans-Regular",
+    "Arial Unicode",
+    "Arial",
+    "arial",
+    "segoeui",
+)
+EAST_ASIAN: tuple[str, ...] = (
+    "NotoSansCJK-Regular",
+    "NotoSansCJKsc-Regular",
+    "SourceHanSansSC-Regular",
+    "PingFang",
+    "Hiragino Sans GB",
+)
+EAST_ASIAN += ("msyh", "simsun", "YuGothR", "malgun", "wqy-microhei", "wqy-zenhei", "DroidSansFallbackFull")
+# First word of a character's Unicode name -> font stems that have its script, besides NotoSans<Script>-Regular.
+BY_SCRIPT = {
+    **dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH"), EAST_ASIAN),
+    "ARABIC": ("NotoNaskhArabic-Regular", "Amiri-Regular", "GeezaPro", "tahoma"),
+    "HEBREW": ("NotoSansHebrew-Regular", "ArialHB", "david"),
+    "THAI": ("NotoSansThai-Regular", "Thonburi", "leelawui", "Garuda"),
+    "DEVANAGARI": ("Lohit-Devanagari", "Kohinoor", "Nirmala"),
+    "BENGALI": ("Lohit-Bengali", "Nirmala"),
+    "TAMIL": ("Lohit-Tamil", "Nirmala"),
+    "TELUGU": ("Lohit-Telugu", "Nirmala"),
+    "KANNADA": ("Lohit-Kannada", "Nirmala"),
+}
+MAX_TRIED = 400  # fonts opened in search of one script, when none of the names above is there
+BUNDLED = ""  # in place of a path: the Latin font inside Pillow
+_SEARCHED: dict[str, str] = {}  # script -> the font found by searching
+
+
+@lru_cache(maxsize=256)
+def sized_font(text: str, size: int) -> "FreeTypeFont":
+    """A font at `size` pixels that has as many characters of `text` as any; Pillow's own when the system has none."""
+    return _open(_font_for("".join(sorted(c for c in set(text) if c.isprintable() and not c.isspace()))), size)
+
+
+@lru_cache(maxsize=1024)
+def _font_for(characters: str) -> str:
+    """The path of the font that has most of these characters, the earlier candidate winning a tie."""
+    best, best_count = BUNDLED, -1
+    for path in _candidates(characters):
+        count = sum(_has(path, character) for character in characters)
+        if count > best_count:
+            best, best_count = path, count
+        if count == len(characters):
+            return best
+    for character in characters:
+        other = best if _has(best, character) else _any_font(_script(character), character)
+        if sum(_has(other, c) for c in characters) > best_count:
+            return other
+    return best
+
+
+def _candidates(characters: str) -> Iterator[str]:
+    """Fonts by name, the script of most characters first."""
+    index = _system_fonts()
+    scripts = [_script(character) for character in characters]
+    stems: list[str] = []
+    for script in sorted(set(scripts), key=scripts.count, reverse=True):
+        stems += [*BY_SCRIPT.get(script, ()), f"NotoSans{script.title()}-Regular"]
+    for stem in dict.fromkeys((*WIDE[:1], *stems, *WIDE)):
+        if stem in index:
+            yield index[stem]
+    yield BUNDLED
+
+
+def _any_font(script: str, sample: str) -> str:
+    """The font that a search through all of the system found for a script; there is one search a script."""
+    if script not in _SEARCHED:
+        paths = list(_system_fonts().values())[:MAX_TRIED]
+        _SEARCHED[script] = next((path for path in paths if _has(path, sample)), BUNDLED)
+        if _SEARCHED[script] == BUNDLED:
+            log.warning("no font of this system has the letter %r (%s); pictures show a box for it", sample, script)
+    return _SEARCHED[script]
+
+
+def _script(character: str) -> str:
+    """The first word of the character's Unicode name: LATIN, CJK, DIGIT, ..."""
+    return unicodedata.name(character, "UNKNOWN").split(" ")[0].split("-")[0]
+
+
+@lru_cache(maxsize=65_536)
+def _has(path: str, character: str) -> bool:
+    """Whether a font has a glyph of its own for a character: one that looks otherwise than that of a non-character."""
+    try:
+        font = _open(path, 16)
+        glyph, missing = font.getmask(character), font.getmask("\U0010ffff")
+    except (OSError, ValueError):
+        return False
+    return (glyph.size, bytes(glyph)) != (missing.size, bytes(missing))
+
+
+@lru_cache(maxsize=64)
+def _open(path: str, size: int) -> "FreeTypeFont":
+    from PIL import ImageFont
+
+    if path == BUNDLED:
+        return cast("FreeTypeFont", ImageFont.load_default(size))  # FreeType is part of Pillow's wheels
+    return ImageFont.truetype(path, size)
+
+
+@lru_cache(maxsize=1)
+def _system_fonts() -> dict[str, str]:
+    """File stem -> path of all fonts of this system, upright regular faces first."""
+    found: dict[str, str] = {}
+    for folder in _font_folders():
+        for root, _, names in os.walk(folder):
+            for name in names:
+                stem, ending = os.path.splitext(name)
+                if ending.lower() in (".ttf", ".otf", ".ttc") and stem != "LastResort":  # macOS's font of boxes
+                    found.setdefault(stem, os.path.join(root, name))
+    return dict(sorted(found.items(), key=lambda item: ("Regular" not in item[0], item[0])))
+
+
+def _font_folders() -> list[Path]:
+    home = Path.home()
+    if sys.platform == "darwin":
+        return [home / "Library/Fonts", Path("/Library/Fonts"), Path("/System/Library/Fonts")]
+    if sys.platform == "win32":
+        own = Path(os.environ.get("LOCALAPPDATA", home), "Microsoft/Windows/Fonts")
+        return [own, Path(os.environ.get("WINDIR", "C:/Windows"), "Fonts")]
+    return [home / ".local/share/fonts", home / ".fonts", Path("/usr/local/share/fonts"), Path("/usr/share/fonts")]

@@ -1,0 +1,142 @@
+"""PDF pages to BGR uint8 through PDFium, one call at a time."""
+
+import contextlib
+import ctypes
+import math
+import mmap
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.errors import SourceError
+from inkline.options import ReadOptions
+from inkline.types import Image
+
+# PDFium may not be called from two threads at once, not even for two documents. Reentrant, because a generator that is
+# collected as garbage closes its document on whatever thread the collector runs, perhaps one that holds the lock.
+PDFIUM_LOCK = threading.RLock()
+
+MAX_SIDE = 65_500  # pixels; PDFium and the picture formats end near 2**16
+
+
+class Pdf:
+    """An open PDF. Any thread may use it; `close` it when done. count: how many pages it has."""
+
+    numbered = True
+
+    def __init__(self, content: Path | bytes, options: ReadOptions) -> None:
+        """Errors: SourceError for a damaged file, one without pages, or a missing or wrong password."""
+        from pypdfium2 import PdfDocument, PdfiumError
+
+        self._options = options
+        if isinstance(content, Path):
+            content = content.absolute()
+            try:
+                str(content).encode()
+            except UnicodeEncodeError:  # PDFium takes names as UTF-8 only
+                content = content.read_bytes()
+        with PDFIUM_LOCK:
+            try:
+                self._pdf = PdfDocument(content, password=options.pdf_password or None)
+            except PdfiumError as error:
+                raise SourceError(_why_closed(str(error), content, options.pdf_password)) from error
+            with contextlib.suppress(PdfiumError):  # a broken form only costs its fields
+                self._pdf.init_forms()
+            self.count = len(self._pdf)
+            if self.count < 1:
+                self._pdf.close()
+                raise SourceError("the PDF is damaged: it holds no pages")
+
+    def close(self) -> None:
+        """Give the file and PDFium's memory back."""
+        with PDFIUM_LOCK:
+            self._pdf.close()
+
+    def page(self, index: int) -> tuple[Image, tuple[str, ...]]:
+        """One page, drawn with its form fields and annotations on white, and warnings; SourceError when it is damaged.
+
+        Pixels are points * pdf_dpi / 72 rounded up, as in PaddleX at 144 dpi; a page of more than max_image_pixels is
+        drawn at the highest resolution that fits.
+        """
+        from pypdfium2 import PdfiumError
+
+        with PDFIUM_LOCK:
+            page = None
+            try:
+                page = self._pdf[index]
+                width, height = page.get_size()
+                scale, warning = self._scale(width, height)
+                bitmap = page.render(scale=scale)
+                image = np.ascontiguousarray(bitmap.to_numpy())
+                bitmap.close()  # the pixels belong to the array
+            except (PdfiumError, ValueError) as error:
+                raise SourceError(f"damaged ({error})") from error
+            finally:
+                if page is not None:
+                    page.close()
+        return image, warning
+
+    def characters(self, index: int) -> tuple[str, NDArray[np.float64]]:
+        """The characters of a page's own text but spaces, and their centres (N, 2) in user space (points, y up)."""
+        import pypdfium2.raw as pdfium
+        from pypdfium2 import PdfiumError
+
+        chars, points = [], []
+        left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+        with PDFIUM_LOCK:
+            page = text_page = None
+            try:
+                page = self._pdf[index]
+                text_page = page.get_textpage()
+                for i in range(text_page.count_chars()):
+                    char = chr(pdfium.FPDFText_GetUnicode(text_page, i))
+                    if char.isspace() or pdfium.FPDFText_IsGenerated(text_page, i) == 1:
+                        continue
+                    if pdfium.FPDFText_GetCharBox(text_page, i, left, right, bottom, top):
+                        chars.append(char)
+                        points.append(((left.value + right.value) / 2, (bottom.value + top.value) / 2))
+            except (PdfiumError, ValueError) as error:
+                raise SourceError(f"damaged ({error})") from error
+            finally:
+                for opened in (text_page, page):
+                    if opened is not None:
+                        opened.close()
+        return "".join(chars), np.array(points, np.float64).reshape(-1, 2)
+
+    def _scale(self, width: float, height: float) -> tuple[float, tuple[str, ...]]:
+        """Pixels per point, and a warning when that is fewer than asked for."""
+        if not (0 < width < math.inf and 0 < height < math.inf):
+            raise ValueError(f"a page of {width:g} x {height:g} points")
+        asked = self._options.pdf_dpi / 72
+        # Sides are rounded up to whole pixels; (w + 1)(h + 1) <= limit is on the safe side.
+        limit = self._options.max_image_pixels
+        half = (width + height) / 2
+        fits = (math.sqrt(half**2 + width * height * max(limit - 1, 0)) - half) / (width * height)
+        scale = min(fits, MAX_SIDE / max(width, height))
+        if scale >= asked:
+            return asked, ()
+        size = f"{width / 72:.0f} x {height / 72:.0f} inches"
+        return scale, (f"a page of {size}: drawn at {scale * 72:.0f} dpi, not {self._options.pdf_dpi}",)
+
+
+def _why_closed(reason: str, content: Path | bytes, password: str) -> str:
+    """The reason why PDFium would not open a file.
+
+    PDFium's reason may be that of an earlier file when it has none for this one (no pages), so the file is asked too.
+    """
+    if "security" in reason and _is_encrypted(content):
+        return "this PDF is encrypted in a way that PDFium does not know; save it again without encryption"
+    if "password" in reason and _is_encrypted(content):
+        wrong = "pdf_password is wrong for this PDF" if password else "this PDF needs a password"
+        return f"{wrong}; give it with --pdf_password (in Python pdf_password=...)"
+    return "the PDF is damaged and cannot be opened, or it has no pages"
+
+
+def _is_encrypted(content: Path | bytes) -> bool:
+    """Whether a PDF's trailer speaks of encryption."""
+    if isinstance(content, bytes):
+        return b"/Encrypt" in content
+    with open(content, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        return view.find(b"/Encrypt") >= 0

@@ -1,0 +1,203 @@
+"""Anything a user hands in to page images: BGR uint8, upright as a viewer shows them, one page at a time."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inkline.errors import SourceError, TooLargeError
+from inkline.io.channels import array_to_bgr, check_size
+from inkline.io.decode import HEAD, Pictures, exif_orientation, kind_of, pillow_to_bgr, upright, why_unreadable
+from inkline.io.fetch_url import fetch
+from inkline.io.pdf import Pdf
+from inkline.io.sources import Source, as_source, expand, is_pillow, open_file
+from inkline.options import ReadOptions, parse_page_range
+from inkline.types import Image
+
+__all__ = ["DEFAULTS", "Sheet", "Source", "count_pages", "expand", "read"]
+
+DEFAULTS = ReadOptions()
+MAX_BAD_PAGES = 100  # a damaged PDF may claim to have a thousand million pages
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """One page image, not yet read.
+
+    image: BGR uint8 (H, W, 3), C-contiguous, perhaps read-only, turned as its EXIF says. source: the path or address
+    as the user gave it, `-` for standard input, None for what has no name. page_index: 0-based in a PDF or a TIFF of
+    several pages, else None. warnings: what a careful user should know. reload: gives the image again, from the file
+    where there is one, so that whoever keeps many pages need not keep their pixels.
+    """
+
+    image: Image
+    source: str | None = None
+    page_index: int | None = None
+    warnings: tuple[str, ...] = ()
+    reload: Callable[[], Image] = field(repr=False, default=lambda: np.zeros((0, 0, 3), np.uint8))
+
+
+def read(source: Any, options: ReadOptions = DEFAULTS) -> Iterator[Sheet]:
+    """The pages of one source (anything `expand` takes but folders, globs and lists), each made when asked for.
+
+    A source of several pages gives all that can be read and then raises SourceError for the others.
+    Errors name the source: SourceError for what cannot be read, TooLargeError above a limit of the options.
+    """
+    source = as_source(source)
+    with _named(source.label):
+        if source.error is not None:
+            raise source.error
+        data = _content(source, options)
+        if isinstance(data, np.ndarray) or is_pillow(data):
+            image, warnings = _given_image(data, options)
+            yield Sheet(image, source.name, None, warnings, lambda: image)
+            return
+        yield from _pages(data, source.name, options)
+
+
+def count_pages(source: Any, options: ReadOptions = DEFAULTS) -> int | None:
+    """How many pages `read` would give, or None when that cannot be told without reading the source."""
+    source = as_source(source)
+    if isinstance(source.data, np.ndarray) or is_pillow(source.data):
+        return 1
+    if source.error is not None or not isinstance(source.data, (Path, bytes)):
+        return None
+    try:
+        pages = _open(source.data, options)
+    except (SourceError, OSError):
+        return None
+    try:
+        return len(_selected(pages, options.page_range))
+    except SourceError:
+        return None
+    finally:
+        pages.close()
+
+
+def _pages(data: Path | bytes, name: str | None, options: ReadOptions) -> Iterator[Sheet]:
+    """The chosen pages of a file, one by one; SourceError at the end for those that could not be read."""
+    pages = _open(data, options)
+    bad: list[str] = []
+    try:
+        for index in _selected(pages, options.page_range):
+            try:
+                image, warnings = pages.page(index)
+            except SourceError as error:
+                if not pages.numbered:
+                    raise
+                bad.append(f"page {index + 1}: {error}")
+                if len(bad) >= MAX_BAD_PAGES:
+                    break
+                continue
+            reload = partial(_page_again, data, options, index)
+            yield Sheet(image, name, index if pages.numbered else None, warnings, reload)
+            del image
+    finally:
+        pages.close()
+    if bad:
+        others = f" (and {len(bad) - 1} more pages)" if len(bad) > 1 else ""
+        raise SourceError(bad[0] + others)
+
+
+def _page_again(data: Path | bytes, options: ReadOptions, index: int) -> Image:
+    """The image of one page of a file, read anew."""
+    with _named(str(data) if isinstance(data, Path) else "the given bytes"):
+        pages = _open(data, options)
+        try:
+            return pages.page(index)[0]
+        finally:
+            pages.close()
+
+
+def _open(data: Path | bytes, options: ReadOptions) -> Pdf | Pictures:
+    """A file or its bytes, opened by what it holds."""
+    file = open_file(data) if isinstance(data, Path) else io.BytesIO(data)
+    try:
+        head = file.read(HEAD)
+        kind = kind_of(head)
+        if kind is None:
+            raise SourceError(why_unreadable(head))
+        if kind == "pdf":
+            file.close()
+            return Pdf(data, options)
+        size = file.seek(0, io.SEEK_END)
+        if size > options.max_source_bytes and kind != "Tiff":
+            raise TooLargeError(f"{size} bytes are more than max_source_bytes={options.max_source_bytes}")
+        return Pictures(file, kind, options.max_image_pixels)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _selected(pages: Pdf | Pictures, page_range: str) -> range | list[int]:
+    """0-based indices of the chosen pages, in document order; SourceError when none is left."""
+    ranges = parse_page_range(page_range)
+    if not ranges or not pages.numbered:
+        return range(pages.count)
+    chosen: set[int] = set()
+    for first, last in ranges:
+        chosen.update(range(first - 1, pages.count if last is None else min(last, pages.count)))
+    if not chosen:
+        raise SourceError(f"page_range={page_range!r} selects none of its {pages.count} pages")
+    return sorted(chosen)
+
+
+def _content(source: Source, options: ReadOptions) -> Any:
+    """What is to be decoded: a Path, bytes, an array or a Pillow image."""
+    if source.data is None and source.name == "-":
+        if sys.stdin.isatty():
+            raise SourceError("nothing is piped in; write for instance: cat page.png | inkline ocr -")
+        return _read_all(sys.stdin.buffer, options)
+    if source.data is None:
+        return fetch(str(source.name), options)
+    if hasattr(source.data, "read") and not is_pillow(source.data):
+        return _read_all(source.data, options)
+    return source.data
+
+
+def _read_all(file: Any, options: ReadOptions) -> bytes:
+    """All that is left in an open file, up to the limit."""
+    try:
+        content = file.read(options.max_source_bytes + 1)
+    except Exception as error:  # any object with a read method may come in here
+        raise SourceError(f"cannot be read ({error})") from error
+    if not isinstance(content, bytes):
+        raise SourceError("this file is open as text; open it with mode 'rb'")
+    if len(content) > options.max_source_bytes:
+        raise TooLargeError(f"more than max_source_bytes={options.max_source_bytes}; raise the limit or give a file")
+    return content
+
+
+def _given_image(data: Any, options: ReadOptions) -> tuple[Image, tuple[str, ...]]:
+    """An array or a Pillow image as a page."""
+    if isinstance(data, np.ndarray):
+        return array_to_bgr(data, options.max_image_pixels), ()
+    check_size(data.width, data.height, options.max_image_pixels)
+    orientation = exif_orientation(data)
+    try:
+        image = upright(pillow_to_bgr(data), orientation)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise SourceError(f"this Pillow image cannot be decoded ({error})") from error
+    turned = f"turned by its EXIF orientation {orientation}; coordinates are those of the turned image"
+    return image, (turned,) if orientation != 1 else ()
+
+
+@contextmanager
+def _named(label: str) -> Iterator[None]:
+    """Put the source's name before the text of errors raised inside."""
+    try:
+        yield
+    except SourceError as error:
+        if str(error).startswith(label):
+            raise
+        raise type(error)(f"{label}: {error}") from error
+    except MemoryError as error:
+        raise TooLargeError(f"{label}: not enough memory to decode it") from error
+    except OSError as error:
+        raise SourceError(f"{label}: cannot be read ({error.strerror or error})") from error

@@ -1,0 +1,401 @@
+"""How well boxes and texts were found: the measures of the PP-OCR family and of OCR at large, on plain arrays.
+
+Counts add up: every measure of a set is the sum of the counts of its pages or lines, divided at the end.
+Texts of pages are compared in NFKC, `case=False` also folds case. Edit distances come from rapidfuzz (extra `train`).
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inkline.errors import UsageError
+
+Pair = tuple[str, str]  # (truth, what was read)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Things found rightly, things that are there, things that were found."""
+
+    hit: int = 0
+    truth: int = 0
+    found: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(self.hit + other.hit, self.truth + other.truth, self.found + other.found)
+
+    @property
+    def precision(self) -> float:
+        return self.hit / max(self.found, 1)
+
+    @property
+    def recall(self) -> float:
+        return self.hit / max(self.truth, 1)
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall; detection calls it Hmean."""
+        return 2 * self.hit / max(self.truth + self.found, 1)
+
+
+# --- boxes ------------------------------------------------------------------------------------------------------------
+
+
+def _hull(polygon: ArrayLike) -> NDArray[np.float32]:
+    return np.asarray(cv2.convexHull(np.asarray(polygon, np.float32).reshape(-1, 2)), np.float32)
+
+
+def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Area two hulls share; 0 when their bounding rectangles do not touch or one of them is a line or a point."""
+    if len(a) < 3 or len(b) < 3:
+        return 0.0
+    (ax, ay, aw, ah), (bx, by, bw, bh) = cv2.boundingRect(a), cv2.boundingRect(b)
+    if ax + aw < bx or bx + bw < ax or ay + ah < by or by + bh < ay:
+        return 0.0
+    return float(cv2.intersectConvexConvex(a, b)[0])
+
+
+def iou(a: ArrayLike, b: ArrayLike) -> float:
+    """Intersection over union of the convex hulls of two polygons (P, 2) in the same pixels, 0..1."""
+    return _hull_iou(_hull(a), _hull(b))
+
+
+def _hull_iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    inter = _overlap(a, b)
+    union = cv2.contourArea(a) + cv2.contourArea(b) - inter
+    return inter / union if union > 0 else 0.0
+
+
+def outside(found: Sequence[ArrayLike], ignore: Sequence[ArrayLike], limit: float = 0.5) -> list[int]:
+    """Indices of the polygons of which no ignored region covers more than `limit` of the area."""
+    regions = [_hull(g) for g in ignore]
+    hulls = [_hull(p) for p in found]
+    return [
+        i
+        for i, hull in enumerate(hulls)
+        if max((_overlap(hull, g) / max(cv2.contourArea(hull), 1e-6) for g in regions), default=0.0) <= limit
+    ]
+
+
+def match(truth: Sequence[ArrayLike], found: Sequence[ArrayLike], limit: float = 0.5) -> list[tuple[int, int]]:
+    """Pairs (truth, found), one to one: each true polygon takes the free one with the largest IoU above `limit`."""
+    left = {i: _hull(p) for i, p in enumerate(found)}
+    pairs: list[tuple[int, int]] = []
+    for t, polygon in enumerate(truth):
+        hull = _hull(polygon)
+        overlap, best = max(((_hull_iou(hull, p), -i) for i, p in left.items()), default=(0.0, 0))
+        if overlap > limit:
+            pairs.append((t, -best))
+            del left[-best]
+    return pairs
+
+
+def detection(truth: Sequence[ArrayLike], found: Sequence[ArrayLike], ignore: Sequence[ArrayLike] = ()) -> Counts:
+    """Boxes of one page, after leaving out those that lie in an ignored region (DetMetric; FACTS section 8.5)."""
+    kept = [found[i] for i in outside(found, ignore)]
+    return Counts(len(match(truth, kept)), len(truth), len(kept))
+
+
+# --- texts, order-free ------------------------------------------------------------------------------------------------
+
+
+def fold(text: str, case: bool = False) -> str:
+    """NFKC, and case-folded unless case counts."""
+    text = unicodedata.normalize("NFKC", text)
+    return text if case else text.casefold()
+
+
+def _bag(truth: Counter[str], found: Counter[str]) -> Counts:
+    return Counts((truth & found).total(), truth.total(), found.total())
+
+
+def tokens(truth: Iterable[str], found: Iterable[str], case: bool = False) -> Counts:
+    """Runs of letters, digits and underscores, wherever they stand on the page."""
+    return _bag(*(Counter(w for t in texts for w in re.findall(r"\w+", fold(t, case))) for texts in (truth, found)))
+
+
+def characters(truth: Iterable[str], found: Iterable[str], case: bool = False) -> Counts:
+    """Characters other than white space, wherever they stand on the page."""
+    return _bag(*(Counter(c for t in texts for c in fold(t, case) if not c.isspace()) for texts in (truth, found)))
+
+
+# --- texts, by alignment ----------------------------------------------------------------------------------------------
+
+
+def _levenshtein() -> Any:
+    try:
+        from rapidfuzz.distance import Levenshtein
+    except ImportError:
+        raise UsageError("edit distances need rapidfuzz: pip install 'inkline[train]'") from None
+    return Levenshtein
+
+
+def edits(truth: Sequence[Any], found: Sequence[Any]) -> int:
+    """Levenshtein distance of two texts or two lists of words."""
+    return int(_levenshtein().distance(truth, found))
+
+
+def aligned(truth: str, found: str) -> list[tuple[int, int]]:
+    """Positions (in truth, in found) that a shortest edit path pairs, kept or replaced, increasing in both."""
+    pairs: list[tuple[int, int]] = []
+    for op in _levenshtein().opcodes(truth, found):
+        if op.tag in ("equal", "replace"):
+            pairs += zip(range(op.src_start, op.src_end), range(op.dest_start, op.dest_end), strict=True)
+    return pairs
+
+
+def spaces(truth: str, found: str) -> Counts:
+    """Gaps between words: a hit stands between the same two letters, as the alignment without spaces pairs them."""
+    (t_text, t_gaps), (f_text, f_gaps) = _gaps(truth), _gaps(found)
+    pairs = aligned(t_text, f_text)
+    place = {f: t for t, f in pairs}
+    hits = {place[g] for g in f_gaps if g in place} | {place[g - 1] + 1 for g in f_gaps if g - 1 in place}
+    return Counts(min(len(hits & t_gaps), len(f_gaps)), len(t_gaps), len(f_gaps))
+
+
+def _gaps(text: str) -> tuple[str, set[int]]:
+    """The text without white space, and before which of its letters (not the first) white space stood."""
+    words = text.split()
+    ends = np.cumsum([len(w) for w in words])
+    return "".join(words), set(ends[:-1].tolist())
+
+
+def digits(truth: str, found: str) -> Counts:
+    """Decimal digits of any script that were read as themselves, at their place."""
+    hit = sum(truth[t] == found[f] and truth[t].isdecimal() for t, f in aligned(truth, found))
+    return Counts(hit, sum(c.isdecimal() for c in truth), sum(c.isdecimal() for c in found))
+
+
+SCRIPTS = {  # first word of a character's Unicode name -> script, where the two differ
+    "CJK": "Han",
+    "IDEOGRAPHIC": "Han",
+    "HIRAGANA": "Kana",
+    "KATAKANA": "Kana",
+    "KATAKANA-HIRAGANA": "Kana",
+    "HALFWIDTH": "Kana",
+    "FULLWIDTH": "Latin",
+}
+
+
+@cache
+def script_of_char(char: str) -> str:
+    """Script of a letter ("Latin", "Han", ...), or "" for digits, marks of no script, punctuation and symbols."""
+    if not char.isalpha():
+        return ""
+    first = unicodedata.name(char, "UNKNOWN").split()[0]
+    return SCRIPTS.get(first, first.capitalize())
+
+
+def script_of(text: str) -> str:
+    """The script most letters of a line belong to; kana win over Han (Japanese has both); "Common" without letters."""
+    seen = Counter(s for c in text if (s := script_of_char(c)))
+    if not seen:
+        return "Common"
+    return "Kana" if seen["Kana"] and seen.most_common(1)[0][0] == "Han" else seen.most_common(1)[0][0]
+
+
+@dataclass(frozen=True)
+class LineScore:
+    """Counts over recognised lines; add them up and read the measures.
+
+    exact: lines read without any error; exact_spaceless, exact_caseless: with white space removed, with case folded;
+    exact_alnum: only letters and digits compared, case folded (RecMetric `is_filter`).
+    near: sum of 1 - distance / longer length, spaces removed (RecMetric's `norm_edit_dis`).
+    """
+
+    lines: int = 0
+    exact: int = 0
+    exact_spaceless: int = 0
+    exact_caseless: int = 0
+    exact_alnum: int = 0
+    near: float = 0.0
+    char_edits: int = 0
+    chars: int = 0
+    word_edits: int = 0
+    words: int = 0
+    spaces: Counts = field(default_factory=Counts)
+    digits: Counts = field(default_factory=Counts)
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def summary(self) -> dict[str, float]:
+        """Every measure by name, all 0..1 save `cer` and `wer`, which exceed 1 when more was read than is there.
+
+        `space_f1` and `digit_acc` are left out where the lines hold no spaces or digits.
+        """
+        n = max(self.lines, 1)
+        measured = {
+            "space_f1": (self.spaces.f1, self.spaces.truth + self.spaces.found),
+            "digit_acc": (self.digits.recall, self.digits.truth),
+        }
+        return {
+            "lines": self.lines,
+            "acc": self.exact_spaceless / n,
+            "acc_with_spaces": self.exact / n,
+            "acc_no_case": self.exact_caseless / n,
+            "acc_alnum": self.exact_alnum / n,
+            "norm_edit_dis": self.near / n,
+            "cer": self.char_edits / max(self.chars, 1),
+            "wer": self.word_edits / max(self.words, 1),
+            **{name: value for name, (value, count) in measured.items() if count},
+        }
+
+
+def line(truth: str, found: str) -> LineScore:
+    """Score of one line that was read; both texts are brought to NFC, outer white space falls.
+
+    Not to NFKC: as in the reference, a full-width letter read as a plain one is an error.
+    """
+    truth, found = (unicodedata.normalize("NFC", s).strip() for s in (truth, found))
+    bare_t, bare_f = "".join(truth.split()), "".join(found.split())
+    alnum_t, alnum_f = (re.sub(r"[\W_]", "", s.casefold()) for s in (truth, found))
+    longer = max(len(bare_t), len(bare_f))
+    return LineScore(
+        lines=1,
+        exact=int(truth == found),
+        exact_spaceless=int(bare_t == bare_f),
+        exact_caseless=int(bare_t.casefold() == bare_f.casefold()),
+        exact_alnum=int(alnum_t == alnum_f),
+        near=1 - edits(bare_t, bare_f) / longer if longer else 1.0,
+        char_edits=edits(truth, found),
+        chars=len(truth),
+        word_edits=edits(truth.split(), found.split()),
+        words=len(truth.split()),
+        spaces=spaces(truth, found),
+        digits=digits(truth, found),
+    )
+
+
+def recognition(pairs: Iterable[Pair]) -> LineScore:
+    """Score of all lines (truth, found) together."""
+    return sum((line(t, f) for t, f in pairs), LineScore())
+
+
+def by_script(pairs: Iterable[Pair]) -> dict[str, LineScore]:
+    """The same for the lines of each script apart, most frequent script first."""
+    groups: dict[str, LineScore] = {}
+    for truth, found in pairs:
+        script = script_of(truth)
+        groups[script] = groups.get(script, LineScore()) + line(truth, found)
+    return dict(sorted(groups.items(), key=lambda item: -item[1].lines))
+
+
+# --- classes and confidence -------------------------------------------------------------------------------------------
+
+
+def top1(truth: ArrayLike, found: ArrayLike) -> float:
+    """Share of equal entries of two sequences of labels (ClsMetric), 0.0 when there are none."""
+    equal = np.asarray(truth) == np.asarray(found)
+    return float(equal.mean()) if equal.size else 0.0
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Answers with a confidence in (low, high]: how many, their mean confidence, the share that was right."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+def calibration(confidence: ArrayLike, right: ArrayLike, bins: int = 10) -> tuple[float, tuple[Bin, ...]]:
+    """Expected calibration error 0..1 and its bins of equal width (Guo et al. 2017, "On calibration of modern nets").
+
+    confidence: (N,) 0..1; right: (N,) bool. Empty bins are left out; no answers give an error of 0.
+    """
+    conf, hit = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
+    index = np.clip(np.ceil(conf * bins).astype(int) - 1, 0, bins - 1)
+    out = tuple(
+        Bin(b / bins, (b + 1) / bins, int(m.sum()), float(conf[m].mean()), float(hit[m].mean()))
+        for b in range(bins)
+        if (m := index == b).any()
+    )
+    return sum(b.count * abs(b.confidence - b.accuracy) for b in out) / max(len(conf), 1), out
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def order(places: Sequence[int]) -> Counts:
+    """Pairs of lines in the right order: `places` are the true places of the lines, in the order they were read.
+
+    recall is (1 + Kendall's tau) / 2: 1.0 in order, 0.5 at random, 0.0 backwards.
+    """
+    at = np.asarray(places)
+    hit = int(np.triu(at[:, None] < at[None, :], k=1).sum()) if len(at) else 0
+    pairs = len(at) * (len(at) - 1) // 2
+    return Counts(hit, pairs, pairs)
+
+
+@dataclass(frozen=True)
+class PageScore:
+    """Counts over pages; add them up and read the measures. matched: lines whose boxes matched; flow: their order."""
+
+    pages: int = 0
+    detection: Counts = field(default_factory=Counts)
+    tokens: Counts = field(default_factory=Counts)
+    characters: Counts = field(default_factory=Counts)
+    matched: LineScore = field(default_factory=LineScore)
+    flow: Counts = field(default_factory=Counts)
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def summary(self) -> dict[str, float]:
+        """Every measure by name; those from `matched` on are of the lines whose boxes matched a true line.
+
+        `space_f1` and `digit_acc` are left out where these lines hold no spaces or digits.
+        """
+        lines = self.matched.summary()
+        return {
+            "pages": self.pages,
+            "det_p": self.detection.precision,
+            "det_r": self.detection.recall,
+            "det_h": self.detection.f1,
+            "tok_p": self.tokens.precision,
+            "tok_r": self.tokens.recall,
+            "tok_f1": self.tokens.f1,
+            "char_f1": self.characters.f1,
+            "matched": lines["lines"],
+            "cer": lines["cer"],
+            "acc": lines["acc"],
+            **{name: lines[name] for name in ("space_f1", "digit_acc") if name in lines},
+            "order": self.flow.recall,
+        }
+
+
+def page(
+    labels: Sequence[Mapping[str, Any]], polygons: Sequence[ArrayLike], texts: Sequence[str], case: bool = False
+) -> PageScore:
+    """Score of one page against the `lines` of its row in a labels.jsonl.
+
+    labels: mappings with `text`, `points` (None where only the text is known) and maybe `ignore`; polygons: (P, 2)
+    each, in the same pixels; texts: what was read there, in reading order. What lies in an ignored region counts
+    neither way. Boxes are scored on pages where every true line has points. Without `case`, matched lines are folded.
+    """
+    lines = [row for row in labels if not row.get("ignore")]
+    ignored = [row["points"] for row in labels if row.get("ignore") and row.get("points")]
+    kept = outside(polygons, ignored)
+    boxes, read = [polygons[i] for i in kept], [texts[i] for i in kept]
+    truth = [str(row.get("text", "")) for row in lines]
+    boxed = bool(lines) and all(row.get("points") for row in lines)
+    pairs = match([row["points"] for row in lines], boxes) if boxed else []
+    return PageScore(
+        pages=1,
+        detection=Counts(len(pairs), len(lines), len(boxes)) if boxed else Counts(),
+        tokens=tokens(truth, read, case),
+        characters=characters(truth, read, case),
+        matched=recognition((fold(truth[t], case), fold(read[f], case)) for t, f in pairs),
+        flow=order([t for t, _ in sorted(pairs, key=lambda pair: pair[1])]),
+    )

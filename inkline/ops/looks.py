@@ -1,0 +1,105 @@
+"""Several looks at one page: at which size, in which tiles, and how their boxes become one list."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from inkline.ops.image import MAX_NET_PIXELS, net_size
+from inkline.options import DetectOptions
+from inkline.types import Detections, Floats
+
+OVERLAP = 256  # px: what two neighbouring tiles share; each gives up half of it, where it sees too little around
+GOOD_HEIGHT = 20  # px: the box height that a closer look aims at
+LINE_PIXELS = 48 * 48  # what reading a square of a line costs, in pixels of a net
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A window of a net input and the part of it that counts: each (y0, y1, x0, x1) in pixels of the whole input."""
+
+    window: tuple[int, int, int, int]
+    kept: tuple[int, int, int, int]
+
+
+def tiles(height: int, width: int, side: int) -> list[Tile]:
+    """Windows of at most `side` x `side` that cover an input, all of one size; what they keep covers it once."""
+    return [
+        Tile((*y, *x), (*keep_y, *keep_x)) for y, keep_y in _spans(height, side) for x, keep_x in _spans(width, side)
+    ]
+
+
+def _spans(length: int, side: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """(window, kept part) along one axis: evenly spread, neighbours share OVERLAP or more."""
+    if length <= side:
+        return [((0, length), (0, length))]
+    count = math.ceil((length - OVERLAP) / (side - OVERLAP))
+    starts = [round(i * (length - side) / (count - 1)) for i in range(count)]
+    borders = [0, *((a + side + b) // 2 for a, b in pairwise(starts)), length]
+    return [((s, s + side), (borders[i], borders[i + 1])) for i, s in enumerate(starts)]
+
+
+def closer_size(
+    found: Detections, height: int, width: int, size: tuple[int, int], options: DetectOptions
+) -> tuple[int, int]:
+    """The net size for another look at an image of height x width after one at `size`; `size` itself if that will do.
+
+    Where half of the boxes are lower than `small_text` in the net's pixels, letters are lost; the page is enlarged so
+    that they become GOOD_HEIGHT, though never by more than `max_enlarge` over its own pixels. A page shrunk to less than
+    a quarter that shows nothing is seen at four times the size: its text may have vanished.
+    """
+    scale = max(size) / max(height, width)
+    if len(found) >= 3:
+        median = float(np.median(heights(found.quads))) * scale
+        wanted = scale * GOOD_HEIGHT / max(median, 1) if median < options.small_text else scale
+    else:
+        wanted = 4 * scale if not len(found) and scale < 0.25 and options.small_text > 0 else scale
+    wanted = min(wanted, max(options.max_enlarge, 1), math.sqrt(MAX_NET_PIXELS / (height * width)))
+    return net_size(height * wanted, width * wanted) if wanted > 1.2 * scale else size
+
+
+def heights(quads: Floats) -> Floats:
+    """The shorter side of each of quads (N, 4, 2): (N,)."""
+    edges = np.linalg.norm(quads[:, 1:3] - quads[:, :2], axis=2)
+    return np.asarray(edges.min(axis=1), np.float32)
+
+
+def is_sparse(found: Detections, size: tuple[int, int]) -> bool:
+    """Whether reading the boxes costs less than a quarter of a look at `size`: time for another look."""
+    edges = np.linalg.norm(found.quads[:, 1:3] - found.quads[:, :2], axis=2)
+    squares = float((edges.max(axis=1) / np.maximum(edges.min(axis=1), 1)).sum())
+    return squares * LINE_PIXELS < 0.25 * size[0] * size[1]
+
+
+def merge_looks(first: Detections, second: Detections) -> Detections:
+    """All boxes of the first look, and from the second what the first did not see.
+
+    A box of the second is taken where the first's cover less than 0.3 of it, and in the place of pieces that lie within
+    it and cover less than 0.6 of it: a line of large letters that fell apart.
+    """
+    quads, area = [*first.quads, *second.quads], [float(cv2.contourArea(q)) for q in (*first.quads, *second.quads)]
+    kept = list(range(len(first)))
+    for at in range(len(first), len(quads)):
+        shared = {i: s for i in kept if (s := _shared(quads[i], quads[at]))}
+        covered = sum(shared.values()) / max(area[at], 1)
+        inside = [i for i, s in shared.items() if s > 0.7 * area[i]]
+        beside = [i for i, s in shared.items() if s > 0.1 * area[at] and i not in inside]
+        if covered < 0.3 and not any(s > 0.5 * area[i] for i, s in shared.items()):
+            kept.append(at)
+        elif inside and not beside and covered < 0.6:
+            kept = [i for i in kept if i not in inside] + [at]
+    polygons = None
+    if first.polygons is not None and second.polygons is not None:
+        polygons = (*first.polygons, *second.polygons)
+    return Detections(
+        np.concatenate([first.quads, second.quads]), np.concatenate([first.scores, second.scores]), polygons
+    )[kept]
+
+
+def _shared(a: Floats, b: Floats) -> float:
+    """Area that two quads share; 0 when their bounds do not touch."""
+    if (a.max(axis=0) <= b.min(axis=0)).any() or (b.max(axis=0) <= a.min(axis=0)).any():
+        return 0.0
+    return float(cv2.intersectConvexConvex(a, b)[0])

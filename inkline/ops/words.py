@@ -1,0 +1,92 @@
+"""Words of a line and where they lie, from the steps at which a recogniser saw each character and from the ink."""
+
+import re
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.ops.geometry import quad_part
+from inkline.types import Floats, Image, Text, Word
+
+# A word: one CJK character (Han, kana), or a run of anything else that is not white space.
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\s\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+"
+)
+
+
+def split_words(text: Text, crop: Image, quad: Floats) -> tuple[Word, ...]:
+    """Words of one line, each with its quad.
+
+    crop: the line as it was read, uint8 (H, W, 3). quad: (4, 2), the place of the crop's corners on the page, corner 0
+    being the crop's top-left. The border between two words lies in the widest gap of ink between their nearest characters;
+    each word's quad is drawn in to its ink on all sides (measured: `benchmarks/words.py`).
+    """
+    found = list(_WORD.finditer(text.text))
+    if not found:
+        return ()
+    mask = ink_mask(crop)
+    ink = np.asarray(mask.sum(axis=0), np.float32)
+    centres = text.char_spans.mean(axis=1)
+    edges = [0.0]
+    for left, right in pairwise(found):
+        edges.append(_gap(ink, float(centres[left.end() - 1]), float(centres[right.start()])))
+    edges.append(1.0)
+    words = []
+    for i, match in enumerate(found):
+        start, end = _trim(ink, edges[i], edges[i + 1])
+        top, bottom = _height(
+            mask[:, round(start * len(ink)) : max(round(end * len(ink)), round(start * len(ink)) + 1)]
+        )
+        score = float(text.char_scores[match.start() : match.end()].mean())
+        words.append(Word(match.group(), score, quad_part(quad, start, end, top, bottom)))
+    return tuple(words)
+
+
+def ink_mask(crop: Image) -> NDArray[np.bool_]:
+    """Which pixels of a line are ink: (H, W); of the two sides of the best threshold the one with fewer pixels."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    dark = grey <= threshold
+    return np.asarray(dark if dark.mean() <= 0.5 else ~dark)
+
+
+def _height(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """Top and bottom of a word, as fractions of its line: the ink around the middle, with 0.08 of the height as margin.
+
+    Ink further off than 0.12 of the height belongs to a neighbouring line or a rule; a quarter of the height stays at
+    least, or all.
+    """
+    n = len(mask)
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return 0.0, 1.0
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) > max(1, round(0.12 * n))) + 1)
+    run = min(runs, key=lambda run: max(run[0] - n / 2, n / 2 - run[-1]))
+    if run[-1] + 1 - run[0] < 0.25 * n:
+        return 0.0, 1.0
+    return max(run[0] / n - 0.08, 0.0), min((run[-1] + 1) / n + 0.08, 1.0)
+
+
+def _gap(ink: Floats, left: float, right: float) -> float:
+    """Fraction of the width at the middle of the longest run of least ink between two fractions."""
+    n = len(ink)
+    a, b = int(left * n), max(int(right * n), int(left * n) + 1)
+    part = ink[a:b]
+    if not len(part):
+        return (left + right) / 2
+    quiet = np.concatenate([[False], part <= part.min(), [False]])
+    starts, ends = np.flatnonzero(quiet[1:] & ~quiet[:-1]), np.flatnonzero(quiet[:-1] & ~quiet[1:])
+    widest = int((ends - starts).argmax())
+    return float(a + (starts[widest] + ends[widest]) / 2) / n
+
+
+def _trim(ink: Floats, start: float, end: float) -> tuple[float, float]:
+    """Draw an interval of fractions in to the ink it holds, one column of paper kept."""
+    n = len(ink)
+    a, b = round(start * n), max(round(end * n), round(start * n) + 1)
+    inked = np.flatnonzero(ink[a:b] > 0)
+    if not len(inked):
+        return start, end
+    return max(a + int(inked[0]) - 1, a) / n, min(a + int(inked[-1]) + 2, b) / n

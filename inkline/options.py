@@ -1,0 +1,443 @@
+"""The only home of a default: command-line flags, HTTP fields, Python keywords and config files all come from here.
+
+Options are frozen. `Ocr` holds one `OcrOptions`; a call may override single values by their flat public names
+(`text_det_thresh=0.2`), which makes a new object for that call: `apply(options, text_det_thresh=0.2)`.
+A model card may carry tuned values; `inkline.zoo.options_for` lays them over these defaults, the user's values over both.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from inkline.errors import UsageError, near
+
+Shape = tuple[int, int, int]
+LimitType = Literal["min", "max", "resize_long"]
+
+
+def opt(default: Any, name: str, help: str, low: float | None = None, high: float | None = None) -> Any:
+    """A dataclass field with its flat public name, help text and inclusive bounds."""
+    return field(default=default, metadata={"name": name, "help": help, "low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """How text is found on a page; defaults are those searched for PP-OCRv6_small_det (`benchmarks/tune_detect.py`)."""
+
+    limit_side_len: int = opt(1280, "text_det_limit_side_len", "side length in pixels that limit_type speaks of", 1)
+    limit_type: LimitType = opt(
+        "resize_long",
+        "text_det_limit_type",
+        "max: shrink when the longer side is above the limit; min: enlarge when the shorter side is below it; "
+        "resize_long: always bring the longer side to it",
+    )
+    max_enlarge: float = opt(1.5, "text_det_max_enlarge", "small images are enlarged at most by this factor", 1)
+    max_side_limit: int = opt(
+        4000, "text_det_max_side_limit", "no side of the detector's input is longer, in pixels", 32
+    )
+    tile_side: int = opt(
+        1600,
+        "text_det_tile_side",
+        "a larger detector input goes through the net in overlapping tiles of this side, a multiple of 32; 0: in one piece",
+        0,
+    )
+    small_text: float = opt(
+        14.0,
+        "text_det_small_text",
+        "where half of the boxes are lower than this in pixels of the net, the page is looked at again, larger; 0: never",
+        0,
+    )
+    sparse_side_len: int = opt(
+        640,
+        "text_det_sparse_side_len",
+        "a page with little text is looked at a second time with this limit_side_len, for large letters; 0: never",
+        0,
+    )
+    thresh: float = opt(0.3, "text_det_thresh", "a pixel is text above this probability", 0, 1)
+    box_thresh: float = opt(0.6, "text_det_box_thresh", "a box is kept from this mean probability", 0, 1)
+    unclip_ratio: float = opt(
+        1.5, "text_det_unclip_ratio", "how far boxes grow: distance = area * ratio / perimeter", 0
+    )
+    max_candidates: int = opt(3000, "text_det_max_candidates", "at most this many contours are looked at", 1)
+    use_dilation: bool = opt(
+        False, "text_det_use_dilation", "thicken the text mask by one pixel before finding contours"
+    )
+    score_mode: Literal["fast", "slow"] = opt(
+        "fast", "text_det_score_mode", "box score over the rectangle (fast) or the contour (slow)"
+    )
+    box_type: Literal["quad", "poly"] = opt("quad", "text_det_box_type", "rectangles, or polygons for curved text")
+    input_shape: Shape | None = opt(None, "text_det_input_shape", "fixed detector input C H W instead of the limits")
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.tile_side and (self.tile_side % 32 or self.tile_side < 512):
+            raise UsageError(f"text_det_tile_side={self.tile_side}: must be 0 or a multiple of 32 from 512")
+
+
+@dataclass(frozen=True)
+class RecognizeOptions:
+    """How line crops are read."""
+
+    score_thresh: float = opt(0.5, "text_rec_score_thresh", "lines with a lower score are left out; 0: none", 0, 1)
+    batch_size: int = opt(1, "text_recognition_batch_size", "at most this many lines go through the net at once", 1)
+    width_rule: Literal["own", "reference"] = opt(
+        "own",
+        "text_rec_width_rule",
+        "own: each line at (nearly) its own width; reference: padded to 320 px and to the widest of its batch",
+    )
+    space_thresh: float = opt(
+        0.15,
+        "text_rec_space_thresh",
+        "a space between two letters is read from this probability; 1: only as the best class",
+        0,
+        1,
+    )
+    accent_thresh: float = opt(
+        0.1,
+        "text_rec_accent_thresh",
+        "on a page without accents, one is taken off where the plain letter has this share of its probability; 1: never",
+        0,
+        1,
+    )
+    max_width: int = opt(3200, "text_rec_max_width", "a line is squeezed to this width in net pixels when longer", 32)
+    input_shape: Shape | None = opt(None, "text_rec_input_shape", "fixed recogniser input C H W instead of own widths")
+    charset: str = opt("", "text_rec_charset", "only these characters may be read (a space counts); empty: all")
+    return_word_box: bool = opt(False, "return_word_box", "also give a box for each word")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
+class OrientOptions:
+    """When pages and lines are turned, and pages flattened."""
+
+    page_rule: Literal["net", "lines"] = opt(
+        "lines",
+        "doc_orientation_rule",
+        "net: the classifier says how a page is turned, the lines where it is not sure; lines: a sample of its lines, "
+        "read both ways, without a classifier",
+    )
+    page_thresh: float = opt(0.9, "doc_orientation_thresh", "a page is turned from this probability", 0, 1)
+    line_rule: Literal["read", "net"] = opt(
+        "read",
+        "textline_orientation_rule",
+        "read: a line that the classifier holds for turned is read both ways, and the better reading counts; "
+        "net: the classifier alone decides",
+    )
+    line_thresh: float = opt(
+        0.3, "textline_orientation_thresh", "a line counts as turned by 180 degrees from this probability", 0, 1
+    )
+    unwarp_thresh: float = opt(
+        0.01,
+        "doc_unwarping_thresh",
+        "a page is flattened when it is bent or skewed by this fraction of its longer side",
+        0,
+        1,
+    )
+    batch_size: int = opt(8, "textline_orientation_batch_size", "at most this many lines go through the net at once", 1)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What runs the nets, and on how many threads."""
+
+    engine: Literal["auto", "onnxruntime", "openvino"] = opt(
+        "auto", "engine", "runtime of the nets; auto takes the faster of those installed (docs/engines.md)"
+    )
+    device: str = opt("cpu", "device", "cpu, gpu or gpu:N; what is not there is an error, never a silent fall-back")
+    cpu_threads: int = opt(
+        max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1),
+        "cpu_threads",
+        "processor threads used in all",
+        1,
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+        kind, _, index = self.device.partition(":")
+        if kind not in ("cpu", "gpu") or (index and not index.isdigit()):
+            raise UsageError(f"device {self.device!r}: must be cpu, gpu or gpu:N, for instance gpu:0")
+
+
+@dataclass(frozen=True)
+class OcrOptions:
+    """The whole pipeline: which models, which stages, and the options of each stage."""
+
+    text_detection_model_name: str = opt("PP-OCRv6_small_det", "text_detection_model_name", "name of the detector")
+    text_detection_model_dir: str = opt("", "text_detection_model_dir", "folder or file of the detector")
+    text_recognition_model_name: str = opt(
+        "PP-OCRv6_small_rec", "text_recognition_model_name", "name of the recogniser"
+    )
+    text_recognition_model_dir: str = opt("", "text_recognition_model_dir", "folder or file of the recogniser")
+    textline_orientation_model_name: str = opt(
+        "ch_ppocr_mobile_v2.0_cls", "textline_orientation_model_name", "name of the line-orientation classifier"
+    )
+    textline_orientation_model_dir: str = opt(
+        "", "textline_orientation_model_dir", "folder or file of the line-orientation classifier"
+    )
+    doc_orientation_classify_model_name: str = opt(
+        "PP-LCNet_x1_0_doc_ori", "doc_orientation_classify_model_name", "name of the page-orientation classifier"
+    )
+    doc_orientation_classify_model_dir: str = opt(
+        "", "doc_orientation_classify_model_dir", "folder or file of the page-orientation classifier"
+    )
+    doc_unwarping_model_name: str = opt("UVDoc", "doc_unwarping_model_name", "name of the unwarping net")
+    doc_unwarping_model_dir: str = opt("", "doc_unwarping_model_dir", "folder or file of the unwarping net")
+    use_doc_orientation_classify: bool = opt(
+        False, "use_doc_orientation_classify", "turn pages that lie on their side or head"
+    )
+    use_doc_unwarping: bool = opt(False, "use_doc_unwarping", "flatten photographed, bent pages")
+    use_textline_orientation: bool = opt(False, "use_textline_orientation", "turn lines that stand on their head")
+    crop_rule: Literal["exact", "reference"] = opt(
+        "exact", "text_crop_rule", "how lines are cut out; reference: at 1/32 of a pixel, as OpenCV 4 in PaddleOCR does"
+    )
+    reading_order: Literal["columns", "reference"] = opt(
+        "columns", "reading_order", "columns: column by column; reference: top to bottom, as PaddleOCR sorts"
+    )
+    detect: DetectOptions = field(default_factory=DetectOptions)
+    recognize: RecognizeOptions = field(default_factory=RecognizeOptions)
+    orient: OrientOptions = field(default_factory=OrientOptions)
+    engine: EngineOptions = field(default_factory=EngineOptions)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How files, URLs and arrays become page images."""
+
+    pdf_dpi: int = opt(144, "pdf_dpi", "pixels per inch at which PDF pages are drawn", 10, 2400)
+    pdf_password: str = opt("", "pdf_password", "password of encrypted PDFs")
+    page_range: str = opt("", "page_range", "pages of PDFs and TIFFs, counted from 1: 1-3,7 or 5-; empty: all")
+    max_image_pixels: int = opt(
+        178_956_970, "max_image_pixels", "larger images are refused, larger PDF pages drawn at a lower resolution", 1
+    )
+    max_source_bytes: int = opt(
+        512 << 20,
+        "max_source_bytes",
+        "larger images, downloads and standard input are refused; not PDF and TIFF files",
+        1,
+    )
+    allow_urls: bool = opt(True, "allow_urls", "whether web addresses are fetched")
+    url_timeout: float = opt(60.0, "url_timeout", "a download may take this many seconds", 0.1)
+
+    def __post_init__(self) -> None:
+        validate(self)
+        parse_page_range(self.page_range)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a long run goes about its files."""
+
+    workers: int = opt(
+        EngineOptions.cpu_threads, "workers", "processes that read, each a file at a time on one thread", 1
+    )
+    retries: int = opt(2, "retries", "how often a file is tried again after an error that may pass", 0)
+    retry_wait: float = opt(
+        2.0, "retry_wait", "seconds before the first retry; each further one waits twice as long", 0
+    )
+    time_limit: float = opt(
+        300.0, "time_limit", "a file may take this many seconds, and a document as many for each page; 0: no limit", 0
+    )
+    watch_interval: float = opt(2.0, "watch_interval", "with --watch, seconds between two looks at the source", 0.05)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+# The stages of the pipeline that can be left out.
+STAGES = ("use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation")
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """The service: where it listens, how much it takes on at once, and the limits of one request."""
+
+    host: str = opt("127.0.0.1", "host", "address to listen on; 0.0.0.0 for all that this machine has")
+    port: int = opt(8080, "port", "port to listen on; 0: any free one", 0, 65535)
+    parallel: int = opt(2 * EngineOptions.cpu_threads, "parallel", "requests that are worked on at once", 1)
+    queue_size: int = opt(64, "queue_size", "requests that may wait for their turn; more are answered 503", 0)
+    request_timeout: float = opt(
+        120.0, "request_timeout", "a request may take this many seconds, with its wait; then it is answered 504", 0.1
+    )
+    max_body_bytes: int = opt(64 << 20, "max_body_bytes", "larger requests are answered 413", 1024)
+    max_pages: int = opt(10, "max_pages", "of a longer PDF or TIFF only so many pages are read", 1)
+    max_image_pixels: int = opt(
+        ReadOptions.max_image_pixels,
+        "max_image_pixels",
+        "larger images are refused, larger PDF pages drawn at a lower resolution",
+        1,
+    )
+    pdf_dpi: int = opt(ReadOptions.pdf_dpi, "pdf_dpi", "pixels per inch at which PDF pages are drawn", 10, 2400)
+    allow_urls: bool = opt(
+        False, "allow_urls", "whether `file` may be a web address; only public addresses are ever fetched"
+    )
+    url_timeout: float = opt(15.0, "url_timeout", "a download may take this many seconds", 0.1)
+    visualize: bool = opt(True, "visualize", "whether replies hold pictures when a request does not say")
+    max_output_side: int = opt(2000, "max_output_side", "pictures in replies are shrunk to this side, in pixels", 32)
+    on_request: str = opt(
+        "",
+        "on_request",
+        "stages that are off unless a request asks for them, for instance use_doc_unwarping,use_textline_orientation",
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+        for name in self.stages_on_request:
+            if name not in STAGES:
+                raise UsageError(f"on_request: {name!r} must be one of {', '.join(STAGES)}{near(name, STAGES)}")
+
+    @property
+    def stages_on_request(self) -> tuple[str, ...]:
+        """The names in `on_request`."""
+        return tuple(filter(None, self.on_request.replace(" ", "").split(",")))
+
+
+@dataclass(frozen=True)
+class PdfOptions:
+    """How searchable PDFs are written."""
+
+    text_layer: Literal["auto", "keep", "replace", "check"] = opt(
+        "auto",
+        "text_layer",
+        "text that a page has already. keep: it stays, what was read is added where there is none; check: the same, and "
+        "pages whose text is not what was read are reported; auto: the same, and the text of such pages is replaced "
+        "where it was read with confidence; replace: the text of every page that was read is replaced",
+    )
+    pdfa: bool = opt(False, "pdfa", "write PDF/A-2b; an error where the input has what PDF/A forbids")
+    image_dpi: float = opt(150.0, "pdf_image_dpi", "resolution of images that do not state theirs", 10, 5000)
+    password: str = opt("", "pdf_password", "password of encrypted PDFs")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+Options = TypeVar(
+    "Options",
+    DetectOptions,
+    RecognizeOptions,
+    OrientOptions,
+    EngineOptions,
+    OcrOptions,
+    ReadOptions,
+    PdfOptions,
+    RunOptions,
+    ServeOptions,
+)
+
+# The rules of PaddleOCR 3.x, by flat name: what the parity test runs with (FACTS: sections 2.3 and 3).
+REFERENCE_RULES: Mapping[str, Any] = {
+    "doc_orientation_rule": "net",
+    "text_det_limit_side_len": 64,
+    "text_det_limit_type": "min",
+    "text_det_max_enlarge": 1000.0,
+    "text_det_max_side_limit": 4000,
+    "text_det_tile_side": 0,
+    "text_det_small_text": 0.0,
+    "text_det_sparse_side_len": 0,
+    "text_det_thresh": 0.3,
+    "text_det_box_thresh": 0.6,
+    "text_det_unclip_ratio": 1.5,
+    "text_det_max_candidates": 1000,
+    "text_det_use_dilation": False,
+    "text_det_score_mode": "fast",
+    "text_rec_width_rule": "reference",
+    "text_recognition_batch_size": 6,
+    "text_rec_max_width": 3200,
+    "text_rec_space_thresh": 1.0,
+    "text_rec_accent_thresh": 1.0,
+    "text_rec_score_thresh": 0.0,
+    "text_crop_rule": "reference",
+    "reading_order": "reference",
+}
+
+
+def parse_page_range(text: str) -> tuple[tuple[int, int | None], ...]:
+    """`"1-3,7,10-"` as inclusive (first, last) pairs counted from 1, last None for an open end; else UsageError."""
+    pairs: list[tuple[int, int | None]] = []
+    for part in filter(None, text.replace(" ", "").split(",")):
+        first, dash, last = part.partition("-")
+        numbers = [int(n) if n.isascii() and n.isdigit() and len(n) < 10 else 0 for n in (first, last or first)]
+        if min(numbers) < 1 or numbers[1] < numbers[0]:
+            raise UsageError(f"page_range={text!r}: {part!r} is no range of pages; write for instance 1-3,7 or 5-")
+        pairs.append((numbers[0], None if dash and not last else numbers[1]))
+    return tuple(pairs)
+
+
+def validate(options: Any) -> None:
+    """Check every field against its type and bounds; UsageError names the value, what is allowed and its flat name."""
+    hints = get_type_hints(type(options))
+    for f in fields(options):
+        if "name" in f.metadata:
+            _check(f, getattr(options, f.name), hints[f.name])
+
+
+def _check(f: "dataclasses.Field[Any]", value: Any, hint: Any) -> None:
+    name, low, high = f.metadata["name"], f.metadata["low"], f.metadata["high"]
+    if get_origin(hint) is Literal:
+        allowed = get_args(hint)
+        if value not in allowed:
+            raise UsageError(f"{name}={value!r}: must be one of {', '.join(map(str, allowed))}{near(value, allowed)}")
+        return
+    if f.name == "input_shape":
+        if value is not None and (len(value) != 3 or any(type(v) is not int or v < 1 for v in value)):
+            raise UsageError(f"{name}={value!r}: must be three whole numbers C H W, for instance 3 640 640")
+        return
+    wrong = (
+        type(value) is not bool
+        if hint is bool
+        else type(value) is bool or not isinstance(value, (int, float) if hint is float else hint)
+    )
+    if wrong:
+        raise UsageError(f"{name}={value!r}: must be {'a number' if hint is float else 'of type ' + hint.__name__}")
+    if isinstance(value, (int, float)) and not (
+        value == value and (low is None or value >= low) and (high is None or value <= high)
+    ):
+        bounds = f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
+        raise UsageError(f"{name}={value!r}: must be {bounds}")
+
+
+def flat_fields(cls: type = OcrOptions) -> dict[str, tuple[str, "dataclasses.Field[Any]", Any]]:
+    """Flat public name -> (group attribute or "", field, type), for the fields of OcrOptions and all its groups."""
+    out: dict[str, tuple[str, dataclasses.Field[Any], Any]] = {}
+    hints = get_type_hints(cls)
+    for f in fields(cls):
+        if "name" in f.metadata:
+            out[f.metadata["name"]] = ("", f, hints[f.name])
+        else:
+            out |= {n: (f.name, g, t) for n, (_, g, t) in flat_fields(hints[f.name]).items()}
+    return out
+
+
+def apply(options: Options, **overrides: Any) -> Options:
+    """A copy with the given flat names replaced; UsageError for an unknown name or a value out of bounds."""
+    known = flat_fields(type(options))
+    groups: dict[str, dict[str, Any]] = {}
+    for name, value in overrides.items():
+        if name not in known:
+            raise UsageError(f"unknown option {name!r}{near(name, known)}")
+        group, f, hint = known[name]
+        if hint is float and type(value) is int:
+            value = float(value)
+        groups.setdefault(group, {})[f.name] = tuple(value) if isinstance(value, list) else value
+    changes: dict[str, Any] = groups.pop("", {})
+    for group, values in groups.items():
+        changes[group] = dataclasses.replace(getattr(options, group), **values)
+    return dataclasses.replace(options, **changes) if changes else options
+
+
+def to_flat(options: Any) -> dict[str, Any]:
+    """All values by flat public name, as plain JSON-able types."""
+    out = {}
+    for name, (group, f, _) in flat_fields(type(options)).items():
+        value = getattr(getattr(options, group) if group else options, f.name)
+        out[name] = list(value) if isinstance(value, tuple) else value
+    return out

@@ -1,0 +1,185 @@
+"""What a request may hold: one model a route, made from the option dataclasses, and which contract it speaks.
+
+`POST /ocr` has two contracts (FACTS 6.1): the *first* one, of the source documents (`inferenceParams`; answered with
+`texts` and `image`), and the *current* one (flat fields; answered with `prunedResult`, `ocrImage`, ...). The fields of a
+request decide: those of one contract are answered in it, those of both are an error, and a request with neither, as both
+documentations' examples are, is answered in both.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import ErrorDetails, from_json
+
+from inkline.errors import InputError, UsageError, near
+from inkline.options import OcrOptions, flat_fields
+
+Contract = Literal["first", "current", "both"]
+
+PREPROCESSING_FIELDS = {
+    "useDocOrientationClassify": "use_doc_orientation_classify",
+    "useDocUnwarping": "use_doc_unwarping",
+}
+
+# field of the current contract -> flat option
+OCR_FIELDS = {
+    **PREPROCESSING_FIELDS,
+    "useTextlineOrientation": "use_textline_orientation",
+    "textDetLimitSideLen": "text_det_limit_side_len",
+    "textDetLimitType": "text_det_limit_type",
+    "textDetThresh": "text_det_thresh",
+    "textDetBoxThresh": "text_det_box_thresh",
+    "textDetUnclipRatio": "text_det_unclip_ratio",
+    "textRecScoreThresh": "text_rec_score_thresh",
+    "returnWordBox": "return_word_box",
+}
+
+
+class InferenceParams(BaseModel):
+    """Parameters of the first contract."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    maxLongSide: int | None = Field(
+        None, ge=1, description="the longer side of the detector's input is at most this many pixels"
+    )
+
+
+class FileRequest(BaseModel):
+    """What every request with a file has."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    file: str = Field(
+        min_length=1,
+        description="an image or a PDF as Base64 (a `data:` URL will do), or its web address where the server allows that",
+    )
+    fileType: int | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="0: a PDF, 1: an image; absent or null: told by the content. Content of the other kind is refused",
+    )
+    visualize: bool | None = Field(None, description="whether the reply holds pictures; null: as the server is set")
+    logId: str | None = Field(
+        None, min_length=1, max_length=200, description="comes back in the reply; null: a new UUID"
+    )
+    stream: bool | None = Field(
+        None,
+        description="true: one line of JSON a page as it is read (application/x-ndjson), as with `Accept: "
+        "application/x-ndjson`",
+    )
+
+
+def _options(names: Mapping[str, str]) -> dict[str, Any]:
+    """Optional fields, with the type, bounds, help and default of the flat options they stand for."""
+    known = flat_fields(OcrOptions)
+    out: dict[str, Any] = {}
+    for name, flat in names.items():
+        _, f, hint = known[flat]
+        text = f"{f.metadata['help']}; null: as the server is set (without a setting: {f.default})"
+        out[name] = (hint | None, Field(None, ge=f.metadata["low"], le=f.metadata["high"], description=text))
+    return out
+
+
+PreprocessingRequest: type[FileRequest] = create_model(
+    "PreprocessingRequest", __base__=FileRequest, **_options(PREPROCESSING_FIELDS)
+)
+OcrRequest: type[FileRequest] = create_model(
+    "OcrRequest",
+    __base__=FileRequest,
+    inferenceParams=(InferenceParams | None, Field(None, description="parameters of the first contract")),
+    **_options(OCR_FIELDS),
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that was understood. overrides: flat options for this call; None in the others: not said."""
+
+    file: str = field(repr=False)
+    log_id: str
+    file_type: int | None = None
+    visualize: bool | None = None
+    stream: bool | None = None
+    contract: Contract = "current"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse(model: type[FileRequest], body: bytes, log_id: str) -> Asked:
+    """A request's body, checked. log_id: used when the body has none.
+
+    Errors: `BadRequest`, which carries the log id of the body, when it is not JSON of this model.
+    """
+    try:
+        data = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise BadRequest(f"the body is not JSON ({error})", log_id) from error
+    if not isinstance(data, dict):
+        raise BadRequest("the body must be a JSON object with a field `file`", log_id)
+    given = data.get("logId")
+    log_id = given if isinstance(given, str) and 0 < len(given) <= 200 else log_id
+    try:
+        values = model.model_validate(data).model_dump(exclude_none=True)
+        contract, overrides = _contract(values) if model is OcrRequest else ("current", _flat(values))
+    except ValidationError as error:
+        raise BadRequest(_why(error.errors(), model.model_fields), log_id) from error
+    except UsageError as error:
+        raise BadRequest(str(error), log_id) from error
+    return Asked(
+        values["file"],
+        log_id,
+        values.get("fileType"),
+        values.get("visualize"),
+        values.get("stream"),
+        contract,
+        overrides,
+    )
+
+
+class BadRequest(InputError):
+    """A body that does not fit its route, with the log id to answer it under."""
+
+    def __init__(self, message: str, log_id: str) -> None:
+        super().__init__(message)
+        self.log_id = log_id
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat options of the current contract's fields. A side length alone is the shorter side's, as in PaddleOCR 3.x."""
+    out = {flat: values[name] for name, flat in OCR_FIELDS.items() if name in values}
+    if "text_det_limit_side_len" in out:
+        out.setdefault("text_det_limit_type", "min")
+    return out
+
+
+def _contract(values: Mapping[str, Any]) -> tuple[Contract, dict[str, Any]]:
+    """Which contract a request's fields belong to, and what they override."""
+    current = [name for name in values if name in OCR_FIELDS or name == "visualize"]
+    if "inferenceParams" not in values:
+        return ("current" if current else "both"), _flat(values)
+    if current:
+        raise UsageError(f"inferenceParams and {current[0]} belong to two contracts: give the one or the other")
+    long_side = values["inferenceParams"].get("maxLongSide")
+    if long_side is None:
+        return "first", {}
+    return "first", {"text_det_limit_side_len": long_side, "text_det_limit_type": "max"}
+
+
+def _why(errors: Iterable[ErrorDetails], known: Iterable[str]) -> str:
+    """All that is wrong with a body, in one line."""
+    parts = []
+    for error in errors:
+        place = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            names = list(InferenceParams.model_fields) if len(error["loc"]) > 1 else known
+            parts.append(f"unknown field {place!r}{near(error['loc'][-1], names)}")
+        elif error["type"] == "missing":
+            parts.append(f"field {place!r} is missing")
+        else:
+            value = repr(error["input"])
+            shown = value if len(value) < 60 else f"{value[:50]}..."
+            parts.append(f"{place}={shown}: {error['msg'][0].lower()}{error['msg'][1:]}")
+    return "; ".join(parts)

@@ -1,0 +1,198 @@
+"""What a script needs to be drawn: which characters it has, its digits, punctuation, direction and word lists."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from inkline.errors import DataError
+
+
+@dataclass(frozen=True)
+class Script:
+    """A writing system as the generator sees it: `letters` are drawn evenly for rare-character lines, `probe` must be
+    in a font.
+    """
+
+    name: str
+    letters: str
+    probe: str
+    languages: tuple[str, ...]
+    ranges: tuple[tuple[int, int], ...]
+    digits: str = ""
+    marks: str = ",.;:!?"
+    quotes: tuple[str, ...] = ('""', "''", "()", "[]", "«»", "“”", "„“", "‘’")
+    rtl: bool = False
+    spaces: bool = True
+    cased: bool = False
+    joined: bool = False
+    avoid: tuple[str, ...] = ()
+
+
+def _chars(*ranges: tuple[int, int], categories: str = "LNM") -> str:
+    """Assigned characters of the code point ranges (ends included) whose general category starts with one of
+    `categories`.
+    """
+    found = (chr(c) for low, high in ranges for c in range(low, high + 1))
+    return "".join(c for c in found if unicodedata.category(c)[0] in categories)
+
+
+def _ranges(text: str) -> tuple[tuple[int, int], ...]:
+    """Read code point ranges such as `41-5A F1`."""
+    ends = (part.split("-") for part in text.split())
+    return tuple((int(end[0], 16), int(end[-1], 16)) for end in ends)
+
+
+LATIN = _ranges("41-5A 61-7A C0-D6 D8-F6 F8-17F 218-21B 1E80-1E85 1EA0-1EF9")
+CYRILLIC = _ranges("400-45F 462-463 472-475 490-493 49A-49B 4A2-4A3 4AE-4B3 4BA-4BB 4D8-4D9 4E8-4E9")
+GREEK = _ranges("386-3CE")
+POLYTONIC = _ranges("386-3CE 1F00-1FFF")
+HAN = _ranges("4E00-9FFF")
+KANA = _ranges("3041-3096 30A1-30FA 30FC")
+# Letters and vowel marks of running Arabic, Persian and Urdu; the signs of Koranic recitation are left out.
+ARABIC = _ranges("621-63A 641-652 670-671 679 67E 686 688 691 698 6A9 6AF 6BA 6BE 6C1 6CC 6D2")
+HEBREW = _ranges("5D0-5EA")
+HANGUL = _ranges("AC00-D7A3")
+THAI = _ranges("E01-E3A E40-E4E")
+
+
+@dataclass(frozen=True)
+class Indic:
+    """The parts of a Brahmic syllable, from the parallel layout of the Unicode blocks (block start as in Devanagari,
+    U+0900).
+    """
+
+    consonants: str
+    vowels: str
+    signs: str
+    virama: str
+    finals: str
+
+
+def indic(base: int) -> Indic:
+    """Return the syllable parts of the Brahmic block that starts at code point `base`; unassigned cells are left out."""
+
+    def block(low: int, high: int, category: str) -> str:
+        return _chars((base + low, base + high), categories=category)
+
+    return Indic(
+        block(0x15, 0x39, "L"), block(0x05, 0x14, "L"), block(0x3E, 0x4C, "M"), chr(base + 0x4D), block(0x02, 0x03, "M")
+    )
+
+
+INDIC = {
+    "devanagari": 0x900,
+    "bengali": 0x980,
+    "gurmukhi": 0xA00,
+    "gujarati": 0xA80,
+    "tamil": 0xB80,
+    "telugu": 0xC00,
+    "kannada": 0xC80,
+    "malayalam": 0xD00,
+}
+INDIC_LANGUAGES = {
+    "devanagari": "hi",
+    "bengali": "bn",
+    "tamil": "ta",
+    "telugu": "te",
+    "kannada": "kn",
+    "malayalam": "ml",
+}
+CJK_MARKS = ",.，。、；：！？"
+CJK_QUOTES = ("()", "（）", "“”", "《》", "【】", "「」")
+LATIN_LANGUAGES = (
+    *(
+        "en",
+        "de",
+        "fr",
+        "es",
+        "it",
+        "pt",
+        "pt_br",
+        "nl",
+        "pl",
+        "cs",
+        "sk",
+        "hu",
+        "ro",
+        "hr",
+        "sl",
+        "bs",
+        "sv",
+        "da",
+        "no",
+    ),
+    *("fi", "et", "lv", "lt", "tr", "vi", "ca", "is", "sq", "eu", "id", "ms", "af", "gl", "br", "eo", "tl"),
+)
+
+
+def _brahmic(name: str) -> Script:
+    base = INDIC[name]
+    parts = indic(base)
+    digits = _chars((base + 0x66, base + 0x6F), categories="N")
+    danda = "।॥" if name in ("devanagari", "kannada", "bengali", "telugu") else ""
+    letters = _chars((base + 1, base + 0x4D), (base + 0x60, base + 0x63), categories="LM")
+    probe = parts.consonants[0] + parts.consonants[-4] + parts.vowels[0] + parts.signs[:3] + parts.virama
+    ranges = ((base, base + 0x7F), (0x200C, 0x200D))
+    return Script(
+        name,
+        letters,
+        probe,
+        tuple(INDIC_LANGUAGES.get(name, "").split()),
+        ranges,
+        digits,
+        ",.;:!?" + danda,
+        ('""', "''", "()"),
+        joined=True,
+    )
+
+
+CYRILLIC_LANGUAGES = ("ru", "uk", "bg", "sr", "mk", "kk")
+ARABIC_DIGITS, THAI_DIGITS = "٠١٢٣٤٥٦٧٨٩", "๐๑๒๓๔๕๖๗๘๙"
+ARABIC_QUOTES = ('""', "()", "«»")
+CHINESE_PROBE, JAPANESE_PROBE = "的一是不了在人有我他這这", "のはをアイウ日本語国"
+_UNSPACED: dict[str, Any] = {"marks": CJK_MARKS, "quotes": CJK_QUOTES, "spaces": False}
+_SCRIPTS = (
+    Script("latin", _chars(*LATIN), "AZazéü", LATIN_LANGUAGES, LATIN, cased=True),
+    Script("english", _chars(*LATIN[:2]), "AZaz", ("en",), LATIN[:2], cased=True),
+    Script("cyrillic", _chars(*CYRILLIC), "АЯаяыё", CYRILLIC_LANGUAGES, CYRILLIC, cased=True),
+    Script("greek", _chars(*GREEK), "ΑΩαωάώς", ("el",), GREEK, marks=",.;:!·", cased=True),
+    Script("polytonic", _chars(*POLYTONIC), "ΑΩαωἀἁᾶῇὦᾧὺ", ("el",), POLYTONIC, marks=",.;:·’", cased=True),
+    Script(
+        "arabic",
+        _chars(*ARABIC),
+        "ابتثجيىةء",
+        ("ar", "fa"),
+        ARABIC,
+        ARABIC_DIGITS,
+        "،.؛:!؟",
+        ARABIC_QUOTES,
+        rtl=True,
+        joined=True,
+    ),
+    Script("hebrew", _chars(*HEBREW), "אבגדת", ("he",), HEBREW, rtl=True),
+    Script("thai", _chars(*THAI), "กขฮาิ", ("th",), THAI, THAI_DIGITS, spaces=False, joined=True),
+    Script(
+        "chinese", _chars(*HAN), CHINESE_PROBE, ("zh_cn", "zh"), HAN, avoid=(" JP", " KR", "IPA", "Nanum"), **_UNSPACED
+    ),
+    Script(
+        "japanese",
+        _chars(*KANA, *HAN),
+        JAPANESE_PROBE,
+        ("ja",),
+        (*KANA, *HAN),
+        avoid=(" SC", " TC", " HK", " KR"),
+        **_UNSPACED,
+    ),
+    Script("korean", _chars(*HANGUL), "가각힣이의를", ("ko",), HANGUL, avoid=(" SC", " TC", " HK", " JP")),
+    *map(_brahmic, INDIC),
+)
+SCRIPTS: dict[str, Script] = {script.name: script for script in _SCRIPTS}
+
+
+def script_of(name: str) -> Script:
+    """Return the script called `name`; raises DataError naming those that exist."""
+    if name not in SCRIPTS:
+        raise DataError(f"no script {name!r} to draw; there are {', '.join(sorted(SCRIPTS))}")
+    return SCRIPTS[name]

@@ -1,0 +1,256 @@
+"""What the pipeline produces: frozen records whose coordinates are always stated.
+
+Two frames of reference appear. *Source pixels* are those of the file the user gave (after its EXIF turn, as any viewer
+shows it): x to the right, y down, the corner of the first pixel at (0, 0). *Straight pixels* are those of the page after
+it was turned upright and unwarped; without these stages both frames are the same.
+A *quad* is a float32 array (4, 2): the corners top-left, top-right, bottom-right, bottom-left as seen on the page; for a
+line that runs down, up or on its head, `Line.reading_quad` starts where the text starts.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # (H, W, 3) BGR
+Floats = NDArray[np.float32]
+
+
+def empty_quads() -> Floats:
+    """No boxes: a float32 array (0, 4, 2)."""
+    return np.zeros((0, 4, 2), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Text boxes of one page, in columns.
+
+    quads: (N, 4, 2) float32, in the pixels of the image that was given to the detector; scores: (N,) float32 in 0..1.
+    polygons: N arrays (P, 2) when the detector ran in polygon mode, else None.
+    """
+
+    quads: Floats
+    scores: Floats
+    polygons: tuple[Floats, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.quads.shape != (len(self.scores), 4, 2):
+            raise ValueError(f"quads {self.quads.shape} do not fit {len(self.scores)} scores")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, index: Any) -> "Detections":
+        rows = np.arange(len(self))[index]
+        polygons = None if self.polygons is None else tuple(self.polygons[int(i)] for i in rows)
+        return Detections(self.quads[rows], self.scores[rows], polygons)
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """What a recogniser read in one line crop.
+
+    text: in logical order, NFC as the charset gives it. score: mean probability of the kept characters, 0..1, 0.0 if none.
+    char_scores: (len(text),) float32, 0..1. char_spans: (len(text), 2) float32, where each character's step lies, as
+    fractions 0..1 of the crop's width, increasing from left to right in the crop. plain: the text without the accents
+    the recogniser was in doubt about, of the same length.
+    """
+
+    text: str
+    score: float
+    char_scores: Floats
+    char_spans: Floats
+    plain: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Word:
+    """A word of a line: its text, mean score 0..1, and its quad in source pixels, corner 0 where the word starts."""
+
+    text: str
+    score: float
+    quad: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One line of text.
+
+    quad: (4, 2) float32 in source pixels. score: the recogniser's, 0..1. straight_quad: the same box in straight pixels.
+    angle: by how many degrees (0, 90, 180, 270) the cut-out line was turned counter-clockwise to be read.
+    words: filled when word boxes were asked for. paragraph: index of the paragraph within the page, from 0.
+    """
+
+    text: str
+    score: float
+    quad: Floats
+    straight_quad: Floats
+    det_score: float = 1.0
+    angle: int = 0
+    words: tuple[Word, ...] = ()
+    paragraph: int = 0
+
+    @property
+    def reading_quad(self) -> Floats:
+        """The quad (4, 2) with its corners in reading order: text runs from corner 0 to corner 1."""
+        return np.roll(self.quad, -(self.angle // 90), axis=0)
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Axis-parallel bounds (x_min, y_min, x_max, y_max) of the quad, in source pixels."""
+        (x0, y0), (x1, y1) = self.quad.min(axis=0).tolist(), self.quad.max(axis=0).tolist()
+        return (x0, y0, x1, y1)
+
+
+@dataclass(frozen=True, eq=False)
+class Transform:
+    """How straight pixels map to source pixels.
+
+    size: (width, height) of the source. angle: by how many degrees (0, 90, 180, 270) the source was turned
+    counter-clockwise to become upright. grid: None, or (h, w, 2) float32: for node (i, j) of a regular grid
+    over the straight image, the (x, y) in the upright image, both as fractions 0..1 with corners aligned.
+    straight_size: (width, height) of the straight image.
+    """
+
+    size: tuple[int, int]
+    angle: int = 0
+    grid: Floats | None = None
+
+    @property
+    def straight_size(self) -> tuple[int, int]:
+        w, h = self.size
+        return (h, w) if self.angle in (90, 270) else (w, h)
+
+    @property
+    def is_identity(self) -> bool:
+        return self.angle == 0 and self.grid is None
+
+    def to_source(self, points: Floats) -> Floats:
+        """Straight pixels (..., 2) to source pixels (..., 2), both float32."""
+        if self.is_identity:
+            return points
+        flat = np.asarray(points, np.float32).reshape(-1, 2)
+        if self.grid is not None:
+            flat = self._through_grid(flat)
+        w, h = self.size
+        x, y = flat[:, 0], flat[:, 1]
+        if self.angle == 90:  # the source's right edge became the top
+            x, y = w - y, x
+        elif self.angle == 180:
+            x, y = w - x, h - y
+        elif self.angle == 270:
+            x, y = y, h - x
+        return np.stack([x, y], axis=1).astype(np.float32).reshape(np.shape(points))
+
+    def _through_grid(self, points: Floats) -> Floats:
+        """Bilinear look-up in the grid: straight pixels to upright pixels; beyond its border its last cells go on.
+
+        The grid's corners lie on the centres of the corner pixels, half a pixel inside.
+        """
+        assert self.grid is not None
+        rows, cols = self.grid.shape[:2]
+        scale = np.array([max(s - 1, 1) for s in self.straight_size], np.float32)
+        at = (points - np.float32(0.5)) / scale * np.array([cols - 1, rows - 1], np.float32)
+        low = np.clip(np.floor(at).astype(np.int64), 0, [max(cols - 2, 0), max(rows - 2, 0)])
+        fx, fy = (at - low).T[..., None]
+        x0, y0 = low.T
+        x1, y1 = np.minimum(x0 + 1, cols - 1), np.minimum(y0 + 1, rows - 1)
+        top = self.grid[y0, x0] * (1 - fx) + self.grid[y0, x1] * fx
+        bottom = self.grid[y1, x0] * (1 - fx) + self.grid[y1, x1] * fx
+        return np.asarray((top * (1 - fy) + bottom * fy) * scale + np.float32(0.5), np.float32)
+
+
+def _between(left: Line, right: Line) -> str:
+    """What parts two lines that are read one after the other.
+
+    On one row a tab, or a space where less than a line's height is between them; else a line break, or two between
+    paragraphs. Two lines are on one row when they share half of the lower one's height and neither is vertical.
+    """
+    (ax0, ay0), (ax1, ay1) = left.straight_quad.min(axis=0), left.straight_quad.max(axis=0)
+    (bx0, by0), (bx1, by1) = right.straight_quad.min(axis=0), right.straight_quad.max(axis=0)
+    height = min(ay1 - ay0, by1 - by0)
+    flat = left.angle % 180 == 0 and right.angle % 180 == 0
+    gap = max(bx0 - ax1, ax0 - bx1)
+    if flat and min(ay1, by1) - max(ay0, by0) > 0.5 * height and gap > -0.5 * height:
+        return " " if gap < height else "\t"
+    return "\n" if left.paragraph == right.paragraph else "\n\n"
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """One page that was read.
+
+    lines: in reading order; none is a valid page. size: (width, height) in source pixels. source: the path or URL as the
+    user gave it, None for arrays and bytes. page_index: 0-based in a PDF or multi-page TIFF, else None.
+    detections: all boxes, in the detector's reading order, in straight pixels, also those whose text fell below the
+    score threshold. settings: the options that were in force, plain JSON values. warnings: what a careful user should
+    know about this page (a shrunk or partly decoded image). load_image: gives the source image again, BGR uint8.
+    """
+
+    lines: tuple[Line, ...]
+    size: tuple[int, int]
+    source: str | None = None
+    page_index: int | None = None
+    detections: Detections = field(default_factory=lambda: Detections(empty_quads(), np.zeros(0, np.float32)))
+    line_angles: tuple[int, ...] = ()
+    transform: Transform | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    load_image: Callable[[], Image] | None = field(default=None, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The page's text: a row of it a line, what stands apart on a row by a tab, paragraphs apart by an empty line."""
+        return "".join(
+            (_between(self.lines[i - 1], line) if i else "") + line.text for i, line in enumerate(self.lines)
+        )
+
+    @property
+    def image(self) -> Image:
+        """The source image, BGR uint8 (H, W, 3), read again when it is not in memory."""
+        if self.load_image is None:
+            raise ValueError("this page was made without an image")
+        return self.load_image()
+
+    @property
+    def straight_image(self) -> Image:
+        """The page as the detector saw it, turned upright and unwarped: what `Line.straight_quad` speaks of.
+
+        BGR uint8 (H, W, 3), made anew from the source image; that image itself when nothing was turned or unwarped.
+        """
+        from inkline.io.draw import straighten
+
+        return self.image if self.transform is None else straighten(self.image, self.transform)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The page in the JSON shape of PaddleOCR 3.x (`rec_texts`, `rec_scores`, `rec_polys`, ...), source pixels."""
+        from inkline.io.to_json import page_to_dict
+
+        return page_to_dict(self)
+
+    def plot(self) -> Image:
+        """The source image with its boxes on the left and the text at its place on the right, BGR uint8 (H, 2W, 3)."""
+        from inkline.io.draw import draw_page
+
+        return draw_page(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """The pages of one source, in order."""
+
+    pages: tuple[Page, ...]
+    source: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of all pages, apart by a form feed."""
+        return "\n\f".join(page.text for page in self.pages)
+
+    def __len__(self) -> int:
+        return len(self.pages)
+
+    def __iter__(self) -> Iterator[Page]:
+        return iter(self.pages)

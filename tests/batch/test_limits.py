@@ -1,0 +1,148 @@
+"""Memory stays bounded, a full disk stops a run cleanly, a hot folder is watched."""
+
+import resource
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from batch_pages import draw_pdf, drawn, results
+from batch_standin import Standin, go
+
+from inkline.batch import worker
+from inkline.batch.watch import watched
+from inkline.errors import OutputError
+from inkline.options import ReadOptions
+
+
+def peak(log):
+    return max(int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("peak"))
+
+
+@pytest.mark.slow
+def test_a_pdf_of_2000_pages_is_read_page_by_page(tmp_path):
+    peaks = {}
+    for pages in (50, 2000):
+        path, out, log = tmp_path / f"{pages}.pdf", tmp_path / f"out{pages}", tmp_path / f"log{pages}"
+        draw_pdf(path, pages)
+        summary = go(log, [path], out, lines=5, read_options=ReadOptions(pdf_dpi=72))
+        assert summary.pages == pages and len(list(out.glob("*_res.json"))) == pages
+        assert (out / f"{pages}_res.txt").read_text().count("\f") == pages - 1
+        peaks[pages] = peak(log)
+    # The pixels of all pages would be 540 MB; their lines are what a document's text is made of.
+    assert peaks[2000] - peaks[50] < 80, peaks
+
+
+def test_a_full_disk_stops_the_run_and_what_is_done_stays(tmp_path):
+    source, out, log = tmp_path / "scans", tmp_path / "out", tmp_path / "log"
+    source.mkdir()
+    for i in range(4):
+        drawn(i).save(source / f"{i}.png")
+    draw_pdf(source / "zz.pdf", 400, side=60)
+    go(log, [source], tmp_path / "whole", formats=["txt"], lines=20)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))  # workers inherit it; no file may grow beyond
+    try:
+        with pytest.raises(OutputError, match=r"File too large.*4 files are done and stay done: make room"):
+            go(log, [source], out, formats=["txt"], lines=20)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(results(out)) == 4 and not (out / ".inkline/tmp").exists()
+    summary = go(log, [source], out, formats=["txt"], lines=20)
+    assert (summary.done, summary.skipped) == (1, 4)
+    assert results(out) == results(tmp_path / "whole")
+
+
+def test_a_hot_folder(tmp_path):
+    source, out, log = tmp_path / "inbox", tmp_path / "out", tmp_path / "log"
+    source.mkdir()
+
+    class Stop(Exception):
+        pass
+
+    seen = []
+
+    class Watcher:
+        def show(self, summary, pages):
+            seen.append(summary.done)
+            if summary.done == 3 or time.monotonic() > end:
+                raise Stop
+
+        def failed(self, error):
+            seen.append(error)
+
+    def drop():
+        drawn(1).save(source / "first.png")
+        whole = tmp_path / "growing.png"
+        drawn(2, 200).save(whole)
+        content = whole.read_bytes()
+        with open(source / "growing.png", "wb") as file:
+            for i in range(0, len(content), len(content) // 8):
+                file.write(content[i : i + len(content) // 8])
+                file.flush()
+                time.sleep(0.15)
+        (source / "bad.png").write_bytes(b"no image")
+        time.sleep(1)
+        drawn(3).save(source / "last.png")
+
+    from functools import partial
+
+    from batch_standin import plan
+
+    from inkline.batch.run import run
+
+    end = time.monotonic() + 60
+    thread = threading.Thread(target=drop)
+    thread.start()
+    made = plan([source], out, formats=["txt"], workers=1, watch_interval=0.3)
+    with pytest.raises(Stop):
+        run(made, partial(Standin, str(log)), Watcher(), watch=True)
+    thread.join()
+    read = [line.split()[1] for line in log.read_text().splitlines() if line.startswith("read")]
+    assert [Path(name).name for name in read] == ["first.png", "growing.png", "last.png"]
+    assert len([one for one in seen if isinstance(one, str)]) == 1  # the bad one, once
+    assert set(results(out)) == {f"{n}_res.txt" for n in ("first", "growing", "last")} | {"failures.jsonl"}
+
+
+def test_a_watched_source_that_is_not_there_yet(tmp_path):
+    from inkline.batch.ledger import Ledger
+    from inkline.batch.listing import listing
+
+    with Ledger(tmp_path, "key") as ledger:
+        items = watched(lambda: listing([str(tmp_path / "later")], tmp_path), ledger, 0.01)
+        assert next(items) is None
+        (tmp_path / "later").mkdir()
+        drawn(1).save(tmp_path / "later/a.png")
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            item = next(items)
+            if item:
+                break
+        assert item.name == "a.png"
+
+
+def test_a_worker_that_cannot_open_its_models_stops_the_run(tmp_path):
+    from batch_standin import plan
+
+    from inkline.batch.progress import Failures
+    from inkline.batch.run import run
+    from inkline.errors import EngineError, ModelError
+
+    drawn(1).save(tmp_path / "a.png")
+    with pytest.raises(ModelError, match="no such model"):
+        run(plan([tmp_path / "a.png"], tmp_path / "out"), no_model, Failures())
+    with pytest.raises(EngineError, match="ended while it opened the models"):
+        run(plan([tmp_path / "a.png"], tmp_path / "out"), dies, Failures())
+    assert worker.digest(tmp_path) == worker.digest(tmp_path / "none") == ""
+
+
+def no_model():
+    from inkline.errors import ModelError
+
+    raise ModelError("no such model")
+
+
+def dies():
+    import os
+
+    os._exit(9)

@@ -1,0 +1,101 @@
+"""`inkline run` as a user types it, with the real models."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from batch_pages import draw_pdf
+
+from inkline.batch.plan import Summary
+from inkline.batch.progress import Lines, _duration
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "inkline", "run", *map(str, arguments)]
+
+
+def run(*arguments):
+    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=ROOT, timeout=200)
+
+
+def test_real_pages_equal_those_of_the_ocr_command(tmp_path):
+    pages = ["examples/sample.png", "tests/fixtures/receipt.png"]
+    done = run(*pages, tmp_path / "out", "--format", "json,txt", "--workers", "1")
+    assert done.returncode == 0 and done.stdout == ""
+    assert "2 files read, 2 pages" in done.stderr and f"results in {tmp_path / 'out'}" in done.stderr
+    single = [
+        sys.executable,
+        "-m",
+        "inkline",
+        "ocr",
+        *pages,
+        "--save_path",
+        str(tmp_path / "one"),
+        "--format",
+        "json,txt",
+    ]
+    subprocess.run(single, cwd=ROOT, check=True, capture_output=True)
+    for page in pages:
+        for ending in ("json", "txt"):
+            name = f"{Path(page).stem}_res.{ending}"
+            assert (tmp_path / "out" / Path(page).parent / name).read_text() == (tmp_path / "one" / name).read_text()
+    again = run(*pages, tmp_path / "out", "--format", "json,txt")
+    assert "0 files read, 0 pages" in again.stderr and "2 files done before" in again.stderr
+
+
+def test_failures_are_listed_and_the_exit_status_is_1(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/bad.png").write_bytes(b"no image")
+    done = run(tmp_path / "in", tmp_path / "out", "--quiet")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "bad.png: neither an image nor a PDF" in done.stderr
+    assert f"1 file could not be read: see {tmp_path / 'out'}/failures.jsonl" in done.stderr
+    assert json.loads((tmp_path / "out/failures.jsonl").read_text())["name"] == "bad.png"
+
+
+def test_wrong_usage(tmp_path):
+    for arguments, reason in (
+        ([tmp_path, tmp_path / "out"], "is inside the source"),
+        ([tmp_path, "x", "--format", "jsn"], "output format 'jsn'"),
+        ([tmp_path, "x", "--workers", "0"], "workers=0: must be at least 1"),
+        (["-", "x"], "standard input cannot be read again"),
+        (["x"], "Missing argument"),
+        ([tmp_path, "https://example.org/out"], "results cannot be sent to a web address"),
+    ):
+        done = run(*arguments)
+        assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_watch_ends_with_a_summary_when_it_is_told_to(tmp_path):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    watch = command(inbox, tmp_path / "out", "--watch", "--watch_interval", "0.2", "--format", "txt", "--workers", "1")
+    process = subprocess.Popen(watch, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    draw_pdf(inbox / "two.pdf", 2)
+    end = time.monotonic() + 60
+    while not (tmp_path / "out/two_res.txt").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0 and "1 file read, 2 pages" in said, said
+
+
+def test_progress_tells_rate_and_time_left(capsys):
+    lines = Lines(lambda: 40, every=0)
+    while lines.total is None:
+        time.sleep(0.01)
+    summary = Summary(done=0, began=time.monotonic() - 5)
+    lines.show(summary, 0)
+    time.sleep(0.05)
+    summary.done, summary.pages, summary.skipped, summary.failed = 9, 18, 10, 1
+    lines.show(summary, 2)
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("inkline: 0 of 40 files, 0 pages")
+    assert last.startswith("inkline: 20 of 40 files, 20 pages, ") and "left, 1 failed" in last
+    assert [_duration(s) for s in (5, 119, 120, 7200, 200_000)] == ["5 s", "119 s", "2 min", "2 h", "2 days"]

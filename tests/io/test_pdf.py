@@ -1,0 +1,149 @@
+"""PDFs: pages, forms, limits, passwords, damage, threads."""
+
+import contextlib
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from inkline.errors import SourceError, UsageError
+from inkline.io.read import count_pages, read
+from inkline.options import ReadOptions
+
+
+def scans(count: int) -> bytes:
+    """A PDF of grey pages, 100 x 80 points; page i has brightness 10 i."""
+    pages = [Pillow.new("L", (100, 80), 10 * i) for i in range(count)]
+    file = io.BytesIO()
+    pages[0].save(file, "PDF", save_all=True, append_images=pages[1:], resolution=72)
+    return file.getvalue()
+
+
+def pdf(objects: list[str], root: str = "/Pages 2 0 R") -> bytes:
+    """A PDF of hand-written objects, numbered from 2; number 1 is the catalogue."""
+    out = b"%PDF-1.7\n"
+    places = []
+    for number, text in enumerate([f"<< /Type /Catalog {root} >>", *objects], 1):
+        places.append(len(out))
+        out += f"{number} 0 obj\n{text}\nendobj\n".encode("latin-1")
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    end = f"xref\n0 {len(places) + 1}\n0000000000 65535 f \n{table}"
+    return out + f"{end}trailer << /Size {len(places) + 1} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF".encode()
+
+
+def test_pages_come_one_by_one_at_twice_their_points() -> None:
+    sheets = list(read(scans(4)))
+    assert [s.page_index for s in sheets] == [0, 1, 2, 3]
+    assert [s.image.shape for s in sheets] == [(160, 200, 3)] * 4
+    assert [int(s.image[80, 100, 0]) // 10 for s in sheets] == [0, 1, 2, 3]
+    np.testing.assert_array_equal(sheets[2].reload(), sheets[2].image)
+
+
+def test_resolution() -> None:
+    assert next(read(scans(1), ReadOptions(pdf_dpi=300))).image.shape == (334, 417, 3)
+
+
+def test_a_large_page_is_drawn_at_a_lower_resolution() -> None:
+    page = pdf(["<< /Type /Pages /Kids [3 0 R] /Count 1 >>", "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 900 700] >>"])
+    for limit in (10, 1000, 50_000, 1_000_003):
+        (sheet,) = read(page, ReadOptions(max_image_pixels=limit))
+        height, width = sheet.image.shape[:2]
+        assert 0.7 * limit <= height * width <= limit or limit == 10
+        assert "dpi" in sheet.warnings[0]
+
+
+def test_form_fields_are_drawn() -> None:
+    box = "/BBox [0 0 80 30] /Type /XObject /Subtype /Form"
+    objects = [
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 50] /Annots [4 0 R] >>",
+        "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (x) /Rect [10 10 90 40] /F 4 /AP << /N 5 0 R >> >>",
+        f"<< {box} /Length 21 >>\nstream\n0 g 0 0 80 30 re f   \nendstream",
+    ]
+    (sheet,) = read(pdf(objects, "/Pages 2 0 R /AcroForm << /Fields [4 0 R] >>"))
+    assert sheet.image[50, 100].max() < 200 and sheet.image[2, 2].min() == 255
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"), [("1-3,7", [0, 1, 2, 6]), ("7,1", [0, 6]), ("6-", [5, 6, 7]), ("8-20", [7]), (" 2 ", [1])]
+)
+def test_page_range(chosen: str, expected: list[int]) -> None:
+    options = ReadOptions(page_range=chosen)
+    content = scans(8)
+    assert [sheet.page_index for sheet in read(content, options)] == expected
+    assert count_pages(content, options) == len(expected)
+
+
+def test_a_page_range_that_selects_nothing() -> None:
+    with pytest.raises(SourceError, match=r"selects none of its 3 pages"):
+        list(read(scans(3), ReadOptions(page_range="7-9")))
+
+
+@pytest.mark.parametrize("text", ["0", "3-1", "a", "1--2", "-", "-3", "1.5", "٣", "99999999999"])
+def test_a_page_range_that_is_none(text: str) -> None:
+    with pytest.raises(UsageError, match="page_range"):
+        ReadOptions(page_range=text)
+
+
+def test_a_pdf_without_pages_is_an_error() -> None:
+    with pytest.raises(SourceError, match="no pages"):
+        list(read(pdf(["<< /Type /Pages /Kids [] /Count 0 >>"])))
+
+
+def test_a_damaged_page_does_not_cost_the_others() -> None:
+    page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 30 20] >>"
+    content = pdf(["<< /Type /Pages /Kids [3 0 R 9 0 R 4 0 R] /Count 3 >>", page, page])
+    good = []
+    with pytest.raises(SourceError, match="the given bytes: page 2: damaged"):
+        for sheet in read(content):
+            good.append(sheet.page_index)
+    assert good == [0, 2]
+
+
+def test_a_pdf_that_claims_a_thousand_million_pages_ends() -> None:
+    page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 30 20] >>"
+    sheets = read(pdf(["<< /Type /Pages /Kids [3 0 R] /Count 1000000000 >>", page]))
+    assert next(sheets).page_index == 0
+    with contextlib.suppress(SourceError):
+        assert len(list(sheets)) < 100
+
+
+def test_junk_before_the_header() -> None:
+    assert next(read(b"\n\n junk \n" + scans(1))).image.shape == (160, 200, 3)
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "caf\udce9.pdf"
+    try:
+        path.write_bytes(scans(1))
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("this file system takes only UTF-8 names")
+    assert next(read(path)).image.shape == (160, 200, 3)
+
+
+def test_a_stream_that_is_left_gives_its_file_back(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(scans(3))
+    sheets = read(path)
+    next(sheets)
+    sheets.close()
+    path.unlink()
+
+
+def test_many_threads_read_pdfs_at_once() -> None:
+    content = scans(6)
+    expected = [sheet.image for sheet in read(content)]
+    barrier = threading.Barrier(8)
+
+    def one(_: int) -> list[np.ndarray]:
+        barrier.wait()
+        return [sheet.image for sheet in read(content)]
+
+    with ThreadPoolExecutor(8) as pool:
+        for images in pool.map(one, range(8)):
+            for image, other in zip(images, expected, strict=True):
+                np.testing.assert_array_equal(image, other)

@@ -1,0 +1,80 @@
+"""Recognition with a fake engine: a function."""
+
+import numpy as np
+import pytest
+
+from inkline.errors import ModelError
+from inkline.models.recognize import Recognizer, plan
+from inkline.options import RecognizeOptions
+
+CHARSET = ("a", "b", "c", " ")
+
+
+class FakeEngine:
+    """Says class 1 + (row's mean brightness bucket) at the first step, blank elsewhere; remembers what it was fed."""
+
+    streams = 1
+
+    def __init__(self, classes=5):
+        self.metadata, self.fed, self.classes = {}, [], classes
+
+    def __call__(self, x):
+        self.fed.append(x.shape)
+        out = np.zeros((len(x), x.shape[3] // 8, self.classes), np.float32)
+        out[..., 0] = 0.9
+        for row, image in enumerate(x):
+            out[row, 0] = 0
+            out[row, 0, 1 + int((image[:, :, 0].mean() + 1) * 1.49)] = 0.8
+        return [out]
+
+
+def crop(height, width, value):
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def test_texts_come_back_in_order_whatever_their_widths():
+    crops = [crop(48, 300, 0), crop(24, 20, 255), crop(48, 100, 128), crop(96, 600, 255), crop(48, 310, 128)]
+    for options in (
+        RecognizeOptions(),
+        RecognizeOptions(batch_size=4),
+        RecognizeOptions(width_rule="reference", batch_size=2),
+    ):
+        texts = Recognizer(FakeEngine(), CHARSET, {})(crops, options)
+        assert [t.text for t in texts] == ["a", "c", "b", "c", "b"]
+        assert all(t.score == pytest.approx(0.8) for t in texts)
+
+
+def test_own_width_never_depends_on_company():
+    crops = [crop(48, w, 0) for w in (10, 33, 64, 320, 5000)]
+    together = {i: b.width for b in plan(crops, 48, RecognizeOptions(batch_size=8)) for i in b.indices}
+    alone = {i: plan([c], 48, RecognizeOptions())[0].width for i, c in enumerate(crops)}
+    assert together == alone == {0: 32, 1: 64, 2: 64, 3: 320, 4: 3200}
+
+
+def test_reference_pads_to_320_and_to_the_widest_of_the_batch():
+    crops = [crop(48, w, 0) for w in (900, 100, 50, 400)]
+    batches = plan(crops, 48, RecognizeOptions(width_rule="reference", batch_size=2))
+    assert [(b.indices, b.width) for b in batches] == [((2, 1), 320), ((3, 0), 900)]
+    assert batches[0].widths == (50, 100)
+
+
+def test_allow_list_restricts_what_is_read():
+    texts = Recognizer(FakeEngine(), CHARSET, {})([crop(48, 100, 255)], RecognizeOptions(charset="ab"))
+    assert texts[0].text in ("", "a", "b")
+    with pytest.raises(ModelError, match="cannot read 'é'"):
+        Recognizer(FakeEngine(), CHARSET, {})([crop(48, 100, 255)], RecognizeOptions(charset="aé"))
+
+
+def test_a_charset_that_does_not_fit_the_net_is_named():
+    with pytest.raises(ModelError, match="7 classes, its charset 4 characters"):
+        Recognizer(FakeEngine(classes=7), CHARSET, {})([crop(48, 100, 0)], RecognizeOptions())
+
+
+def test_no_crops():
+    assert Recognizer(FakeEngine(), CHARSET, {})([], RecognizeOptions()) == []
+
+
+def test_fixed_input_shape():
+    engine = FakeEngine()
+    Recognizer(engine, CHARSET, {})([crop(48, 100, 0)], RecognizeOptions(input_shape=(3, 32, 160)))
+    assert engine.fed == [(1, 3, 32, 160)]

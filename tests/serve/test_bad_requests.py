@@ -1,0 +1,136 @@
+"""Requests that cannot be answered: each has the documented body, its status, and says what to do."""
+
+import json
+import struct
+import uuid
+import zlib
+
+import pytest
+from serving import b64, encoded, pages, picture, running
+
+HELLO = b64(encoded(picture()))
+
+
+def refused(answer, status, *parts):
+    body = answer.json()
+    assert answer.status_code == status and answer.headers["content-type"] == "application/json"
+    assert list(body) == ["logId", "errorCode", "errorMsg"] and body["errorCode"] == status
+    for part in parts:
+        assert part in body["errorMsg"], body["errorMsg"]
+    assert "\n" not in body["errorMsg"]
+    return body
+
+
+@pytest.mark.parametrize(
+    "fields, parts",
+    [
+        ({}, ["'file' is missing"]),
+        ({"file": 5}, ["file=5", "string"]),
+        ({"file": ""}, ["file=''"]),
+        ({"file": HELLO, "fileType": "1"}, ["fileType='1'", "integer"]),
+        ({"file": HELLO, "fileType": True}, ["fileType=True"]),
+        ({"file": HELLO, "fileType": 2}, ["fileType=2"]),
+        ({"file": HELLO, "useDocUnwarping": "false"}, ["useDocUnwarping='false'", "boolean"]),
+        ({"file": HELLO, "useDocUnwarping": 0}, ["useDocUnwarping=0"]),
+        ({"file": HELLO, "textDetThresh": "0.3"}, ["textDetThresh='0.3'", "number"]),
+        ({"file": HELLO, "textDetThresh": 1.5}, ["textDetThresh=1.5", "less than or equal to 1"]),
+        ({"file": HELLO, "textDetLimitSideLen": 0}, ["textDetLimitSideLen=0"]),
+        ({"file": HELLO, "textDetLimitSideLen": 960.5}, ["textDetLimitSideLen=960.5"]),
+        ({"file": HELLO, "textDetLimitType": "mx"}, ["textDetLimitType='mx'", "'max'"]),
+        ({"file": HELLO, "visualise": True}, ["unknown field 'visualise'", "'visualize'"]),
+        ({"file": HELLO, "text_det_thresh": 0.3}, ["unknown field", "'textDetThresh'"]),
+        ({"file": HELLO, "inferenceParams": {"maxLongside": 5}}, ["inferenceParams.maxLongside", "'maxLongSide'"]),
+        ({"file": HELLO, "inferenceParams": {"maxLongSide": -1}}, ["inferenceParams.maxLongSide=-1"]),
+        ({"file": HELLO, "inferenceParams": 5}, ["inferenceParams=5"]),
+        ({"file": HELLO, "inferenceParams": {}, "visualize": False}, ["two contracts", "visualize"]),
+        ({"file": HELLO, "a": 1, "b": 2}, ["'a'", "'b'"]),
+        ({"file": HELLO, "useDocUnwarping": True}, ["use_doc_unwarping", "without that model"]),
+        ({"file": "not base64!"}, ["neither Base64 nor a web address"]),
+        ({"file": "SGVsbG8"}, ["neither Base64"]),
+        ({"file": "data:image/png,abc"}, ["data: URL must be Base64"]),
+        ({"file": "data:"}, ["data: URL"]),
+        ({"file": "data:image/png;base64,"}, ["file type cannot be determined", "empty"]),
+        ({"file": b64(b"hello, this is text")}, ["file type cannot be determined"]),
+        ({"file": b64(b"PK\x03\x04 an archive")}, ["ZIP archive"]),
+        ({"file": b64(b"\x89PNG\r\n\x1a\n broken")}, ["damaged"]),
+        ({"file": b64(encoded(picture())[:60])}, ["file:"]),
+        ({"file": b64(pages(1)), "fileType": 1}, ["fileType=1 says image, but this is a PDF"]),
+        ({"file": HELLO, "fileType": 0}, ["fileType=0 says PDF, but this is an image"]),
+        ({"file": b64(b"%PDF-1.7 and nothing else")}, ["PDF is damaged"]),
+        ({"file": "http://example.org/a.png"}, ["web addresses are switched off", "Base64"]),
+        ({"file": "https://127.0.0.1/a.png", "fileType": 1}, ["web addresses are switched off"]),
+        ({"file": "file:///etc/passwd"}, ["neither Base64"]),
+        ({"file": "/etc/passwd"}, ["file:"]),
+    ],
+)
+def test_what_is_wrong_is_said(served, fields, parts):
+    body = refused(served.post(logId="known", **fields), 422, *parts)
+    assert body["logId"] == "known"
+    assert "secret" not in body["errorMsg"] and len(body["errorMsg"]) < 400
+
+
+def test_bodies_that_are_no_requests(served):
+    def send(content, kind="application/json"):
+        return served.client.post("/ocr", content=content, headers={"Content-Type": kind} if kind else {})
+
+    assert uuid.UUID(refused(send(b""), 422, "not JSON")["logId"])
+    refused(send(b"{"), 422, "not JSON")
+    refused(send(b'{"file": NaN}'), 422, "not JSON")
+    refused(send(b"\xff\xfe"), 422, "not JSON")
+    refused(send(b"[" * 100_000), 422, "not JSON")
+    refused(send(b"[]"), 422, "JSON object")
+    refused(send(b'"file"'), 422, "JSON object")
+    refused(send(b"file=x", "application/x-www-form-urlencoded"), 415, "application/json")
+    refused(send(b"{}", None), 415, "application/json")
+    refused(send(json.dumps({"file": HELLO, "logId": 5}).encode()), 422, "logId=5")
+    refused(send(json.dumps({"file": HELLO, "logId": "x" * 500}).encode()), 422, "logId=")
+
+
+def test_other_routes_and_methods(served):
+    refused(served.client.get("/ocr"), 405)
+    refused(served.client.post("/nothing"), 404)
+    refused(served.client.get("/page.html"), 404)
+
+
+def test_a_body_that_is_too_large(served):
+    refused(served.post(file="A" * (5 << 20)), 413, "max_body_bytes=4194304")
+
+    def parts():
+        yield b'{"file": "'
+        for _ in range(5):
+            yield b"A" * (1 << 20)
+
+    answer = served.client.post("/ocr", content=parts(), headers={"Content-Type": "application/json"})
+    refused(answer, 413, "max_body_bytes")
+    assert served.client.get("/health").status_code == 200
+
+
+def bomb(width, height):
+    """A PNG of a few bytes that declares many pixels, and holds them, well packed."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = zlib.compress(b"\0" * ((width // 8 + 1) * height), 9)
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def test_a_bomb_of_pixels_is_not_unpacked(served):
+    content = bomb(20_000, 20_000)
+    assert len(content) < 100_000
+    refused(served.post(file=b64(content)), 422, "20000 x 20000 pixels", "4000000 allowed")
+
+
+def test_our_own_mistakes_are_not_shown(held, caplog):
+    with running(held) as service:
+        body = refused(service.post("/document-preprocessing", file=HELLO, logId="look-me-up"), 500)
+    assert "secret" not in body["errorMsg"] and body["logId"] == "look-me-up"
+    assert "look-me-up" in caplog.text and "secret" in caplog.text
+
+
+def test_a_connection_goes_on_after_an_error(served):
+    for _ in range(3):
+        refused(served.post(file="?"), 422)
+        refused(served.client.post("/ocr", content=b"x" * 100_000), 415)
+    assert served.post(file=HELLO, visualize=False).status_code == 200

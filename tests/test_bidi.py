@@ -1,0 +1,40 @@
+"""Visual order of right-to-left lines. Expected values agree with python-bidi 0.6.6 (base direction R)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inkline.ops.bidi import reads_right_to_left, visual_order
+
+
+@pytest.mark.parametrize(
+    ("stored", "seen"),
+    [
+        ("אבג", "גבא"),
+        ("אב cat 12", "cat 12 בא"),
+        ("12 cat", "cat 12"),
+        ("אב 1,250.50 (גד)", "(דג) 1,250.50 בא"),
+        ("טל 356 48 01", "01 48 356 לט"),
+        ("على 10-12-2020 م", "م 2020-12-10 ىلع"),
+        ("\u0661\u0662 \u0663\u0664 \u0647\u0644", "\u0644\u0647 \u0663\u0664 \u0661\u0662"),
+        ("«كلمة» x", "x «ةملك»"),
+        ("5% א", "א 5%"),
+        ("", ""),
+    ],
+)
+def test_visual_order(stored: str, seen: str) -> None:
+    assert visual_order(stored) == seen
+
+
+@given(st.text(alphabet="אבגדהוזח ،.!?()", max_size=30))
+def test_text_of_one_direction_turns_back(text: str) -> None:
+    assert visual_order(visual_order(text)) == text
+
+
+@given(st.text(max_size=40))
+def test_no_character_is_lost(text: str) -> None:
+    assert len(visual_order(text)) == len(text)
+
+
+def test_direction_of_a_text() -> None:
+    assert reads_right_to_left("12 אב cd") and not reads_right_to_left("ab אב") and not reads_right_to_left("12")

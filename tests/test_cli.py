@@ -1,0 +1,136 @@
+"""The command line, as a user types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = str(ROOT / "examples/sample.png")
+
+
+def run(*arguments, **keywords):
+    command = [sys.executable, "-m", "inkline", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, **keywords)
+
+
+def test_text_goes_to_standard_output_and_nothing_else():
+    done = run("ocr", SAMPLE)
+    assert done.returncode == 0 and done.stderr == ""
+    assert "Each board is oiled by hand" in done.stdout
+
+
+def test_files_have_the_names_of_the_field(tmp_path):
+    done = run("ocr", SAMPLE, "--save-path", tmp_path / "out", "--format", "json,txt,img")
+    assert done.returncode == 0 and done.stdout == ""
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "sample_res.json",
+        "sample_res.txt",
+        "sample_ocr_res_img.png",
+    }
+    result = json.loads((tmp_path / "out/sample_res.json").read_text("utf-8"))
+    assert result["input_path"] == SAMPLE and len(result["rec_texts"]) == len(result["rec_polys"]) > 10
+
+
+def test_json_lines_standard_input_and_options(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "inkline",
+        "ocr",
+        "-",
+        "--json",
+        "--text-det-thresh",
+        "0.2",
+        "--return_word_box",
+        "true",
+    ]
+    with open(SAMPLE, "rb") as file:
+        done = subprocess.run(command, stdin=file, capture_output=True, cwd=ROOT, timeout=120)
+    (line,) = done.stdout.decode().splitlines()
+    page = json.loads(line)
+    assert page["text_det_params"]["thresh"] == 0.2 and page["return_word_box"] and page["text_word"]
+
+
+def test_a_folder_with_bad_files_is_read_to_its_end(tmp_path):
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    cv2.imwrite(str(scans / "a.png"), np.full((60, 80, 3), 255, np.uint8))
+    (scans / "b.png").write_bytes(b"nothing")
+    cv2.imwrite(str(scans / "c.png"), np.full((60, 80, 3), 255, np.uint8))
+    done = run("ocr", scans, "--save_path", tmp_path / "out", "--format", "json")
+    assert done.returncode == 1
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"a_res.json", "c_res.json"}
+    assert "b.png" in done.stderr and "1 input could not be read" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ocr"], "no input"),
+        (["orc", SAMPLE], "did you mean 'ocr'"),
+        (["ocr", SAMPLE, "--text_det_tresh", "0.3"], "--text_det_thresh"),
+        (["ocr", SAMPLE, "--text_det_thresh", "2"], "must be from 0 to 1"),
+        (["ocr", SAMPLE, "--use_textline_orientation", "maybe"], "neither true nor false"),
+        (["ocr", SAMPLE, "--lang", "klingon"], "klingon"),
+        (["ocr", SAMPLE, "--format", "jsn", "--save_path", "x"], "did you mean 'json'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(arguments, message):
+    done = run(*arguments)
+    assert done.returncode == 2 and message in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_device_that_is_not_there_is_an_error():
+    done = run("ocr", SAMPLE, "--device", "gpu:0")
+    assert done.returncode == 1 and "gpu:0" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_help_is_there_with_examples():
+    assert "ocr" in run("--help").stdout
+    help = run("ocr", "--help").stdout
+    assert "Examples:" in help and "--text_det_limit_side_len" in help and "inkline ocr scans/" in help
+    assert run("--version").stdout.startswith("inkline")
+    assert run().returncode == 2
+
+
+@pytest.mark.slow
+def test_every_bad_input_is_answered_as_the_manifest_asks(shared, tmp_path):
+    """One process over all cases: no traceback, no hang, the expected texts found, the bad ones named."""
+    folder = shared / "data/bad-input"
+    cases = [json.loads(row) for row in (folder / "manifest.jsonl").read_text("utf-8").splitlines()]
+    paths = [str(folder / case["file"]) for case in cases]
+    command = [sys.executable, "-m", "inkline", "ocr", "--json", "--", *paths]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=280)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    texts: dict[str, list[str]] = {}
+    for row in done.stdout.splitlines():
+        page = json.loads(row)
+        texts.setdefault(page["input_path"], []).append(" ".join(page["rec_texts"]).casefold())
+    for case, path in zip(cases, paths, strict=True):
+        expect, read = case["expect"], texts.get(path)
+        if expect == "error":
+            assert read is None and path in done.stderr, path
+        if expect == "text":
+            assert read is not None and len(read) == max(case["pages"], 1), path
+            found = [word for word in case["contains"] if word in read[0]]
+            assert len(found) >= 0.6 * len(case["contains"]), (path, read)
+        if expect == "empty":
+            assert read == [""], (path, read)
+        if expect == "empty-ish":
+            assert read is not None and len(read[0]) < 30, (path, read)
+        assert read is not None or path in done.stderr, f"{path}: silence"
+
+
+def test_a_searchable_pdf_of_an_image(tmp_path):
+    import pypdfium2
+
+    done = run("ocr", SAMPLE, "--save_path", tmp_path, "--format", "pdf", "--pdfa", "true")
+    assert done.returncode == 0, done.stderr
+    with pypdfium2.PdfDocument(tmp_path / "sample_res.pdf") as pdf:
+        assert "Each board is oiled by hand" in pdf[0].get_textpage().get_text_bounded()
+    assert b"pdfaid" in (tmp_path / "sample_res.pdf").read_bytes()

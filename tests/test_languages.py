@@ -1,0 +1,126 @@
+"""Codes of languages, and the models they stand for."""
+
+import pytest
+
+from inkline.errors import UsageError
+from inkline.languages import (
+    GROUPS,
+    LANGUAGES,
+    ROUTES,
+    SPELLINGS,
+    V6_GROUPS,
+    canonical,
+    codes_of,
+    codes_under,
+    route,
+    versions_of,
+)
+
+# The groups as PaddleOCR 3.7 has them. `ku`, in two of them, goes to Latin; Russian, Belarusian and Ukrainian go to the
+# East Slavic recogniser.
+GROUP_CODES = {
+    "latin": "af az bs cs cy da de es et fr ga hr hu id is it ku la lt lv mi ms mt nl no oc pi pl pt ro rs_latin sk sl sq "
+    "sv sw tl tr uz vi french german fi eu gl lb rm ca qu",
+    "arabic": "ar fa ug ur ps sd bal",
+    "eslav": "ru be uk",
+    "cyrillic": "rs_cyrillic bg mn abq ady kbd ava dar inh che lbe lez tab kk ky tg mk tt cv ba mhr mo udm kv os bua xal "
+    "tyv sah kaa",
+    "devanagari": "hi mr ne bh mai ang bho mah sck new gom sa bgc",
+}
+SMALL = ("PP-OCRv6_small_det", "PP-OCRv6_small_rec")
+V5_DET, V3_DET = "PP-OCRv5_server_det", "PP-OCRv3_mobile_det"
+
+
+def test_codes() -> None:
+    for group, codes in GROUP_CODES.items():
+        assert sorted(codes_of(group)) == sorted(codes.split())
+        assert set(codes_under(group)) == set(codes.split())
+    singles = {"ch", "en", "korean", "japan", "chinese_cht", "te", "ka", "ta", "th", "el"}
+    assert LANGUAGES.keys() == singles | {c for codes in GROUP_CODES.values() for c in codes.split()}
+    assert {c for c in LANGUAGES if LANGUAGES[c].direction == "rtl"} == set(GROUP_CODES["arabic"].split())
+    assert not SPELLINGS.keys() & LANGUAGES.keys() and set(SPELLINGS.values()) <= LANGUAGES.keys()
+    # 52 codes of PP-OCRv6 name 50 languages: `french` and `german` are second spellings.
+    assert sum("PP-OCRv6" in versions_of(code) for code in LANGUAGES) == 52
+
+
+@pytest.mark.parametrize(
+    ("lang", "version", "pair"),
+    [
+        ("", "", SMALL),
+        ("ch", "", SMALL),
+        ("", "PP-OCRv4", ("PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec")),
+        ("", "PP-OCRv5", (V5_DET, "PP-OCRv5_server_rec")),
+        ("german", "", SMALL),
+        ("ku", "", SMALL),
+        ("rs_latin", "", SMALL),
+        ("pi", "", (V5_DET, "latin_PP-OCRv5_mobile_rec")),
+        ("ka", "", (V3_DET, "ka_PP-OCRv3_mobile_rec")),
+        ("en", "PP-OCRv4", ("PP-OCRv4_mobile_det", "en_PP-OCRv4_mobile_rec")),
+        ("japan", "PP-OCRv5", (V5_DET, "PP-OCRv5_server_rec")),
+        ("en", "PP-OCRv5", (V5_DET, "en_PP-OCRv5_mobile_rec")),
+        ("fr", "PP-OCRv5", (V5_DET, "latin_PP-OCRv5_mobile_rec")),
+        ("ru", "", (V5_DET, "eslav_PP-OCRv5_mobile_rec")),
+        ("ru", "PP-OCRv3", (V3_DET, "cyrillic_PP-OCRv3_mobile_rec")),
+        ("bg", "", (V5_DET, "cyrillic_PP-OCRv5_mobile_rec")),
+        ("ug", "", (V5_DET, "arabic_PP-OCRv5_mobile_rec")),
+        ("hi", "PP-OCRv3", (V3_DET, "devanagari_PP-OCRv3_mobile_rec")),
+        ("chinese_cht", "PP-OCRv3", (V3_DET, "chinese_cht_PP-OCRv3_mobile_rec")),
+        ("latin", "", SMALL),
+        ("latin", "PP-OCRv3", (V3_DET, "latin_PP-OCRv3_mobile_rec")),
+        ("arabic", "", (V5_DET, "arabic_PP-OCRv5_mobile_rec")),
+        ("eslav", "", (V5_DET, "eslav_PP-OCRv5_mobile_rec")),
+        ("cyrillic", "", (V5_DET, "cyrillic_PP-OCRv5_mobile_rec")),
+        ("devanagari", "", (V5_DET, "devanagari_PP-OCRv5_mobile_rec")),
+    ]
+    + [(lang, "", (V5_DET, f"{lang}_PP-OCRv5_mobile_rec")) for lang in ("korean", "th", "el", "te", "ta")],
+)
+def test_route(lang: str, version: str, pair: tuple[str, str]) -> None:
+    assert route(lang, version) == pair
+
+
+def test_every_code_is_read_by_some_version() -> None:
+    for lang in (*LANGUAGES, *GROUPS):
+        assert versions_of(lang)
+        for version in ROUTES:
+            if version in versions_of(lang):
+                detector, recognizer = route(lang, version)
+                assert version in detector and version in recognizer
+            else:
+                with pytest.raises(UsageError, match=f"{version} has no model for lang='{lang}'; it is read by PP-OCR"):
+                    route(lang, version)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "code"),
+    [
+        ("rslatin", "rs_latin"),
+        ("RS-Latin", "rs_latin"),
+        (" EN ", "en"),
+        ("zh", "ch"),
+        ("zh_TW", "chinese_cht"),
+        ("sr", "rs_cyrillic"),
+    ],
+)
+def test_spellings(spelling: str, code: str) -> None:
+    assert canonical(spelling) == code
+
+
+@pytest.mark.parametrize(
+    ("lang", "version", "reason"),
+    [
+        ("koraen", "", "lang='koraen' is not known; did you mean 'korean'"),
+        ("cyrilic", "", "did you mean 'cyrillic'"),
+        ("English", "", "languages go by their codes; did you mean 'en'?"),
+        ("xyzzy", "", "`inkline languages` lists all"),
+        ("en", "PP-OCRv7", "must be one of PP-OCRv6, PP-OCRv5, PP-OCRv4, PP-OCRv3"),
+        ("ka", "PP-OCRv5", "it is read by PP-OCRv3"),
+        ("fr", "PP-OCRv4", "it is read by PP-OCRv6 and PP-OCRv5 and PP-OCRv3"),
+    ],
+)
+def test_wrong_ones(lang: str, version: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        route(lang, version)
+
+
+def test_groups_of_v6_are_groups() -> None:
+    assert {language.group for language in LANGUAGES.values()} >= V6_GROUPS

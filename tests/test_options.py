@@ -1,0 +1,54 @@
+"""One home per default, checked values, flat names."""
+
+import pytest
+
+from inkline.errors import UsageError
+from inkline.options import REFERENCE_RULES, DetectOptions, OcrOptions, apply, flat_fields, to_flat
+
+
+def test_flat_names_are_unique_and_reach_every_field():
+    flat = to_flat(OcrOptions())
+    assert set(flat) == set(flat_fields())
+    changed = apply(
+        OcrOptions(), text_det_thresh=0.2, return_word_box=True, cpu_threads=3, text_det_input_shape=[3, 64, 64]
+    )
+    assert (changed.detect.thresh, changed.recognize.return_word_box, changed.engine.cpu_threads) == (0.2, True, 3)
+    assert changed.detect.input_shape == (3, 64, 64)
+    assert OcrOptions() == OcrOptions() and apply(OcrOptions()) == OcrOptions()
+
+
+def test_zero_is_a_value():
+    assert apply(OcrOptions(), text_det_box_thresh=0).detect.box_thresh == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("text_det_tresh", 0.3, "did you mean 'text_det_thresh'"),
+        ("text_det_thresh", 1.5, "must be from 0 to 1"),
+        ("text_det_thresh", float("nan"), "must be from 0 to 1"),
+        ("text_det_thresh", "0.3", "must be a number"),
+        ("text_det_limit_side_len", 0, "must be at least 1"),
+        ("text_det_limit_side_len", 9.5, "of type int"),
+        ("text_det_limit_type", "mx", "did you mean 'max'"),
+        ("use_textline_orientation", "yes", "of type bool"),
+        ("text_det_input_shape", (640, 640), "three whole numbers"),
+        ("device", "cuda", "must be cpu, gpu or gpu:N"),
+        ("engine", "tensorrt", "must be one of auto, onnxruntime, openvino"),
+    ],
+)
+def test_wrong_values_name_themselves_and_what_is_allowed(name, value, message):
+    with pytest.raises(UsageError, match=message):
+        apply(OcrOptions(), **{name: value})
+
+
+def test_reference_rules_are_flat_names():
+    assert apply(OcrOptions(), **REFERENCE_RULES).detect == DetectOptions(
+        limit_side_len=64,
+        limit_type="min",
+        max_enlarge=1000.0,
+        max_candidates=1000,
+        tile_side=0,
+        small_text=0.0,
+        sparse_side_len=0,
+    )

@@ -1,0 +1,43 @@
+"""Parity with what PaddleOCR 3.7 answers on development pages, with the same weights and its own rules."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from inkline import Ocr
+from inkline.metrics import iou
+from inkline.options import REFERENCE_RULES
+
+pytestmark = pytest.mark.slow
+
+
+def compare(page, answer):
+    """(lines of the reference, boxes matched at IoU 0.9, of these with the same text)."""
+    boxes = texts = 0
+    for polygon, text in zip(answer["rec_polys"], answer["rec_texts"], strict=True):
+        near = max(page.lines, key=lambda line: iou(polygon, line.quad), default=None)
+        if near is not None and iou(polygon, near.quad) >= 0.9:
+            boxes += 1
+            texts += near.text == text
+    return Counter(lines=len(answer["rec_texts"]), boxes=boxes, texts=texts)
+
+
+@pytest.mark.parametrize("pair", ["PP-OCRv6_small", "PP-OCRv4_mobile"])
+def test_boxes_and_texts_are_those_of_the_reference(shared, pair):
+    total = Counter()
+    with Ocr(
+        engine="onnxruntime",
+        text_detection_model_name=f"{pair}_det",
+        text_recognition_model_name=f"{pair}_rec",
+        **REFERENCE_RULES,
+    ) as reader:
+        answers = [
+            json.loads(path.read_text("utf-8")) for path in sorted((shared / "reference" / pair).glob("*/*.json"))
+        ]
+        pages = reader.stream(str(shared / "data" / answer["input_path"]) for answer in answers)
+        for page, answer in zip(pages, answers, strict=True):
+            total += compare(page, answer)
+            assert list(page.to_dict()) == list(answer)[: len(page.to_dict())] or not page.lines
+    assert total["boxes"] >= 0.99 * total["lines"], total
+    assert total["texts"] >= 0.98 * total["lines"], total

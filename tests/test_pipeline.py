@@ -1,0 +1,164 @@
+"""The whole pipeline with real weights."""
+
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inkline import Ocr
+from inkline.errors import SourceError, UsageError
+
+SAMPLE = Path(__file__).resolve().parent.parent / "examples/sample.png"
+
+
+def same(a, b):
+    """Whether two pages are equal to the last bit."""
+    x, y = a.to_dict(), b.to_dict()
+    for page in (x, y):
+        page.pop("input_path"), page.pop("page_index")
+    return x == y and all(
+        np.array_equal(p.quad, q.quad) and p.score == q.score for p, q in zip(a.lines, b.lines, strict=True)
+    )
+
+
+@pytest.fixture(scope="module")
+def pages(fixtures):
+    """Six images of different sizes and contents, BGR."""
+    sample, receipt = cv2.imread(str(SAMPLE)), cv2.imread(str(fixtures / "receipt.png"))
+    h, w = sample.shape[:2]
+    return [
+        sample,
+        receipt,
+        sample[: h // 2],
+        sample[h // 2 :, : w // 2],
+        cv2.resize(receipt, None, fx=0.7, fy=0.7),
+        np.full((200, 300, 3), 255, np.uint8),
+    ]
+
+
+def test_it_reads_the_sample_page(ocr):
+    page = ocr(str(SAMPLE))
+    assert len(page.lines) >= 10 and page.source == str(SAMPLE)
+    assert all(0 < line.score <= 1 and line.quad.shape == (4, 2) for line in page.lines)
+    assert all(line.text in page.text for line in page.lines) and "\n\n" in page.text
+    assert page.plot().shape == (page.size[1], 2 * page.size[0], 3)
+
+
+def test_arrays_are_not_changed_and_empty_pages_are_pages(ocr):
+    blank = np.full((200, 300, 3), 255, np.uint8)
+    before = blank.copy()
+    page = ocr(blank)
+    assert page.lines == () and page.text == "" and page.size == (300, 200)
+    assert page.to_dict()["rec_boxes"] == []
+    np.testing.assert_array_equal(blank, before)
+    assert ocr(np.zeros((1, 1, 3), np.uint8)).lines == ()
+
+
+def test_options_of_a_call_hold_for_that_call_alone(ocr):
+    before = ocr.options
+    assert ocr(str(SAMPLE), text_rec_score_thresh=1.0).lines == ()
+    assert ocr.options is before and len(ocr(str(SAMPLE)).lines) >= 10
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ({"text_det_tresh": 0.3}, "did you mean 'text_det_thresh'"),
+        ({"cpu_threads": 1}, "chosen when Ocr is made"),
+        ({"text_detection_model_name": "x"}, "chosen when Ocr is made"),
+        ({"use_textline_orientation": True}, "opened without that model"),
+    ],
+)
+def test_what_a_call_cannot_change_is_an_error(ocr, override, message):
+    with pytest.raises(UsageError, match=message):
+        ocr(str(SAMPLE), **override)
+
+
+def test_a_stream_gives_the_pages_of_the_one_page_call(ocr, pages):
+    streamed = list(ocr.stream(pages))
+    assert len(streamed) == len(pages)
+    for image, page in zip(pages, streamed, strict=True):
+        assert same(page, ocr(image))
+
+
+def test_batches_do_not_change_what_is_read(ocr, pages):
+    for image in pages[:2]:
+        single, batched = ocr(image), ocr(image, text_recognition_batch_size=8)
+        assert [line.text for line in single.lines] == [line.text for line in batched.lines]
+
+
+def test_thirty_two_threads_read_as_one(ocr, pages):
+    expected = [ocr(image) for image in pages]
+    wrong, start = [], threading.Barrier(32)
+
+    def call(i):
+        start.wait()
+        for k in range(2):
+            at = (i + k) % len(pages)
+            if not same(ocr(pages[at]), expected[at]):
+                wrong.append((i, at))
+
+    threads = [threading.Thread(target=call, args=(i,)) for i in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_one_bad_source_does_not_stop_the_others(ocr, pages, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    failed = []
+    read = list(
+        ocr.stream([pages[5], str(bad), pages[5]], on_error=lambda source, error: failed.append((source, error)))
+    )
+    assert len(read) == 2 and failed[0][0].label == str(bad) and str(bad) in str(failed[0][1])
+    with pytest.raises(SourceError, match=r"bad\.png"):
+        list(ocr.stream([str(bad)]))
+
+
+def test_a_document_of_several_pages(ocr, pages, tmp_path):
+    from PIL import Image
+
+    path = tmp_path / "two.tif"
+    frames = [Image.fromarray(page[..., ::-1]) for page in (pages[2], pages[5])]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    document = ocr.read(path)
+    assert [page.page_index for page in document] == [0, 1] and document.source == str(path)
+    assert document.pages[0].lines and not document.pages[1].lines
+    with pytest.raises(SourceError, match="several pages"):
+        ocr(path)
+
+
+def test_words_lie_within_their_line(ocr):
+    page = ocr(str(SAMPLE), return_word_box=True)
+    for line in page.lines:
+        assert "".join(word.text for word in line.words) == "".join(line.text.split())
+        (x0, y0, x1, y1) = line.box
+        for word in line.words:
+            assert word.quad.min(axis=0)[0] >= x0 - 1 and word.quad.max(axis=0)[0] <= x1 + 1
+            assert word.quad.min(axis=0)[1] >= y0 - 1 and word.quad.max(axis=0)[1] <= y1 + 1
+
+
+def test_turned_lines_are_read_with_the_classifier(ocr):
+    upright = ocr(str(SAMPLE))
+    with Ocr(engine="onnxruntime", use_textline_orientation=True) as turning:
+        page = turning(np.ascontiguousarray(upright.image[::-1, ::-1]))
+    assert sum(line.angle == 180 for line in page.lines) >= 0.7 * len(page.lines)
+    read, expected = {line.text for line in page.lines}, {line.text for line in upright.lines}
+    assert len(read & expected) >= 0.6 * len(expected)
+
+
+def test_openvino_reads_the_same_text(ocr):
+    with Ocr(engine="openvino") as other:
+        assert other(str(SAMPLE)).text == ocr(str(SAMPLE)).text
+
+
+def test_a_closed_object_and_threads_left_behind(pages):
+    before = threading.active_count()
+    with Ocr(engine="onnxruntime", cpu_threads=2) as reader:
+        list(reader.stream(pages[:2]))
+    assert threading.active_count() == before

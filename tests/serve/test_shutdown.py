@@ -82,7 +82,7 @@ def test_an_idle_service_ends_at_once():
         assert wait_until_up(address)
         began = time.monotonic()
         server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 0 and time.monotonic() - began < 5
+        assert server.wait(20) == 0 and time.monotonic() - began < 15
 
 
 @pytest.mark.slow

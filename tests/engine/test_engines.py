@@ -1,5 +1,7 @@
 """Every engine gives the same answers: one conformance test over ENGINES."""
 
+import subprocess
+import sys
 import threading
 from importlib.util import find_spec
 
@@ -65,6 +67,29 @@ def test_any_thread_may_call(name):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+SIGNAL_AFTER_CLOSING = """
+import gc, os, signal, sys
+from pathlib import Path
+from inkline.engine import open_engine
+from inkline.options import EngineOptions
+options = EngineOptions(engine=sys.argv[1], cpu_threads=1)
+opened = [open_engine(Path(sys.argv[2]), options) for _ in range(3)]
+while opened:  # the oldest first
+    opened.pop(0)
+    gc.collect()
+signal.signal(signal.SIGINT, lambda *_: print("told"))
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_signal_after_models_were_closed_is_no_crash(name):
+    model = resolve("ch_ppocr_mobile_v2.0_cls", "", from_environment()).path
+    command = [sys.executable, "-c", SIGNAL_AFTER_CLOSING, name, str(model)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "told\n"), done.stderr
 
 
 @pytest.mark.parametrize("name", ENGINES)

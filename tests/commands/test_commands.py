@@ -63,6 +63,13 @@ def test_help_shows_examples_before_options(name: str, capsys: pytest.CaptureFix
     assert "det_db_thresh" not in text
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_shows_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([name, "--help"])
+    text = capsys.readouterr().out
+    assert f"inkline {name} " in text.partition("Examples:")[2] or f"inkline {name}\n" in text.partition("Examples:")[2]
+
+
 def test_every_option_has_a_section() -> None:
     assert set(ORDER) == set(SECTIONS)
     for name in flat_fields(OcrOptions):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import inkline
-from inkline.errors import OutputError, SourceError
+from inkline.errors import OutputError, PasswordError, SourceError
 from inkline.io.decode import HEAD, kind_of
 from inkline.io.pdf_page import TextOverlay, box_of, user_affine
 from inkline.options import PdfOptions
@@ -233,7 +233,7 @@ def _open(source: Path | bytes, password: str) -> Iterator["pikepdf.Pdf"]:
         pdf = pikepdf.open(io.BytesIO(source) if isinstance(source, bytes) else source, password=password)
     except pikepdf.PasswordError as error:
         why = "pdf_password is wrong for this PDF" if password else "this PDF needs a password; give it as pdf_password"
-        raise SourceError(f"{_label(source)}: {why}") from error
+        raise PasswordError(f"{_label(source)}: {why}") from error
     except pikepdf.PdfError as error:
         raise SourceError(f"{_label(source)}: the PDF is damaged ({error})") from error
     with pdf:

@@ -6,7 +6,6 @@ import click
 
 from inkline.commands.models import NAMES
 
-
 EXAMPLES = """\b
 Examples:
   inkline languages                               every code and its recogniser

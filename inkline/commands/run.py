@@ -55,7 +55,9 @@ def run(places: tuple[str, ...], **values: Any) -> None:
     done), 2 for wrong usage.
     """
     if len(places) < 2:
-        raise UsageError("give what to read and the folder or store to write into, for instance `inkline run scans/ out`")
+        raise UsageError(
+            "give what to read and the folder or store to write into, for instance `inkline run scans/ out`"
+        )
     *sources, dest = places
     quiet, watch, offline, ray = (values.pop(name) for name in ("quiet", "watch", "offline", "ray"))
     if ray and watch:

@@ -119,7 +119,9 @@ def _describe(path: Path, name: str, wanted: str, given: Path) -> ModelFile:
     metadata = {**(_card_metadata(card) if card else {}), **said, NAME: own or name, TASK: task or wanted}
     if metadata[TASK] in ("textline_orientation", "doc_orientation_classify") and LABELS not in metadata:
         known = ", ".join(_names(metadata[TASK]))
-        raise ModelError(f"{given} does not say what its classes are (it has no inference.yml); name the model: {known}")
+        raise ModelError(
+            f"{given} does not say what its classes are (it has no inference.yml); name the model: {known}"
+        )
     charset = _charset(given, metadata, header) if metadata[TASK] == "text_recognition" else None
     return ModelFile(path, metadata[NAME], metadata[TASK], metadata, charset, card)
 

@@ -56,7 +56,7 @@ class TextOverlay:
         self._pdf, self._name, self._codes = pdf, name, Codes()
         # Made when there is text to put down: a PDF that gets none is to hold no unfinished font.
         self._font: pikepdf.Object | None = None
-        self._opening: pikepdf.Object | None = None
+        self._opening: pikepdf.Stream | None = None
 
     def add(self, page: "pikepdf.Page", lines: Sequence[Line], to_user: Affine) -> None:
         """Put lines over the page's own operators, in its plain user space; `to_user` takes source pixels there."""
@@ -67,7 +67,7 @@ class TextOverlay:
             return
         if self._font is None or self._opening is None:
             self._font = self._pdf.make_indirect(Dictionary(Type=Name.Font))
-            self._opening = self._pdf.make_indirect(self._pdf.make_stream(b"q\n"))
+            self._opening = self._pdf.make_stream(b"q\n")
         page.add_resource(self._font, Name.Font, Name(f"/{self._name}"))
         opened, closed = _balance(page)
         for _ in range(1 + closed):

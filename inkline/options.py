@@ -80,7 +80,13 @@ class DetectOptions:
 class RecognizeOptions:
     """How line crops are read."""
 
-    score_thresh: float = opt(0.5, "text_rec_score_thresh", "lines with a lower score are left out; 0: none", 0, 1)
+    score_thresh: float = opt(
+        0.5,
+        "text_rec_score_thresh",
+        "lines with a lower score are left out; 0: none. A model may bring its own: PP-OCRv6_small_rec 0.75",
+        0,
+        1,
+    )
     batch_size: int = opt(1, "text_recognition_batch_size", "at most this many lines go through the net at once", 1)
     width_rule: Literal["own", "reference"] = opt(
         "own",

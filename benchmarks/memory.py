@@ -48,15 +48,16 @@ def main() -> None:
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     arguments = parser.parse_args()
-    held = []
+    print(conditions() + f", engine {arguments.engine}, {' '.join(arguments.set) or 'default options'}\n")
+    print(table(["pages read", "MB held", f"to {EVERY} pages"], []), flush=True)
+    first = None
     with Ocr(engine=arguments.engine, **overrides(arguments.set)) as ocr:
         for done, _ in enumerate(ocr.stream(drawn(arguments.pages)), 1):
             if done % EVERY == 0:
                 gc.collect()
-                held.append(resident())
-    print(conditions() + f", engine {arguments.engine}, {' '.join(arguments.set) or 'default options'}\n")
-    rows = [((i + 1) * EVERY, f"{mb:.0f}", f"{mb / held[0]:.3f}") for i, mb in enumerate(held)]
-    print(table(["pages read", "MB held", f"to {EVERY} pages"], rows))
+                held = resident()
+                first = first or held
+                print(f"| {done} | {held:.0f} | {held / first:.3f} |", flush=True)
 
 
 if __name__ == "__main__":

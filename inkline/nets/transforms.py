@@ -123,8 +123,9 @@ class TPS(nn.Module):
     def basis(self, height: int, width: int) -> Tensor:
         """(H*W, points + 3) float64: [1, x, y, d^2 log(d + 1e-6) to every point] at each pixel centre, row by row."""
         device = self.canonical.device
-        x = (2 * torch.arange(width, device=device).double() + 1 - width) / width
-        y = (2 * torch.arange(height, device=device).double() + 1 - height) / height
+        # Divided in float32: OpenVINO (2026.4) never ends rewriting divisions of float64 constants.
+        x = ((2 * torch.arange(width, device=device).float() + 1 - width) / width).double()
+        y = ((2 * torch.arange(height, device=device).float() + 1 - height) / height).double()
         pixels = torch.stack([x[None, :].expand(height, width), y[:, None].expand(height, width)], 2).reshape(-1, 2)
         d = (pixels[:, None] - self.canonical[None]).square().sum(2).sqrt()
         radial = d.square() * torch.log(d + 1e-6)

@@ -1,0 +1,62 @@
+"""The same weights in the shape that each peer takes them."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.peers.registry import OWN
+from inkline.zoo import resolve
+
+# What `inference.yml` has to say of PP-OCR's nets so that PaddleX feeds them as published; the pipeline sets the rest.
+DET = {
+    "transform_ops": [
+        {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
+        {"DetResizeForTest": {"resize_long": 960}},
+        {"NormalizeImage": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "scale": "1./255.", "order": "hwc"}},
+        {"ToCHWImage": None},
+        {"KeepKeys": {"keep_keys": ["image", "shape", "polys", "ignore_tags"]}},
+    ]
+}  # fmt: skip
+REC = {
+    "transform_ops": [
+        {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
+        {"RecResizeImg": {"image_shape": [3, 48, 320]}},
+        {"KeepKeys": {"keep_keys": ["image", "label_ctc", "label_gtc", "length", "valid_ratio"]}},
+    ]
+}
+DET_POST = {"name": "DBPostProcess", "thresh": 0.3, "box_thresh": 0.6, "max_candidates": 1000, "unclip_ratio": 1.5}
+
+
+def prepare(pair: str, folder: Path) -> dict[str, Any]:
+    """For `det` and `rec` of a pair: its `name`, ONNX `file`, PaddleX folder `onnx`, and `characters`, a line each.
+
+    The ONNX files are those that Inkline reads with. Nothing for a peer that brings its own.
+    """
+    if pair == OWN:
+        return {}
+    out = {}
+    for task in ("det", "rec"):
+        model = resolve(f"{pair}_{task}")
+        home = folder / model.name
+        home.mkdir(parents=True, exist_ok=True)
+        link = home / "inference.onnx"
+        link.unlink(missing_ok=True)
+        os.symlink(model.path, link)
+        characters = [c for c in model.charset or () if c != " "]  # a space is added by those who read the list
+        (home / "characters.txt").write_text("".join(f"{c}\n" for c in characters), "utf-8")
+        post = DET_POST if task == "det" else {"name": "CTCLabelDecode", "character_dict": characters}
+        config = {
+            "Global": {"model_name": model.name},
+            "PreProcess": DET if task == "det" else REC,
+            "PostProcess": post,
+        }
+        (home / "inference.yml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
+        out[task] = {
+            "name": model.name,
+            "file": str(model.path),
+            "onnx": str(home),
+            "characters": str(home / "characters.txt"),
+        }
+    return out

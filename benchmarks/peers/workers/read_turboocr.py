@@ -1,0 +1,30 @@
+"""TurboOCR's engine for processors, its small model with the given weights."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from answer import Reader, serve
+
+
+def open_reader(options: dict[str, Any]) -> Reader:
+    from turboocr_engine import OCR
+
+    weights, folder = options["weights"], Path(tempfile.mkdtemp())
+    for name, file in (
+        ("det_small.onnx", weights["det"]["file"]),
+        ("rec_small.onnx", weights["rec"]["file"]),
+        ("keys.txt", weights["rec"]["characters"]),
+    ):
+        os.symlink(file, folder / name)
+    ocr = OCR("small", backend="cpu", models_dir=str(folder), allow_download=False)
+
+    def read(image: str) -> Any:
+        found = ocr.read(image).lines
+        return [line.box for line in found], [line.text for line in found]
+
+    return read
+
+
+serve(open_reader)

@@ -39,7 +39,7 @@ def build(name: str, peer: Peer, folder: Path, say: Callable[[str], None]) -> di
     """
     if not peer.requirements:
         return system(peer)
-    env, wanted = folder / name, digest(peer)
+    env, wanted = folder / (peer.environment or name), digest(peer)
     record = env / RECORD
     if record.is_file() and (known := json.loads(record.read_text("utf-8")))["build"] == wanted:
         return known

@@ -30,28 +30,21 @@ class Peer:
     program: str = ""
     packages: tuple[str, ...] = ()
     base: str = BASE
+    environment: str = ""
 
     def __post_init__(self) -> None:
         if not (WORKERS / self.worker).is_file():
             raise ValueError(f"{self.label}: {self.worker} is not in {WORKERS}")
 
 
-def inkline(label: str, requirement: str, weights: str = SMALL) -> Peer:
-    names = {f"text_{task}_model_name": f"{weights}_{short}" for task, short in
-             (("detection", "det"), ("recognition", "rec"))}  # fmt: skip
-    keywords = {} if weights == SMALL else names  # the default pair needs no naming
-    return Peer(label, "read_inkline.py", (requirement,), "from inkline import Ocr", {"keywords": keywords}, weights)
+def inkline(label: str, requirement: str, keywords: Mapping[str, str] | None = None, **more: Any) -> Peer:
+    options = {"keywords": dict(keywords or {})}
+    return Peer(label, "read_inkline.py", (requirement,), "from inkline import Ocr", options, **more)
 
 
-def paddleocr(label: str, runtime: str, options: Mapping[str, Any], weights: str = SMALL) -> Peer:
-    return Peer(
-        label,
-        "read_paddleocr.py",
-        ("paddleocr==3.7.0", runtime),
-        "from paddleocr import PaddleOCR",
-        options,
-        weights,
-    )
+def paddleocr(label: str, runtime: str, options: Mapping[str, Any], **more: Any) -> Peer:
+    packages = ("paddleocr==3.7.0", runtime)
+    return Peer(label, "read_paddleocr.py", packages, "from paddleocr import PaddleOCR", options, **more)
 
 
 def rapidocr(label: str, engine: str, threads_key: str) -> Peer:
@@ -61,6 +54,18 @@ def rapidocr(label: str, engine: str, threads_key: str) -> Peer:
         ("rapidocr==3.10.0", engine),
         "from rapidocr import RapidOCR",
         {"engine": engine, "threads_key": threads_key},
+    )
+
+
+def turboocr(label: str, backend: str) -> Peer:
+    package = f"turboocr-engine-{backend}==4.0.0a8"
+    return Peer(
+        label,
+        "read_turboocr.py",
+        (package,),
+        "from turboocr_engine import OCR",
+        {"backend": backend},
+        python=(3, 12),
     )
 
 
@@ -75,23 +80,17 @@ def tesseract(label: str, most_threads: int) -> Peer:
     )
 
 
-ORT = {"engine": "onnxruntime", "threads_key": "intra_op_num_threads", "format": "onnx"}
-PADDLE = {"engine": "paddle", "threads_key": "cpu_threads", "format": "paddle"}
+ORT = {"engine": "onnxruntime", "threads_key": "intra_op_num_threads"}
+PADDLE = {"engine": "paddle", "threads_key": "cpu_threads"}
 
 PEERS: dict[str, Peer] = {
     BASE: inkline("Inkline, ONNX Runtime", CHECKOUT),
     "inkline-openvino": inkline("Inkline, OpenVINO", f"{CHECKOUT}[openvino]"),
     "paddleocr": paddleocr("PaddleOCR 3.7, ONNX Runtime", "onnxruntime", ORT),
-    "paddleocr-paddle": paddleocr("PaddleOCR 3.7, Paddle", "paddlepaddle", PADDLE),
     "rapidocr": rapidocr("RapidOCR 3.10, ONNX Runtime", "onnxruntime", "intra_op_num_threads"),
     "rapidocr-openvino": rapidocr("RapidOCR 3.10, OpenVINO", "openvino", "inference_num_threads"),
-    "turboocr": Peer(
-        "TurboOCR 4.0 alpha",
-        "read_turboocr.py",
-        ("turboocr-engine-cpu==4.0.0a8",),
-        "from turboocr_engine import OCR",
-        python=(3, 12),
-    ),
+    "turboocr": turboocr("TurboOCR 4.0 alpha, ONNX Runtime", "cpu"),
+    "turboocr-openvino": turboocr("TurboOCR 4.0 alpha, OpenVINO", "openvino"),
     "tesseract": tesseract("Tesseract", 1_000),
     "tesseract-1-thread": tesseract("Tesseract, OMP_THREAD_LIMIT=1", 1),
     "onnxtr": Peer(
@@ -100,5 +99,16 @@ PEERS: dict[str, Peer] = {
         ("onnxtr[cpu]==0.9.0",),
         "from onnxtr.models import ocr_predictor",
         weights=OWN,
+    ),
+    BASE_MOBILE: inkline(
+        "PP-OCRv4 mobile: Inkline, ONNX Runtime",
+        CHECKOUT,
+        {"text_detection_model_name": f"{MOBILE}_det", "text_recognition_model_name": f"{MOBILE}_rec"},
+        weights=MOBILE,
+        base=BASE_MOBILE,
+        environment=BASE,
+    ),
+    "paddleocr-paddle": paddleocr(
+        "PP-OCRv4 mobile: PaddleOCR 3.7, Paddle", "paddlepaddle", PADDLE, weights=MOBILE, base=BASE_MOBILE
     ),
 }

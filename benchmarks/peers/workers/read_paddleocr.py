@@ -11,9 +11,9 @@ def open_reader(options: dict[str, Any]) -> Reader:
     det, rec = options["weights"]["det"], options["weights"]["rec"]
     ocr = PaddleOCR(
         text_detection_model_name=det["name"],
-        text_detection_model_dir=det[options["format"]],
+        text_detection_model_dir=det["folder"],
         text_recognition_model_name=rec["name"],
-        text_recognition_model_dir=rec[options["format"]],
+        text_recognition_model_dir=rec["folder"],
         use_doc_orientation_classify=False,
         use_doc_unwarping=False,
         use_textline_orientation=False,

@@ -1,4 +1,4 @@
-"""TurboOCR's engine for processors, its small model with the given weights."""
+"""TurboOCR's engine with the given weights in the place of its small model."""
 
 import os
 import tempfile
@@ -9,6 +9,7 @@ from answer import Reader, serve
 
 
 def open_reader(options: dict[str, Any]) -> Reader:
+    os.environ["ORT_NUM_THREADS"] = str(options["threads"])  # read when the engine is loaded
     from turboocr_engine import OCR
 
     weights, folder = options["weights"], Path(tempfile.mkdtemp())
@@ -18,7 +19,7 @@ def open_reader(options: dict[str, Any]) -> Reader:
         ("keys.txt", weights["rec"]["characters"]),
     ):
         os.symlink(file, folder / name)
-    ocr = OCR("small", backend="cpu", models_dir=str(folder), allow_download=False)
+    ocr = OCR("small", backend=options["backend"], models_dir=str(folder), allow_download=False)
 
     def read(image: str) -> Any:
         found = ocr.read(image).lines

@@ -6,7 +6,7 @@ Builds each peer in a virtual environment of its own from the configured package
 weights that Inkline reads with; feeds every page to all of them in turn, in an order that changes. What could not be
 built or run is listed with its reason. A run that was ended, or that `--minutes` ends, goes on with the same command;
 pages that were read with other sources of Inkline are read again, by all. To time only some, name them and another
-file: --peers inkline,rapidocr-openvino --out /tmp/some.md. DATA holds SET/dev/labels.jsonl.
+file: --peers inkline,rapidocr-openvino --out /tmp/some.md
 """
 
 import argparse
@@ -25,7 +25,7 @@ from benchmarks.common import ROOT
 from benchmarks.peers.conduct import Settings, Team, run
 from benchmarks.peers.environments import CannotRun, build, import_seconds
 from benchmarks.peers.record import Record
-from benchmarks.peers.registry import PEERS, WORKERS
+from benchmarks.peers.registry import DEFAULT, MOBILE, PEERS, WORKERS
 from benchmarks.peers.report import report
 from benchmarks.peers.weights import prepare
 from benchmarks.peers.worker import Worker
@@ -39,10 +39,11 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder of page sets, SET/dev/labels.jsonl each")
     parser.add_argument("--sets", default=SETS, help="page sets below DATA (default: %(default)s)")
     parser.add_argument("--pages", type=int, default=10, help="the first so many of each set (default: %(default)s)")
-    parser.add_argument("--peers", default=",".join(PEERS), help="default: %(default)s")
+    parser.add_argument("--peers", default=",".join(DEFAULT),
+                        help=f"of {', '.join(PEERS)} (default: those not of {MOBILE} weights)")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=1, help="how often each page is read (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the peers (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="processors each peer gets (default: %(default)s)")
@@ -89,6 +90,8 @@ def main() -> None:
     builds = {name: k["build"] for name, k in known.items()}
     left = run(Team(start, builds, record, settings), pages, time.monotonic() + 60 * given.minutes)
     command = f"python -m benchmarks.peers DATA --sets {given.sets} --pages {given.pages} --rounds {given.rounds}"
+    if names != list(DEFAULT):
+        command += f" --peers {given.peers}"
     given.out.write_text(report(record.data, command), "utf-8")
     print(f"{given.out}" + (f"; {left} pages are left: run the same command again" if left else ""))
 

@@ -57,14 +57,14 @@ def rapidocr(label: str, engine: str, threads_key: str) -> Peer:
     )
 
 
-def turboocr(label: str, backend: str) -> Peer:
+def turboocr(label: str, backend: str, device: str | None = None) -> Peer:
     package = f"turboocr-engine-{backend}==4.0.0a8"
     return Peer(
         label,
         "read_turboocr.py",
         (package,),
         "from turboocr_engine import OCR",
-        {"backend": backend},
+        {"backend": backend, "device": device},
         python=(3, 12),
     )
 
@@ -81,6 +81,7 @@ def tesseract(label: str, most_threads: int) -> Peer:
 
 
 ORT = {"engine": "onnxruntime", "threads_key": "intra_op_num_threads"}
+PAIR_MOBILE: dict[str, Any] = {"weights": MOBILE, "base": BASE_MOBILE}
 PADDLE = {"engine": "paddle", "threads_key": "cpu_threads"}
 
 PEERS: dict[str, Peer] = {
@@ -90,7 +91,7 @@ PEERS: dict[str, Peer] = {
     "rapidocr": rapidocr("RapidOCR 3.10, ONNX Runtime", "onnxruntime", "intra_op_num_threads"),
     "rapidocr-openvino": rapidocr("RapidOCR 3.10, OpenVINO", "openvino", "inference_num_threads"),
     "turboocr": turboocr("TurboOCR 4.0 alpha, ONNX Runtime", "cpu"),
-    "turboocr-openvino": turboocr("TurboOCR 4.0 alpha, OpenVINO", "openvino"),
+    "turboocr-openvino": turboocr("TurboOCR 4.0 alpha, OpenVINO", "openvino", "CPU"),  # left alone, it looks for a GPU
     "tesseract": tesseract("Tesseract", 1_000),
     "tesseract-1-thread": tesseract("Tesseract, OMP_THREAD_LIMIT=1", 1),
     "onnxtr": Peer(
@@ -104,11 +105,16 @@ PEERS: dict[str, Peer] = {
         "PP-OCRv4 mobile: Inkline, ONNX Runtime",
         CHECKOUT,
         {"text_detection_model_name": f"{MOBILE}_det", "text_recognition_model_name": f"{MOBILE}_rec"},
-        weights=MOBILE,
-        base=BASE_MOBILE,
         environment=BASE,
+        **PAIR_MOBILE,
     ),
-    "paddleocr-paddle": paddleocr(
-        "PP-OCRv4 mobile: PaddleOCR 3.7, Paddle", "paddlepaddle", PADDLE, weights=MOBILE, base=BASE_MOBILE
+    "paddleocr-paddle": paddleocr("PP-OCRv4 mobile: PaddleOCR 3.7, Paddle", "paddlepaddle", PADDLE, **PAIR_MOBILE),
+    "paddleocr-paddle-plain": paddleocr(
+        "PP-OCRv4 mobile: PaddleOCR 3.7, Paddle without oneDNN",
+        "paddlepaddle",
+        {**PADDLE, "engine_config": {"run_mode": "paddle"}},
+        environment="paddleocr-paddle",
+        **PAIR_MOBILE,
     ),
 }
+DEFAULT = tuple(name for name, peer in PEERS.items() if peer.weights != MOBILE)

@@ -26,7 +26,7 @@ def report(record: Mapping[str, Any], command: str) -> str:
     """Markdown: conditions, the table at a glance, the whole table, who could not run, versions."""
     sets = list(dict.fromkeys(unit["set"] for unit in record["pages"]))
     by_set = {name: [unit for unit in record["pages"] if unit["set"] == name] for name in sets}
-    ran = [p for p in PEERS if any(p in unit["measures"] for unit in record["pages"])]
+    ran = [p for p in PEERS if answered(record["pages"], p)]
     rows = [row for name in sets for row in set_rows(name, by_set[name], ran, record["peers"])]
     parts = [
         "# Inkline and its peers",
@@ -38,14 +38,21 @@ def report(record: Mapping[str, Any], command: str) -> str:
         "## All figures",
         table(HEAD, rows),
     ]
-    missing = [(PEERS[p].label, known["reason"]) for p, known in record["peers"].items() if known.get("reason")]
+    missing = [(PEERS[p].label, why) for p in record["peers"] if (why := reason(record, p))]
     if missing:
-        parts += ["## Could not run", table(("system", "reason"), missing)]
+        parts += ["## Could not run, or not to the end", table(("system", "reason"), missing)]
     parts += [
         "## Versions",
         table(("system", "packages"), [(PEERS[p].label, packages(record["peers"][p])) for p in ran]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def reason(record: Mapping[str, Any], peer: str) -> str:
+    """Why a peer left the run, or answered no page with text; empty for one that ran."""
+    errors = [m["error"] for u in record["pages"] if "error" in (m := u["measures"].get(peer, {}))]
+    without = errors[0] if errors and not answered(record["pages"], peer) else ""
+    return str(record["peers"][peer].get("reason", without))
 
 
 def glance(by_set: Mapping[str, Units], ran: Sequence[str], peers: Mapping[str, Any]) -> str:

@@ -64,15 +64,14 @@ def cpu_seconds() -> float:
 
 
 def peak_bytes() -> int:
-    """The largest resident memory so far: of the programs it started, if any, else of this process."""
+    """The largest resident memory so far of this process or of one that it started."""
     unit = 1 if sys.platform == "darwin" else 1024
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
-    if child:
-        return child
     status = Path("/proc/self/status")
     if status.exists():  # ru_maxrss would begin with the memory of the process that forked this one
-        return next(int(row.split()[1]) * 1024 for row in status.read_text().splitlines() if row.startswith("VmHWM"))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        rows = status.read_text().splitlines()
+        return max(child, *(int(row.split()[1]) * 1024 for row in rows if row.startswith("VmHWM")))
+    return max(child, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
 def reason(error: Exception) -> str:

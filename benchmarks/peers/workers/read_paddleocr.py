@@ -18,7 +18,7 @@ def open_reader(options: dict[str, Any]) -> Reader:
         use_doc_unwarping=False,
         use_textline_orientation=False,
         engine=options["engine"],
-        engine_config={options["threads_key"]: options["threads"]},
+        engine_config={options["threads_key"]: options["threads"], **options.get("engine_config", {})},
     )
 
     def read(image: str) -> Any:

@@ -19,7 +19,8 @@ def open_reader(options: dict[str, Any]) -> Reader:
         ("keys.txt", weights["rec"]["characters"]),
     ):
         os.symlink(file, folder / name)
-    ocr = OCR("small", backend=options["backend"], models_dir=str(folder), allow_download=False)
+    keywords = {"backend": options["backend"], "device": options["device"]}
+    ocr = OCR("small", models_dir=str(folder), allow_download=False, **keywords)
 
     def read(image: str) -> Any:
         found = ocr.read(image).lines

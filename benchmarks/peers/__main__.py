@@ -88,6 +88,15 @@ def main() -> None:
         return worker
 
     builds = {name: k["build"] for name, k in known.items()}
+    for name in [
+        name for name in builds if record.peer(name).get("reason")
+    ]:  # failed before: sets need not wait for it
+        try:
+            start(name).close()
+            del record.peer(name)["reason"]
+        except CannotRun as error:
+            record.fail(name, str(error))
+            del builds[name]
     left = run(Team(start, builds, record, settings), pages, time.monotonic() + 60 * given.minutes)
     command = f"python -m benchmarks.peers DATA --sets {given.sets} --pages {given.pages} --rounds {given.rounds}"
     if names != list(DEFAULT):
@@ -111,10 +120,11 @@ def imported(known: dict[str, dict[str, Any]], record: Record) -> None:
     """Bring the record up to date with the builds; import times are taken once a build."""
     for name, installed in known.items():
         entry = record.peer(name)
-        entry.pop("reason", None)
         try:
-            if entry.get("build") != installed["build"] and PEERS[name].imports:
-                entry["import_seconds"] = import_seconds(installed["python"], PEERS[name].imports)
+            if entry.get("build") != installed["build"]:
+                entry.pop("reason", None)
+                if PEERS[name].imports:
+                    entry["import_seconds"] = import_seconds(installed["python"], PEERS[name].imports)
         except CannotRun as error:
             record.fail(name, str(error))
         entry.update({key: installed[key] for key in ("build", "versions", "install_bytes")})

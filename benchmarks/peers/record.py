@@ -49,7 +49,9 @@ class Record:
 
     def write(self) -> None:
         part = self.path.with_name(f"{self.path.name}.part")
-        part.write_text(json.dumps(self.data, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        head = ",\n".join(f'"{key}": {json.dumps(self.data[key])}' for key in ("conditions", "peers"))
+        pages = ",\n".join(map(json.dumps, self.data["pages"]))  # a page a line
+        part.write_text(f'{{{head},\n"pages": [\n{pages}\n]}}\n', "utf-8")
         part.replace(self.path)
 
 

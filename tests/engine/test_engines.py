@@ -110,8 +110,19 @@ def test_an_engine_that_is_not_installed_is_an_error(tmp_path, monkeypatch):
         open_engine(tmp_path / "x.onnx", EngineOptions(engine="openvino"))
 
 
-def test_auto_takes_openvino_where_it_is(monkeypatch):
-    assert choose_engine(EngineOptions()) == ("openvino" if "openvino" in INSTALLED else "onnxruntime")
+@pytest.mark.parametrize(
+    ("has", "device", "chosen"),
+    [
+        ({"avx2", "avx512f"}, "cpu", "openvino"),
+        ({"asimddp"}, "cpu", "openvino"),
+        (set(), "cpu", "openvino"),
+        ({"avx2"}, "cpu", "onnxruntime"),
+        ({"avx2", "avx512f"}, "gpu:0", "onnxruntime"),
+    ],
+)
+def test_auto_takes_openvino_where_it_is_faster(has, device, chosen, monkeypatch):
+    monkeypatch.setattr("inkline.engine.instructions", lambda: frozenset(has))
+    monkeypatch.setattr("inkline.engine.find_spec", lambda name: object())
+    assert choose_engine(EngineOptions(device=device)) == chosen
     monkeypatch.setattr("inkline.engine.find_spec", lambda name: None)
-    assert choose_engine(EngineOptions()) == "onnxruntime"
-    assert choose_engine(EngineOptions(device="gpu:0")) == "onnxruntime"
+    assert choose_engine(EngineOptions(device=device)) == "onnxruntime"

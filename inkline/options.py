@@ -93,6 +93,13 @@ class RecognizeOptions:
         "text_rec_width_rule",
         "own: each line at (nearly) its own width; reference: padded to 320 px and to the widest of its batch",
     )
+    squeeze: float = opt(
+        0.85,
+        "text_rec_squeeze",
+        "with own widths, lines wider than twice their height are fed at this share of their width; 1: unchanged",
+        0.5,
+        1,
+    )
     space_thresh: float = opt(
         0.15,
         "text_rec_space_thresh",

@@ -19,6 +19,7 @@ from inkline.types import Image, Text
 
 REFERENCE_WIDTH = 320  # the width that PaddleOCR pads to at least
 WINDOW_OVERLAP = 192  # net pixels that two windows of a long line share: about eight letters
+WORD = 2.0  # line heights; what is no wider, a few letters, keeps its shape
 STEP = 32  # own widths are rounded up to a multiple of this: bounds the shapes an engine sees
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -104,14 +105,14 @@ class Recognizer:
             pairs = zip(best, prob, strict=True)
             return [attention_decode(self._decoder, row_best, row_prob, self.charset) for row_best, row_prob in pairs]
         paths: list[Path | Text] = []
-        for row, width in enumerate(batch.widths):
+        for row, (index, width) in enumerate(zip(batch.indices, batch.widths, strict=True)):
             path = best[row], prob[row]
             if self._space is not None and options.space_thresh < 1:
                 path = mend_spaces(*path, probability[row, :, self._space], self._space, options.space_thresh)
             plain = path[0]
             if options.accent_thresh < 1 and allowed is None:
                 plain = doubtful_accents(plain, probability[row], self._plain, options.accent_thresh)
-            paths.append(Path(*path, plain, width, width / batch.width))
+            paths.append(Path(*path, plain, own_width(crops[index], height), width / batch.width))
         return paths
 
     def _allowed(self, characters: str) -> NDArray[np.int64] | None:
@@ -129,9 +130,14 @@ class Recognizer:
         return np.array([*range(before), *classes, *marks], np.int64)
 
 
+def own_width(crop: Image, height: int) -> int:
+    """The width in pixels of a crop that is brought to a height."""
+    return max(math.ceil(height * crop.shape[1] / crop.shape[0]), 1)
+
+
 def windows(crop: Image, height: int, options: RecognizeOptions) -> list[tuple[int, Image]]:
     """A line as (start in net pixels, part of the crop): itself, or windows of `max_width` that share WINDOW_OVERLAP."""
-    width = math.ceil(height * crop.shape[1] / crop.shape[0])
+    width = own_width(crop, height)
     side = options.max_width // STEP * STEP
     if options.input_shape is not None or options.width_rule == "reference" or width <= options.max_width:
         return [(0, crop)]
@@ -145,24 +151,29 @@ def windows(crop: Image, height: int, options: RecognizeOptions) -> list[tuple[i
 def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list[Batch]:
     """Share crops out into batches; every crop is in exactly one.
 
-    `own`: crops whose widths round up to the same multiple of 32 may share a batch, so what a line is fed never depends
-    on its company; the widest come first, so that no thread is left with a long line at the end. `reference`: sorted by
+    `own`: each crop at its own width, squeezed as the options say; those whose widths round up to the same multiple of 32
+    may share a batch, so what a line is fed never depends on its company; the widest come first, so that no thread is left
+    with a long line at the end. `reference`: sorted by
     width, each batch as wide as its widest line and 320 px at least (FACTS 3.7).
     """
     if options.input_shape is not None:
         width = options.input_shape[2]
         return _cut([(width, i, width) for i in range(len(crops))], options.batch_size)
-    ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
     if options.width_rule == "own":
-        widths = [min(max(math.ceil(height * r), 1), options.max_width) for r in ratios]
+        widths = [min(_squeezed(own_width(crop, height), height, options), options.max_width) for crop in crops]
         rows = [(-(-w // STEP) * STEP, i, w) for i, w in enumerate(widths)]
         return _cut(sorted(rows, key=lambda row: -row[0]), options.batch_size)
+    ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
     order = sorted(range(len(crops)), key=lambda i: ratios[i])
     # A line wider than 320 px is squeezed to a whole number of pixels from below, a narrower one from above.
     room = [min(int(height * max(REFERENCE_WIDTH / height, r)), options.max_width) for r in ratios]
     inner = [min(math.ceil(height * r), room[i]) for i, r in enumerate(ratios)]
     parts = (order[at : at + options.batch_size] for at in range(0, len(order), options.batch_size))
     return [Batch(tuple(part), tuple(inner[i] for i in part), max(room[i] for i in part)) for part in parts]
+
+
+def _squeezed(width: int, height: int, options: RecognizeOptions) -> int:
+    return math.ceil(width * options.squeeze) if width > WORD * height else width
 
 
 def _cut(rows: list[tuple[int, int, int]], size: int) -> list[Batch]:

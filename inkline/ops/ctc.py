@@ -15,8 +15,8 @@ class Path:
     """What a net saw in a line, step by step.
 
     best: (T,) the most probable class of each step; prob: (T,) its probability; plain: (T,) as best, without doubtful
-    accents (`doubtful_accents`). width: of the line in the net's pixels; used: the fraction of the T steps that the line
-    covers, the rest being padding.
+    accents (`doubtful_accents`). width: of the line at the net's height, in pixels, before it was squeezed; used: the
+    fraction of the T steps that the line covers, the rest being padding.
     """
 
     best: NDArray[np.int64]

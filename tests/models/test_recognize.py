@@ -1,5 +1,7 @@
 """Recognition with a fake engine: a function."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,14 +48,17 @@ def test_texts_come_back_in_order_whatever_their_widths():
 
 def test_own_width_never_depends_on_company():
     crops = [crop(48, w, 0) for w in (10, 33, 64, 320, 5000)]
-    together = {i: b.width for b in plan(crops, 48, RecognizeOptions(batch_size=8)) for i in b.indices}
-    alone = {i: plan([c], 48, RecognizeOptions())[0].width for i, c in enumerate(crops)}
-    assert together == alone == {0: 32, 1: 64, 2: 64, 3: 320, 4: 3200}
+    for squeeze, widths in ((1.0, (32, 64, 64, 320, 3200)), (0.85, (32, 64, 64, 288, 3200))):
+        options = RecognizeOptions(batch_size=8, squeeze=squeeze)
+        together = {i: b.width for b in plan(crops, 48, options) for i in b.indices}
+        alone = {i: plan([c], 48, replace(options, batch_size=1))[0].width for i, c in enumerate(crops)}
+        assert together == alone == dict(enumerate(widths))
 
 
 def test_the_widest_lines_are_read_first():
     crops = [crop(48, w, 0) for w in (100, 900, 50, 400)]
-    assert [b.width for b in plan(crops, 48, RecognizeOptions())] == [928, 416, 128, 64]
+    assert [b.width for b in plan(crops, 48, RecognizeOptions(squeeze=1.0))] == [928, 416, 128, 64]
+    assert [b.width for b in plan(crops, 48, RecognizeOptions())] == [768, 352, 96, 64]
 
 
 def test_reference_pads_to_320_and_to_the_widest_of_the_batch():

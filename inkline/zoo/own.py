@@ -1,0 +1,33 @@
+"""Models that Inkline trained itself and brings along in `inkline/weights`; recipes in `configs/own`, figures in docs/models.md.
+
+Each stands under the name of its net. Two are nets whose published weights cannot be had from a package index: the card of
+the published model names ours first (`inkline.zoo.others`).
+"""
+
+from inkline.languages import codes_of
+from inkline.zoo.card import Figure, ModelCard, Shipped
+from inkline.zoo.recognizers import CTC
+
+NOTE = "trained by Inkline on synthetic data"
+
+
+def shipped(name: str) -> Shipped:
+    """The file of a model in `inkline/weights`."""
+    return Shipped(f"weights/{name}.onnx")
+
+
+OWN: tuple[ModelCard, ...] = (
+    ModelCard(
+        "cyrillic_PP-OCRv6_small_rec",
+        "text_recognition",
+        (shipped("cyrillic_PP-OCRv6_small_rec"),),
+        12_000_000,
+        languages=(*codes_of("eslav", "cyrillic"), "en"),
+        figures=(Figure("characters wrong %", 99.0, "cyrillic-lines, 150 real lines of print"),),
+        charset="284 characters and the space",
+        input_height=48,
+        classes=286,
+        metadata=CTC,
+        note=f"{NOTE}, from PP-OCRv6_small_rec",
+    ),
+)

@@ -3,7 +3,9 @@
     python -m benchmarks.speed scans/ --rounds 5
 
 Every round reads all pages as a stream and then runs the bare nets on the very tensors that the stream fed them, on as
-many threads: the limit. Rounds alternate, so a machine that slows down slows both; the ratio is what counts.
+many threads: the limit. Rounds alternate, so a machine that slows down slows both; the ratio is what counts. Seconds on
+the clock show how well the threads are kept busy, seconds of processor time how much work there is beside the nets; the
+latter can be told on a busy machine, too.
 """
 
 import argparse
@@ -44,19 +46,18 @@ def record(ocr: Ocr, pages: list[Image]) -> tuple[Recorder, Recorder]:
     return det, rec
 
 
-def bare(det: Recorder, rec: Recorder, threads: int) -> float:
-    """Seconds that the nets alone take for the recorded tensors."""
+def bare(det: Recorder, rec: Recorder, threads: int) -> None:
+    """Run the nets alone on the recorded tensors."""
     jobs = [(det.engine, x) for x in det.inputs] + [(rec.engine, x) for x in rec.inputs]
     with ThreadPoolExecutor(threads) as pool:
-        start = time.perf_counter()
         list(pool.map(lambda job: job[0](job[1]) and None, jobs))
-        return time.perf_counter() - start
 
 
-def timed(work: Any) -> float:
-    start = time.perf_counter()
+def timed(work: Any) -> tuple[float, float]:
+    """Seconds on the clock and of processor time."""
+    start, used = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - used
 
 
 def main() -> None:
@@ -73,17 +74,21 @@ def main() -> None:
         runs = {"stream": [], "one by one": [], "bare nets": []}
         for _ in range(arguments.rounds):
             runs["stream"].append(timed(lambda: list(ocr.stream(pages))))
-            runs["bare nets"].append(bare(det, rec, threads))
+            runs["bare nets"].append(timed(lambda: bare(det, rec, threads)))
             runs["one by one"].append(timed(lambda: [ocr(page) for page in pages]))
         lines = len(rec.inputs)
-    ratio = [a / b for a, b in zip(runs["stream"], runs["bare nets"], strict=True)]
     print(conditions())
     print(f"{len(pages)} pages, {lines} recogniser calls, {threads} threads, engine {arguments.engine}\n")
-    rows = [(name, spread([s / len(pages) for s in values]), f"{len(pages) / statistics.median(values):.2f}")
-            for name, values in runs.items()]  # fmt: skip
-    print(table(["", "seconds a page: median (min to max)", "pages a second"], rows))
+    rows = [
+        (name, *(spread([run[i] / len(pages) for run in values]) for i in (0, 1)),
+         f"{len(pages) / statistics.median(run[0] for run in values):.2f}")
+        for name, values in runs.items()
+    ]  # fmt: skip
+    print(table(["", "seconds a page: median (min to max)", "processor seconds a page", "pages a second"], rows))
+    pairs = list(zip(runs["stream"], runs["bare nets"], strict=True))
+    clock, processor = (spread([a[i] / b[i] for a, b in pairs], 2) for i in (0, 1))
+    print(f"\nstream / bare nets: {clock}; in processor time {processor}")
     nets = det.seconds + rec.seconds
-    print(f"\nstream / bare nets: {spread(ratio, 2)}")
     print(f"of the nets' own time: detection {det.seconds / nets:.0%}, recognition {rec.seconds / nets:.0%}")
 
 

@@ -5,10 +5,9 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 
 from inkline import __version__
-from inkline.engine import ENGINES, choose_engine
+from inkline.engine import ENGINES, INSTRUCTIONS, choose_engine, instructions
 from inkline.options import EngineOptions, OcrOptions
 from inkline.zoo.cards import find
 from inkline.zoo.fetch import find_local
@@ -24,7 +23,6 @@ PACKAGES = (
     "openvino",
     "torch",
 )
-INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,8 @@ def _version(name: str) -> str:
 def _processors() -> Finding:
     granted, present = EngineOptions().cpu_threads, os.cpu_count() or 1
     state = f"{granted} of {present} granted, {platform.machine()}"
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        flags = set(cpuinfo.read_text("utf-8", "replace").split())
-        state += ": " + (
-            ", ".join(name for name in INSTRUCTIONS if name in flags) or "no vector instructions known to us"
-        )
+    found = instructions()
+    state += ": " + (", ".join(name for name in INSTRUCTIONS if name in found) or "no vector instructions known to us")
     advice = "this process may not use all processors (affinity or container limit)" if granted < present else ""
     return Finding("processors", state, advice)
 
@@ -71,7 +65,8 @@ def _processors() -> Finding:
 def _engine(name: str) -> Finding:
     _, distribution, extra = ENGINES[name]
     if not find_spec(distribution):
-        gain = "reads faster on most processors (docs/engines.md): " if name == "openvino" else ""
+        suited = instructions() != {"avx2"}
+        gain = "may read faster on this processor (docs/engines.md): " if name == "openvino" and suited else ""
         return Finding(f"engine {name}", "not installed", f"{gain}{extra}")
     if name != "onnxruntime":
         return Finding(f"engine {name}", _version(distribution) or "installed")

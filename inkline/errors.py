@@ -3,9 +3,11 @@
     InklineError                 exit 1, HTTP 500
     ├── InputError               exit 1, HTTP 422   the user's file or argument cannot be used
     │   ├── SourceError                             a file, URL, array or PDF that cannot be read
-    │   │   └── TooLargeError                       more pixels, pages or bytes than the limit
+    │   │   ├── TooLargeError                       more pixels, pages or bytes than the limit
+    │   │   └── PasswordError                       a PDF whose password is missing or wrong
     │   └── DataError                               labels, charsets and data sets for training or scoring
     ├── UsageError               exit 2, HTTP 422   an option, name or combination that does not exist
+    │   └── StageError                              a stage asked of a call whose model was not opened
     ├── ModelError               exit 1, HTTP 500   a model file that is missing, damaged or of another kind
     │   └── DownloadError               HTTP 503    no source of a model could be reached
     ├── EngineError              exit 1, HTTP 500   a runtime or device that is not there
@@ -45,6 +47,10 @@ class TooLargeError(SourceError):
     """An input exceeds the limit on pixels, pages or bytes."""
 
 
+class PasswordError(SourceError):
+    """A PDF's password is missing or wrong."""
+
+
 class DataError(InputError):
     """A data set, label file or charset cannot be used."""
 
@@ -54,6 +60,10 @@ class UsageError(InklineError, ValueError):
 
     exit_code = 2
     http_status = 422
+
+
+class StageError(UsageError):
+    """A call asks for a stage whose model was not opened; the message begins with `<option>=`."""
 
 
 class ModelError(InklineError):

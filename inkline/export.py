@@ -36,6 +36,8 @@ HARMLESS = (
     (UserWarning, "Exporting a model to ONNX with a batch_size other than 1"),  # LSTM: checked below with other batches
     (UserWarning, "Constant folding - Only steps=1 can be constant folded"),  # reversed slices stay nodes
     (torch.jit.TracerWarning, "Converting a tensor to a Python boolean"),  # shape checks inside torch's LSTM
+    (torch.jit.TracerWarning, "Converting a tensor to a Python integer"),  # TPS: the height, which is fixed in the file
+    (torch.jit.TracerWarning, "torch.tensor results are registered as constants"),  # and its rows
 )
 
 

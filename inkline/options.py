@@ -80,7 +80,13 @@ class DetectOptions:
 class RecognizeOptions:
     """How line crops are read."""
 
-    score_thresh: float = opt(0.5, "text_rec_score_thresh", "lines with a lower score are left out; 0: none", 0, 1)
+    score_thresh: float = opt(
+        0.5,
+        "text_rec_score_thresh",
+        "lines with a lower score are left out; 0: none. A model may bring its own: PP-OCRv6_small_rec 0.75",
+        0,
+        1,
+    )
     batch_size: int = opt(1, "text_recognition_batch_size", "at most this many lines go through the net at once", 1)
     width_rule: Literal["own", "reference"] = opt(
         "own",
@@ -114,8 +120,8 @@ class RecognizeOptions:
 class OrientOptions:
     """When pages and lines are turned, and pages flattened."""
 
-    page_rule: Literal["gated", "net", "lines"] = opt(
-        "gated",
+    page_rule: Literal["lines", "gated", "net"] = opt(
+        "lines",
         "doc_orientation_rule",
         "lines: a sample of a page's lines, read both ways, says how it is turned; gated: the same for pages that the "
         "classifier is not sure are upright; net: the classifier says it, the lines where it is not sure",

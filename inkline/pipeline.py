@@ -12,7 +12,7 @@ import numpy as np
 
 from inkline.engine import Engine, open_engine
 from inkline.engine.shared import SharedBatches
-from inkline.errors import DownloadError, InklineError, SourceError, UsageError
+from inkline.errors import DownloadError, InklineError, SourceError, StageError, UsageError
 from inkline.io.read import Sheet, read
 from inkline.io.sources import Source, as_source, expand
 from inkline.models.detect import Detector
@@ -191,7 +191,7 @@ class Ocr:
         options = apply(self.options, **overrides)
         self._straighten.check(options)
         if options.use_textline_orientation and self._orient_line is None:
-            raise UsageError(f"use_textline_orientation=True: {NOT_OPENED}")
+            raise StageError(f"use_textline_orientation=True: {NOT_OPENED}")
         fixed = [name for name in overrides if "_model_" in name or name in flat_fields(EngineOptions)]
         if fixed:
             raise UsageError(

@@ -1,25 +1,40 @@
 """What all tests share."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
+
+
+def no_skip(report: Any) -> Any:
+    """The report of a test or a file; one that was skipped has failed where CI=true, as CI has all that tests need."""
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        file, line, reason = report.longrepr
+        report.outcome, report.longrepr = "failed", f"{file}:{line}: {reason}; in CI no test may be skipped"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    return no_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    return no_skip((yield))
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of data sets and reference results beside the repository, or where INKLINE_SHARED says.
-
-    A test that needs it is skipped where there is none; in CI its absence is a failure.
-    """
+    """The folder of data sets and reference results beside the repository, or where INKLINE_SHARED says."""
     folder = Path(os.environ.get("INKLINE_SHARED", ROOT.parent / "shared"))
     if not (folder / "data").is_dir():
-        message = f"{folder} with the data sets is not here (INKLINE_SHARED tells another place)"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(message)
-        pytest.skip(message)
+        pytest.skip(f"{folder} with the data sets is not here (INKLINE_SHARED tells another place)")
     return folder
 
 

@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
+from itertools import islice
 
+import cv2
 import pytest
 
 from inkline import Ocr
@@ -23,6 +25,15 @@ def compare(page, answer):
     return Counter(lines=len(answer["rec_texts"]), boxes=boxes, texts=texts)
 
 
+def answers(folder, data, most=2_000_000, count=3):
+    """(image, answer) of the first pages of each set that are no larger than so many pixels: the rules shrink none, and a
+    page of 8 million takes 3 GB."""
+    for part in sorted(folder.iterdir()):
+        rows = (json.loads(path.read_text("utf-8")) for path in sorted(part.glob("*.json")))
+        pages = ((cv2.imread(str(data / row["input_path"])), row) for row in rows)
+        yield from islice(((image, row) for image, row in pages if image.size <= 3 * most), count)
+
+
 @pytest.mark.parametrize("pair", ["PP-OCRv6_small", "PP-OCRv4_mobile"])
 def test_boxes_and_texts_are_those_of_the_reference(shared, pair):
     total = Counter()
@@ -32,12 +43,10 @@ def test_boxes_and_texts_are_those_of_the_reference(shared, pair):
         text_recognition_model_name=f"{pair}_rec",
         **REFERENCE_RULES,
     ) as reader:
-        answers = [
-            json.loads(path.read_text("utf-8")) for path in sorted((shared / "reference" / pair).glob("*/*.json"))
-        ]
-        pages = reader.stream(str(shared / "data" / answer["input_path"]) for answer in answers)
-        for page, answer in zip(pages, answers, strict=True):
+        for image, answer in answers(shared / "reference" / pair, shared / "data"):
+            page = reader(image)
             total += compare(page, answer)
             assert list(page.to_dict()) == list(answer)[: len(page.to_dict())] or not page.lines
+    assert total["lines"] > 300
     assert total["boxes"] >= 0.99 * total["lines"], total
     assert total["texts"] >= 0.98 * total["lines"], total

@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -228,7 +229,7 @@ class Ledger:
         """A stem that no other file has: the name without its ending, else with it, else with a number."""
         place = PurePosixPath(item.name)
         short = document_stem(place.name)
-        for choice in (short, place.name[-200:], *(f"{short}_{i}" for i in range(2, 10**6))):
+        for choice in chain((short, place.name[-200:]), (f"{short}_{i}" for i in range(2, 10**6))):
             stem = str(place.parent / choice)
             values = (name, stem, stem.casefold(), item.source, self._seen)
             cursor = self._db.execute(

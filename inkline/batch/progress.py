@@ -68,7 +68,7 @@ class Lines:
         passed = max(now - begun, 1e-6)
         files = worked + summary.skipped
         parts = [f"{files} files" if self.total is None else f"{files} of {self.total} files"]
-        parts += [f"{pages} pages", f"{(pages - pages_then) / passed:.1f} pages/s"]
+        parts += [f"{pages} pages", per_second((pages - pages_then) / passed)]
         rate = (worked - worked_then) / passed
         if self.total is not None and rate > 0:
             parts.append(f"{_duration(max(0, self.total - files) / rate)} left")
@@ -105,6 +105,11 @@ class Live(Lines):
     def close(self) -> None:
         """Take the line away."""
         self._status.stop()
+
+
+def per_second(rate: float) -> str:
+    """`2.1 pages/s`, and `0.045 pages/s` for pages that take long."""
+    return f"{rate:.1f} pages/s" if rate >= 1 else f"{rate:.2g} pages/s"
 
 
 def _duration(seconds: float) -> str:

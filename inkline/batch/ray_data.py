@@ -81,7 +81,7 @@ def cluster(address: str, workers: int | None) -> Iterator[int]:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # Ray raises its own and bare ones, of a node that does not come up for instance
             reason = " ".join(str(error).split())[:200]
             raise EngineError(f"no Ray cluster at {address!r} ({reason}); give host:port, auto or local") from error
     try:

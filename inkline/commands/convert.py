@@ -19,7 +19,7 @@ EXPORT_EXAMPLES = """\b
 Examples:
   inkline export rec.pt -o rec.onnx
   inkline export rec.pt -o rec.onnx --charset charset.txt --set text_rec_space_thresh=0.2
-  inkline ocr page.png --text_recognition_model_dir rec.onnx --text_recognition_model_name ""
+  inkline ocr page.png --text_recognition_model_dir rec.onnx
 """
 
 
@@ -56,14 +56,22 @@ def export(
 ) -> None:
     """Write a checkpoint as one self-describing ONNX file, fused, with dynamic sizes, compared with torch."""
     from inkline.convert import load_checkpoint
+    from inkline.convert.checkpoint import read
     from inkline.export import describe
     from inkline.export import export as run
+    from inkline.train.config import from_dict
+    from inkline.train.runner import description
     from inkline.train.weights import read_charset
 
     net, about = load_checkpoint(Path(checkpoint))
     characters = read_charset(Path(charset), space=False) if charset else about.charset
-    options = dict(setting(text) for text in settings)
-    metadata = describe(about.name, charset=characters, options=options, version=version_, licence=licence)
+    said: Any = {"options": dict(setting(text) for text in settings), "version": version_, "licence": licence}
+    # a run's own labels and sizes may be others than the published net's
+    trained = read(Path(checkpoint)).get("config")
+    if trained is None:
+        metadata = describe(about.name, charset=characters, **said)
+    else:
+        metadata = description(from_dict(trained, checkpoint), characters, **said)
     deviation = run(net, Path(out), metadata)
     click.echo(
         f"{out}: {about.name}, {Path(out).stat().st_size / 1e6:.1f} MB, within {deviation:.1e} of torch", err=True

@@ -17,7 +17,7 @@ Examples:
 """
 
 
-@click.command()
+@click.command(epilog="\b\nExamples:\n  inkline doctor\n  inkline doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
 def doctor(as_json: bool) -> None:
     """Say what this machine has (engines, processors, models, versions) and what to change to read faster."""

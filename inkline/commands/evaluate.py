@@ -36,7 +36,7 @@ Examples:
 """
 
 
-@click.group("eval")
+@click.group("eval", epilog=EXAMPLES)
 def evaluate() -> None:
     """Score the pipeline or a model against ground truth."""
 

@@ -6,8 +6,15 @@ import click
 
 from inkline.commands.models import NAMES
 
+EXAMPLES = """\b
+Examples:
+  inkline languages                               every code and its recogniser
+  inkline languages --ocr_version PP-OCRv3        those of one generation
+  inkline ocr page.png --lang fr                  what the codes are for
+"""
 
-@click.command(context_settings=NAMES)
+
+@click.command(context_settings=NAMES, epilog=EXAMPLES)
 @click.option("--ocr_version", help="only what this version reads: PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def languages(ocr_version: str | None, as_json: bool) -> None:

@@ -33,7 +33,17 @@ NAMES = {"token_normalize_func": same_name, "help_option_names": ["-h", "--help"
 OFFLINE = click.option("--offline", is_flag=True, help="never use the network")
 
 
-@click.group(context_settings=NAMES)
+EXAMPLES = """\b
+Examples:
+  inkline models list --lang ko                   which recognisers read Korean
+  inkline models list --task det --here           the detectors on this machine
+  inkline models show PP-OCRv4_server_det         figures, licence, sources
+  inkline models pull                             have the default models before the network goes
+  inkline models pull PP-OCRv6_medium_rec --to usb
+"""
+
+
+@click.group(context_settings=NAMES, epilog=EXAMPLES)
 def models() -> None:
     """What models there are; fetch, find and check their files.
 

@@ -13,12 +13,14 @@ from inkline.commands.parameters import from_options, option_of
 from inkline.compat.names import OWN, POSITIONAL
 from inkline.errors import InklineError, UsageError
 from inkline.options import OcrOptions
+from inkline.zoo import set_offline
 
 Command = Callable[..., Any]
 
 
 def io_options(command: Command) -> Command:
-    """Adds the inputs, `--save_path` and `--json`."""
+    """Adds the inputs, `--save_path`, `--json` and `--offline`."""
+    command = click.option("--offline", is_flag=True, help="never use the network, also not to fetch a model")(command)
     command = click.option("--json", "as_json", is_flag=True, help="print one JSON line a result")(command)
     command = click.option("--save_path", help="folder (or file) for the results")(command)
     command = click.option("-i", "--input", "more_inputs", multiple=True, help="an input, as PaddleOCR spells it")(
@@ -108,7 +110,14 @@ def doc_preprocessor(**values: Any) -> None:
     predict_all("DocPreprocessor", values)
 
 
-@click.command()
+CONFIG_EXAMPLES = """\b
+Examples:
+  inkline pipeline_config OCR --save_path my.yaml
+  inkline --pipeline my.yaml --input page.png
+"""
+
+
+@click.command(epilog=CONFIG_EXAMPLES)
 @click.argument("name", type=click.Choice(["OCR", "doc_preprocessor"]))
 @click.option("--save_path", default=".", help="folder, or the file to write")
 def pipeline_config(name: str, save_path: str) -> None:
@@ -130,6 +139,8 @@ def predict_all(class_name: str, values: dict[str, Any]) -> None:
     """Open one of the classes of `inkline`, give it all inputs, print and save what it answers; exit 1 for a bad input."""
     sources = [*values.pop("inputs"), *values.pop("more_inputs")]
     save_path, as_json = values.pop("save_path"), values.pop("as_json")
+    if values.pop("offline"):
+        set_offline()
     if not sources:
         raise UsageError("no input: give files, folders, URLs or - for standard input, for instance `-i page.png`")
     keywords = {name: value for name, value in values.items() if value is not None}

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,13 @@ import click
 from inkline.commands.grouped import Grouped
 from inkline.commands.paddle import engine_options, old_options, translated
 from inkline.commands.parameters import from_options, given
-from inkline.errors import InklineError, UsageError
+from inkline.errors import InklineError, OutputError, UsageError
 from inkline.options import OcrOptions, PdfOptions, ReadOptions, apply
 
 if TYPE_CHECKING:
     from inkline.types import Page
+
+Failed = Callable[[Any, InklineError], None]
 
 EXAMPLES = """\b
 Examples:
@@ -84,15 +86,16 @@ def run(
     written = given(PdfOptions, {name: values.pop(name, None) for name in ("text_layer", "pdfa", "pdf_image_dpi")})
     overrides, reading = translated(values)
     read_options = apply(ReadOptions(), **reading)
-    failed: list[tuple[str, InklineError]] = []
+    failed: list[InklineError] = []
     pages = 0
     with Ocr(**overrides) as reader, progress(quiet or not sys.stderr.isatty()) as tick:
         written["pdf_password"] = read_options.pdf_password
-        saver = Saver(save_path, names, apply(PdfOptions(), **written)) if save_path else None
 
-        def on_error(source: Any, error: InklineError) -> None:
-            failed.append((source.label, error))
+        def on_error(_: Any, error: InklineError) -> None:
+            failed.append(error)
             click.echo(f"inkline: {error}", err=True)
+
+        saver = Saver(save_path, names, apply(PdfOptions(), **written), on_error) if save_path else None
 
         for page in reader.stream(sources, on_error=on_error, read_options=read_options):
             pages += 1
@@ -108,18 +111,20 @@ def run(
     if saver and not quiet:
         click.echo(f"inkline: {pages} page{'s' * (pages != 1)} read, results in {save_path}", err=True)
     if failed:
-        click.echo(f"inkline: {len(failed)} input{'s' * (len(failed) > 1)} could not be read", err=True)
+        what = "read or written" if any(isinstance(error, OutputError) for error in failed) else "read"
+        click.echo(f"inkline: {len(failed)} input{'s' * (len(failed) > 1)} could not be {what}", err=True)
         raise SystemExit(1)
 
 
 class Saver:
     """Writes pages as they come: formats of one file a page at once, those of one file a document at its end."""
 
-    def __init__(self, folder: str, formats: tuple[str, ...], pdf: PdfOptions) -> None:
+    def __init__(self, folder: str, formats: tuple[str, ...], pdf: PdfOptions, on_error: Failed) -> None:
+        """on_error: takes what one document cannot be written as, with the document; the rest goes on."""
         from inkline.io.write import PER_PAGE, make_folder
 
         make_folder(folder)
-        self._folder, self._pdf = folder, pdf
+        self._folder, self._pdf, self._on_error = folder, pdf, on_error
         self._each = [name for name in formats if name in PER_PAGE]
         self._whole = [name for name in formats if name not in PER_PAGE]
         self._taken: dict[str, str] = {}
@@ -141,7 +146,13 @@ class Saver:
 
         if self._pages:
             document = Document(tuple(self._pages), self._pages[0].source)
-            save(document, self._folder, self._whole, self._taken, self._pdf)
+            for name in self._whole:
+                try:
+                    save(document, self._folder, [name], self._taken, self._pdf)
+                except OutputError as error:
+                    if isinstance(error.__cause__, (OSError, ImportError)):  # the rest would fail the same way
+                        raise
+                    self._on_error(document, error)
             self._pages = []
 
 

@@ -32,8 +32,7 @@ Examples:
 
 
 @click.command(cls=Grouped, epilog=EXAMPLES)
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.argument("dest", metavar="DEST")
+@click.argument("places", nargs=-1, metavar="SOURCE... DEST")
 @click.option("--format", "formats", default="json", show_default=True, help="what to write, for instance json,txt")
 @click.option("--watch", is_flag=True, help="go on for ever: read what is put into SOURCE, once it has stopped growing")
 @click.option("--ledger", default="", help="folder of the ledger; default: DEST/.inkline, for stores one of the user's")
@@ -46,7 +45,7 @@ Examples:
 @from_options(RunOptions)
 @from_options(OcrOptions, without=("cpu_threads",))
 @from_options(ReadOptions)
-def run(sources: tuple[str, ...], dest: str, **values: Any) -> None:
+def run(places: tuple[str, ...], **values: Any) -> None:
     """Read all files of folders, globs, lists (@list.txt), archives and object stores into files below DEST.
 
     Results keep the source's folders and names. A ledger in DEST knows what is done, by content and options: the same
@@ -55,6 +54,11 @@ def run(sources: tuple[str, ...], dest: str, **values: Any) -> None:
     Exit status: 0 when all was read, 1 when some files could not be read (DEST/failures.jsonl lists them; the rest is
     done), 2 for wrong usage.
     """
+    if len(places) < 2:
+        raise UsageError(
+            "give what to read and the folder or store to write into, for instance `inkline run scans/ out`"
+        )
+    *sources, dest = places
     quiet, watch, offline, ray = (values.pop(name) for name in ("quiet", "watch", "offline", "ray"))
     if ray and watch:
         raise UsageError("--watch goes on for ever on this machine; it does not go with --ray")
@@ -64,7 +68,7 @@ def run(sources: tuple[str, ...], dest: str, **values: Any) -> None:
     if offline:
         set_offline()
     workers = values.get("workers")
-    plan = plan_from(sources, dest, values)
+    plan = plan_from(tuple(sources), dest, values)
     with stoppable(), progress(plan, quiet, watch) as shown:
         reader = partial(open_reader, plan.options)
         if ray:
@@ -121,9 +125,11 @@ def progress(plan: "Plan", quiet: bool, watch: bool) -> Iterator["Progress"]:
 
 def end(summary: "Summary", plan: "Plan", quiet: bool) -> None:
     """Say how the run went; exit status 1 when files failed."""
+    from inkline.batch.progress import per_second
+
     if not quiet:
-        rate = summary.pages / max(summary.seconds, 1e-6)
-        parts = [f"{_files(summary.done)} read", f"{summary.pages} pages", f"{rate:.1f} pages/s"]
+        rate = per_second(summary.pages / max(summary.seconds, 1e-6))
+        parts = [f"{_files(summary.done)} read", f"{summary.pages} page{'s' * (summary.pages != 1)}", rate]
         parts += [f"{_files(summary.skipped)} done before"] if summary.skipped else []
         click.echo(f"inkline: {', '.join(parts)}; results in {plan.destination}", err=True)
     if summary.failed:

@@ -25,6 +25,9 @@ class Engine(Protocol):
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]: ...
 
 
+# What a processor can have that decides how fast nets run on it.
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
+
 # name -> (module that holds `open_file(path, options, streams)`, distribution that must be installed, extra)
 ENGINES = {
     "onnxruntime": ("inkline.engine.onnxruntime", "onnxruntime", "the base install"),
@@ -33,13 +36,23 @@ ENGINES = {
 
 
 def choose_engine(options: EngineOptions) -> str:
-    """The engine that "auto" stands for: OpenVINO where it is installed and the device is the CPU, else ONNX Runtime.
+    """The engine that "auto" stands for: OpenVINO where it is installed, but on processors with AVX2 and nothing wider.
 
-    Measured by `benchmarks/engines.py`; figures in docs/engines.md.
+    There ONNX Runtime is faster (`benchmarks/peers`, docs/engines.md).
     """
     if options.engine != "auto":
         return options.engine
-    return "openvino" if options.device == "cpu" and find_spec("openvino") else "onnxruntime"
+    there = options.device == "cpu" and find_spec("openvino")
+    return "openvino" if there and instructions() != {"avx2"} else "onnxruntime"
+
+
+def instructions() -> frozenset[str]:
+    """Those of `INSTRUCTIONS` that this processor has; none where the system does not tell (it is asked on Linux alone)."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text("utf-8", "replace").split()
+    except OSError:
+        return frozenset()
+    return frozenset(INSTRUCTIONS).intersection(flags)
 
 
 def open_engine(path: Path, options: EngineOptions, streams: int = 1) -> Engine:

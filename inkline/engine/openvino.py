@@ -1,5 +1,6 @@
 """OpenVINO, an engine for x86 and ARM processors (extra `openvino`); the only file that imports it."""
 
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -32,11 +33,22 @@ class OpenVinoEngine:
             self._free.put(request)
 
 
+@cache
+def _core() -> Any:
+    """The one core of this process, which is never given back.
+
+    Each core lays a signal stack of its own over the one before and unmaps it at its end, in whatever order and thread that
+    comes. Behind the end of the older of two the next signal that Python handles (Ctrl-C, SIGTERM, SIGCHLD) would be a
+    crash (seen with OpenVINO 2026.4.1).
+    """
+    return ov.Core()
+
+
 def open_file(path: Path, options: EngineOptions, streams: int) -> OpenVinoEngine:
     """Open an ONNX file on the CPU with float32 arithmetic, so that answers equal those of the other engines."""
     if options.device != "cpu":
         raise EngineError(f"device {options.device!r}: the openvino engine runs on the cpu; use engine onnxruntime")
-    core = ov.Core()
+    core = _core()
     try:
         model = core.read_model(str(path))
         compiled = core.compile_model(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inkline.errors import SourceError
+from inkline.errors import PasswordError, SourceError
 from inkline.options import ReadOptions
 from inkline.types import Image
 
@@ -41,7 +41,7 @@ class Pdf:
             try:
                 self._pdf = PdfDocument(content, password=options.pdf_password or None)
             except PdfiumError as error:
-                raise SourceError(_why_closed(str(error), content, options.pdf_password)) from error
+                raise _why_closed(str(error), content, options.pdf_password) from error
             with contextlib.suppress(PdfiumError):  # a broken form only costs its fields
                 self._pdf.init_forms()
             self.count = len(self._pdf)
@@ -121,17 +121,17 @@ class Pdf:
         return scale, (f"a page of {size}: drawn at {scale * 72:.0f} dpi, not {self._options.pdf_dpi}",)
 
 
-def _why_closed(reason: str, content: Path | bytes, password: str) -> str:
-    """The reason why PDFium would not open a file.
+def _why_closed(reason: str, content: Path | bytes, password: str) -> SourceError:
+    """The error for a file that PDFium would not open, from PDFium's reason.
 
     PDFium's reason may be that of an earlier file when it has none for this one (no pages), so the file is asked too.
     """
     if "security" in reason and _is_encrypted(content):
-        return "this PDF is encrypted in a way that PDFium does not know; save it again without encryption"
+        return SourceError("this PDF is encrypted in a way that PDFium does not know; save it again without encryption")
     if "password" in reason and _is_encrypted(content):
         wrong = "pdf_password is wrong for this PDF" if password else "this PDF needs a password"
-        return f"{wrong}; give it with --pdf_password (in Python pdf_password=...)"
-    return "the PDF is damaged and cannot be opened, or it has no pages"
+        return PasswordError(f"{wrong}; give it with --pdf_password (in Python pdf_password=...)")
+    return SourceError("the PDF is damaged and cannot be opened, or it has no pages")
 
 
 def _is_encrypted(content: Path | bytes) -> bool:

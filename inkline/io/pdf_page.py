@@ -53,21 +53,21 @@ class TextOverlay:
 
     def __init__(self, pdf: "pikepdf.Pdf", name: str) -> None:
         """`name`: what the font is called in the pages' resources; it must be free there."""
-        from pikepdf import Dictionary, Name
-
         self._pdf, self._name, self._codes = pdf, name, Codes()
-        self._font = pdf.make_indirect(Dictionary(Type=Name.Font))
-        self._opening = pdf.make_indirect(pdf.make_stream(b"q\n"))
-        self._used = False
+        # Made when there is text to put down: a PDF that gets none is to hold no unfinished font.
+        self._font: pikepdf.Object | None = None
+        self._opening: pikepdf.Stream | None = None
 
     def add(self, page: "pikepdf.Page", lines: Sequence[Line], to_user: Affine) -> None:
         """Put lines over the page's own operators, in its plain user space; `to_user` takes source pixels there."""
-        from pikepdf import Name
+        from pikepdf import Dictionary, Name
 
         data = content(lines, to_user, self._name, self._codes)
         if not data:
             return
-        self._used = True
+        if self._font is None or self._opening is None:
+            self._font = self._pdf.make_indirect(Dictionary(Type=Name.Font))
+            self._opening = self._pdf.make_stream(b"q\n")
         page.add_resource(self._font, Name.Font, Name(f"/{self._name}"))
         opened, closed = _balance(page)
         for _ in range(1 + closed):
@@ -76,7 +76,7 @@ class TextOverlay:
 
     def finish(self) -> None:
         """Make the font of all characters that were used."""
-        if self._used:
+        if self._font is not None:
             self._codes.fill(self._pdf, self._font)
 
 

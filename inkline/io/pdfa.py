@@ -25,8 +25,8 @@ _FORBIDDEN_ANNOTATIONS = frozenset(f"/{name}" for name in ("3D", "Sound", "Scree
 MAX_SHOWN = 5
 
 
-def make_pdfa(pdf: "pikepdf.Pdf") -> None:
-    """Add what PDF/A-2b asks for; OutputError naming what the PDF holds that it forbids."""
+def make_pdfa(pdf: "pikepdf.Pdf", label: str) -> None:
+    """Add what PDF/A-2b asks for; OutputError, which begins with `label`, naming what the PDF holds that it forbids."""
     from pikepdf import Array, Dictionary, Name, String
 
     if "/OutputIntents" in pdf.Root:  # another condition would contradict ours; pages are looked at below
@@ -35,7 +35,7 @@ def make_pdfa(pdf: "pikepdf.Pdf") -> None:
     if found:
         more = f" (and {len(found) - MAX_SHOWN} more)" if len(found) > MAX_SHOWN else ""
         raise OutputError(
-            f"cannot be PDF/A-2b: {'; '.join(found[:MAX_SHOWN])}{more}; leave pdfa off, or convert it first"
+            f"{label}: cannot be PDF/A-2b: {'; '.join(found[:MAX_SHOWN])}{more}; leave pdfa off, or convert it first"
         )
     intent = Dictionary(
         Type=Name.OutputIntent,

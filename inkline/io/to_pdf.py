@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import inkline
-from inkline.errors import OutputError, SourceError
+from inkline.errors import OutputError, PasswordError, SourceError
 from inkline.io.decode import HEAD, kind_of
 from inkline.io.pdf_page import TextOverlay, box_of, user_affine
 from inkline.options import PdfOptions
@@ -109,7 +109,7 @@ def _over_pdf(document: Document, source: Path | bytes, file: Any, options: PdfO
                 warnings.append(f"page {index + 1}: {warning}")
             overlay.add(target, lines, to_user)
         overlay.finish()
-        _save(pdf, file, options)
+        _save(pdf, file, options, _label(source))
     return warnings
 
 
@@ -127,18 +127,21 @@ def _over_images(document: Document, origins: list[Origin], file: Any, options: 
             overlay.add(target, page.lines, user_affine(box_of(target), 0, page.size))
         overlay.finish()
         pdf.docinfo["/Producer"] = f"inkline {inkline.__version__}"
-        _save(pdf, file, options)
+        _save(pdf, file, options, document.source or next((p.source for p in document.pages if p.source), "the pages"))
     return warnings
 
 
-def _save(pdf: "pikepdf.Pdf", file: Any, options: PdfOptions) -> None:
-    """Save as PDF or PDF/A; an encrypted source stays encrypted with its own passwords and permissions."""
+def _save(pdf: "pikepdf.Pdf", file: Any, options: PdfOptions, label: str) -> None:
+    """Save as PDF or PDF/A; an encrypted source stays encrypted with its own passwords and permissions.
+
+    label: what errors call the source.
+    """
     from pikepdf import ObjectStreamMode, PdfError
 
     if options.pdfa:
         from inkline.io.pdfa import make_pdfa
 
-        make_pdfa(pdf)
+        make_pdfa(pdf, label)
     try:
         pdf.save(
             file,
@@ -148,7 +151,7 @@ def _save(pdf: "pikepdf.Pdf", file: Any, options: PdfOptions) -> None:
             deterministic_id=not pdf.is_encrypted,
         )
     except PdfError as error:
-        raise OutputError(f"cannot write this PDF again: {error}") from error
+        raise OutputError(f"{label}: cannot write this PDF again: {error}") from error
 
 
 def _picture(pdf: "pikepdf.Pdf", page: Page, origin: Origin) -> Any:
@@ -233,7 +236,7 @@ def _open(source: Path | bytes, password: str) -> Iterator["pikepdf.Pdf"]:
         pdf = pikepdf.open(io.BytesIO(source) if isinstance(source, bytes) else source, password=password)
     except pikepdf.PasswordError as error:
         why = "pdf_password is wrong for this PDF" if password else "this PDF needs a password; give it as pdf_password"
-        raise SourceError(f"{_label(source)}: {why}") from error
+        raise PasswordError(f"{_label(source)}: {why}") from error
     except pikepdf.PdfError as error:
         raise SourceError(f"{_label(source)}: the PDF is damaged ({error})") from error
     with pdf:

@@ -146,7 +146,8 @@ def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list
     """Share crops out into batches; every crop is in exactly one.
 
     `own`: crops whose widths round up to the same multiple of 32 may share a batch, so what a line is fed never depends
-    on its company. `reference`: sorted by width, each batch as wide as its widest line and 320 px at least (FACTS 3.7).
+    on its company; the widest come first, so that no thread is left with a long line at the end. `reference`: sorted by
+    width, each batch as wide as its widest line and 320 px at least (FACTS 3.7).
     """
     if options.input_shape is not None:
         width = options.input_shape[2]
@@ -154,7 +155,8 @@ def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list
     ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
     if options.width_rule == "own":
         widths = [min(max(math.ceil(height * r), 1), options.max_width) for r in ratios]
-        return _cut(sorted((-(-w // STEP) * STEP, i, w) for i, w in enumerate(widths)), options.batch_size)
+        rows = [(-(-w // STEP) * STEP, i, w) for i, w in enumerate(widths)]
+        return _cut(sorted(rows, key=lambda row: -row[0]), options.batch_size)
     order = sorted(range(len(crops)), key=lambda i: ratios[i])
     # A line wider than 320 px is squeezed to a whole number of pixels from below, a narrower one from above.
     room = [min(int(height * max(REFERENCE_WIDTH / height, r)), options.max_width) for r in ratios]
@@ -164,7 +166,7 @@ def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list
 
 
 def _cut(rows: list[tuple[int, int, int]], size: int) -> list[Batch]:
-    """Rows (bucket width, index, own width), sorted by bucket, to batches of at most `size` of one bucket."""
+    """Rows (bucket width, index, own width), those of a bucket together, to batches of at most `size` of one bucket."""
     batches: list[Batch] = []
     for bucket, index, width in rows:
         last = batches[-1] if batches else None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from inkline.errors import UsageError
+from inkline.errors import StageError
 from inkline.models.judge import Judge
 from inkline.models.orient import Classifier
 from inkline.models.unwarp import Unwarper
@@ -25,14 +25,14 @@ class Straightener:
         self._classify, self._unwarp = classify, unwarp
 
     def check(self, options: OcrOptions) -> None:
-        """UsageError when the options ask for a stage whose net was not opened."""
+        """StageError when the options ask for a stage whose net was not opened."""
         needs_net = options.use_doc_orientation_classify and options.orient.page_rule != "lines"
         for name, missing in (
             ("use_doc_orientation_classify", needs_net and self._classify is None),
             ("use_doc_unwarping", options.use_doc_unwarping and self._unwarp is None),
         ):
             if missing:
-                raise UsageError(f"{name}=True: {NOT_OPENED}")
+                raise StageError(f"{name}=True: {NOT_OPENED}")
 
     def __call__(self, image: Image, options: OcrOptions, judge: Judge | None = None) -> tuple[Image, Transform]:
         """image: uint8 (H, W, 3) BGR, given back itself when nothing was to be done.

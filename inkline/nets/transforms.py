@@ -124,7 +124,10 @@ class TPS(nn.Module):
         """(H*W, points + 3) float64: [1, x, y, d^2 log(d + 1e-6) to every point] at each pixel centre, row by row."""
         device = self.canonical.device
         x = (2 * torch.arange(width, device=device).double() + 1 - width) / width
-        y = (2 * torch.arange(height, device=device).double() + 1 - height) / height
+        # Rows as plain numbers: an exported height is fixed, and OpenVINO (2026.4) never ends rewriting the division of
+        # float64 constants that the same line as for x would leave in the file.
+        rows = [(2 * i + 1 - int(height)) / int(height) for i in range(int(height))]
+        y = torch.tensor(rows, dtype=torch.float64, device=device)
         pixels = torch.stack([x[None, :].expand(height, width), y[:, None].expand(height, width)], 2).reshape(-1, 2)
         d = (pixels[:, None] - self.canonical[None]).square().sum(2).sqrt()
         radial = d.square() * torch.log(d + 1e-6)

@@ -131,15 +131,16 @@ def mend_spaces(
     Best-path decoding drops a space whose probability is spread over the steps of a gap; English words then come out
     glued. With 0.15, token F1 on receipts rises by 0.01 and on scene text by 0.04 (`benchmarks/tune_spaces.py`).
     """
+    spaced = np.flatnonzero((space > thresh) & (best == 0))
+    if not len(spaced):
+        return best, prob
     keep = (best != 0) & np.concatenate([[True], best[1:] != best[:-1]])
     steps = np.flatnonzero(keep)
-    lefts, rights = steps[:-1], steps[1:]
-    letters = (best[lefts] != space_class) & (best[rights] != space_class) & (rights - lefts > 1)
+    rights = np.searchsorted(steps, spaced)
     best, prob = best.copy(), prob.copy()
-    for left, right in zip(lefts[letters], rights[letters], strict=True):
-        blank = left + 1 + np.flatnonzero(best[left + 1 : right] == 0)
-        if len(blank):
-            at = blank[space[blank].argmax()]
-            if space[at] > thresh:
-                best[at], prob[at] = space_class, max(space[at], 1 - prob[at])
+    for right in np.unique(rights):
+        if 0 < right < len(steps) and space_class not in best[steps[right - 1 : right + 1]]:
+            gap = spaced[rights == right]
+            at = gap[space[gap].argmax()]
+            best[at], prob[at] = space_class, max(space[at], 1 - prob[at])
     return best, prob

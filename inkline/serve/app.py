@@ -14,13 +14,14 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from inkline.errors import BusyError, InklineError
+from inkline.errors import BusyError, InklineError, PasswordError, StageError
 from inkline.options import ServeOptions
 from inkline.pipeline import Ocr
 from inkline.serve.fields import Asked, BadRequest, FileRequest, OcrRequest, PreprocessingRequest, parse
 from inkline.serve.jobs import Jobs, TooBusy, Work
 from inkline.serve.metrics import Metrics
 from inkline.serve.openapi import specification
+from inkline.serve.reading import NAME
 from inkline.serve.replies import dump, failure
 from inkline.serve.work import ocr_work, preprocessing_work
 
@@ -127,7 +128,15 @@ class Lines(Response):
 
 
 def status_of(error: Exception) -> tuple[int, str]:
-    """The HTTP status and the message of an error; what users should not see of our own mistakes stays in the log."""
+    """The HTTP status and the message of an error; what users should not see of our own mistakes stays in the log.
+
+    Where an error's own advice is for those who call Python, this is for those who send requests.
+    """
+    if isinstance(error, StageError):
+        option = str(error).partition("=")[0]
+        return error.http_status, f"{option}: this server was started without that model (--on_request {option})"
+    if isinstance(error, PasswordError):
+        return error.http_status, f"{NAME}: this PDF needs a password, which requests cannot give; send it decrypted"
     if isinstance(error, InklineError):
         return error.http_status, str(error)
     if isinstance(error, HTTPException):

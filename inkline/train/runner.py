@@ -33,9 +33,9 @@ class TorchEngine:
         return [o.float().cpu().numpy() for o in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
 
-def description(config: Config, charset: Sequence[str] = ()) -> dict[str, str]:
-    """What a net trained so says of itself: the metadata of its exported file."""
-    own = describe(config.model.name, charset=charset)
+def description(config: Config, charset: Sequence[str] = (), **said: Any) -> dict[str, str]:
+    """What a net trained so says of itself: the metadata of its exported file. said: as in `inkline.export.describe`."""
+    own = describe(config.model.name, charset=charset, **said)
     if config.task == "rec":
         own["inkline.input_height"] = str(config.data.height)
     if config.task == "cls":

@@ -22,6 +22,7 @@ from inkline.zoo.settings import Settings
 from inkline.zoo.unwarp_grid import with_grid
 
 CHARSET, NAME, TASK, DECODER = "character", "inkline.name", "inkline.task", "inkline.decoder"
+LABELS = "inkline.labels"
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,14 @@ def resolve(name: str, model_dir: str | Path, settings: Settings, task: str = ""
     """
     name = OLD_NAMES.get(name, name)
     if str(model_dir):
-        model = _describe(_onnx_in(Path(model_dir).expanduser(), settings), name, task)
+        given = Path(model_dir).expanduser()
+        model = _describe(_onnx_in(given, settings), name, task, given)
     else:
         card = find(name)
         if task and card.task != task:
             raise UsageError(f"{name} is a model for {card.task}, not for {task}{near(name, _names(task))}")
-        model = _describe(fetch(card, settings), card.name, card.task)
+        path = fetch(card, settings)
+        model = _describe(path, card.name, card.task, path)
     if model.task == "doc_unwarping":
         return replace(model, path=with_grid(model.path, settings))
     return model
@@ -94,8 +97,8 @@ def _onnx_in(path: Path, settings: Settings) -> Path:
     raise ModelError(f"{path} holds no model: neither an .onnx file nor {' nor '.join(PROGRAMS)}")
 
 
-def _describe(path: Path, name: str, wanted: str) -> ModelFile:
-    """Gather what is known of the file, and check that it is the model asked for."""
+def _describe(path: Path, name: str, wanted: str, given: Path) -> ModelFile:
+    """Gather what is known of the file, and check that it is the model asked for. given: what the user called it."""
     header = read_header(path)
     said = _charset_beside(path)
     for config in (path.with_suffix(".yml"), path.with_name("inference.yml")):
@@ -104,6 +107,8 @@ def _describe(path: Path, name: str, wanted: str) -> ModelFile:
             break
     said |= header.metadata
     own = said.get(NAME, "")
+    if not (own or name) and LABELS not in said and _task_of(header) == "textline_orientation" and _is_paddle_2(given):
+        name = "ch_ppocr_mobile_v2.0_cls"  # the only one of 2.x, whose folders say nothing of themselves
     card = CARDS.get(own or name)
     wanted = wanted or (card.task if card and not own else "")
     task = said.get(TASK) or _task_of(header) or (card.task if card else "")
@@ -112,7 +117,12 @@ def _describe(path: Path, name: str, wanted: str) -> ModelFile:
     if own and name and own != name:
         raise ModelError(f"{path} holds the model {own!r}, not {name!r}; ask for it by its own name")
     metadata = {**(_card_metadata(card) if card else {}), **said, NAME: own or name, TASK: task or wanted}
-    charset = _charset(path, metadata, header) if metadata[TASK] == "text_recognition" else None
+    if metadata[TASK] in ("textline_orientation", "doc_orientation_classify") and LABELS not in metadata:
+        known = ", ".join(_names(metadata[TASK]))
+        raise ModelError(
+            f"{given} does not say what its classes are (it has no inference.yml); name the model: {known}"
+        )
+    charset = _charset(given, metadata, header) if metadata[TASK] == "text_recognition" else None
     return ModelFile(path, metadata[NAME], metadata[TASK], metadata, charset, card)
 
 
@@ -121,6 +131,11 @@ def _card_metadata(card: ModelCard) -> dict[str, str]:
     if card.input_height:
         out["inkline.input_height"] = str(card.input_height)
     return out
+
+
+def _is_paddle_2(given: Path) -> bool:
+    """Whether the user gave an inference folder of Paddle 2."""
+    return (given / "inference.pdmodel").is_file()
 
 
 def _task_of(header: Header) -> str:
@@ -149,24 +164,25 @@ def _charset_beside(path: Path) -> dict[str, str]:
     return {CHARSET: text.replace("\r\n", "\n").removesuffix("\n")}
 
 
-def _charset(path: Path, metadata: Mapping[str, str], header: Header) -> tuple[str, ...]:
+def _charset(given: Path, metadata: Mapping[str, str], header: Header) -> tuple[str, ...]:
     """The characters of a recogniser's classes; ModelError when there are none, or more or fewer than classes."""
     if CHARSET not in metadata:
-        raise ModelError(
-            f"{path} has no charset; put its dictionary beside it as {path.stem}.txt, one character a line"
-        )
+        folder = given.is_dir()
+        place = "into it as a .txt file" if folder else f"beside it as {given.stem}.txt"
+        why = f"{given} {'holds' if folder else 'has'} no charset; put its dictionary {place}, one character a line"
+        raise ModelError(why + (", or its inference.yml" if folder else ""))
     characters = tuple(metadata[CHARSET].split("\n"))
     classes = next((shape[-1] for shape in header.outputs.values() if len(shape) == 3), -1)
     count = len(characters)
     if metadata.get(DECODER, "ctc") != "ctc":  # the marks of the other decoders are theirs to count
         if 0 <= classes < count:
-            raise ModelError(f"{path}: the charset has {count} characters, the net only {classes} classes")
+            raise ModelError(f"{given}: the charset has {count} characters, the net only {classes} classes")
         return characters
     if classes == count + 2 or (classes < 0 and " " not in characters):
         return (*characters, " ")
     if classes in (count + 1, -1):
         return characters
     raise ModelError(
-        f"{path}: the charset has {count} characters, but the net has {classes} classes, which fits a charset of "
+        f"{given}: the charset has {count} characters, but the net has {classes} classes, which fits a charset of "
         f"{classes - 2} or, with the space in it, {classes - 1}; use the charset the net was trained with"
     )

@@ -17,8 +17,9 @@ PROGRAM = Path(__file__).with_name("batch_standin.py")
 ROOT = PROGRAM.parents[2]
 
 
-def start(log, source, out):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def start(log, source, out, most=0):
+    """The stand-in's program; it waits for ever when its log tells of `most` pages (0: reads all)."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "READ_AT_MOST": str(most)}
     command = [sys.executable, PROGRAM, log, "json,txt", source, out]
     return subprocess.Popen(list(map(str, command)), env=environment, cwd=ROOT, start_new_session=True)
 
@@ -51,20 +52,20 @@ def settled(out):
 def test_killed_twenty_times_at_random_moments(tmp_path):
     source = tmp_path / "scans"
     source.mkdir()
-    for i in range(24):
+    for i in range(40):
         drawn(i).save(source / f"p{i:02}.png")
-    for i in range(6):
+    for i in range(10):
         draw_tiff(source / f"t{i}.tif", 6, 10 * i)
-    draw_pdf(source / "long.pdf", 30)
+    draw_pdf(source / "long.pdf", 60)
     whole, out, log = tmp_path / "whole", tmp_path / "out", tmp_path / "log"
     assert start(tmp_path / "log0", source, whole).wait(timeout=120) == 0
     pages = len(read_lines(tmp_path / "log0"))
-    assert pages == 90
+    assert pages == 160
     moments = random.Random(4)
     for kill in range(20):
         before, known = len(read_lines(log)), settled(out)
-        process = start(log, source, out)
         enough = before + moments.randrange(0, 5)
+        process = start(log, source, out, most=enough + 2)  # however late the kill comes, something is left to do
         end = time.monotonic() + 60
         while len(read_lines(log)) < enough and time.monotonic() < end:
             time.sleep(0.005)

@@ -4,6 +4,7 @@ import io
 import json
 import sqlite3
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from batch_standin import go
 
 from inkline.batch.destination import Destination, check_apart
 from inkline.batch.ledger import Ledger
+from inkline.batch.listing import Item
 from inkline.errors import OutputError, UsageError
 from inkline.options import ReadOptions
 
@@ -257,6 +259,14 @@ def test_the_same_name_from_two_sources(tmp_path, out, log, monkeypatch):
     assert go(log, ["@list"], out, formats=["txt"]).done == 4
     assert len(results(out)) == 4
     assert go(log, ["@list"], out, formats=["txt"]).skipped == 4
+
+
+def test_a_look_at_many_files_is_quick(tmp_path):
+    with Ledger(tmp_path, "options") as ledger:
+        begun = time.process_time()
+        entries = [ledger.look(Item(f"{i}.png", f"/a/{i}.png"), all) for i in range(300)]
+        assert time.process_time() - begun < 3  # seconds; every file of a run is looked at
+    assert [entry.stem for entry in entries] == [str(i) for i in range(300)]
 
 
 def test_names_of_any_kind(tmp_path, out, log):

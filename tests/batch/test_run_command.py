@@ -10,7 +10,7 @@ from pathlib import Path
 from batch_pages import draw_pdf
 
 from inkline.batch.plan import Summary
-from inkline.batch.progress import Lines, _duration
+from inkline.batch.progress import Lines, _duration, per_second
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,7 +64,7 @@ def test_wrong_usage(tmp_path):
         ([tmp_path, "x", "--format", "jsn"], "output format 'jsn'"),
         ([tmp_path, "x", "--workers", "0"], "workers=0: must be at least 1"),
         (["-", "x"], "standard input cannot be read again"),
-        (["x"], "Missing argument"),
+        (["x"], "give what to read and the folder or store to write into"),
         ([tmp_path, "https://example.org/out"], "results cannot be sent to a web address"),
     ):
         done = run(*arguments)
@@ -99,3 +99,6 @@ def test_progress_tells_rate_and_time_left(capsys):
     assert first.startswith("inkline: 0 of 40 files, 0 pages")
     assert last.startswith("inkline: 20 of 40 files, 20 pages, ") and "left, 1 failed" in last
     assert [_duration(s) for s in (5, 119, 120, 7200, 200_000)] == ["5 s", "119 s", "2 min", "2 h", "2 days"]
+    assert [per_second(rate) for rate in (0, 0.0451, 0.4, 1, 12.34)] == [
+        f"{text} pages/s" for text in ("0", "0.045", "0.4", "1.0", "12.3")
+    ]

@@ -35,6 +35,7 @@ def s3(monkeypatch, tmp_path):
     for bucket in ("inbox", "out"):
         client.create_bucket(Bucket=bucket)
     yield client
+    client.close()
     server.stop()
 
 

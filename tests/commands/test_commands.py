@@ -63,6 +63,13 @@ def test_help_shows_examples_before_options(name: str, capsys: pytest.CaptureFix
     assert "det_db_thresh" not in text
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_shows_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([name, "--help"])
+    text = capsys.readouterr().out
+    assert f"inkline {name} " in text.partition("Examples:")[2] or f"inkline {name}\n" in text.partition("Examples:")[2]
+
+
 def test_every_option_has_a_section() -> None:
     assert set(ORDER) == set(SECTIONS)
     for name in flat_fields(OcrOptions):
@@ -147,6 +154,26 @@ def test_a_bad_input_does_not_stop_the_others(
     assert stopped.value.code == 1 and "bad.png" in shown.err
     assert len(json.loads(shown.out)["dt_scores"]) == 18
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"good_res.json", "good_res.png"}
+
+
+def test_a_document_that_a_format_cannot_hold_does_not_stop_the_others(
+    tmp_path: Path, fixtures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pikepdf
+
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page(page_size=(60, 60)).obj.AA = pikepdf.Dictionary(
+            O=pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="1")
+        )
+        pdf.save(tmp_path / "script.pdf")
+    inputs = [str(tmp_path / "script.pdf"), str(fixtures / "receipt.png")]
+    with pytest.raises(SystemExit) as ended:
+        main(["ocr", *inputs, "--save_path", str(tmp_path / "out"), "--format", "pdf,md", "--pdfa", "true"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 1 and "1 input could not be read or written" in said
+    assert "script.pdf: cannot be PDF/A-2b: it holds a JavaScript action" in said
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"script_res.md", "receipt_res.pdf", "receipt_res.md"}
 
 
 def test_gpu_that_is_not_there(fixtures: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from inkline.cli import inkline
 from inkline.commands.convert import setting
 from inkline.errors import InklineError, UsageError
+from inkline.zoo.onnx_header import read_header
 
 
 @pytest.mark.slow
@@ -24,6 +25,24 @@ def test_the_default_pair_goes_through_torch_and_reads_the_same(ocr, tmp_path):
         options |= {f"{stage}_model_name": name, f"{stage}_model_dir": str(tmp_path / f"{part}.onnx")}
     with Ocr(engine="onnxruntime", **options) as reader:
         assert reader("examples/sample.png").text == ocr("examples/sample.png").text
+
+
+def test_the_checkpoint_of_a_run_keeps_what_it_was_trained_for(tmp_path):
+    """Its own labels, not those of the published net, and what is said on the command line."""
+    from inkline.convert import Description, save_checkpoint
+    from inkline.convert.checkpoint import read
+    from inkline.nets.build import build
+    from inkline.train import checkpoint
+    from inkline.train import config as configs
+
+    name, path = "ch_ppocr_mobile_v2.0_cls", tmp_path / "best.pt"
+    save_checkpoint(path, build(name), Description(name, 2))
+    config = configs.load(configs.find_config(name), ["model.labels=[90, 270]"])
+    checkpoint.save(path, {**read(path), "config": configs.to_dict(config)})
+    done = CliRunner().invoke(inkline, ["export", str(path), "-o", str(tmp_path / "mine.onnx"), "--version", "3"])
+    assert done.exit_code == 0, done.output
+    metadata = read_header(tmp_path / "mine.onnx").metadata
+    assert (metadata["inkline.labels"], metadata["inkline.version"]) == ('["90", "270"]', "3")
 
 
 def test_foreign_files_are_refused(tmp_path):

@@ -1,5 +1,7 @@
 """Every engine gives the same answers: one conformance test over ENGINES."""
 
+import subprocess
+import sys
 import threading
 from importlib.util import find_spec
 
@@ -67,6 +69,29 @@ def test_any_thread_may_call(name):
     assert not wrong
 
 
+SIGNAL_AFTER_CLOSING = """
+import gc, os, signal, sys
+from pathlib import Path
+from inkline.engine import open_engine
+from inkline.options import EngineOptions
+options = EngineOptions(engine=sys.argv[1], cpu_threads=1)
+opened = [open_engine(Path(sys.argv[2]), options) for _ in range(3)]
+while opened:  # the oldest first
+    opened.pop(0)
+    gc.collect()
+signal.signal(signal.SIGINT, lambda *_: print("told"))
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_signal_after_models_were_closed_is_no_crash(name):
+    model = resolve("ch_ppocr_mobile_v2.0_cls", "", from_environment()).path
+    command = [sys.executable, "-c", SIGNAL_AFTER_CLOSING, name, str(model)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "told\n"), done.stderr
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_damaged_files_and_missing_devices_are_errors(name, tmp_path):
     broken = tmp_path / "broken.onnx"
@@ -85,8 +110,19 @@ def test_an_engine_that_is_not_installed_is_an_error(tmp_path, monkeypatch):
         open_engine(tmp_path / "x.onnx", EngineOptions(engine="openvino"))
 
 
-def test_auto_takes_openvino_where_it_is(monkeypatch):
-    assert choose_engine(EngineOptions()) == ("openvino" if "openvino" in INSTALLED else "onnxruntime")
+@pytest.mark.parametrize(
+    ("has", "device", "chosen"),
+    [
+        ({"avx2", "avx512f"}, "cpu", "openvino"),
+        ({"asimddp"}, "cpu", "openvino"),
+        (set(), "cpu", "openvino"),
+        ({"avx2"}, "cpu", "onnxruntime"),
+        ({"avx2", "avx512f"}, "gpu:0", "onnxruntime"),
+    ],
+)
+def test_auto_takes_openvino_where_it_is_faster(has, device, chosen, monkeypatch):
+    monkeypatch.setattr("inkline.engine.instructions", lambda: frozenset(has))
+    monkeypatch.setattr("inkline.engine.find_spec", lambda name: object())
+    assert choose_engine(EngineOptions(device=device)) == chosen
     monkeypatch.setattr("inkline.engine.find_spec", lambda name: None)
-    assert choose_engine(EngineOptions()) == "onnxruntime"
-    assert choose_engine(EngineOptions(device="gpu:0")) == "onnxruntime"
+    assert choose_engine(EngineOptions(device=device)) == "onnxruntime"

@@ -104,7 +104,7 @@ def test_a_slow_server_is_given_up(server: str) -> None:
     start = time.monotonic()
     with pytest.raises(SourceError, match="url_timeout"):
         list(read(f"{server}/slow", ReadOptions(url_timeout=0.5)))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 9
 
 
 def test_the_size_limit(server: str) -> None:

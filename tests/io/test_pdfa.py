@@ -45,6 +45,21 @@ def test_file_is_labelled_and_has_no_known_problem(tmp_path: Path) -> None:
         assert pdf.trailer.ID is not None and not pdf.is_encrypted
 
 
+@pytest.mark.parametrize("over_pdf", [False, True])
+def test_a_page_without_text_passes(over_pdf: bool, tmp_path: Path) -> None:
+    """Where nothing is put down no font is left behind, least of all one that is not embedded."""
+    blank = Document((Page((), (40, 30), page_index=0),))
+    source: Any = [np.full((30, 40, 3), 255, np.uint8)]
+    if over_pdf:
+        with pikepdf.new() as pdf:
+            pdf.add_blank_page(page_size=(40, 30))
+            pdf.save(tmp_path / "in.pdf")
+        source = tmp_path / "in.pdf"
+    assert write_searchable_pdf(blank, source, tmp_path / "out.pdf", PDFA) == ()
+    with pikepdf.open(tmp_path / "out.pdf") as pdf:
+        assert list(problems(pdf)) == [] and pdf.open_metadata().pdfa_status == "2B"
+
+
 def test_font_widths_agree_with_its_program(tmp_path: Path) -> None:
     """6.2.11.5: the widths of the PDF and of the embedded font are the same; 6.2.11.4: every glyph is there."""
     from fontTools.ttLib import TTFont
@@ -106,7 +121,7 @@ def entries(name: str) -> dict[str, Any]:
 )
 def test_what_pdfa_forbids_is_named(name: str, reason: str, tmp_path: Path) -> None:
     source = make_pdf(tmp_path / "in.pdf", [(b"", entries(name))])
-    with pytest.raises(OutputError, match=reason):
+    with pytest.raises(OutputError, match=rf"in\.pdf: cannot be PDF/A-2b: .*{reason}"):
         write_searchable_pdf(Document((read_page(),)), source, tmp_path / "out.pdf", PDFA)
     assert not (tmp_path / "out.pdf").exists()
 

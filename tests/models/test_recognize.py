@@ -51,6 +51,11 @@ def test_own_width_never_depends_on_company():
     assert together == alone == {0: 32, 1: 64, 2: 64, 3: 320, 4: 3200}
 
 
+def test_the_widest_lines_are_read_first():
+    crops = [crop(48, w, 0) for w in (100, 900, 50, 400)]
+    assert [b.width for b in plan(crops, 48, RecognizeOptions())] == [928, 416, 128, 64]
+
+
 def test_reference_pads_to_320_and_to_the_widest_of_the_batch():
     crops = [crop(48, w, 0) for w in (900, 100, 50, 400)]
     batches = plan(crops, 48, RecognizeOptions(width_rule="reference", batch_size=2))

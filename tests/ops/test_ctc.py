@@ -62,6 +62,13 @@ def test_no_second_space_and_none_at_the_ends():
     assert decode(*mend_spaces(best, prob, space, 4, 0.15)).text == "a b"
 
 
+def test_every_gap_gets_one_space_where_it_is_most_probable():
+    best, prob = path(1, 0, 0, 2, 0, 3, 0, 0, 1)
+    space = np.array([0, 0.2, 0.4, 0, 0.1, 0, 0.3, 0.2, 0], np.float32)
+    mended, _ = mend_spaces(best, prob, space, 4, 0.15)
+    assert mended.tolist() == [1, 0, 4, 2, 0, 3, 4, 0, 1]
+
+
 def test_windows_meet_where_both_see_a_gap():
     whole = np.array([0, 1, 0, 2, 0, 0, 1, 1, 0, 2, 0, 3])
     prob = np.linspace(0.5, 0.9, 12).astype(np.float32)

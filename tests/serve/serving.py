@@ -87,7 +87,7 @@ class HeldOcr:
         raise RuntimeError("a mistake of ours, with a secret in it")
 
 
-def wait_for(condition, seconds: float = 10) -> None:
+def wait_for(condition, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to that"

@@ -1,10 +1,12 @@
 """Requests that cannot be answered: each has the documented body, its status, and says what to do."""
 
+import io
 import json
 import struct
 import uuid
 import zlib
 
+import pikepdf
 import pytest
 from serving import b64, encoded, pages, picture, running
 
@@ -44,7 +46,7 @@ def refused(answer, status, *parts):
         ({"file": HELLO, "inferenceParams": 5}, ["inferenceParams=5"]),
         ({"file": HELLO, "inferenceParams": {}, "visualize": False}, ["two contracts", "visualize"]),
         ({"file": HELLO, "a": 1, "b": 2}, ["'a'", "'b'"]),
-        ({"file": HELLO, "useDocUnwarping": True}, ["use_doc_unwarping", "without that model"]),
+        ({"file": HELLO, "useDocUnwarping": True}, ["without that model (--on_request use_doc_unwarping)"]),
         ({"file": "not base64!"}, ["neither Base64 nor a web address"]),
         ({"file": "SGVsbG8"}, ["neither Base64"]),
         ({"file": "data:image/png,abc"}, ["data: URL must be Base64"]),
@@ -67,6 +69,16 @@ def test_what_is_wrong_is_said(served, fields, parts):
     body = refused(served.post(logId="known", **fields), 422, *parts)
     assert body["logId"] == "known"
     assert "secret" not in body["errorMsg"] and len(body["errorMsg"]) < 400
+
+
+def test_a_locked_pdf_is_told_in_terms_of_the_request(served):
+    locked = io.BytesIO()
+    with pikepdf.open(io.BytesIO(pages(1))) as pdf:
+        pdf.save(locked, encryption=pikepdf.Encryption(user="secret", owner="secret"))
+    body = refused(
+        served.post(file=b64(locked.getvalue())), 422, "file: this PDF needs a password", "send it decrypted"
+    )
+    assert "pdf_password" not in body["errorMsg"]
 
 
 def test_bodies_that_are_no_requests(served):

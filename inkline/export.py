@@ -48,19 +48,22 @@ def describe(
     options: Mapping[str, object] | None = None,
     version: str = "1",
     licence: str = "Apache-2.0",
+    called: str = "",
 ) -> dict[str, str]:
     """The metadata of a file that holds the net `name`.
 
     charset: of a recogniser, in the order of its classes, the space (if it reads one) last.
     options: tuned option values by flat name, laid over those that the kind of net needs. version: of the weights.
-    licence: of the weights, as an SPDX identifier. UsageError for an unknown name.
+    licence: of the weights, as an SPDX identifier. called: the model's own name, when it is not to be that of its net.
+    UsageError for an unknown net.
     """
     if name not in INTERFACES:
         raise UsageError(f"no net is called {name!r}{near(name, BUILDERS)}")
     interface = INTERFACES[name]
     facts = {**interface.facts, "options": {**interface.facts.get("options", {}), **(options or {})}}
     metadata = {
-        "inkline.name": name,
+        "inkline.name": called or name,
+        "inkline.net": name,
         "inkline.task": interface.task,
         "inkline.version": version,
         "inkline.licence": licence,
@@ -85,7 +88,7 @@ def export(model: nn.Module, path: Path | str, metadata: Mapping[str, str]) -> f
     ModelError when the charset does not fit the net or the file does not give torch's results; nothing is then written.
     """
     path = Path(path)
-    interface = INTERFACES[metadata["inkline.name"]]
+    interface = INTERFACES[metadata["inkline.net"]]
     if path.suffix != ".onnx":
         raise UsageError(f"{path}: an exported model must be called something.onnx")
     if not path.parent.is_dir():

@@ -127,13 +127,13 @@ class RecognizeOptions:
 class OrientOptions:
     """When pages and lines are turned, and pages flattened."""
 
-    page_rule: Literal["net", "lines"] = opt(
+    page_rule: Literal["lines", "gated", "net"] = opt(
         "lines",
         "doc_orientation_rule",
-        "net: the classifier says how a page is turned, the lines where it is not sure; lines: a sample of its lines, "
-        "read both ways, without a classifier",
+        "lines: a sample of a page's lines, read both ways, says how it is turned; gated: the same for pages that the "
+        "classifier is not sure are upright; net: the classifier says it, the lines where it is not sure",
     )
-    page_thresh: float = opt(0.9, "doc_orientation_thresh", "a page is turned from this probability", 0, 1)
+    page_thresh: float = opt(0.9, "doc_orientation_thresh", "the classifier is sure from this probability", 0, 1)
     line_rule: Literal["read", "net"] = opt(
         "read",
         "textline_orientation_rule",

@@ -289,7 +289,7 @@ def _settled(cut: Cut, texts: list[Text]) -> tuple[Cut, list[Text]]:
 def open_straightener(options: OcrOptions) -> Straightener:
     """The nets that turn and flatten pages, as far as the options ask for them. ModelError or DownloadError as `Ocr`."""
     classify = unwarp = None
-    if options.use_doc_orientation_classify and options.orient.page_rule == "net":
+    if options.use_doc_orientation_classify and options.orient.page_rule != "lines":
         try:
             engine, found = _open(options, "doc_orientation_classify")
         except DownloadError as error:

@@ -28,6 +28,7 @@ GROUP_CODES = {
     "devanagari": "hi mr ne bh mai ang bho mah sck new gom sa bgc",
 }
 SMALL = ("PP-OCRv6_small_det", "PP-OCRv6_small_rec")
+OURS = ("PP-OCRv6_small_det", "cyrillic_PP-OCRv6_small_rec")
 V5_DET, V3_DET = "PP-OCRv5_server_det", "PP-OCRv3_mobile_det"
 
 
@@ -59,17 +60,19 @@ def test_codes() -> None:
         ("japan", "PP-OCRv5", (V5_DET, "PP-OCRv5_server_rec")),
         ("en", "PP-OCRv5", (V5_DET, "en_PP-OCRv5_mobile_rec")),
         ("fr", "PP-OCRv5", (V5_DET, "latin_PP-OCRv5_mobile_rec")),
-        ("ru", "", (V5_DET, "eslav_PP-OCRv5_mobile_rec")),
+        ("ru", "", OURS),
+        ("ru", "PP-OCRv5", (V5_DET, "eslav_PP-OCRv5_mobile_rec")),
         ("ru", "PP-OCRv3", (V3_DET, "cyrillic_PP-OCRv3_mobile_rec")),
-        ("bg", "", (V5_DET, "cyrillic_PP-OCRv5_mobile_rec")),
+        ("bg", "", OURS),
+        ("bg", "PP-OCRv5", (V5_DET, "cyrillic_PP-OCRv5_mobile_rec")),
         ("ug", "", (V5_DET, "arabic_PP-OCRv5_mobile_rec")),
         ("hi", "PP-OCRv3", (V3_DET, "devanagari_PP-OCRv3_mobile_rec")),
         ("chinese_cht", "PP-OCRv3", (V3_DET, "chinese_cht_PP-OCRv3_mobile_rec")),
         ("latin", "", SMALL),
         ("latin", "PP-OCRv3", (V3_DET, "latin_PP-OCRv3_mobile_rec")),
         ("arabic", "", (V5_DET, "arabic_PP-OCRv5_mobile_rec")),
-        ("eslav", "", (V5_DET, "eslav_PP-OCRv5_mobile_rec")),
-        ("cyrillic", "", (V5_DET, "cyrillic_PP-OCRv5_mobile_rec")),
+        ("eslav", "", OURS),
+        ("cyrillic", "", OURS),
         ("devanagari", "", (V5_DET, "devanagari_PP-OCRv5_mobile_rec")),
     ]
     + [(lang, "", (V5_DET, f"{lang}_PP-OCRv5_mobile_rec")) for lang in ("korean", "th", "el", "te", "ta")],

@@ -50,9 +50,10 @@ def convert(source: str, name: str, out: str, charset: str | None) -> None:
 @click.option("--charset", help="a text file with the charset, one character a line; default: the checkpoint's")
 @click.option("--version", "version_", default="1", show_default=True, help="version of the weights")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="licence of the weights, an SPDX identifier")
+@click.option("--name", default="", help="what the model is called  [default: as its net]")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="an option value the model was tuned with")
 def export(
-    checkpoint: str, out: str, charset: str | None, version_: str, licence: str, settings: tuple[str, ...]
+    checkpoint: str, out: str, charset: str | None, version_: str, licence: str, name: str, settings: tuple[str, ...]
 ) -> None:
     """Write a checkpoint as one self-describing ONNX file, fused, with dynamic sizes, compared with torch."""
     from inkline.convert import load_checkpoint
@@ -65,7 +66,8 @@ def export(
 
     net, about = load_checkpoint(Path(checkpoint))
     characters = read_charset(Path(charset), space=False) if charset else about.charset
-    said: Any = {"options": dict(setting(text) for text in settings), "version": version_, "licence": licence}
+    options = dict(setting(text) for text in settings)
+    said: Any = {"options": options, "version": version_, "licence": licence, "called": name}
     # a run's own labels and sizes may be others than the published net's
     trained = read(Path(checkpoint)).get("config")
     if trained is None:

@@ -11,7 +11,7 @@ import numpy as np
 from inkline.engine import Engine
 from inkline.errors import ModelError
 from inkline.models.recognize import Run
-from inkline.ops.image import IMAGENET_MEAN, IMAGENET_STD, normalize_table, resize, to_tensor
+from inkline.ops.image import IMAGENET_MEAN, IMAGENET_STD, middle_part, normalize_table, resize, to_tensor
 from inkline.types import Floats, Image
 
 
@@ -31,7 +31,8 @@ class Classifier:
     """An orientation net: `classifier(images) -> list[Orientation]`; any thread may call.
 
     metadata `inkline.resize` says how an image becomes the net's input: `stretch` to the input size, `center_crop`
-    after bringing the shorter side to 256, or `pad` on the right after bringing the height to the input height (FACTS 3.8).
+    after bringing the shorter side to 8/7 of it, or `pad` on the right after bringing the height to the input height
+    (FACTS 3.8); `middle` (ours): the middle part of a line, stretched.
     """
 
     def __init__(self, engine: Engine, meta: Mapping[str, str]) -> None:
@@ -39,7 +40,7 @@ class Classifier:
         self._engine = engine
         self.labels = tuple(int(str(label).removesuffix("_degree")) for label in json.loads(meta["inkline.labels"]))
         self._rule = meta.get("inkline.resize", "stretch")
-        if self._rule not in ("stretch", "center_crop", "pad"):
+        if self._rule not in ("stretch", "middle", "center_crop", "pad"):
             raise ModelError(f"orientation resize rule {self._rule!r} is unknown; update inkline")
         self._height, self._width = int(meta["inkline.input_height"]), int(meta["inkline.input_width"])
         self._table = normalize_table(
@@ -65,12 +66,13 @@ class Classifier:
 
     def _fill(self, image: Image, out: Floats) -> None:
         h, w = image.shape[:2]
-        if self._rule == "stretch":
-            image = resize(image, self._height, self._width)
+        if self._rule in ("stretch", "middle"):
+            shown = middle_part(image) if self._rule == "middle" else image
+            image = resize(shown, self._height, self._width)
         elif self._rule == "pad":
             image = resize(image, self._height, min(math.ceil(self._height * w / h), self._width))
         else:
-            scale = 256 / min(h, w)
+            scale = self._height * 8 / 7 / min(h, w)
             shrink = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
             size = (max(round(w * scale), self._width), max(round(h * scale), self._height))
             image = np.asarray(cv2.resize(image, size, interpolation=shrink), np.uint8)

@@ -26,7 +26,7 @@ class Straightener:
 
     def check(self, options: OcrOptions) -> None:
         """StageError when the options ask for a stage whose net was not opened."""
-        needs_net = options.use_doc_orientation_classify and options.orient.page_rule == "net"
+        needs_net = options.use_doc_orientation_classify and options.orient.page_rule != "lines"
         for name, missing in (
             ("use_doc_orientation_classify", needs_net and self._classify is None),
             ("use_doc_unwarping", options.use_doc_unwarping and self._unwarp is None),
@@ -53,10 +53,11 @@ class Straightener:
         return image, transform
 
     def _angle(self, image: Image, options: OcrOptions, judge: Judge | None) -> int:
-        """By how many degrees to turn a page: as the net says when it is sure, else as the lines do."""
-        if options.orient.page_rule == "net" and self._classify is not None:
+        """By how many degrees to turn a page: as the net says where it is sure and trusted, else as the lines do."""
+        if options.orient.page_rule != "lines" and self._classify is not None:
             seen = self._classify([image])[0]
-            if seen.score >= options.orient.page_thresh:
+            trusted = options.orient.page_rule == "net" or seen.angle == 0 or judge is None
+            if trusted and seen.score >= options.orient.page_thresh:
                 return seen.angle
         return 0 if judge is None else judge.angle(image)
 

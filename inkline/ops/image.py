@@ -10,6 +10,7 @@ from inkline.options import DetectOptions
 from inkline.types import Floats, Image
 
 MAX_NET_PIXELS = 32_000_000  # of one look in tiles, all together: its map takes 128 MB
+LINE_PART = 6.0  # line heights: of a longer line, squeezed to a classifier's small input, no letter would be left
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -53,6 +54,14 @@ def pad_tiny(image: Image) -> Image:
     if h + w >= 64:
         return image
     return np.asarray(cv2.copyMakeBorder(image, 0, max(32 - h, 0), 0, max(32 - w, 0), cv2.BORDER_CONSTANT), np.uint8)
+
+
+def middle_part(image: Image, most: float = LINE_PART) -> Image:
+    """The middle of a line, at most `most` times its height wide: what line classifiers of ours look at."""
+    height, width = image.shape[:2]
+    kept = min(width, max(1, round(height * most)))
+    start = (width - kept) // 2
+    return image[:, start : start + kept]
 
 
 def resize(image: Image, height: int, width: int) -> Image:

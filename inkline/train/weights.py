@@ -83,7 +83,7 @@ def load_origin(source: str, name: str = "") -> Origin:
     charset = None
     if not path.exists() or path.is_dir() or path.suffix == ".onnx":
         file = find_model(source)
-        path, name, charset = file.path, name or file.name, file.charset
+        path, name, charset = file.path, name or file.metadata.get("inkline.net") or file.name, file.charset
     if name not in BUILDERS:
         raise UsageError(
             f"{source} does not say which net it holds; give -o model.name=NET, for instance PP-OCRv6_small_rec"

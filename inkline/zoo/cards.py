@@ -5,9 +5,10 @@ from inkline.zoo.card import ModelCard
 from inkline.zoo.classic import CLASSIC
 from inkline.zoo.detectors import DETECTORS
 from inkline.zoo.others import OTHERS
+from inkline.zoo.own import OWN
 from inkline.zoo.recognizers import RECOGNIZERS
 
-CARDS: dict[str, ModelCard] = {card.name: card for card in (*DETECTORS, *RECOGNIZERS, *OTHERS, *CLASSIC)}
+CARDS: dict[str, ModelCard] = {card.name: card for card in (*DETECTORS, *RECOGNIZERS, *OTHERS, *OWN, *CLASSIC)}
 
 # Names of PaddleOCR 2.x for models that have another name since.
 OLD_NAMES: dict[str, str] = {

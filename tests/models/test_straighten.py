@@ -85,6 +85,17 @@ def test_a_page_is_turned_when_the_net_is_sure_or_the_lines_say_so(
 
 
 @pytest.mark.parametrize(
+    ("net", "score", "lines", "expected"), [(0, 0.95, 180, 0), (90, 0.95, 0, 0), (90, 0.95, 90, 90), (0, 0.6, 180, 180)]
+)
+def test_gated_the_lines_are_asked_only_where_the_net_is_not_sure_that_a_page_is_upright(
+    net: int, score: float, lines: int, expected: int
+) -> None:
+    options = apply(TURN, doc_orientation_rule="gated")
+    _, transform = Straightener(classifier(net, score), None)(BLANK, options, Saying(lines))
+    assert transform.angle == expected
+
+
+@pytest.mark.parametrize(
     ("depth", "better", "flattened"),
     [(0.0, True, False), (0.005, True, False), (0.05, True, True), (0.05, False, False), (0.05, None, True)],
 )

@@ -11,7 +11,7 @@ from inkline.train.synth.compose import compose, target_lengths
 from inkline.train.synth.options import LineOptions
 from inkline.train.synth.scripts import INDIC, SCRIPTS, script_of
 from inkline.train.synth.tokens import TOKENS
-from inkline.train.synth.words import invent, polytonic, read_words, syllable, vocabulary
+from inkline.train.synth.words import invent, polytonic, prereform, read_words, syllable, vocabulary
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -101,6 +101,21 @@ def test_polytonic_words_get_breathings_accents_and_subscripts() -> None:
     assert {"αὐτὴ", "αὐτή", "αὐτῆ", "αὑτή"} <= set(words)
     assert any("ῃ" in w or "ῇ" in w for w in words)
     assert unicodedata.normalize("NFD", polytonic(rng, "ρόδα"))[1] == "\u0314"  # rough breathing on first rho
+
+
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        ("человек", "человѣкъ"),
+        ("губерния", "губернія"),
+        ("уезд", "уѣздъ"),
+        ("день", "день"),
+        ("и", "и"),
+        ("мой", "мой"),
+    ],
+)
+def test_russian_words_of_before_1918(now: str, then: str) -> None:
+    assert prereform(now) == then
 
 
 @pytest.mark.parametrize("name", TOKENS)

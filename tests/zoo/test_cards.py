@@ -8,6 +8,7 @@ import pytest
 
 from inkline.errors import UsageError
 from inkline.languages import LANGUAGES, ROUTES
+from inkline.languages import OWN as OWN_ROUTES
 from inkline.options import OcrOptions, apply, flat_fields
 from inkline.zoo.card import Archive, ModelCard, Task, Url, WheelFile
 from inkline.zoo.cards import CARDS, OLD_NAMES, SYSTEMS, find
@@ -15,6 +16,7 @@ from inkline.zoo.checksums import MIRROR_FILES, WHEEL_FILES
 from inkline.zoo.classic import CLASSIC
 from inkline.zoo.detectors import DETECTORS
 from inkline.zoo.others import OTHERS
+from inkline.zoo.own import OWN
 from inkline.zoo.recognizers import RECOGNIZERS
 
 
@@ -39,7 +41,7 @@ def test_card_is_complete(card: ModelCard) -> None:
 
 
 def test_names_are_unique() -> None:
-    assert len(CARDS) == len(DETECTORS) + len(RECOGNIZERS) + len(OTHERS) + len(CLASSIC)
+    assert len(CARDS) == len(DETECTORS) + len(RECOGNIZERS) + len(OTHERS) + len(OWN) + len(CLASSIC)
     assert not OLD_NAMES.keys() & CARDS.keys() and all(name in CARDS for name in OLD_NAMES.values())
     for name, (detector, recognizer) in SYSTEMS.items():
         assert name not in CARDS and name not in OLD_NAMES
@@ -50,7 +52,7 @@ def test_options_and_routes_name_models_of_the_zoo() -> None:
     for name, (_, field, _) in flat_fields(OcrOptions).items():
         if name.endswith("_model_name"):
             assert CARDS[field.default].task == name.removesuffix("_model_name")
-    for detector, recognizers in ROUTES.values():
+    for detector, recognizers in (*ROUTES.values(), ("PP-OCRv6_small_det", OWN_ROUTES)):
         assert CARDS[detector].task == "text_detection"
         for group, name in recognizers.items():
             codes = {code for code, language in LANGUAGES.items() if language.group == group} - {"pi"}

@@ -199,12 +199,12 @@ def test_options_for_a_nameless_folder_take_its_name(tmp_path: Path, monkeypatch
 
 
 def test_options_for_a_language(caplog: pytest.LogCaptureFixture) -> None:
-    options = options_for(lang="ru")
+    options = options_for(lang="ar")
     assert options.text_detection_model_name == "PP-OCRv5_server_det"
-    assert options.text_recognition_model_name == "eslav_PP-OCRv5_mobile_rec"
-    options = options_for(lang="ru", text_detection_model_name="ch_PP-OCRv4_det")
+    assert options.text_recognition_model_name == "arabic_PP-OCRv5_mobile_rec"
+    options = options_for(lang="ar", text_detection_model_name="ch_PP-OCRv4_det")
     assert options.text_detection_model_name == "PP-OCRv4_mobile_det"
-    assert options.text_recognition_model_name == "eslav_PP-OCRv5_mobile_rec"
+    assert options.text_recognition_model_name == "arabic_PP-OCRv5_mobile_rec"
     assert not caplog.text
     options_for(
         ocr_version="PP-OCRv3", text_detection_model_name="UVDoc", text_recognition_model_name="PP-OCRv4_mobile_rec"

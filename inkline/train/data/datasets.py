@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from inkline.errors import DataError
 from inkline.ops.bidi import reads_right_to_left, visual_order
+from inkline.ops.image import middle_part
 from inkline.train.data import augment_cls, augment_det, augment_rec, prepare
 from inkline.train.data.augment_cls import ClsAugment
 from inkline.train.data.augment_det import Annotated, DetAugment
@@ -77,9 +78,9 @@ class RecOptions:
 class ClsOptions:
     """What classifiers are fed: `labels` in class order; sources of upright text get a drawn one.
 
-    kind   line: resized straight to `size` (height, width), RGB, ImageNet; page: shorter side to 8/7 of the size,
-           middle cut out,
-           RGB, ImageNet; angle: the 2.x classifier, kept in shape and padded, BGR, (x/255 - 0.5)/0.5
+    kind   line: resized straight to `size` (height, width), RGB, ImageNet; part: the same of the middle of long lines;
+           page: shorter side to 8/7 of the size, middle cut out, RGB, ImageNet; angle: the 2.x classifier, kept in
+           shape and padded, BGR, (x/255 - 0.5)/0.5
     """
 
     labels: tuple[str, ...] = ("0", "180")
@@ -219,8 +220,8 @@ class Classification(Dataset[Arrays]):
     """Images with the class of their turn; a source without classes (lines, pages) is turned by a drawn label."""
 
     def __init__(self, source: Source, options: ClsOptions) -> None:
-        if options.kind not in ("line", "page", "angle"):
-            raise DataError(f"no classifier input of the kind {options.kind!r}; there are line, page and angle")
+        if options.kind not in ("line", "part", "page", "angle"):
+            raise DataError(f"no classifier input of the kind {options.kind!r}; there are line, part, page and angle")
         self.source, self.options = source, options
 
     def __len__(self) -> int:
@@ -246,7 +247,8 @@ class Classification(Dataset[Arrays]):
         if self.options.kind == "page":
             image = prepare.resize_short_and_crop(image, round(height * 8 / 7), height)
         else:
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+            shown = middle_part(image) if self.options.kind == "part" else image
+            image = cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR)
         return prepare.imagenet(image[..., ::-1])
 
 

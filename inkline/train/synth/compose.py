@@ -10,7 +10,7 @@ from inkline.errors import DataError
 from inkline.train.synth.options import LineOptions
 from inkline.train.synth.scripts import SCRIPTS, Script, script_of
 from inkline.train.synth.tokens import address, between, pick, token
-from inkline.train.synth.words import invent, polytonic, vocabulary
+from inkline.train.synth.words import invent, polytonic, prereform, vocabulary
 
 HARAKAT = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652"
 TRIES = 50
@@ -127,6 +127,8 @@ def _piece(
     word = words[int(len(words) * rng.random() ** 1.5)]
     if script.name == "polytonic":
         word = polytonic(rng, word)
+    if script.name == "prereform":
+        word = prereform(word)
     if script.name == "arabic" and rng.random() < options.marks:
         word = "".join([c + (pick(rng, HARAKAT) if c.isalpha() and rng.random() < 0.7 else "") for c in word])
     return unicodedata.normalize("NFC", word)

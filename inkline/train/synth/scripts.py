@@ -45,7 +45,11 @@ def _ranges(text: str) -> tuple[tuple[int, int], ...]:
 
 
 LATIN = _ranges("41-5A 61-7A C0-D6 D8-F6 F8-17F 218-21B 1E80-1E85 1EA0-1EF9")
-CYRILLIC = _ranges("400-45F 462-463 472-475 490-493 49A-49B 4A2-4A3 4AE-4B3 4BA-4BB 4D8-4D9 4E8-4E9")
+CYRILLIC = _ranges(
+    "400-45F 462-463 472-475 490-493 496-49B 4A0-4A5 4AA-4AB 4AE-4B3 4B6-4B7 4BA-4BB 4C0 4CF-4D1 4D6-4D9 4DC-4DF 4E2-4E9"
+    " 4EE-4F1 4F4-4F5 4F8-4F9"
+)
+PREREFORM = _ranges("406 410-44F 456 462-463 472-475")
 GREEK = _ranges("386-3CE")
 POLYTONIC = _ranges("386-3CE 1F00-1FFF")
 HAN = _ranges("4E00-9FFF")
@@ -157,6 +161,7 @@ _SCRIPTS = (
     Script("latin", _chars(*LATIN), "AZazéü", LATIN_LANGUAGES, LATIN, cased=True),
     Script("english", _chars(*LATIN[:2]), "AZaz", ("en",), LATIN[:2], cased=True),
     Script("cyrillic", _chars(*CYRILLIC), "АЯаяыё", CYRILLIC_LANGUAGES, CYRILLIC, cased=True),
+    Script("prereform", _chars(*PREREFORM), "АЯаяѣіѳ", ("ru",), PREREFORM, cased=True),
     Script("greek", _chars(*GREEK), "ΑΩαωάώς", ("el",), GREEK, marks=",.;:!·", cased=True),
     Script("polytonic", _chars(*POLYTONIC), "ΑΩαωἀἁᾶῇὦᾧὺ", ("el",), POLYTONIC, marks=",.;:·’", cased=True),
     Script(

@@ -190,3 +190,28 @@ def polytonic(rng: np.random.Generator, word: str) -> str:
             if end == len(text) or text[end] not in "υι":
                 text = text[:end] + SUBSCRIPT + text[end:]
     return unicodedata.normalize("NFC", text)
+
+
+HARD_ENDS, SOFT_VOWELS = "бвгджзклмнпрстфхцчшщ", "аеёиоуыэюяй"
+# Roots that were spelled with yat, as they are spelled now; the yat stands in place of their е.
+YAT = {
+    root: root.replace("е", "ѣ", 1)
+    for root in (
+        *("бег", "бед", "бел", "вед", "век", "вер", "вес", "ветер", "вест", "где", "гнев", "грех", "дев", "дел", "дет"),
+        *("лес", "лет", "место", "мес", "мер", "нет", "рек", "свет", "север", "сед", "след", "смел", "снег", "стен"),
+        *("тел", "тень", "уезд", "хлеб", "цвет", "цел", "цен", "человек", "здесь", "резк", "сер", "сен"),
+    )
+}
+
+
+def prereform(word: str) -> str:
+    """Return a Russian `word` spelled as before 1918: ъ behind a last consonant, і before vowels, ѣ in common roots.
+
+    Not a correct spelling but a correct set of letters where they stand.
+    """
+    root = next((root for root in YAT if root in word), None)
+    word = word.replace(root, YAT[root], 1) if root else word
+    letters = [
+        "і" if c == "и" and word[i + 1 : i + 2] and word[i + 1] in SOFT_VOWELS else c for i, c in enumerate(word)
+    ]
+    return "".join(letters) + ("ъ" if word[-1:] and word[-1] in HARD_ENDS else "")

@@ -96,7 +96,7 @@ class RecognizeOptions:
     squeeze: float = opt(
         0.85,
         "text_rec_squeeze",
-        "with own widths, lines wider than twice their height are fed at this share of their width; 1: unchanged",
+        "with own widths, lines wider than four times their height are fed at this share of their width; 1: unchanged",
         0.5,
         1,
     )

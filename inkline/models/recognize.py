@@ -19,7 +19,7 @@ from inkline.types import Image, Text
 
 REFERENCE_WIDTH = 320  # the width that PaddleOCR pads to at least
 WINDOW_OVERLAP = 192  # net pixels that two windows of a long line share: about eight letters
-WORD = 2.0  # line heights; what is no wider, a few letters, keeps its shape
+WORD = 4.0  # line heights; what is no wider, a few letters, keeps its shape
 STEP = 32  # own widths are rounded up to a multiple of this: bounds the shapes an engine sees
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]

@@ -58,7 +58,7 @@ def test_own_width_never_depends_on_company():
 def test_the_widest_lines_are_read_first():
     crops = [crop(48, w, 0) for w in (100, 900, 50, 400)]
     assert [b.width for b in plan(crops, 48, RecognizeOptions(squeeze=1.0))] == [928, 416, 128, 64]
-    assert [b.width for b in plan(crops, 48, RecognizeOptions())] == [768, 352, 96, 64]
+    assert [b.width for b in plan(crops, 48, RecognizeOptions())] == [768, 352, 128, 64]
 
 
 def test_reference_pads_to_320_and_to_the_widest_of_the_batch():

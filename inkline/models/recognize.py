@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from inkline.errors import ModelError, near
 from inkline.ops.attention import MARKS, attention_decode, class_count
 from inkline.ops.ctc import Path, ctc_decode, doubtful_accents, join_paths, mend_spaces, unaccented
 from inkline.ops.image import normalize_table, resize, to_tensor
+from inkline.ops.lookalikes import one_script, reads_both
 from inkline.options import RecognizeOptions
 from inkline.types import Image, Text
 
@@ -52,6 +53,7 @@ class Recognizer:
             )
         self._space = self.charset.index(" ") + 1 if " " in self.charset else None
         self._plain = unaccented(self.charset)
+        self._two_scripts = reads_both(self.charset)
         self._height = int(meta.get("inkline.input_height", "48"))
         self._table = normalize_table(
             json.loads(meta.get("inkline.mean", "[0.5, 0.5, 0.5]")),
@@ -83,7 +85,8 @@ class Recognizer:
         """One line from what was seen in its windows, each with its start."""
         if isinstance(parts[0][1], Text):
             return parts[0][1]
-        return ctc_decode(join_paths([(start, path) for start, path in parts if isinstance(path, Path)]), self.charset)
+        text = ctc_decode(join_paths([(start, path) for start, path in parts if isinstance(path, Path)]), self.charset)
+        return replace(text, text=one_script(text.text), plain=one_script(text.plain)) if self._two_scripts else text
 
     def _read(
         self, batch: Batch, crops: Sequence[Image], options: RecognizeOptions, allowed: NDArray[np.int64] | None
@@ -132,7 +135,8 @@ class Recognizer:
 
 def own_width(crop: Image, height: int) -> int:
     """The width in pixels of a crop that is brought to a height."""
-    return max(math.ceil(height * crop.shape[1] / crop.shape[0]), 1)
+    rows, columns = crop.shape[:2]
+    return max(math.ceil(height * int(columns) / int(rows)), 1)
 
 
 def windows(crop: Image, height: int, options: RecognizeOptions) -> list[tuple[int, Image]]:

@@ -1,4 +1,4 @@
-"""Models that Inkline trained itself and brings along in `inkline/weights`; recipes in `configs/own`, see docs/models.md.
+"""Models that Inkline trained itself and brings along in `inkline/weights`; recipes in `configs/own`, see docs/weights.md.
 
 Each stands under the name of its net, with the script it was taught in front.
 """
@@ -22,7 +22,7 @@ OWN: tuple[ModelCard, ...] = (
         (shipped("cyrillic_PP-OCRv6_small_rec"),),
         12_267_390,
         languages=(*codes_of("eslav", "cyrillic"), "en"),
-        figures=(Figure("characters wrong %", 1.5, "cyrillic-lines, 150 real lines of print"),),
+        figures=(Figure("characters wrong %", 1.4, "cyrillic-lines, 150 real lines of print"),),
         charset="284 characters and the space",
         input_height=48,
         classes=286,

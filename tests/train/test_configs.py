@@ -15,6 +15,7 @@ from inkline.train.loop import train
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs"
 NAMES = sorted(p.stem for p in FOLDER.glob("*.yaml"))
+OWN = sorted(f"own/{p.stem}" for p in FOLDER.glob("own/*.yaml"))  # recipes of the weights that come with Inkline
 QUICK = ("PP-LCNet_x0_25_textline_ori", "CRNN_MobileNetV3", "PP-OCRv6_tiny_det")  # the rest only where slow tests run
 
 
@@ -27,6 +28,11 @@ def test_a_configuration_names_its_net(name: str) -> None:
     config = configs.load(configs.find_config(name))
     assert config.model.name in BUILDERS
     assert config.model.name == name or name.startswith("distill_")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_recipe_of_our_own_names_a_net(name: str) -> None:
+    assert configs.load(configs.find_config(name)).model.name in BUILDERS
 
 
 def test_unknown_names_get_a_suggestion() -> None:
@@ -66,7 +72,7 @@ def teacher(config: Config, folder: Path) -> Path:
     return train(short(name, folder / "teacher")).output / "last.pt"
 
 
-@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES + OWN])
 def test_two_steps(name: str, tmp_path: Path) -> None:
     config = short(name, tmp_path)
     result = train(config)

@@ -43,13 +43,16 @@ def test_a_full_disk_stops_the_run_and_what_is_done_stays(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))  # workers inherit it; no file may grow beyond
     try:
-        with pytest.raises(OutputError, match=r"File too large.*4 files are done and stay done: make room"):
+        with pytest.raises(OutputError, match="File too large") as stopped:
             go(log, [source], out, formats=["txt"], lines=20)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert len(results(out)) == 4 and not (out / ".inkline/tmp").exists()
+    done = len(results(out))
+    assert done in (3, 4)  # what another worker had in hand at that moment is not done
+    assert f"{done} files are done and stay done: make room" in str(stopped.value)
+    assert not (out / ".inkline/tmp").exists()
     summary = go(log, [source], out, formats=["txt"], lines=20)
-    assert (summary.done, summary.skipped) == (1, 4)
+    assert (summary.done, summary.skipped) == (5 - done, done)
     assert results(out) == results(tmp_path / "whole")
 
 

@@ -16,6 +16,10 @@ def weighed(name):
     return pytest.param(name, marks=pytest.mark.slow) if any(part in name for part in HEAVY) else name
 
 
+# A shift of all attention scores, which their softmax cancels: its gradient is rounding noise, or nothing.
+CANCELLED = {"head.sar_head.decoder.conv1x1_2.bias"}
+
+
 def targets(batch):
     """Token ids for every kind of decoder, and the share of the width that is text."""
     return {
@@ -36,7 +40,7 @@ def test_every_parameter_learns(name):
     outputs = net.training_outputs(x, targets(len(x)))
     sum((value.float() * torch.randn_like(value)).sum() for value in outputs.values()).backward()
     idle = {key for key, p in net.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())}
-    assert idle <= {to_ours(key) for key in description["no_influence_params"]}
+    assert idle <= {to_ours(key) for key in description["no_influence_params"]} | CANCELLED
     with torch.no_grad():
         outputs = net.train().training_outputs(x, targets(len(x)))
     assert all(torch.isfinite(value).all() for value in outputs.values())

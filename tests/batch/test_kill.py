@@ -21,7 +21,13 @@ def start(log, source, out, most=0):
     """The stand-in's program; it waits for ever when its log tells of `most` pages (0: reads all)."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "READ_AT_MOST": str(most)}
     command = [sys.executable, PROGRAM, log, "json,txt", source, out]
-    return subprocess.Popen(list(map(str, command)), env=environment, cwd=ROOT, start_new_session=True)
+    return subprocess.Popen(
+        list(map(str, command)),
+        env=environment,
+        cwd=ROOT,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs inherit it ignored
+    )
 
 
 def read_lines(log):

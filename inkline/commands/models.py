@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkline.errors import InklineError, OutputError, UsageError
+from inkline.errors import InklineError, OutputError
 
 if TYPE_CHECKING:
     from inkline.zoo.card import ModelCard

@@ -52,6 +52,7 @@ def short(name: str, folder: Path) -> Config:
         "run.threads=1",
     ]
     overrides += ["run.tensorboard=false", f"run.output={folder / 'run'}", "run.log_steps=1", "evaluate.every=0"]
+    overrides += ["evaluate.every_steps=0", "run.save_steps=0"]
     side = 128 if config.data.kind == "sast" else 64
     if config.task == "det":
         overrides += [f"data.train=[{drawn.pages(folder, 4)}]", f"augment.det.crop=[{side}, {side}]"]

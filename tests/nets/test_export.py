@@ -54,7 +54,7 @@ def test_export(name, tmp_path):
         for ours, theirs in zip(engine(x.numpy()), wanted, strict=True):
             assert ours.shape == tuple(theirs.shape)
             if kind == "openvino" and name.startswith(("STARNet", "RARE")):
-                continue  # its float32 spline samples noise elsewhere (see test_tps.py); test_commands.py compares the text
+                continue  # its float32 spline samples noise elsewhere (see test_tps.py); test_command_line.py compares the text
             np.testing.assert_allclose(ours, theirs, atol=1e-4 * max(1.0, float(theirs.abs().max())), err_msg=kind)
         assert engine.metadata["inkline.name"] == name
         assert engine.metadata["inkline.task"] == interface.task

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from inkline import __version__
-from inkline.engine import ENGINES, INSTRUCTIONS, choose_engine, instructions
+from inkline.engine import ENGINES, INSTRUCTIONS, choose_engine, instructions, suits_openvino
 from inkline.options import EngineOptions, OcrOptions
 from inkline.zoo.cards import find
 from inkline.zoo.fetch import find_local
@@ -65,8 +65,8 @@ def _processors() -> Finding:
 def _engine(name: str) -> Finding:
     _, distribution, extra = ENGINES[name]
     if not find_spec(distribution):
-        suited = instructions() != {"avx2"}
-        gain = "may read faster on this processor (docs/engines.md): " if name == "openvino" and suited else ""
+        suited = name == "openvino" and suits_openvino()
+        gain = "may read faster on this processor (docs/engines.md): " if suited else ""
         return Finding(f"engine {name}", "not installed", f"{gain}{extra}")
     if name != "onnxruntime":
         return Finding(f"engine {name}", _version(distribution) or "installed")

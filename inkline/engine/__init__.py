@@ -36,14 +36,16 @@ ENGINES = {
 
 
 def choose_engine(options: EngineOptions) -> str:
-    """The engine that "auto" stands for: OpenVINO where it is installed, but on processors with AVX2 and nothing wider.
-
-    There ONNX Runtime is faster (`benchmarks/peers`, docs/engines.md).
-    """
+    """The engine that "auto" stands for: OpenVINO where it is installed and the processor suits it, else ONNX Runtime."""
     if options.engine != "auto":
         return options.engine
     there = options.device == "cpu" and find_spec("openvino")
-    return "openvino" if there and instructions() != {"avx2"} else "onnxruntime"
+    return "openvino" if there and suits_openvino() else "onnxruntime"
+
+
+def suits_openvino() -> bool:
+    """Whether OpenVINO may be faster here: not with AVX2 and nothing wider (`benchmarks/peers`, docs/engines.md)."""
+    return instructions() != {"avx2"}
 
 
 def instructions() -> frozenset[str]:

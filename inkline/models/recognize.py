@@ -157,8 +157,8 @@ def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list
 
     `own`: each crop at its own width, squeezed as the options say; those whose widths round up to the same multiple of 32
     may share a batch, so what a line is fed never depends on its company; the widest come first, so that no thread is left
-    with a long line at the end. `reference`: sorted by
-    width, each batch as wide as its widest line and 320 px at least (FACTS 3.7).
+    with a long line at the end. `reference`: sorted by width, each batch as wide as its widest line and 320 px at least
+    (FACTS 3.7).
     """
     if options.input_shape is not None:
         width = options.input_shape[2]

@@ -129,7 +129,7 @@ def mend_spaces(
     mended space does not read as doubt about the letters. The inputs stay as they are.
 
     Best-path decoding drops a space whose probability is spread over the steps of a gap; English words then come out
-    glued. With 0.15, token F1 on receipts rises by 0.01 and on scene text by 0.04 (`benchmarks/tune_spaces.py`).
+    glued. With 0.15, token F1 on receipts rises by 0.01 and on scene text by 0.04 (`benchmarks/accuracy.py`).
     """
     spaced = np.flatnonzero((space > thresh) & (best == 0))
     if not len(spaced):

@@ -13,7 +13,7 @@ def test_doctor_names_engines_models_and_advice(tmp_path, monkeypatch):
     assert "threads" in findings["reading with"]["state"] and "granted" in findings["processors"]["state"]
     monkeypatch.setenv("INKLINE_CACHE", str(tmp_path))
     monkeypatch.setattr("inkline.doctor.find_spec", lambda name: None)
-    monkeypatch.setattr("inkline.doctor.instructions", lambda: frozenset({"avx2", "avx512f"}))
+    monkeypatch.setattr("inkline.engine.instructions", lambda: frozenset({"avx2", "avx512f"}))
     text = CliRunner().invoke(inkline, ["doctor"]).output
     assert "-> may read faster on this processor" in text and "inkline models pull PP-OCRv6_small_det" in text
 

@@ -19,6 +19,7 @@ EXPORT_EXAMPLES = """\b
 Examples:
   inkline export rec.pt -o rec.onnx
   inkline export rec.pt -o rec.onnx --charset charset.txt --set text_rec_space_thresh=0.2
+  inkline export rec.pt -o rec.onnx --half        weights in half precision: a file of half the size
   inkline ocr page.png --text_recognition_model_dir rec.onnx
 """
 
@@ -51,10 +52,12 @@ def convert(source: str, name: str, out: str, charset: str | None) -> None:
 @click.option("--version", "version_", default="1", show_default=True, help="version of the weights")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="licence of the weights, an SPDX identifier")
 @click.option("--name", default="", help="what the model is called  [default: as its net]")
+@click.option("--half", is_flag=True, help="keep the weights in half precision, which halves the file")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="an option value the model was tuned with")
 def export(
-    checkpoint: str, out: str, charset: str | None, version_: str, licence: str, name: str, settings: tuple[str, ...]
-) -> None:
+    checkpoint: str, out: str, charset: str | None, version_: str, licence: str, name: str, half: bool,
+    settings: tuple[str, ...],
+) -> None:  # fmt: skip
     """Write a checkpoint as one self-describing ONNX file, fused, with dynamic sizes, compared with torch."""
     from inkline.convert import load_checkpoint
     from inkline.convert.checkpoint import read
@@ -74,7 +77,7 @@ def export(
         metadata = describe(about.name, charset=characters, **said)
     else:
         metadata = description(from_dict(trained, checkpoint), characters, **said)
-    deviation = run(net, Path(out), metadata)
+    deviation = run(net, Path(out), metadata, half)
     click.echo(
         f"{out}: {about.name}, {Path(out).stat().st_size / 1e6:.1f} MB, within {deviation:.1e} of torch", err=True
     )

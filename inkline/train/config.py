@@ -52,7 +52,8 @@ class DataConfig:
     `replay_share` of an epoch. root: folder the image paths start from; empty: each label file's own. strict: any
     unusable sample is an error. workers: processes that prepare batches; 0: none beside the training itself, -1: one
     for each processor but one, shared by the processes of torchrun.
-    kind: db, east or sast for detectors; line, part, page or angle for classifiers.
+    kind: db, east or sast for detectors; line, part, page or angle for classifiers. every_turn: a classifier sees each
+    sample of a batch in every turn, so that batches are as many times larger (0/180, or square input).
     height, width: the net's input in pixels; width 0: lines are as wide as the widest of their batch, at most
     max_width. heights: line heights drawn from for each batch (multi-scale training). by_area: batches of wide lines
     hold fewer. group: lines of like width share a batch. stretch: lines are not kept in shape.
@@ -71,6 +72,7 @@ class DataConfig:
     workers: int = -1
     batch_size: int = 16
     kind: str = ""
+    every_turn: bool = False
     height: int = 48
     width: int = 320
     max_width: int = 3200

@@ -14,7 +14,7 @@ from inkline.errors import DataError, UsageError
 from inkline.nets.interface import INTERFACES
 from inkline.ops.attention import class_count
 from inkline.train.config import Config, shipped
-from inkline.train.data.batches import count_batches, loader
+from inkline.train.data.batches import count_batches, in_every_turn, loader
 from inkline.train.data.datasets import (
     Classification,
     ClsOptions,
@@ -259,7 +259,9 @@ def _material(
 
     def batches(epoch: int, start: int) -> Iterator[dict[str, Any]]:
         for batch in plainly(loader(dataset, plan, epoch, start, workers)):
-            yield {**batch, "image": batch["image"] * 127.5 + 127.5} if plain else batch
+            if plain:
+                batch["image"] = batch["image"] * 127.5 + 127.5
+            yield in_every_turn(batch, list(map(str, config.model.labels))) if data.every_turn else batch
 
     return Material(batches, steps, about, judged)
 

@@ -9,9 +9,10 @@ import torch
 
 from inkline.errors import DataError
 from inkline.train.data.augment_cls import NONE as PLAIN_CLS
+from inkline.train.data.augment_cls import turned
 from inkline.train.data.augment_rec import NONE as PLAIN
 from inkline.train.data.augment_rec import RecAugment
-from inkline.train.data.batches import count_batches, loader
+from inkline.train.data.batches import count_batches, in_every_turn, loader
 from inkline.train.data.datasets import (
     Classification,
     ClsOptions,
@@ -240,3 +241,14 @@ def test_empty_sets_and_wrong_kinds_are_clear_errors(line_set: Path) -> None:
         Classification(Labelled(()), ClsOptions(kind="film"))
     with pytest.raises(DataError, match="no label encoder"):
         Recognition(Labelled(()), RecOptions(LETTERS, ("aster",)))
+
+
+def test_a_batch_holds_every_sample_in_every_turn():
+    upright = [torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(i)) for i in range(2)]
+    labels = ["0", "90", "180", "270"]
+    shown = [torch.from_numpy(turned(u.permute(1, 2, 0).numpy(), labels[k]).copy()).permute(2, 0, 1) for u, k in zip(upright, (0, 3), strict=True)]
+    batch = in_every_turn({"image": torch.stack(shown), "label": torch.tensor([0, 3]), "key": ["a", "b"]}, labels)
+    assert batch["label"].tolist() == [0, 1, 2, 3] * 2 and batch["key"] == ["a"] * 4 + ["b"] * 4
+    for image, label, source in zip(batch["image"], batch["label"].tolist(), [0] * 4 + [1] * 4, strict=True):
+        wanted = turned(upright[source].permute(1, 2, 0).numpy(), labels[label])
+        assert np.array_equal(image.permute(1, 2, 0).numpy(), wanted)

@@ -55,6 +55,19 @@ def _padded(arrays: Sequence[np.ndarray], axis: int, length: int) -> torch.Tenso
     return torch.from_numpy(out)
 
 
+def in_every_turn(batch: dict[str, Any], labels: Sequence[str]) -> dict[str, Any]:
+    """A classifier's batch with each sample in every turn that has a label, one after the other: only the turn tells
+    them apart. Samples must be square unless the labels are 0 and 180. `labels`: degrees, in class order."""
+    turns = [int(label) for label in labels]
+    own = [turns[i] for i in batch["label"].tolist()]
+    images, classes = [], []
+    for image, has in zip(batch["image"], own, strict=True):
+        images += [torch.rot90(image, (has - turn) // 90, (1, 2)) for turn in turns]
+        classes += range(len(turns))
+    keys = [key for key in batch["key"] for _ in turns]
+    return {**batch, "image": torch.stack(images), "label": torch.tensor(classes), "key": keys}
+
+
 def count_batches(dataset: Dataset[dict[str, Any]], plan: BatchPlan, epoch: int = 0) -> int:
     """Return how many batches an epoch has for this process. Raises DataError for an empty data set."""
     return len(_planned(dataset, plan, epoch))

@@ -181,9 +181,10 @@ def main() -> None:
 
 def overrides(pairs: Sequence[str]) -> dict[str, Any]:
     """NAME=VALUE words as option values, each in the type of its option."""
-    from inkline.options import flat_fields
+    from inkline.flat import flat_fields
+    from inkline.options import OcrOptions
 
-    known = flat_fields()
+    known = flat_fields(OcrOptions)
     out: dict[str, Any] = {}
     for pair in pairs:
         name, _, value = pair.partition("=")

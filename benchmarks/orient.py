@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from inkline import Ocr, Page
+from inkline.flat import apply
 from inkline.io.read import read
 from inkline.metrics import PageScore
 from inkline.metrics import page as score_page
@@ -26,7 +27,6 @@ from inkline.models.orient import Classifier
 from inkline.models.straighten import Straightener
 from inkline.models.unwarp import Unwarper
 from inkline.ops.geometry import crop_quad, is_upright_column, turn
-from inkline.options import apply
 from inkline.pipeline import TURNED_READS_BETTER
 from inkline.types import Floats, Image
 

@@ -5,21 +5,15 @@ Options are frozen. `Ocr` holds one `OcrOptions`; a call may override single val
 A model card may carry tuned values; `inkline.zoo.options_for` lays them over these defaults, the user's values over both.
 """
 
-import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from inkline.errors import UsageError, near
+from inkline.flat import Shape, opt, validate
 
-Shape = tuple[int, int, int]
 LimitType = Literal["min", "max", "resize_long"]
-
-
-def opt(default: Any, name: str, help: str, low: float | None = None, high: float | None = None) -> Any:
-    """A dataclass field with its flat public name, help text and inclusive bounds."""
-    return field(default=default, metadata={"name": name, "help": help, "low": low, "high": high})
 
 
 @dataclass(frozen=True)
@@ -333,19 +327,6 @@ class PdfOptions:
         validate(self)
 
 
-Options = TypeVar(
-    "Options",
-    DetectOptions,
-    RecognizeOptions,
-    OrientOptions,
-    EngineOptions,
-    OcrOptions,
-    ReadOptions,
-    PdfOptions,
-    RunOptions,
-    ServeOptions,
-)
-
 # The rules of PaddleOCR 3.x, by flat name: what the parity test runs with (FACTS: sections 2.3 and 3).
 REFERENCE_RULES: Mapping[str, Any] = {
     "doc_orientation_rule": "net",
@@ -383,74 +364,3 @@ def parse_page_range(text: str) -> tuple[tuple[int, int | None], ...]:
             raise UsageError(f"page_range={text!r}: {part!r} is no range of pages; write for instance 1-3,7 or 5-")
         pairs.append((numbers[0], None if dash and not last else numbers[1]))
     return tuple(pairs)
-
-
-def validate(options: Any) -> None:
-    """Check every field against its type and bounds; UsageError names the value, what is allowed and its flat name."""
-    hints = get_type_hints(type(options))
-    for f in fields(options):
-        if "name" in f.metadata:
-            _check(f, getattr(options, f.name), hints[f.name])
-
-
-def _check(f: "dataclasses.Field[Any]", value: Any, hint: Any) -> None:
-    name, low, high = f.metadata["name"], f.metadata["low"], f.metadata["high"]
-    if get_origin(hint) is Literal:
-        allowed = get_args(hint)
-        if value not in allowed:
-            raise UsageError(f"{name}={value!r}: must be one of {', '.join(map(str, allowed))}{near(value, allowed)}")
-        return
-    if f.name == "input_shape":
-        if value is not None and (len(value) != 3 or any(type(v) is not int or v < 1 for v in value)):
-            raise UsageError(f"{name}={value!r}: must be three whole numbers C H W, for instance 3 640 640")
-        return
-    wrong = (
-        type(value) is not bool
-        if hint is bool
-        else type(value) is bool or not isinstance(value, (int, float) if hint is float else hint)
-    )
-    if wrong:
-        raise UsageError(f"{name}={value!r}: must be {'a number' if hint is float else 'of type ' + hint.__name__}")
-    if isinstance(value, (int, float)) and not (
-        value == value and (low is None or value >= low) and (high is None or value <= high)
-    ):
-        bounds = f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
-        raise UsageError(f"{name}={value!r}: must be {bounds}")
-
-
-def flat_fields(cls: type = OcrOptions) -> dict[str, tuple[str, "dataclasses.Field[Any]", Any]]:
-    """Flat public name -> (group attribute or "", field, type), for the fields of OcrOptions and all its groups."""
-    out: dict[str, tuple[str, dataclasses.Field[Any], Any]] = {}
-    hints = get_type_hints(cls)
-    for f in fields(cls):
-        if "name" in f.metadata:
-            out[f.metadata["name"]] = ("", f, hints[f.name])
-        else:
-            out |= {n: (f.name, g, t) for n, (_, g, t) in flat_fields(hints[f.name]).items()}
-    return out
-
-
-def apply(options: Options, **overrides: Any) -> Options:
-    """A copy with the given flat names replaced; UsageError for an unknown name or a value out of bounds."""
-    known = flat_fields(type(options))
-    groups: dict[str, dict[str, Any]] = {}
-    for name, value in overrides.items():
-        if name not in known:
-            raise UsageError(f"unknown option {name!r}{near(name, known)}")
-        group, f, hint = known[name]
-        if hint is float and type(value) is int:
-            value = float(value)
-        groups.setdefault(group, {})[f.name] = tuple(value) if isinstance(value, list) else value
-    changes: dict[str, Any] = groups.pop("", {})
-    for group, values in groups.items():
-        changes[group] = dataclasses.replace(getattr(options, group), **values)
-    return dataclasses.replace(options, **changes) if changes else options
-
-
-def to_flat(options: Any) -> dict[str, Any]:
-    """All values by flat public name, as plain JSON-able types."""
-    out = {}
-    for name, (group, f, _) in flat_fields(type(options)).items():
-        value = getattr(getattr(options, group) if group else options, f.name)
-        out[name] = list(value) if isinstance(value, tuple) else value
-    return out

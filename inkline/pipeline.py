@@ -13,6 +13,7 @@ import numpy as np
 from inkline.engine import Engine, open_engine
 from inkline.engine.shared import SharedBatches
 from inkline.errors import DownloadError, InklineError, SourceError, StageError, UsageError
+from inkline.flat import apply, flat_fields, to_flat
 from inkline.io.read import Sheet, read
 from inkline.io.sources import Source, as_source, expand
 from inkline.models.detect import Detector
@@ -25,7 +26,7 @@ from inkline.ops.ctc import settle_accents
 from inkline.ops.geometry import crop_quad, is_upright_column, turn
 from inkline.ops.order import column_order, paragraphs, reference_order
 from inkline.ops.words import split_words
-from inkline.options import EngineOptions, OcrOptions, ReadOptions, apply, flat_fields, to_flat
+from inkline.options import EngineOptions, OcrOptions, ReadOptions
 from inkline.stages import overlap, unless
 from inkline.types import Detections, Document, Image, Line, Page, Text, Transform
 from inkline.zoo import options_for, resolve

@@ -3,12 +3,13 @@
 import pytest
 
 from inkline.errors import UsageError
-from inkline.options import REFERENCE_RULES, DetectOptions, OcrOptions, apply, flat_fields, to_flat
+from inkline.flat import apply, flat_fields, to_flat
+from inkline.options import REFERENCE_RULES, DetectOptions, OcrOptions
 
 
 def test_flat_names_are_unique_and_reach_every_field():
     flat = to_flat(OcrOptions())
-    assert set(flat) == set(flat_fields())
+    assert set(flat) == set(flat_fields(OcrOptions))
     changed = apply(
         OcrOptions(), text_det_thresh=0.2, return_word_box=True, cpu_threads=3, text_det_input_shape=[3, 64, 64]
     )

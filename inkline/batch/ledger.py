@@ -20,8 +20,9 @@ from typing import Any, Literal
 
 from inkline.batch.listing import Item
 from inkline.errors import OutputError
+from inkline.flat import flat_fields, to_flat
 from inkline.io.names import document_stem
-from inkline.options import EngineOptions, OcrOptions, ReadOptions, flat_fields, to_flat
+from inkline.options import EngineOptions, OcrOptions, ReadOptions
 
 VERSION = 1
 LOOKS_A_COMMIT = 1000

@@ -85,7 +85,8 @@ def export(
 
 def setting(text: str) -> tuple[str, Any]:
     """A NAME=VALUE of an option, checked against the options there are."""
-    from inkline.options import OcrOptions, apply
+    from inkline.flat import apply
+    from inkline.options import OcrOptions
 
     name, equals, value = text.partition("=")
     if not equals:

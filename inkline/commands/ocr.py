@@ -12,7 +12,8 @@ from inkline.commands.grouped import Grouped
 from inkline.commands.paddle import engine_options, old_options, translated
 from inkline.commands.parameters import from_options, given
 from inkline.errors import InklineError, OutputError, UsageError
-from inkline.options import OcrOptions, PdfOptions, ReadOptions, apply
+from inkline.flat import apply
+from inkline.options import OcrOptions, PdfOptions, ReadOptions
 
 if TYPE_CHECKING:
     from inkline.types import Page

@@ -8,7 +8,8 @@ import click
 from inkline.commands.parameters import Boolean, option_of
 from inkline.compat.names import DROPPED, PADDLE_ENGINES, PADDLE_ONLY, RENAMED, translate
 from inkline.errors import UsageError, near
-from inkline.options import EngineOptions, flat_fields
+from inkline.flat import flat_fields
+from inkline.options import EngineOptions
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 SWITCHES = frozenset(("enable_hpi", "use_tensorrt", "enable_mkldnn", "enable_cinn"))

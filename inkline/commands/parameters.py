@@ -5,7 +5,8 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from inkline.options import OcrOptions, Shape, flat_fields
+from inkline.flat import Shape, flat_fields
+from inkline.options import OcrOptions
 
 TRUE = frozenset(("true", "yes", "t", "y", "1", "on"))
 FALSE = frozenset(("false", "no", "f", "n", "0", "off"))

@@ -14,7 +14,8 @@ from inkline.commands.grouped import Grouped
 from inkline.commands.paddle import translated
 from inkline.commands.parameters import from_options, given
 from inkline.errors import UsageError
-from inkline.options import OcrOptions, ReadOptions, RunOptions, apply
+from inkline.flat import apply
+from inkline.options import OcrOptions, ReadOptions, RunOptions
 
 if TYPE_CHECKING:
     from inkline.batch.document import Reader

@@ -9,7 +9,8 @@ from inkline.commands.grouped import Grouped
 from inkline.commands.paddle import engine_options, old_options, translated
 from inkline.commands.parameters import from_options, given
 from inkline.errors import EngineError
-from inkline.options import OcrOptions, ServeOptions, apply
+from inkline.flat import apply
+from inkline.options import OcrOptions, ServeOptions
 
 EXAMPLES = """\b
 Examples:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from inkline.errors import OutputError, UsageError, near
-from inkline.options import OcrOptions, to_flat
+from inkline.flat import to_flat
+from inkline.options import OcrOptions
 
 Config = Mapping[str, Any]
 

@@ -12,13 +12,14 @@ from inkline.compat.names import COMMON, OWN, check_known, translate
 from inkline.compat.results import Result, TextDetResult, TextRecResult, TopkResult, UnwarpResult
 from inkline.engine import Engine, open_engine
 from inkline.errors import UsageError
+from inkline.flat import apply
 from inkline.io.read import Sheet
 from inkline.models.detect import Detector
 from inkline.models.orient import Classifier
 from inkline.models.recognize import Recognizer
 from inkline.models.unwarp import Unwarper
 from inkline.ops.words import split_words
-from inkline.options import OcrOptions, ReadOptions, apply
+from inkline.options import OcrOptions, ReadOptions
 from inkline.pipeline import OnError
 from inkline.zoo import resolve
 from inkline.zoo.card import Task

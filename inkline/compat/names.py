@@ -9,7 +9,8 @@ from typing import Any
 from warnings import warn
 
 from inkline.errors import UsageError, near
-from inkline.options import EngineOptions, OcrOptions, ReadOptions, flat_fields
+from inkline.flat import flat_fields
+from inkline.options import EngineOptions, OcrOptions, ReadOptions
 
 # The constructor's order in PaddleOCR 3.7.
 POSITIONAL = (

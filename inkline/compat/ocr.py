@@ -11,7 +11,8 @@ from inkline.compat.inputs import sheets_of, sources_of
 from inkline.compat.names import COMMON, POSITIONAL, Keywords, bind, check_known, translate
 from inkline.compat.results import DocPreprocessorResult, OCRResult
 from inkline.errors import UsageError
-from inkline.options import ReadOptions, apply, to_flat
+from inkline.flat import apply, to_flat
+from inkline.options import ReadOptions
 from inkline.pipeline import Ocr, OnError, open_straightener
 from inkline.types import Page
 from inkline.zoo import options_for

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from inkline.options import OcrOptions, to_flat
+from inkline.flat import to_flat
+from inkline.options import OcrOptions
 from inkline.types import Document, Floats, Page
 
 SUFFIX = ".json"

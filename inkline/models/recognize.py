@@ -14,7 +14,7 @@ from inkline.errors import ModelError, near
 from inkline.ops.attention import MARKS, attention_decode, class_count
 from inkline.ops.ctc import Path, ctc_decode, doubtful_accents, join_paths, mend_spaces, unaccented
 from inkline.ops.image import normalize_table, resize, to_tensor
-from inkline.ops.lookalikes import one_script, reads_both
+from inkline.ops.lookalikes import lookalikes_of, one_script
 from inkline.options import RecognizeOptions
 from inkline.types import Image, Text
 
@@ -53,7 +53,7 @@ class Recognizer:
             )
         self._space = self.charset.index(" ") + 1 if " " in self.charset else None
         self._plain = unaccented(self.charset)
-        self._two_scripts = reads_both(self.charset)
+        self._lookalikes = lookalikes_of(self.charset)
         self._height = int(meta.get("inkline.input_height", "48"))
         self._table = normalize_table(
             json.loads(meta.get("inkline.mean", "[0.5, 0.5, 0.5]")),
@@ -86,7 +86,11 @@ class Recognizer:
         if isinstance(parts[0][1], Text):
             return parts[0][1]
         text = ctc_decode(join_paths([(start, path) for start, path in parts if isinstance(path, Path)]), self.charset)
-        return replace(text, text=one_script(text.text), plain=one_script(text.plain)) if self._two_scripts else text
+        if self._lookalikes is None:
+            return text
+        return replace(
+            text, text=one_script(text.text, self._lookalikes), plain=one_script(text.plain, self._lookalikes)
+        )
 
     def _read(
         self, batch: Batch, crops: Sequence[Image], options: RecognizeOptions, allowed: NDArray[np.int64] | None

@@ -1,46 +1,56 @@
-"""Letters that look the same in Latin and Cyrillic: which one is meant, the other letters of the word and the line tell."""
+"""Letters that look the same in Latin and in another script: which one is meant, the rest of the word and line tell."""
 
 from collections.abc import Sequence
-
-LATIN = "ABCEHIJKMOPSTXYaceijopsxy"
-CYRILLIC = "АВСЕНІЈКМОРЅТХУасеіјорѕху"
-TO_CYRILLIC = str.maketrans(LATIN, CYRILLIC)
-TO_LATIN = str.maketrans(CYRILLIC, LATIN)
+from dataclasses import dataclass
 
 
-def reads_both(charset: Sequence[str]) -> bool:
-    """Whether a recogniser can take one letter for the other: its charset has all of both alphabets' lookalikes."""
-    return set(charset).issuperset(LATIN + CYRILLIC)
+@dataclass(frozen=True)
+class Lookalikes:
+    """Two alphabets' letters of one shape, pair by pair; `other` lies in the blocks of the ranges (first, last).
+
+    own: some letters that a recogniser of the other script has; one that lacks them knows its letters only as symbols.
+    """
+
+    latin: str
+    other: str
+    own: str
+    ranges: tuple[tuple[str, str], ...]
+
+    def side(self, c: str) -> int:
+        """1 for a letter that only the other script has, -1 for one that only Latin has, 0 for anything else."""
+        if c in self.latin or c in self.other or not c.isalpha():
+            return 0
+        if any(first <= c <= last for first, last in self.ranges):
+            return 1
+        return -1 if c < "\u0250" else 0
 
 
-def one_script(text: str) -> str:
+CYRILLIC = Lookalikes("ABCEHIJKMOPSTXYaceijopsxy", "АВСЕНІЈКМОРЅТХУасеіјорѕху", "жщя", (("\u0400", "\u052f"),))
+GREEK = Lookalikes("ABEHIKMNOPTXYZov", "ΑΒΕΗΙΚΜΝΟΡΤΧΥΖον", "άήώ", (("\u0370", "\u03ff"), ("\u1f00", "\u1fff")))
+
+
+def lookalikes_of(charset: Sequence[str]) -> Lookalikes | None:
+    """The letters that a recogniser with this charset can take for each other; None when it reads one alphabet only."""
+    have = set(charset)
+    return next((p for p in (CYRILLIC, GREEK) if have.issuperset(p.latin + p.other + p.own)), None)
+
+
+def one_script(text: str, pair: Lookalikes) -> str:
     """The text with the lookalikes of every word in one script; of the same length.
 
     A word with letters of its own in one script is all in that one; a word of lookalikes alone goes with the line. Words
     with digits, as codes are, and words that have letters of both scripts stay as they are.
     """
-    line = _script(text)
-    return " ".join(_settled(word, line) for word in text.split(" "))
+    line = sum(map(pair.side, text))
+    return " ".join(_settled(word, line, pair) for word in text.split(" "))
 
 
-def _settled(word: str, line: int) -> str:
-    if any(c.isdigit() for c in word) or _mixed(word):
+def _settled(word: str, line: int, pair: Lookalikes) -> str:
+    sides = {pair.side(c) for c in word} - {0}
+    if any(c.isdigit() for c in word) or len(sides) == 2:
         return word
-    script = _script(word) or line
-    return word if not script else word.translate(TO_CYRILLIC if script > 0 else TO_LATIN)
-
-
-def _mixed(word: str) -> bool:
-    own = {_side(c) for c in word}
-    return {1, -1} <= own
-
-
-def _script(text: str) -> int:
-    """Above 0 for Cyrillic, below for Latin: by the letters that only one of them has."""
-    return sum(map(_side, text))
-
-
-def _side(c: str) -> int:
-    if c in LATIN or c in CYRILLIC or not c.isalpha():
-        return 0
-    return 1 if "\u0400" <= c <= "\u052f" else -1 if c < "\u0250" else 0
+    script = next(iter(sides), line)
+    if not script:
+        return word
+    source, target = (pair.latin, pair.other) if script > 0 else (pair.other, pair.latin)
+    return word.translate(str.maketrans(source, target))

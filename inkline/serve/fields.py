@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails, from_json
 
 from inkline.errors import InputError, UsageError, near
-from inkline.options import OcrOptions, flat_fields
+from inkline.flat import flat_fields
+from inkline.options import OcrOptions
 
 Contract = Literal["first", "current", "both"]
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from inkline.engine import open_engine
 from inkline.errors import ModelError, UsageError
+from inkline.flat import apply
 from inkline.models.detect import Detector
 from inkline.models.orient import Classifier
 from inkline.models.recognize import Recognizer
-from inkline.options import OcrOptions, apply
+from inkline.options import OcrOptions
 from inkline.train.data.labels import LoadOptions, load
 from inkline.train.data.samples import Report
 from inkline.train.data.sources import Labelled, Source

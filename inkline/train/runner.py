@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inkline.export import describe
+from inkline.flat import apply
 from inkline.models.detect import Detector
 from inkline.models.orient import Classifier
 from inkline.models.recognize import Recognizer
-from inkline.options import OcrOptions, apply
+from inkline.options import OcrOptions
 from inkline.train.config import Config
 from inkline.train.score import Classify, Detect, Read
 

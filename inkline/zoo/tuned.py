@@ -4,8 +4,9 @@ import logging
 from pathlib import Path
 from typing import Any, get_args
 
+from inkline.flat import apply, flat_fields
 from inkline.languages import route
-from inkline.options import OcrOptions, apply, flat_fields
+from inkline.options import OcrOptions
 from inkline.zoo.card import Task
 from inkline.zoo.cards import find
 from inkline.zoo.local import resolve

@@ -12,7 +12,8 @@ from inkline.cli import COMMANDS, main
 from inkline.commands.grouped import ORDER, SECTIONS, section_of
 from inkline.commands.paddle import paddlex_style
 from inkline.errors import UsageError
-from inkline.options import OcrOptions, flat_fields
+from inkline.flat import flat_fields
+from inkline.options import OcrOptions
 
 NAMES = list(COMMANDS)
 

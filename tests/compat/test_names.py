@@ -8,7 +8,8 @@ import pytest
 from inkline import PaddleOCR
 from inkline.compat.names import DROPPED, PADDLE_ONLY, POSITIONAL, RENAMED, bind, translate
 from inkline.errors import UsageError
-from inkline.options import OcrOptions, ReadOptions, flat_fields
+from inkline.flat import flat_fields
+from inkline.options import OcrOptions, ReadOptions
 
 
 def test_names_exist() -> None:

@@ -8,7 +8,8 @@ import yaml
 
 from inkline.compat.config import config_options, read_config, to_config, write_config
 from inkline.errors import UsageError
-from inkline.options import OcrOptions, apply
+from inkline.flat import apply
+from inkline.options import OcrOptions
 
 # The structure of OCR.yaml in PaddleX 3.7.
 OCR: dict[str, Any] = {

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from inkline.errors import OutputError, UsageError
+from inkline.flat import apply, to_flat
 from inkline.io.names import document_stem, picture_suffix
 from inkline.io.write import WRITERS, check_formats, render, save, suffix_of, write
-from inkline.options import OcrOptions, apply, to_flat
+from inkline.options import OcrOptions
 from inkline.types import Detections, Document, Line, Page, Transform, Word
 
 QUAD = np.array([[10.4, 20.6], [90, 21], [89.5, 40], [10, 39.6]], np.float32)

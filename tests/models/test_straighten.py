@@ -13,13 +13,14 @@ from unwarp_net import curl, straight
 
 import inkline.pipeline
 from inkline import Ocr, Page
+from inkline.flat import apply
 from inkline.io.read import read
 from inkline.models.judge import Judge
 from inkline.models.orient import Classifier
 from inkline.models.straighten import Straightener, bend
 from inkline.models.unwarp import Unwarper
 from inkline.ops.geometry import sample_by_grid, turn
-from inkline.options import OcrOptions, apply
+from inkline.options import OcrOptions
 from inkline.types import Detections, Floats, Image, Text, Transform
 
 PAGE_META = {

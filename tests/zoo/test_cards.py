@@ -7,9 +7,10 @@ from typing import get_args
 import pytest
 
 from inkline.errors import UsageError
+from inkline.flat import apply, flat_fields
 from inkline.languages import LANGUAGES, ROUTES
 from inkline.languages import OWN as OWN_ROUTES
-from inkline.options import OcrOptions, apply, flat_fields
+from inkline.options import OcrOptions
 from inkline.zoo.card import Archive, ModelCard, Task, Url, WheelFile
 from inkline.zoo.cards import CARDS, OLD_NAMES, SYSTEMS, find
 from inkline.zoo.checksums import MIRROR_FILES, WHEEL_FILES

@@ -14,6 +14,7 @@ Examples:
   inkline data split det pages/labels.jsonl --part train=0.9 --part val=0.1
   inkline data stats rec lines.lmdb
   inkline data show det train.txt -o augmented.png
+  inkline data crop pages/labels.jsonl lines/     a recognition set from annotated pages
 """
 
 SYNTH_EXAMPLES = """\b
@@ -120,6 +121,22 @@ def show(task: str, labels: str, out: str, count: int, seed: int, **how: Any) ->
     recipe: Any = {"det": DetAugment, "rec": RecAugment, "cls": ClsAugment}[task]()
     samples, _ = load(task, labels, load_options(**how))
     save_png(survey.show(samples, recipe, count, seed), out)
+
+
+@data.command("crop")
+@labels
+@click.argument("folder")
+@reading
+def crop(labels: str, folder: str, **how: Any) -> None:
+    """Cut the labelled lines out of pages into FOLDER: images and rec.txt, to train or judge a recogniser on."""
+    from inkline.train.data.cut import write_lines
+    from inkline.train.data.labels import load
+
+    pages, report = load("det", labels, load_options(**how))
+    written, left_out = write_lines(pages, Path(folder))
+    click.echo(f"{folder}/rec.txt: {written} lines, {left_out} without a text or to be ignored left out")
+    if report.problems:
+        click.echo(f"{report.skipped} pages skipped; see `inkline data check det {labels}`", err=True)
 
 
 @click.group(epilog=SYNTH_EXAMPLES)

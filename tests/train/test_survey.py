@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkline.errors import DataError
+from inkline.errors import DataError, OutputError
 from inkline.train.data.augment_cls import ClsAugment
 from inkline.train.data.augment_det import DetAugment
 from inkline.train.data.augment_rec import RecAugment
+from inkline.train.data.cut import write_lines
 from inkline.train.data.labels import LoadOptions, load
+from inkline.train.data.sources import Labelled
 from inkline.train.data.survey import check, part_of, report_json, show, split, stats
 
 
@@ -65,3 +67,17 @@ def test_samples_are_shown_after_augmentation(page_set: Path, line_set: Path) ->
     assert np.array_equal(sheet, show(pages, DetAugment(), 3))
     assert show(load("rec", str(line_set / "rec.txt"))[0], RecAugment(), 8).shape[1] == 1240
     assert show(load("cls", str(line_set / "cls.txt"))[0], ClsAugment(), 2).size
+
+
+def test_lines_of_pages_become_a_recognition_set(page_set: Path, tmp_path: Path) -> None:
+    pages = load("det", str(page_set))[0]
+    wanted = [r.text for page in pages for r in page.regions if not r.ignore]
+    ignored = sum(r.ignore for page in pages for r in page.regions)
+    assert write_lines(pages, tmp_path / "lines") == (len(wanted), ignored)
+    cut = load("rec", str(tmp_path / "lines/rec.txt"), LoadOptions(decode=True))[0]
+    assert [sample.text for sample in cut] == wanted
+    first, region = Labelled(tuple(cut)).load(0, 0)[0], next(r for r in pages[0].regions if not r.ignore)
+    width, height = np.ptp(region.points, axis=0)
+    assert abs(first.shape[1] - width) <= 1 and abs(first.shape[0] - height) <= 1
+    with pytest.raises(OutputError, match="already holds files"):
+        write_lines(pages, tmp_path / "lines")

@@ -11,8 +11,10 @@ import numpy as np
 from inkline.engine import Engine
 from inkline.errors import ModelError
 from inkline.models.recognize import Run
-from inkline.ops.image import IMAGENET_MEAN, IMAGENET_STD, middle_part, normalize_table, resize, to_tensor
+from inkline.ops.image import IMAGENET_MEAN, IMAGENET_STD, line_parts, normalize_table, page_tiles, resize, to_tensor
 from inkline.types import Floats, Image
+
+LEAST = 1e-6  # probability: so sure that no other part counts is no part
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Classifier:
 
     metadata `inkline.resize` says how an image becomes the net's input: `stretch` to the input size, `center_crop`
     after bringing the shorter side to 8/7 of it, or `pad` on the right after bringing the height to the input height
-    (FACTS 3.8); `middle` (ours): the middle part of a line, stretched.
+    (FACTS 3.8). Ours look at several parts of an image, each of which is an input, and take the geometric mean of what
+    the net says of them: `parts` of a line, stretched, and `tiles` of a page.
     """
 
     def __init__(self, engine: Engine, meta: Mapping[str, str]) -> None:
@@ -40,7 +43,7 @@ class Classifier:
         self._engine = engine
         self.labels = tuple(int(str(label).removesuffix("_degree")) for label in json.loads(meta["inkline.labels"]))
         self._rule = meta.get("inkline.resize", "stretch")
-        if self._rule not in ("stretch", "middle", "center_crop", "pad"):
+        if self._rule not in ("stretch", "center_crop", "pad", "parts", "tiles"):
             raise ModelError(f"orientation resize rule {self._rule!r} is unknown; update inkline")
         self._height, self._width = int(meta["inkline.input_height"]), int(meta["inkline.input_width"])
         self._table = normalize_table(
@@ -50,25 +53,37 @@ class Classifier:
         self._rgb = meta.get("inkline.channel_order", "RGB") == "RGB"
 
     def __call__(self, images: Sequence[Image], batch_size: int = 8, run: Run = map) -> list[Orientation]:
-        """Orientations of images uint8 (H, W, 3) BGR, in order."""
-        parts = [images[at : at + batch_size] for at in range(0, len(images), batch_size)]
-        return [orientation for part in run(self._classify, parts) for orientation in part]
+        """Orientations of images uint8 (H, W, 3) BGR, in order; `batch_size` inputs go through the net together."""
+        parts = [self._parts(image) for image in images]
+        inputs = [part for several in parts for part in several]
+        batches = [inputs[at : at + batch_size] for at in range(0, len(inputs), batch_size)]
+        scores = iter(row for batch in run(self._scores, batches) for row in batch)
+        return [self._orientation([next(scores) for _ in several]) for several in parts]
 
-    def _classify(self, images: Sequence[Image]) -> list[Orientation]:
+    def _parts(self, image: Image) -> list[Image]:
+        if self._rule == "parts":
+            return line_parts(image)
+        return page_tiles(image, self._height) if self._rule == "tiles" else [image]
+
+    def _scores(self, images: Sequence[Image]) -> Floats:
         x = np.zeros((len(images), 3, self._height, self._width), np.float32)
         for row, image in enumerate(images):
             self._fill(image, x[row])
-        out = []
-        for scores in self._engine(x)[0]:
-            best = int(scores.argmax())
-            out.append(Orientation(self.labels[best], float(scores[best]), tuple(scores.tolist())))
-        return out
+        return np.asarray(self._engine(x)[0], np.float32)
+
+    def _orientation(self, scores: Sequence[Floats]) -> Orientation:
+        """What the parts of an image say together."""
+        together = scores[0]
+        if len(scores) > 1:
+            together = np.exp(np.log(np.maximum(scores, LEAST)).mean(axis=0))
+            together /= together.sum()
+        best = int(together.argmax())
+        return Orientation(self.labels[best], float(together[best]), tuple(together.tolist()))
 
     def _fill(self, image: Image, out: Floats) -> None:
         h, w = image.shape[:2]
-        if self._rule in ("stretch", "middle"):
-            shown = middle_part(image) if self._rule == "middle" else image
-            image = resize(shown, self._height, self._width)
+        if self._rule in ("stretch", "parts", "tiles"):
+            image = resize(image, self._height, self._width)
         elif self._rule == "pad":
             image = resize(image, self._height, min(math.ceil(self._height * w / h), self._width))
         else:

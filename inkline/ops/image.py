@@ -11,6 +11,8 @@ from inkline.types import Floats, Image
 
 MAX_NET_PIXELS = 32_000_000  # of one look in tiles, all together: its map takes 128 MB
 LINE_PART = 6.0  # line heights: of a longer line, squeezed to a classifier's small input, no letter would be left
+LINE_PARTS = 3  # of a line are looked at
+TILES = 4  # of a page are looked at along each side
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -56,12 +58,35 @@ def pad_tiny(image: Image) -> Image:
     return np.asarray(cv2.copyMakeBorder(image, 0, max(32 - h, 0), 0, max(32 - w, 0), cv2.BORDER_CONSTANT), np.uint8)
 
 
-def middle_part(image: Image, most: float = LINE_PART) -> Image:
-    """The middle of a line, at most `most` times its height wide: what line classifiers of ours look at."""
+def line_parts(image: Image, most: float = LINE_PART, count: int = LINE_PARTS) -> list[Image]:
+    """Up to `count` parts of a line, spread evenly, each at most `most` times its height wide; a short line in one."""
     height, width = image.shape[:2]
-    kept = min(width, max(1, round(height * most)))
-    start = (width - kept) // 2
-    return image[:, start : start + kept]
+    kept = max(1, round(height * most))
+    if width <= kept:
+        return [image]
+    return [image[:, x : x + kept] for x in _starts(width, kept, count)]
+
+
+def page_tiles(image: Image, side: int) -> list[Image]:
+    """Squares of a page, its shorter side brought to twice `side`, that cover it unless it is longer than twice as wide.
+
+    The longer side is 16 times `side` at most.
+    """
+    height, width = image.shape[:2]
+    scale = min(2 * side / min(height, width), 16 * side / max(height, width))
+    size = max(round(width * scale), side), max(round(height * scale), side)
+    shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    page = np.asarray(cv2.resize(image, size, interpolation=shrink), np.uint8)
+    places = [(y, x) for y in _starts(size[1], side, TILES) for x in _starts(size[0], side, TILES)]
+    return [page[y : y + side, x : x + side] for y, x in places]
+
+
+def _starts(length: int, part: int, most: int) -> list[int]:
+    """Where parts begin that cover a length evenly, `most` of them at most: then they leave gaps; one in the middle."""
+    count = min(-(-length // part), most)
+    if count == 1:
+        return [(length - part) // 2]
+    return [round(i * (length - part) / (count - 1)) for i in range(count)]
 
 
 def resize(image: Image, height: int, width: int) -> Image:

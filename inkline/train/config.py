@@ -52,7 +52,7 @@ class DataConfig:
     `replay_share` of an epoch. root: folder the image paths start from; empty: each label file's own. strict: any
     unusable sample is an error. workers: processes that prepare batches; 0: none beside the training itself, -1: one
     for each processor but one, shared by the processes of torchrun.
-    kind: db, east or sast for detectors; line, part, page or angle for classifiers. every_turn: a classifier sees each
+    kind: db, east or sast for detectors; line, part, page, tile or angle for classifiers. every_turn: a classifier sees each
     sample of a batch in every turn, so that batches are as many times larger (0/180, or square input).
     height, width: the net's input in pixels; width 0: lines are as wide as the widest of their batch, at most
     max_width. heights: line heights drawn from for each batch (multi-scale training). by_area: batches of wide lines
@@ -176,8 +176,7 @@ class EvalConfig:
 
     every: epochs between two evaluations; every_steps counts instead when above zero. start: no evaluation before this
     epoch. patience: the run stops after this many evaluations without a better one; 0: never. limit: at most this many
-    samples; 0: all. detect: how a detector in training finds text. scale: a page classifier looks at pages this much
-    larger than the parts of pages it learns from.
+    samples; 0: all. detect: how a detector in training finds text.
     """
 
     every: int = 1
@@ -187,7 +186,6 @@ class EvalConfig:
     patience: int = 0
     batch_size: int = 16
     limit: int = 0
-    scale: float = 1.0
     detect: DetectOptions = field(default_factory=DetectOptions)
 
 

@@ -41,10 +41,10 @@ def description(config: Config, charset: Sequence[str] = (), **said: Any) -> dic
         own["inkline.input_height"] = str(config.data.height)
     if config.task == "cls":
         own["inkline.labels"] = json.dumps([str(label) for label in config.model.labels])
-        own["inkline.input_height"] = str(round(config.data.height * config.evaluate.scale))
-        own["inkline.input_width"] = str(round(config.data.width * config.evaluate.scale))
-        if config.data.kind == "part":
-            own["inkline.resize"] = "middle"
+        own["inkline.input_height"] = str(config.data.height)
+        own["inkline.input_width"] = str(config.data.width)
+        if config.data.kind in ("part", "tile"):
+            own["inkline.resize"] = config.data.kind + "s"
     return own
 
 

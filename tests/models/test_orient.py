@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inkline.models.orient import Classifier
-from inkline.ops.image import LINE_PART, middle_part
+from inkline.ops.image import LINE_PART, LINE_PARTS, line_parts, page_tiles
 
 META = {"inkline.labels": '["0", "180"]', "inkline.input_height": "8", "inkline.input_width": "16"}
 PLAIN = {"inkline.mean": "[0.0, 0.0, 0.0]", "inkline.std": "[1.0, 1.0, 1.0]"}
@@ -21,14 +21,29 @@ class Recorder:
         return [np.tile(np.float32([0.9, 0.1]), (len(x), 1))]
 
 
-@pytest.mark.parametrize(("rule", "first", "last"), [("stretch", 0.0, 1.0), ("middle", 0.5, 0.5)])
-def test_of_long_lines_the_middle_is_looked_at(rule, first, last):
+@pytest.mark.parametrize(("rule", "shown"), [("stretch", [0.5]), ("parts", [0.0, 0.5, 1.0])])
+def test_of_long_lines_several_parts_are_looked_at(rule, shown):
     engine = Recorder()
     line = np.full((10, 400, 3), 127, np.uint8)
-    line[:, :100], line[:, 300:] = 0, 255  # the middle, six heights wide, is grey
+    line[:, :100], line[:, 300:] = 0, 255
     assert Classifier(engine, META | PLAIN | {"inkline.resize": rule})([line])[0].angle == 0
-    assert engine.seen[0, 0, 4, 0] == pytest.approx(first, abs=0.01)
-    assert engine.seen[0, 0, 4, -1] == pytest.approx(last, abs=0.01)
+    assert engine.seen[:, 0, 4, 8].tolist() == pytest.approx(shown, abs=0.01)
+
+
+def test_parts_speak_together_and_each_image_for_itself():
+    def engine(x):
+        sure = x[:, 0].mean(axis=(1, 2))  # black parts are upright, white ones are not
+        return [np.stack([1 - sure, sure], axis=1)]
+
+    mixed = np.zeros((10, 400, 3), np.uint8)
+    mixed[:, 100:] = 255
+    short = np.zeros((10, 20, 3), np.uint8)
+    seen = Classifier(engine, META | PLAIN | {"inkline.resize": "parts"})([mixed, short, 255 - mixed], batch_size=2)
+    assert [o.angle for o in seen] == [180, 0, 0]
+    assert all(sum(o.scores) == pytest.approx(1) and min(o.scores) >= 0 for o in seen)
+    assert seen[0].score == pytest.approx(
+        1e6 ** (1 / 3) / (1 + 1e6 ** (1 / 3)), rel=1e-3
+    )  # two of three, each very sure
 
 
 def test_a_page_is_brought_to_the_size_of_its_net():
@@ -41,8 +56,20 @@ def test_a_page_is_brought_to_the_size_of_its_net():
     assert shown.shape == (56, 56) and shown[28, 28] == 1 and shown[0, 28] == 0 and shown[28, 0] == 0
 
 
-def test_middle_part():
+def test_line_parts():
     short = np.zeros((10, 60, 3), np.uint8)
-    assert middle_part(short).shape == short.shape
-    assert middle_part(np.zeros((10, 400, 3), np.uint8)).shape == (10, round(10 * LINE_PART), 3)
-    assert middle_part(np.zeros((40, 1, 3), np.uint8)).shape == (40, 1, 3)
+    assert [part.shape for part in line_parts(short)] == [short.shape]
+    line = np.arange(400, dtype=np.uint16)[None, :, None].repeat(10, 0).repeat(3, 2)
+    parts = line_parts(line)
+    assert [part.shape for part in parts] == [(10, round(10 * LINE_PART), 3)] * LINE_PARTS
+    assert [int(part[0, 0, 0]) for part in parts] == [0, 170, 340]
+    assert [part.shape for part in line_parts(np.zeros((40, 1, 3), np.uint8))] == [(40, 1, 3)]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "count"),
+    [(300, 300, 4), (640, 480, 6), (480, 640, 6), (3000, 300, 8), (10, 10, 4), (1, 900, 8)],
+)
+def test_page_tiles_cover_a_page(height, width, count):
+    tiles = page_tiles(np.full((height, width, 3), 9, np.uint8), 224)
+    assert len(tiles) == count and all(tile.shape == (224, 224, 3) and tile.min() == 9 for tile in tiles)

@@ -237,7 +237,7 @@ def test_empty_sets_and_wrong_kinds_are_clear_errors(line_set: Path) -> None:
         loader(Recognition(Labelled(()), RecOptions(LETTERS)), BatchPlan(2), 0)
     with pytest.raises(DataError, match="db, east and sast"):
         Detection(Labelled(()), DetOptions("pse"))
-    with pytest.raises(DataError, match="line, part, page and angle"):
+    with pytest.raises(DataError, match="line, part, page, tile and angle"):
         Classification(Labelled(()), ClsOptions(kind="film"))
     with pytest.raises(DataError, match="no label encoder"):
         Recognition(Labelled(()), RecOptions(LETTERS, ("aster",)))

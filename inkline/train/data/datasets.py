@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from inkline.errors import DataError
 from inkline.ops.bidi import reads_right_to_left, visual_order
-from inkline.ops.image import middle_part
+from inkline.ops.image import LINE_PART
 from inkline.train.data import augment_cls, augment_det, augment_rec, prepare
 from inkline.train.data.augment_cls import ClsAugment
 from inkline.train.data.augment_det import Annotated, DetAugment
@@ -74,13 +74,16 @@ class RecOptions:
     strict: bool = False
 
 
+CLS_KINDS = ("line", "part", "page", "tile", "angle")
+
+
 @dataclass(frozen=True)
 class ClsOptions:
     """What classifiers are fed: `labels` in class order; sources of upright text get a drawn one.
 
-    kind   line: resized straight to `size` (height, width), RGB, ImageNet; part: the same of the middle of long lines;
-           page: shorter side to 8/7 of the size, middle cut out, RGB, ImageNet; angle: the 2.x classifier, kept in
-           shape and padded, BGR, (x/255 - 0.5)/0.5
+    kind   line: resized straight to `size` (height, width), RGB, ImageNet; part: the same of a random part of long lines;
+           page: shorter side to 8/7 of the size, middle cut out, RGB, ImageNet; tile: the same, of which nets see
+           several a page; angle: the 2.x classifier, kept in shape and padded, BGR, (x/255 - 0.5)/0.5
     """
 
     labels: tuple[str, ...] = ("0", "180")
@@ -220,8 +223,10 @@ class Classification(Dataset[Arrays]):
     """Images with the class of their turn; a source without classes (lines, pages) is turned by a drawn label."""
 
     def __init__(self, source: Source, options: ClsOptions) -> None:
-        if options.kind not in ("line", "part", "page", "angle"):
-            raise DataError(f"no classifier input of the kind {options.kind!r}; there are line, part, page and angle")
+        if options.kind not in CLS_KINDS:
+            raise DataError(
+                f"no classifier input of the kind {options.kind!r}; there are {', '.join(CLS_KINDS[:-1])} and {CLS_KINDS[-1]}"
+            )
         self.source, self.options = source, options
 
     def __len__(self) -> int:
@@ -235,6 +240,10 @@ class Classification(Dataset[Arrays]):
         if not isinstance(label, str) or label not in options.labels:
             label = options.labels[int(rng.random() * len(options.labels))]
             image = augment_cls.turned(image, label)
+        if options.kind == "part":
+            height, width = image.shape[:2]
+            room = max(0, width - round(height * LINE_PART))
+            image = image[:, (start := int(rng.random() * (room + 1))) : start + width - room]
         image = augment_cls.augment(rng, image, options.augment)
         return {"image": self.input(image), "label": options.labels.index(label), "key": key}
 
@@ -244,11 +253,10 @@ class Classification(Dataset[Arrays]):
         if self.options.kind == "angle":
             fitted = prepare.centred(prepare.fit_line(image, height, width))
             return np.pad(fitted, ((0, 0), (0, 0), (0, width - fitted.shape[2])))
-        if self.options.kind == "page":
+        if self.options.kind in ("page", "tile"):
             image = prepare.resize_short_and_crop(image, round(height * 8 / 7), height)
         else:
-            shown = middle_part(image) if self.options.kind == "part" else image
-            image = cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR)
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
         return prepare.imagenet(image[..., ::-1])
 
 

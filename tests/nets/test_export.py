@@ -54,9 +54,10 @@ def test_export(name, tmp_path):
         engine = open_engine(path, replace(ENGINE, engine=kind))
         for ours, theirs in zip(engine(x.numpy()), wanted, strict=True):
             assert ours.shape == tuple(theirs.shape)
-            if kind == "openvino" and name.startswith(("STARNet", "RARE")):
-                continue  # its float32 spline samples noise elsewhere (see test_tps.py); test_command_line.py compares the text
-            np.testing.assert_allclose(ours, theirs, atol=1e-4 * max(1.0, float(theirs.abs().max())), err_msg=kind)
+            # its float32 spline samples noise a little elsewhere (see test_tps.py): 4e-4 of these nets' outputs
+            splined = kind == "openvino" and name.startswith(("STARNet", "RARE"))
+            allowed = (2e-3 if splined else 1e-4) * max(1.0, float(theirs.abs().max()))
+            np.testing.assert_allclose(ours, theirs, atol=allowed, err_msg=kind)
         assert engine.metadata["inkline.name"] == name
         assert engine.metadata["inkline.task"] == interface.task
         assert json.loads(engine.metadata["inkline.mean"]) == list(interface.mean)

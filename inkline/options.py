@@ -122,10 +122,10 @@ class OrientOptions:
     """When pages and lines are turned, and pages flattened."""
 
     page_rule: Literal["lines", "gated", "net"] = opt(
-        "lines",
+        "gated",
         "doc_orientation_rule",
-        "lines: a sample of a page's lines, read both ways, says how it is turned; gated: the same for pages that the "
-        "classifier is not sure are upright; net: the classifier says it, the lines where it is not sure",
+        "gated: a sample of a page's lines, read both ways, says how a page is turned that the classifier is not sure is "
+        "upright; lines: the same for every page; net: the classifier says it, the lines where it is not sure",
     )
     page_thresh: float = opt(0.9, "doc_orientation_thresh", "the classifier is sure from this probability", 0, 1)
     line_rule: Literal["read", "net"] = opt(

@@ -10,9 +10,9 @@ from inkline.options import DetectOptions
 from inkline.types import Floats, Image
 
 MAX_NET_PIXELS = 32_000_000  # of one look in tiles, all together: its map takes 128 MB
-LINE_PART = 6.0  # line heights: of a longer line, squeezed to a classifier's small input, no letter would be left
-LINE_PARTS = 3  # of a line are looked at
-TILES = 4  # of a page are looked at along each side
+LINE_PART = 4.0  # line heights: of a longer part, squeezed to a small input, too little of the letters would be left
+LINE_PARTS = 5  # of a line are looked at
+TILES = 6  # of a page are looked at along each side
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -68,17 +68,20 @@ def line_parts(image: Image, most: float = LINE_PART, count: int = LINE_PARTS) -
 
 
 def page_tiles(image: Image, side: int) -> list[Image]:
-    """Squares of a page, its shorter side brought to twice `side`, that cover it unless it is longer than twice as wide.
+    """Squares of a page, its shorter side brought to `side` and to twice that, which cover it twice.
 
-    The longer side is 16 times `side` at most.
+    A page more than twice as long as wide shows gaps; its longer side is 16 times `side` at most.
     """
-    height, width = image.shape[:2]
-    scale = min(2 * side / min(height, width), 16 * side / max(height, width))
-    size = max(round(width * scale), side), max(round(height * scale), side)
-    shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    page = np.asarray(cv2.resize(image, size, interpolation=shrink), np.uint8)
-    places = [(y, x) for y in _starts(size[1], side, TILES) for x in _starts(size[0], side, TILES)]
-    return [page[y : y + side, x : x + side] for y, x in places]
+    tiles = []
+    for factor in (1, 2):
+        height, width = image.shape[:2]
+        scale = min(factor * side / min(height, width), 16 * side / max(height, width))
+        size = max(round(width * scale), side), max(round(height * scale), side)
+        shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        page = np.asarray(cv2.resize(image, size, interpolation=shrink), np.uint8)
+        places = [(y, x) for y in _starts(size[1], side, TILES) for x in _starts(size[0], side, TILES)]
+        tiles += [page[y : y + side, x : x + side] for y, x in places]
+    return tiles
 
 
 def _starts(length: int, part: int, most: int) -> list[int]:

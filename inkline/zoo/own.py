@@ -20,7 +20,7 @@ OWN: tuple[ModelCard, ...] = (
         "cyrillic_PP-OCRv6_small_rec",
         "text_recognition",
         (shipped("cyrillic_PP-OCRv6_small_rec"),),
-        12_267_390,
+        6_210_063,
         languages=(*codes_of("eslav", "cyrillic"), "en"),
         figures=(Figure("characters wrong %", 1.4, "cyrillic-lines, 150 real lines of print"),),
         charset="284 characters and the space",

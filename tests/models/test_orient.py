@@ -21,7 +21,7 @@ class Recorder:
         return [np.tile(np.float32([0.9, 0.1]), (len(x), 1))]
 
 
-@pytest.mark.parametrize(("rule", "shown"), [("stretch", [0.5]), ("parts", [0.0, 0.5, 1.0])])
+@pytest.mark.parametrize(("rule", "shown"), [("stretch", [0.5]), ("parts", [0.0, 0.5, 0.5, 0.5, 1.0])])
 def test_of_long_lines_several_parts_are_looked_at(rule, shown):
     engine = Recorder()
     line = np.full((10, 400, 3), 127, np.uint8)
@@ -41,9 +41,7 @@ def test_parts_speak_together_and_each_image_for_itself():
     seen = Classifier(engine, META | PLAIN | {"inkline.resize": "parts"})([mixed, short, 255 - mixed], batch_size=2)
     assert [o.angle for o in seen] == [180, 0, 0]
     assert all(sum(o.scores) == pytest.approx(1) and min(o.scores) >= 0 for o in seen)
-    assert seen[0].score == pytest.approx(
-        1e6 ** (1 / 3) / (1 + 1e6 ** (1 / 3)), rel=1e-3
-    )  # two of three, each very sure
+    assert 0.98 < seen[0].score < 1  # three white parts of five, each very sure, one mostly white, one black
 
 
 def test_a_page_is_brought_to_the_size_of_its_net():
@@ -57,18 +55,18 @@ def test_a_page_is_brought_to_the_size_of_its_net():
 
 
 def test_line_parts():
-    short = np.zeros((10, 60, 3), np.uint8)
+    short = np.zeros((10, 40, 3), np.uint8)
     assert [part.shape for part in line_parts(short)] == [short.shape]
     line = np.arange(400, dtype=np.uint16)[None, :, None].repeat(10, 0).repeat(3, 2)
     parts = line_parts(line)
     assert [part.shape for part in parts] == [(10, round(10 * LINE_PART), 3)] * LINE_PARTS
-    assert [int(part[0, 0, 0]) for part in parts] == [0, 170, 340]
+    assert [int(part[0, 0, 0]) for part in parts] == [0, 90, 180, 270, 360]
     assert [part.shape for part in line_parts(np.zeros((40, 1, 3), np.uint8))] == [(40, 1, 3)]
 
 
 @pytest.mark.parametrize(
     ("height", "width", "count"),
-    [(300, 300, 4), (640, 480, 6), (480, 640, 6), (3000, 300, 8), (10, 10, 4), (1, 900, 4)],
+    [(300, 300, 1 + 4), (640, 480, 2 + 6), (480, 640, 2 + 6), (3000, 300, 6 + 12), (10, 10, 1 + 4), (1, 900, 6 + 6)],
 )
 def test_page_tiles_cover_a_page(height, width, count):
     tiles = page_tiles(np.full((height, width, 3), 9, np.uint8), 224)

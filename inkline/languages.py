@@ -176,7 +176,10 @@ V6_PAIR = ("PP-OCRv6_small_det", "PP-OCRv6_small_rec")
 
 # Recognisers that come with Inkline, trained here, for groups that PP-OCRv6 as published does not read. They are what `lang`
 # alone means; a version asks for the published ones.
-OWN: dict[Group, str] = dict.fromkeys(("eslav", "cyrillic"), "cyrillic_PP-OCRv6_small_rec")
+OWN: dict[Group, str] = {
+    **dict.fromkeys(("eslav", "cyrillic"), "cyrillic_PP-OCRv6_small_rec"),
+    "el": "greek_PP-OCRv6_small_rec",
+}
 
 # version -> detector, and the recogniser of each group
 ROUTES: dict[str, tuple[str, dict[Group, str]]] = {

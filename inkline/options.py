@@ -183,7 +183,7 @@ class OcrOptions:
     )
     text_recognition_model_dir: str = opt("", "text_recognition_model_dir", "folder or file of the recogniser")
     textline_orientation_model_name: str = opt(
-        "ch_ppocr_mobile_v2.0_cls", "textline_orientation_model_name", "name of the line-orientation classifier"
+        "PP-LCNet_x0_25_textline_ori", "textline_orientation_model_name", "name of the line-orientation classifier"
     )
     textline_orientation_model_dir: str = opt(
         "", "textline_orientation_model_dir", "folder or file of the line-orientation classifier"

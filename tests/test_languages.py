@@ -65,6 +65,8 @@ def test_codes() -> None:
         ("ru", "PP-OCRv3", (V3_DET, "cyrillic_PP-OCRv3_mobile_rec")),
         ("bg", "", OURS),
         ("bg", "PP-OCRv5", (V5_DET, "cyrillic_PP-OCRv5_mobile_rec")),
+        ("el", "", ("PP-OCRv6_small_det", "greek_PP-OCRv6_small_rec")),
+        ("el", "PP-OCRv5", (V5_DET, "el_PP-OCRv5_mobile_rec")),
         ("ug", "", (V5_DET, "arabic_PP-OCRv5_mobile_rec")),
         ("hi", "PP-OCRv3", (V3_DET, "devanagari_PP-OCRv3_mobile_rec")),
         ("chinese_cht", "PP-OCRv3", (V3_DET, "chinese_cht_PP-OCRv3_mobile_rec")),
@@ -75,7 +77,7 @@ def test_codes() -> None:
         ("cyrillic", "", OURS),
         ("devanagari", "", (V5_DET, "devanagari_PP-OCRv5_mobile_rec")),
     ]
-    + [(lang, "", (V5_DET, f"{lang}_PP-OCRv5_mobile_rec")) for lang in ("korean", "th", "el", "te", "ta")],
+    + [(lang, "", (V5_DET, f"{lang}_PP-OCRv5_mobile_rec")) for lang in ("korean", "th", "te", "ta")],
 )
 def test_route(lang: str, version: str, pair: tuple[str, str]) -> None:
     assert route(lang, version) == pair

@@ -38,6 +38,7 @@ MIRROR_FILES: dict[str, str] = {
     "PP-OCRv5/rec/devanagari_PP-OCRv5_rec_mobile.onnx": "d6f0a906580e3fa6b324a318718f1f31f268b6ea8ef985f91c2012a37f52c91e",
     "PP-OCRv5/rec/ta_PP-OCRv5_rec_mobile.onnx": "a42448808b7dea87597336f12438935f40353f1949e8360acd9e06b4da21bfe1",
     "PP-OCRv5/rec/te_PP-OCRv5_rec_mobile.onnx": "a3690451b50028a09a3316a1274f7c05728151ea3f8fd392696397a7fefcbd92",
+    "PP-OCRv5/cls/ch_PP-LCNet_x0_25_textline_ori_cls_mobile.onnx": "54379ae5174d026780215fc748a7f31910dee36818e63d49e17dc598ecc82df7",
     "PP-OCRv5/cls/ch_PP-LCNet_x1_0_textline_ori_cls_server.onnx": "7d3c02ef6c7da8ae08b4347cc7695b2081aae68c325d64375724ecf39c99e743",
     "PP-OCRv6/det/PP-OCRv6_det_tiny.onnx": "f42c0fbd294d95eac1a550e131b277dac97462c8025fa4b6c3cec1b7894bd3d5",
     "PP-OCRv6/det/PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",

@@ -29,4 +29,17 @@ OWN: tuple[ModelCard, ...] = (
         metadata=CTC,
         note=f"{NOTE}, from PP-OCRv6_small_rec",
     ),
+    ModelCard(
+        "greek_PP-OCRv6_small_rec",
+        "text_recognition",
+        (shipped("greek_PP-OCRv6_small_rec"),),
+        6_247_012,
+        languages=("el", "en"),
+        figures=(Figure("characters wrong %", 3.0, "greek-latin-commentary-lines, 150 real lines of print"),),
+        charset="434 characters and the space",
+        input_height=48,
+        classes=436,
+        metadata=CTC,
+        note=f"{NOTE}, from PP-OCRv6_small_rec",
+    ),
 )

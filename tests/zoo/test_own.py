@@ -10,6 +10,7 @@ from inkline import Ocr
 from inkline.io.fonts import BUNDLED, _font_for, sized_font
 from inkline.languages import OWN as ROUTES
 from inkline.languages import codes_of
+from inkline.ops.geometry import turn
 from inkline.zoo import resolve
 from inkline.zoo.card import Shipped
 from inkline.zoo.cards import CARDS
@@ -47,18 +48,56 @@ def test_every_letter_of_the_languages_is_in_the_charset() -> None:
     assert set(CARDS[ROUTES["cyrillic"]].languages) >= set(codes_of("eslav", "cyrillic"))
 
 
+def test_every_letter_of_greek_old_and_new_is_in_the_charset() -> None:
+    charset = set(resolve(ROUTES["el"]).charset or ())
+    letters = "αβγδεζηθικλμνξοπρσςτυφχψω"
+    assert set(letters + letters.upper() + "άέήίόύώϊϋΐΰ" + "ἀἁἂἃἄἅᾶᾳᾷὰῆῇὦᾧῥ" + "·;’") <= charset
+
+
+READ = [
+    ("ru", "cyrillic", "Съ", ["Съешь ещё этих мягких французских булок,", "да выпей чаю. Счёт 2024/17 от 5 мая"]),
+    ("el", "greek", "ἄῇ", ["μῆνιν ἄειδε θεὰ Πηληϊάδεω Ἀχιλῆος", "Τιμολόγιο 2024/17 της 5 Μαΐου, σύνολο 84"]),
+]
+
+
 @pytest.mark.slow
-def test_russian_is_read_and_its_language_chooses_the_model() -> None:
-    lines = ["Съешь ещё этих мягких французских булок,", "да выпей чаю. Счёт 2024/17 от 5 мая"]
-    if _font_for("Съ") == BUNDLED:
-        pytest.skip("no font here draws Cyrillic (Debian: apt-get install fonts-dejavu-core)")
+@pytest.mark.parametrize(("lang", "script", "drawn", "lines"), READ, ids=[row[0] for row in READ])
+def test_lines_are_read_and_the_language_chooses_the_model(
+    lang: str, script: str, drawn: str, lines: list[str]
+) -> None:
+    if _font_for(drawn) == BUNDLED:
+        pytest.skip(f"no font here draws {script} (Debian: apt-get install fonts-dejavu-core)")
     image, font = Image.new("RGB", (900, 200), "white"), sized_font("".join(lines), 36)
     pen = ImageDraw.Draw(image)
     for i, line in enumerate(lines):
         pen.text((30, 30 + i * 80), line, font=font, fill="black")
-    with Ocr(lang="ru", cpu_threads=1) as ocr:
-        assert ocr.options.text_recognition_model_name == "cyrillic_PP-OCRv6_small_rec"
+    with Ocr(lang=lang, cpu_threads=1) as ocr:
+        assert ocr.options.text_recognition_model_name == f"{script}_PP-OCRv6_small_rec"
         page = ocr(np.asarray(image)[..., ::-1])
     read = "".join(line.text for line in page.lines).replace(" ", "")
     wanted = "".join(lines).replace(" ", "")
     assert sum(a == b for a, b in zip(read, wanted, strict=False)) > 0.9 * len(wanted), page.text
+
+
+TALE = (
+    "The quick brown fox jumps, typing slowly,",
+    "and then it went on to tell of many things",
+    "which nobody had heard of before; they were",
+    "(as far as we know) 1,250 pounds in 1897.",
+    "Apply by letter to the office, 12 High Street",
+)
+
+
+def test_a_page_on_its_side_and_a_line_on_its_head_are_told_by_our_classifiers() -> None:
+    with Ocr(use_doc_orientation_classify=True, use_textline_orientation=True, cpu_threads=1) as ocr:
+        page, line = ocr._straighten._classify, ocr._orient_line
+        assert page is not None and line is not None
+        text = Image.new("RGB", (560, 700), "white")
+        pen, font = ImageDraw.Draw(text), sized_font("a", 22)
+        for i in range(18):
+            pen.text((40, 30 + 36 * i), TALE[i % len(TALE)], font=font, fill="black")
+        upright = np.asarray(text)[..., ::-1]
+        told = [page([turn(upright, (360 - angle) % 360)])[0].angle for angle in (0, 90, 180, 270)]
+        first = upright[28:60, 36:480]
+        assert told == [0, 90, 180, 270]
+        assert [seen.angle for seen in line([first, turn(first, 180)])] == [0, 180]

@@ -125,6 +125,10 @@ def test_pages_are_read_once_by_all_and_again_when_a_build_changes(tmp_path):
     assert unit["measures"]["inkline"]["build"] == "2"
     assert unit["measures"]["rapidocr"]["tokens"] == [1, 4, 1]
 
+    record = Record(file)
+    record.forget({"inkline": "2", "rapidocr": "1"})  # those of the old build do not get into one table with it
+    assert [unit["image"] for unit in record.data["pages"]] == ["a.png"]
+
 
 def test_a_run_stops_at_its_deadline_and_says_what_is_left(tmp_path):
     workers = {"inkline": Fake("x")}

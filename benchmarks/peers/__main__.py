@@ -97,6 +97,7 @@ def main() -> None:
         except CannotRun as error:
             record.fail(name, str(error))
             del builds[name]
+    record.forget(builds)
     left = run(Team(start, builds, record, settings), pages, time.monotonic() + 60 * given.minutes)
     command = f"python -m benchmarks.peers DATA --sets {given.sets} --pages {given.pages} --rounds {given.rounds}"
     if names != list(DEFAULT):

@@ -39,6 +39,15 @@ class Record:
         unit["measures"] = dict(measures)
         self.write()
 
+    def forget(self, builds: Mapping[str, str]) -> None:
+        """Drop pages that a peer read when it was built from something else: a table is of one build of each."""
+        self.data["pages"] = [
+            unit
+            for unit in self.data["pages"]
+            if all(measure["build"] == builds.get(name, measure["build"]) for name, measure in unit["measures"].items())
+        ]
+        self._at = {(u["set"], u["image"], u["round"]): u for u in self.data["pages"]}
+
     def peer(self, name: str) -> dict[str, Any]:
         return self.data["peers"].setdefault(name, {})
 

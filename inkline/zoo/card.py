@@ -47,6 +47,7 @@ class Shipped:
     """An ONNX file that comes with Inkline; `path` is relative to the package folder."""
 
     path: str
+    sha256: str = ""
 
     @property
     def place(self) -> str:

@@ -231,7 +231,8 @@ def check(card: ModelCard, settings: Settings) -> str:
     if path is None:
         return "not on this machine"
     found = sha256_of(path)
-    known = [s.sha256 for s in card.sources if isinstance(s, Url | WheelFile) and s.sha256]
+    ours = [s.sha256 for s in card.sources if isinstance(s, Shipped) and s.sha256 and PACKAGE / s.path == path]
+    known = ours or [s.sha256 for s in card.sources if isinstance(s, Url | WheelFile) and s.sha256]
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # no record, or not one of ours
         known.append(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"])
     if known and found not in known:

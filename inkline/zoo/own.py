@@ -9,10 +9,17 @@ from inkline.zoo.recognizers import CTC
 
 NOTE = "trained by Inkline on synthetic data"
 
+SUMS = {
+    "PP-LCNet_x0_25_textline_ori": "2602e95d040e516f2f3acb66018c4eb8bccc0044b88ad92af94ea81bdac2f375",
+    "PP-LCNet_x1_0_doc_ori": "d84262851305bfea843f14139fa2c5c5bb43ef853a2cdea78df31e00e2a7f652",
+    "cyrillic_PP-OCRv6_small_rec": "d46bc05a3a39c8105d68f5ce076fdfca794bcd81082d7dbe28b3f51eabb33d1d",
+    "greek_PP-OCRv6_small_rec": "97c6be7632b452001560a13eab650642455355431247f95b97d9562d5119cf1a",
+}
+
 
 def shipped(name: str) -> Shipped:
     """The file of a model that comes with Inkline."""
-    return Shipped(f"weights/{name}.onnx")
+    return Shipped(f"weights/{name}.onnx", SUMS[name])
 
 
 OWN: tuple[ModelCard, ...] = (

@@ -1,5 +1,6 @@
 """The models that come with Inkline: there without a network, described, and reading what they were taught."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from inkline.zoo import resolve
 from inkline.zoo.card import Shipped
 from inkline.zoo.cards import CARDS
 from inkline.zoo.fetch import PACKAGE
-from inkline.zoo.own import NOTE
+from inkline.zoo.own import NOTE, SUMS
 
 MOST_BYTES = 25_000_000
 
@@ -23,6 +24,7 @@ MOST_BYTES = 25_000_000
 def test_all_files_are_there_and_small_together() -> None:
     files = {PACKAGE / s.path for card in CARDS.values() for s in card.sources if isinstance(s, Shipped)}
     assert files == set((PACKAGE / "weights").glob("*.onnx"))
+    assert {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in files} == SUMS
     assert sum(file.stat().st_size for file in files) <= MOST_BYTES
 
 

@@ -25,6 +25,9 @@ class Record:
         self.data: dict[str, Any] = {"conditions": {}, "peers": {}, "pages": []}
         if path.is_file():
             self.data = json.loads(path.read_text("utf-8"))
+        self._index()
+
+    def _index(self) -> None:
         self._at = {(u["set"], u["image"], u["round"]): u for u in self.data["pages"]}
 
     def unit(self, name: str, row: Mapping[str, Any], i: int) -> Measure | None:
@@ -46,7 +49,7 @@ class Record:
             for unit in self.data["pages"]
             if all(measure["build"] == builds.get(name, measure["build"]) for name, measure in unit["measures"].items())
         ]
-        self._at = {(u["set"], u["image"], u["round"]): u for u in self.data["pages"]}
+        self._index()
 
     def peer(self, name: str) -> dict[str, Any]:
         return self.data["peers"].setdefault(name, {})

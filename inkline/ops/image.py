@@ -70,11 +70,11 @@ def line_parts(image: Image, most: float = LINE_PART, count: int = LINE_PARTS) -
 def page_tiles(image: Image, side: int) -> list[Image]:
     """Squares of a page, its shorter side brought to `side` and to twice that, which cover it twice.
 
-    A page more than twice as long as wide shows gaps; its longer side is 16 times `side` at most.
+    A page more than three times as long as wide shows gaps; its longer side is 16 times `side` at most.
     """
+    height, width = image.shape[:2]
     tiles = []
     for factor in (1, 2):
-        height, width = image.shape[:2]
         scale = min(factor * side / min(height, width), 16 * side / max(height, width))
         size = max(round(width * scale), side), max(round(height * scale), side)
         shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

@@ -261,7 +261,7 @@ def _material(
         for batch in plainly(loader(dataset, plan, epoch, start, workers)):
             if plain:
                 batch["image"] = batch["image"] * 127.5 + 127.5
-            yield in_every_turn(batch, list(map(str, config.model.labels))) if data.every_turn else batch
+            yield in_every_turn(batch, config.model.labels) if data.every_turn else batch
 
     return Material(batches, steps, about, judged)
 

@@ -248,7 +248,7 @@ def test_a_batch_holds_every_sample_in_every_turn():
     upright = [np.random.default_rng(i).random((4, 4, 3), np.float32) for i in range(2)]
     shown = [turned(upright[0], "0"), turned(upright[1], "270")]
     images = torch.from_numpy(np.stack([image.transpose(2, 0, 1) for image in shown]))
-    batch = in_every_turn({"image": images, "label": torch.tensor([0, 3]), "key": ["a", "b"]}, labels)
+    batch = in_every_turn({"image": images, "label": torch.tensor([0, 3]), "key": ["a", "b"]}, [0, 90, 180, 270])
     assert batch["label"].tolist() == [0, 1, 2, 3] * 2 and batch["key"] == ["a"] * 4 + ["b"] * 4
     for row, (image, label) in enumerate(zip(batch["image"], batch["label"].tolist(), strict=True)):
         assert np.array_equal(image.permute(1, 2, 0).numpy(), turned(upright[row // 4], labels[label]))

@@ -55,10 +55,9 @@ def _padded(arrays: Sequence[np.ndarray], axis: int, length: int) -> torch.Tenso
     return torch.from_numpy(out)
 
 
-def in_every_turn(batch: dict[str, Any], labels: Sequence[str]) -> dict[str, Any]:
+def in_every_turn(batch: dict[str, Any], turns: Sequence[int]) -> dict[str, Any]:
     """A classifier's batch with each sample in every turn that has a label, one after the other: only the turn tells
-    them apart. Samples must be square unless the labels are 0 and 180. `labels`: degrees, in class order."""
-    turns = [int(label) for label in labels]
+    them apart. Samples must be square unless the turns are 0 and 180. `turns`: degrees, in class order."""
     own = [turns[i] for i in batch["label"].tolist()]
     images, classes = [], []
     for image, has in zip(batch["image"], own, strict=True):

@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inkline.errors import OutputError
 from inkline.ops.geometry import crop_quad, is_upright_column, turn
 from inkline.train.data.samples import Sample, read_image
+from inkline.train.synth.store import new_folder
 
 
 def write_lines(pages: Sequence[Sample], folder: Path) -> tuple[int, int]:
@@ -19,12 +19,10 @@ def write_lines(pages: Sequence[Sample], folder: Path) -> tuple[int, int]:
     out. The label file is written last, so an interrupted run leaves no label without its image. OutputError when the
     folder is not empty or cannot be written, DataError when a page cannot be read.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder}: already holds files; give a new or empty folder")
     rows: list[str] = []
     left_out = 0
-    try:
-        (folder / "images").mkdir(parents=True)
+    with new_folder(folder):
+        (folder / "images").mkdir()
         for number, page in enumerate(pages):
             stem = Path(page.paths[0]).stem
             for place, (crop, text) in enumerate(lines_of(page)):
@@ -37,10 +35,6 @@ def write_lines(pages: Sequence[Sample], folder: Path) -> tuple[int, int]:
         draft = folder / ".rec.txt.part"
         draft.write_text("".join(rows), encoding="utf-8")
         os.replace(draft, folder / "rec.txt")
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written ({error.strerror or error}); check space and permissions"
-        ) from None
     return len(rows), left_out
 
 

@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,7 @@ def write(options: LineOptions | PageOptions, count: int, folder: Path, workers:
     """
     if count < 1:
         raise DataError(f"{count} samples cannot be drawn; ask for at least one")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder}: already holds files; give a new or empty folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with new_folder(folder):
         names = ("labels.jsonl", "det.txt" if isinstance(options, PageOptions) else "rec.txt")
         temporary = [folder / f".{name}.part" for name in names]
         with (
@@ -88,11 +86,21 @@ def write(options: LineOptions | PageOptions, count: int, folder: Path, workers:
                 reference.write(text + "\n")
         for part, name in zip(temporary, names, strict=True):
             os.replace(part, folder / name)
+    return folder / "labels.jsonl"
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Make the folder that a set is written into; OutputError when it holds files, or cannot be written."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder}: already holds files; give a new or empty folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written ({error.strerror or error}); check space and permissions"
         ) from None
-    return folder / "labels.jsonl"
 
 
 def _write_chunk(

@@ -25,10 +25,11 @@ from inkline.errors import ModelError, UsageError, near
 from inkline.nets.build import BUILDERS
 from inkline.nets.interface import INTERFACES, Interface
 from inkline.ops.attention import class_count
+from inkline.rounding import round_net, store_weights
+from inkline.types import Store
 
 OPSET = 17  # grid_sample needs 16, layer norm is one node from 17 on
 TOLERANCE = 1e-4  # of the largest value, 1 at least; float32 kernels of two libraries differ by some 1e-6
-HALF_FROM = 64  # values: the cast of a smaller tensor takes as much room as half precision saves
 SIDES = {"H": 2, "W": 3}
 
 # What torch's exporter says of every net, and why it does no harm here.
@@ -82,13 +83,13 @@ def describe(
     return metadata
 
 
-def export(model: nn.Module, path: Path | str, metadata: Mapping[str, str], half: bool = False) -> float:
+def export(model: nn.Module, path: Path | str, metadata: Mapping[str, str], store: Store = "single") -> float:
     """Write `model` as one ONNX file and return its largest deviation from torch, as a part of the output's largest value.
 
     model: a net of `BUILDERS`, in either form; it stays as it is. path: ends in .onnx; its folder must exist. metadata: of
-    `describe`. The file is fused, takes any batch, and any height and width that its kind of net can take. half: weights
-    are rounded to half precision, which halves the file; engines compute with them in single precision as ever, and the
-    deviation is that from torch with the same rounded weights.
+    `describe`. The file is fused, takes any batch, and any height and width that its kind of net can take. store: how
+    the weights are kept (`inkline.rounding`); engines compute in single precision as ever, and the deviation is that from
+    torch with weights rounded the same way.
     ModelError when the charset does not fit the net or the file does not give torch's results; nothing is then written.
     """
     path = Path(path)
@@ -99,15 +100,14 @@ def export(model: nn.Module, path: Path | str, metadata: Mapping[str, str], half
         raise UsageError(f"{path}: folder {path.parent} does not exist; make it first")
     net = copy.deepcopy(model).cpu().eval()
     net.fuse()
-    if half:
-        _round_to_half(net)
+    round_net(net, store)
     _check_charset(net, interface, metadata)
     handle, name = tempfile.mkstemp(suffix=".onnx", prefix=f".{path.stem}-", dir=path.parent)
     os.close(handle)
     draft = Path(name)
     try:
         _trace(net, interface, draft)
-        _label(draft, metadata, half)
+        _label(draft, metadata, store)
         deviation = _compare(net, interface, draft)
         draft.chmod(0o644)
         os.replace(draft, path)
@@ -174,38 +174,10 @@ def _trace(net: nn.Module, interface: Interface, path: Path) -> None:
         )
 
 
-@torch.no_grad()
-def _round_to_half(net: nn.Module) -> None:
-    """Round all weights to what half precision can hold, those too large for it left as they are."""
-    for weight in net.parameters():
-        rounded = weight.half().float()
-        weight.copy_(torch.where(rounded.isfinite(), rounded, weight))
-
-
-def _store_half(model: onnx.ModelProto) -> None:
-    """Keep weights that are exact in half precision so, each with the cast that engines compute once, when they open it."""
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT:
-            continue
-        array = onnx.numpy_helper.to_array(tensor)
-        with np.errstate(over="ignore"):
-            halved = array.astype(np.float16)
-        if array.size < HALF_FROM or not np.array_equal(halved.astype(np.float32), array):
-            continue
-        name = tensor.name
-        tensor.CopyFrom(onnx.numpy_helper.from_array(halved, f"{name}.half"))
-        casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-
-
-def _label(path: Path, metadata: Mapping[str, str], half: bool) -> None:
+def _label(path: Path, metadata: Mapping[str, str], store: Store) -> None:
     """Write the metadata into the file, which must be a valid ONNX model."""
     model = onnx.load(path)
-    if half:
-        _store_half(model)
+    store_weights(model, store)
     onnx.helper.set_model_props(model, dict(metadata))
     model.producer_name, model.producer_version = "inkline", inkline.__version__
     onnx.checker.check_model(model)

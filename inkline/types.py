@@ -9,13 +9,14 @@ line that runs down, up or on its head, `Line.reading_quad` starts where the tex
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
 Floats = NDArray[np.float32]
+Store = Literal["single", "half", "byte"]  # how the weights of a file are kept: in 4, 2 or 1 bytes
 
 
 def empty_quads() -> Floats:

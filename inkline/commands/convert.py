@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from inkline.errors import UsageError
+from inkline.types import Store
 
 CONVERT_EXAMPLES = """\b
 Examples:
@@ -19,7 +20,7 @@ EXPORT_EXAMPLES = """\b
 Examples:
   inkline export rec.pt -o rec.onnx
   inkline export rec.pt -o rec.onnx --charset charset.txt --set text_rec_space_thresh=0.2
-  inkline export rec.pt -o rec.onnx --half        weights in half precision: a file of half the size
+  inkline export rec.pt -o rec.onnx --store byte        weights in one byte each: a file of a quarter of the size
   inkline ocr page.png --text_recognition_model_dir rec.onnx
 """
 
@@ -52,10 +53,16 @@ def convert(source: str, name: str, out: str, charset: str | None) -> None:
 @click.option("--version", "version_", default="1", show_default=True, help="version of the weights")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="licence of the weights, an SPDX identifier")
 @click.option("--name", default="", help="what the model is called  [default: as its net]")
-@click.option("--half", is_flag=True, help="keep the weights in half precision, which halves the file")
+@click.option(
+    "--store",
+    type=click.Choice(get_args(Store)),
+    default="single",
+    show_default=True,
+    help="how weights are kept in the file: in 4 bytes, in 2 or in 1; they are computed with in 4",
+)
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="an option value the model was tuned with")
 def export(
-    checkpoint: str, out: str, charset: str | None, version_: str, licence: str, name: str, half: bool,
+    checkpoint: str, out: str, charset: str | None, version_: str, licence: str, name: str, store: Store,
     settings: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Write a checkpoint as one self-describing ONNX file, fused, with dynamic sizes, compared with torch."""
@@ -77,7 +84,7 @@ def export(
         metadata = describe(about.name, charset=characters, **said)
     else:
         metadata = description(from_dict(trained, checkpoint), characters, **said)
-    deviation = run(net, Path(out), metadata, half)
+    deviation = run(net, Path(out), metadata, store)
     click.echo(
         f"{out}: {about.name}, {Path(out).stat().st_size / 1e6:.1f} MB, within {deviation:.1e} of torch", err=True
     )

@@ -77,7 +77,9 @@ class Graph:
         """Whether the node's value is fixed; then it is computed and kept."""
         if node.op_type == "Constant":
             value = ReferenceEvaluator(node).run(None, {})[0]
-        elif node.op_type in ON_CONSTANTS and all(name in self.constants for name in node.input if name):
+        elif node.op_type in (*ON_CONSTANTS, *ARITHMETIC) and all(
+            name in self.constants for name in node.input if name
+        ):
             value = ReferenceEvaluator(node).run(None, {name: self.constants[name] for name in node.input if name})[0]
         else:
             return False

@@ -35,7 +35,7 @@ class Classifier:
     metadata `inkline.resize` says how an image becomes the net's input: `stretch` to the input size, `center_crop`
     after bringing the shorter side to 8/7 of it, or `pad` on the right after bringing the height to the input height
     (FACTS 3.8). Ours look at several parts of an image, each of which is an input, and take the geometric mean of what
-    the net says of them: `parts` of a line, stretched, and `tiles` of a page.
+    the net says of them: `parts` of a line, stretched and shown both ways up, and `tiles` of a page.
     """
 
     def __init__(self, engine: Engine, meta: Mapping[str, str]) -> None:
@@ -62,7 +62,8 @@ class Classifier:
 
     def _parts(self, image: Image) -> list[Image]:
         if self._rule == "parts":
-            return line_parts(image)
+            parts = line_parts(image)
+            return parts + [part[::-1, ::-1] for part in parts]
         return page_tiles(image, self._height) if self._rule == "tiles" else [image]
 
     def _scores(self, images: Sequence[Image]) -> Floats:
@@ -72,7 +73,10 @@ class Classifier:
         return np.asarray(self._engine(x)[0], np.float32)
 
     def _orientation(self, scores: Sequence[Floats]) -> Orientation:
-        """What the parts of an image say together."""
+        """What the parts of an image say together; those of a line on its head say the opposite."""
+        if self._rule == "parts":
+            half = len(scores) // 2
+            scores = [*scores[:half], *(row[::-1] for row in scores[half:])]
         together = scores[0]
         if len(scores) > 1:
             together = np.exp(np.log(np.maximum(scores, LEAST)).mean(axis=0))

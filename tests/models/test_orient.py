@@ -21,27 +21,40 @@ class Recorder:
         return [np.tile(np.float32([0.9, 0.1]), (len(x), 1))]
 
 
-@pytest.mark.parametrize(("rule", "shown"), [("stretch", [0.5]), ("parts", [0.0, 0.5, 0.5, 0.5, 1.0])])
+def dark_above(x):
+    """A net for which what is darker above than below is upright."""
+    upright = 0.5 + (x[:, 0, 4:].mean(axis=(1, 2)) - x[:, 0, :4].mean(axis=(1, 2))) / 2
+    return [np.stack([upright, 1 - upright], axis=1)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "shown"), [("stretch", [0.5]), ("parts", [0.0, 0.5, 0.5, 0.5, 1.0, 0.0, 0.5, 0.5, 0.5, 1.0])]
+)
 def test_of_long_lines_several_parts_are_looked_at(rule, shown):
     engine = Recorder()
     line = np.full((10, 400, 3), 127, np.uint8)
     line[:, :100], line[:, 300:] = 0, 255
-    assert Classifier(engine, META | PLAIN | {"inkline.resize": rule})([line])[0].angle == 0
+    assert Classifier(engine, META | PLAIN | {"inkline.resize": rule})([line], batch_size=16)[0].angle == 0
     assert engine.seen[:, 0, 4, 8].tolist() == pytest.approx(shown, abs=0.01)
 
 
 def test_parts_speak_together_and_each_image_for_itself():
-    def engine(x):
-        sure = x[:, 0].mean(axis=(1, 2))  # black parts are upright, white ones are not
-        return [np.stack([1 - sure, sure], axis=1)]
-
     mixed = np.zeros((10, 400, 3), np.uint8)
-    mixed[:, 100:] = 255
+    mixed[5:, 100:], mixed[:5, :100] = 255, 255  # a foot under three parts of five, a hat over one, both in one
     short = np.zeros((10, 20, 3), np.uint8)
-    seen = Classifier(engine, META | PLAIN | {"inkline.resize": "parts"})([mixed, short, 255 - mixed], batch_size=2)
-    assert [o.angle for o in seen] == [180, 0, 0]
+    short[5:] = 255
+    images = [mixed, short, mixed[::-1, ::-1]]
+    seen = Classifier(dark_above, META | PLAIN | {"inkline.resize": "parts"})(images, batch_size=2)
+    assert [o.angle for o in seen] == [0, 0, 180]
     assert all(sum(o.scores) == pytest.approx(1) and min(o.scores) >= 0 for o in seen)
-    assert 0.98 < seen[0].score < 1  # three white parts of five, each very sure, one mostly white, one black
+    assert 0.98 < seen[0].score < 1
+    assert seen[2].scores == pytest.approx(seen[0].scores[::-1])
+
+
+def test_a_net_that_says_the_same_of_both_turns_says_nothing():
+    for rule, score in (("stretch", 0.9), ("parts", 0.5)):
+        seen = Classifier(Recorder(), META | PLAIN | {"inkline.resize": rule})([np.zeros((10, 90, 3), np.uint8)])
+        assert seen[0].score == pytest.approx(score)
 
 
 def test_a_page_is_brought_to_the_size_of_its_net():

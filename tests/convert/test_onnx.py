@@ -21,7 +21,7 @@ from inkline.export import describe, export, input_shapes, random_input
 from inkline.io.read import read
 from inkline.models.detect import Detector
 from inkline.models.recognize import Recognizer
-from inkline.nets.build import BUILDERS, build
+from inkline.nets.build import build
 from inkline.nets.interface import INTERFACES
 from inkline.ops.geometry import crop_quad
 from inkline.options import DetectOptions, EngineOptions, RecognizeOptions
@@ -38,35 +38,6 @@ def exported(name, folder, charset=()):
     path = folder / f"{name}.onnx"
     export(net, path, describe(name, charset=charset))
     return net, path
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow if any(part in name for part in HEAVY) else ())
-        for name in BUILDERS
-        if not name.startswith("SRN")
-    ],
-)
-def test_an_export_comes_back(tmp_path, name):
-    net, path = exported(name, tmp_path)
-    about = convert(path, name, tmp_path / "net.pt")
-    assert about.fused
-    again, _ = load_checkpoint(tmp_path / "net.pt")
-    x = random_input(input_shapes(INTERFACES[name])[1], seed=5)
-    with torch.no_grad():
-        before, after = net(x), again(x)
-    for a, b in zip(*[v if isinstance(v, tuple) else (v,) for v in (before, after)], strict=True):
-        np.testing.assert_allclose(b, a, atol=1e-4 * max(1.0, float(a.abs().max())))
-
-
-@pytest.mark.slow
-def test_a_net_with_a_learned_language_model_is_refused_clearly(tmp_path):
-    name = "SRN_ResNet50_fpn"
-    path = tmp_path / "x.onnx"
-    export(build(name), path, describe(name))
-    with pytest.raises(ModelError, match="cannot be read from ONNX; use their training weights"):
-        convert(path, name, tmp_path / "net.pt")
 
 
 def test_the_charset_comes_with_the_file(tmp_path):

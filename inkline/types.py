@@ -55,7 +55,7 @@ class Text:
 
     text: in logical order, NFC as the charset gives it. score: mean probability of the kept characters, 0..1, 0.0 if none.
     char_scores: (len(text),) float32, 0..1. char_spans: (len(text), 2) float32, where each character's step lies, as
-    fractions 0..1 of the crop's width, increasing from left to right in the crop. plain: the text without the accents
+    fractions 0..1 of the crop's width; what runs from right to left has falling ones. plain: the text without the accents
     the recogniser was in doubt about, of the same length.
     """
 

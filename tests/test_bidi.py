@@ -1,18 +1,21 @@
-"""Visual order of right-to-left lines. Expected values agree with python-bidi 0.6.6 (base direction R)."""
+"""Visual order of right-to-left lines. Expected values agree with python-bidi 0.6.6, given the base direction."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkline.ops.bidi import reads_right_to_left, visual_order
+from inkline.ops.bidi import reads_right_to_left, stored_order, visual_order
+from inkline.types import Text
 
 
 @pytest.mark.parametrize(
     ("stored", "seen"),
     [
         ("אבג", "גבא"),
-        ("אב cat 12", "cat 12 בא"),
-        ("12 cat", "cat 12"),
+        ("אבגד cat 12", "cat 12 דגבא"),
+        ("the cat אב 12", "the cat 12 בא"),
+        ("12 cat", "12 cat"),
         ("אב 1,250.50 (גד)", "(דג) 1,250.50 בא"),
         ("טל 356 48 01", "01 48 356 לט"),
         ("على 10-12-2020 م", "م 2020-12-10 ىلع"),
@@ -34,6 +37,17 @@ def test_text_of_one_direction_turns_back(text: str) -> None:
 @given(st.text(max_size=40))
 def test_no_character_is_lost(text: str) -> None:
     assert len(visual_order(text)) == len(text)
+
+
+def test_what_was_seen_is_stored_with_its_places() -> None:
+    steps = np.arange(6, dtype=np.float32)
+    seen = Text("12 (בא", 0.5, steps / 10, np.stack([steps, steps + 1], axis=1) / 6, "12 (בא")
+    stored = stored_order(seen)
+    assert stored.text == stored.plain == "אב) 12" and stored.score == 0.5
+    assert stored.char_scores.tolist() == pytest.approx([0.5, 0.4, 0.3, 0.2, 0.0, 0.1])
+    assert (stored.char_spans[:, 0] * 6).tolist() == pytest.approx([5, 4, 3, 2, 0, 1])
+    latin = Text("12 ab", 0.5, steps[:5], np.zeros((5, 2), np.float32))
+    assert stored_order(latin) is latin
 
 
 def test_direction_of_a_text() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inkline.engine import Engine
 from inkline.errors import ModelError, near
 from inkline.ops.attention import MARKS, attention_decode, class_count
+from inkline.ops.bidi import stored_order
 from inkline.ops.ctc import Path, ctc_decode, doubtful_accents, join_paths, mend_spaces, unaccented
 from inkline.ops.image import normalize_table, resize, to_tensor
 from inkline.ops.lookalikes import lookalikes_of, one_script
@@ -85,7 +86,8 @@ class Recognizer:
         """One line from what was seen in its windows, each with its start."""
         if isinstance(parts[0][1], Text):
             return parts[0][1]
-        text = ctc_decode(join_paths([(start, path) for start, path in parts if isinstance(path, Path)]), self.charset)
+        path = join_paths([(start, path) for start, path in parts if isinstance(path, Path)])
+        text = stored_order(ctc_decode(path, self.charset))
         if self._lookalikes is None:
             return text
         return replace(

@@ -5,7 +5,10 @@ L2 and L4; bracket pairs are not matched up.
 """
 
 import unicodedata
+from dataclasses import replace
 from typing import Literal
+
+from inkline.types import Text
 
 Direction = Literal["ltr", "rtl"]
 
@@ -14,14 +17,30 @@ MIRRORED = str.maketrans("()[]{}<>«»‹›≤≥", ")(][}{><»«›‹≥≤")
 
 
 def visual_order(text: str) -> str:
-    """Return the characters of a right-to-left line as they stand from left to right, brackets mirrored.
+    """Return the characters of a line as they stand from left to right, brackets mirrored; in the direction of most letters.
 
     Recognisers read from the left, so this is what they are taught for Arabic and Hebrew; applied to what they read it
     gives the stored order back, except where a number stands next to a word of another direction, where the visual order
     alone does not tell.
     """
-    levels = _levels(text, "rtl")
+    if not has_rtl(text):
+        return text
+    levels = _levels(text, base_direction(text))
     return "".join(text[i].translate(MIRRORED) if levels[i] == 1 else text[i] for i in _reordered(levels))
+
+
+def stored_order(seen: Text) -> Text:
+    """What a recogniser saw from left to right, in the order in which text is stored; a place stays with its character."""
+    if not has_rtl(seen.text):
+        return seen
+    order = visual_indices(seen.text, base_direction(seen.text))
+    return replace(
+        seen,
+        text=visual_order(seen.text),
+        char_scores=seen.char_scores[order],
+        char_spans=seen.char_spans[order],
+        plain=visual_order(seen.plain),
+    )
 
 
 def visual_indices(text: str, base: Direction) -> list[int]:

@@ -29,13 +29,13 @@ def split_words(text: Text, crop: Image, quad: Floats) -> tuple[Word, ...]:
     mask = ink_mask(crop)
     ink = np.asarray(mask.sum(axis=0), np.float32)
     centres = text.char_spans.mean(axis=1)
-    edges = [0.0]
-    for left, right in pairwise(found):
-        edges.append(_gap(ink, float(centres[left.end() - 1]), float(centres[right.start()])))
-    edges.append(1.0)
+    places = [centres[match.start() : match.end()] for match in found]
+    order = sorted(range(len(found)), key=lambda i: float(places[i].mean()))  # from the left, as they stand
+    gaps = [_gap(ink, float(places[i].max()), float(places[j].min())) for i, j in pairwise(order)]
+    edges = dict(zip(order, pairwise([0.0, *gaps, 1.0]), strict=True))
     words = []
     for i, match in enumerate(found):
-        start, end = _trim(ink, edges[i], edges[i + 1])
+        start, end = _trim(ink, *edges[i])
         top, bottom = _height(
             mask[:, round(start * len(ink)) : max(round(end * len(ink)), round(start * len(ink)) + 1)]
         )

@@ -46,6 +46,21 @@ def test_texts_come_back_in_order_whatever_their_widths():
         assert all(t.score == pytest.approx(0.8) for t in texts)
 
 
+def test_what_runs_from_right_to_left_comes_in_stored_order():
+    """The net sees letters from the left; the text begins with the one on the right."""
+
+    def engine(x):
+        out = np.zeros((len(x), x.shape[3] // 8, 5), np.float32)
+        out[..., 0] = 0.9
+        for step, letter in enumerate((3, 2, 4, 1)):  # "גב א" from the left
+            out[:, 2 * step] = np.eye(5)[letter]
+        return [out]
+
+    text = Recognizer(engine, ("א", "ב", "ג", " "), {})([crop(48, 96, 0)], RecognizeOptions(squeeze=1.0))[0]
+    assert text.text == text.plain == "א בג"
+    assert text.char_spans[:, 0].tolist() == sorted(text.char_spans[:, 0], reverse=True)
+
+
 def test_own_width_never_depends_on_company():
     crops = [crop(48, w, 0) for w in (10, 33, 64, 320, 5000)]
     for squeeze, widths in ((1.0, (32, 64, 64, 320, 3200)), (0.85, (32, 64, 64, 288, 3200))):

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from inkline.ops.bidi import stored_order
 from inkline.ops.words import split_words
 from inkline.types import Text
 
@@ -47,6 +48,17 @@ def test_white_on_black_is_the_same():
 def test_han_characters_are_words_of_their_own():
     crop, text = drawn("中文ab", [20, 120, 220, 240])
     assert [word.text for word in split_words(text, crop, QUAD)] == ["中", "文", "ab"]
+
+
+def test_words_from_right_to_left_lie_where_they_were_seen():
+    """Seen from the left: a number, then two words of which the right one is read first."""
+    crop, seen = drawn("12 דג בא", [20, 40, 140, 160, 260, 280])
+    text = stored_order(seen)
+    assert text.text == "אב גד 12"
+    words = split_words(text, crop, QUAD)
+    assert [word.text for word in words] == ["אב", "גד", "12"]
+    for word, left in zip(words, (260, 140, 20), strict=True):
+        np.testing.assert_allclose(word.quad[:2, 0], [100 + left, 100 + left + 35], atol=2)
 
 
 def test_a_turned_line_gives_turned_words():

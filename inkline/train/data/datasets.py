@@ -14,7 +14,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from inkline.errors import DataError
-from inkline.ops.bidi import reads_right_to_left, visual_order
+from inkline.ops.bidi import base_direction, visual_order
 from inkline.ops.image import LINE_PART
 from inkline.train.data import augment_cls, augment_det, augment_rec, prepare
 from inkline.train.data.augment_cls import ClsAugment
@@ -188,7 +188,7 @@ class Recognition(Dataset[Arrays]):
 
     def label(self, text: str) -> str:
         """The text as the net meets it."""
-        return visual_order(text) if self.options.visual and reads_right_to_left(text) else text
+        return visual_order(text) if self.options.visual else text
 
     def _joined(self, rng: np.random.Generator, image: np.ndarray, text: str, draw: Draw) -> tuple[np.ndarray, str]:
         """Join more lines to this one while they fit into the label and the width."""
@@ -205,7 +205,7 @@ class Recognition(Dataset[Arrays]):
                 break
             images.append(more)
             texts.append(more_text)
-        return augment_rec.concatenate(images, texts, reads_right_to_left(text))
+        return augment_rec.concatenate(images, texts, base_direction(text) == "rtl")
 
     def input(self, image: np.ndarray, text: str, height: int) -> np.ndarray:
         """The network input of a line, float32 (C, H, w)."""

@@ -174,9 +174,9 @@ V6_LACKS: frozenset[str] = frozenset({"pi"})
 
 V6_PAIR = ("PP-OCRv6_small_det", "PP-OCRv6_small_rec")
 
-# Recognisers that come with Inkline, trained here, for groups that PP-OCRv6 as published does not read. They are what `lang`
-# alone means; a version asks for the published ones.
-OWN: dict[Group, str] = {
+# Recognisers that come with Inkline, trained here, for groups and single languages that PP-OCRv6 as published does not read.
+# They are what `lang` alone means; a version asks for the published ones.
+OWN: dict[str, str] = {
     **dict.fromkeys(("eslav", "cyrillic"), "cyrillic_PP-OCRv6_small_rec"),
     "el": "greek_PP-OCRv6_small_rec",
 }
@@ -274,7 +274,8 @@ def route(lang: str = "", ocr_version: str = "") -> tuple[str, str]:
     if ocr_version and ocr_version not in versions:
         raise UsageError(f"{ocr_version} has no model for lang={lang!r}; it is read by {' and '.join(versions)}")
     group = language(code).group
-    if not ocr_version and group in OWN:
-        return V6_PAIR[0], OWN[group]
+    own = OWN.get(code) or OWN.get(group)
+    if own and not ocr_version:
+        return V6_PAIR[0], own
     detector, recognisers = ROUTES[ocr_version or versions[0]]
     return detector, recognisers[group]

@@ -23,7 +23,7 @@ ABOVE = (
     "pipeline",
 )
 FACES = ("cli", "commands", "compat", "serve", "batch", "ocrmypdf_plugin", "doctor", "timing")
-BELOW = ("nets", "train", "convert", "export")
+BELOW = ("nets", "train", "convert", "export", "rounding")
 
 # part of the package -> the parts it may import
 MAY = {
@@ -42,6 +42,7 @@ MAY = {
     "pipeline": ABOVE,
     **dict.fromkeys(FACES, (*ABOVE, *FACES)),
     "nets": (),
+    "rounding": ("types",),
     "convert": (*ABOVE, *BELOW),
     "export": (*ABOVE, *BELOW),
     "train": (*ABOVE, *BELOW),

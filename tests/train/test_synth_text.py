@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inkline.errors import DataError
-from inkline.train.synth.compose import compose, target_lengths
+from inkline.train.synth.compose import KASHIDA, compose, stretch, target_lengths
 from inkline.train.synth.options import LineOptions
 from inkline.train.synth.scripts import INDIC, SCRIPTS, script_of
 from inkline.train.synth.tokens import TOKENS
@@ -26,6 +26,13 @@ def test_every_script_writes_nfc_text_of_its_own_letters(name: str) -> None:
         letters = [c for c in text if unicodedata.category(c)[0] in "LM"]
         low_high = script_of(name).ranges
         assert all(any(low <= ord(c) <= high for low, high in low_high) for c in letters), text
+
+
+def test_arabic_words_are_stretched_where_letters_join() -> None:
+    rng = np.random.default_rng(0)
+    shown = {stretch(rng, "كتب الأسلام 12 ab") for _ in range(50)}
+    assert {text.replace(KASHIDA, "") for text in shown} == {"كتب الأسلام 12 ab"} and len(shown) > 5
+    assert not any(f"ل{KASHIDA}ا" in text or f"ا{KASHIDA}" in text or f"{KASHIDA} " in text for text in shown)
 
 
 def test_texts_keep_to_the_charset() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from inkline.train.synth.tokens import address, between, pick, token
 from inkline.train.synth.words import invent, polytonic, prereform, vocabulary
 
 HARAKAT = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652"
+KASHIDA = "\u0640"
+JOINING = frozenset("بتثجحخسشصضطظعغفقكلمنهيئپچکگی")  # Arabic letters that join the next one
 TRIES = 50
 
 
@@ -132,6 +135,17 @@ def _piece(
     if script.name == "arabic" and rng.random() < options.marks:
         word = "".join([c + (pick(rng, HARAKAT) if c.isalpha() and rng.random() < 0.7 else "") for c in word])
     return unicodedata.normalize("NFC", word)
+
+
+def stretch(rng: np.random.Generator, text: str) -> str:
+    """Arabic text as printers fill a line with it: joins drawn out. A label does not tell of it."""
+    share = 0.25 * rng.random()
+    shown = [text[:1]]
+    for before, after in pairwise(text):
+        joined = before in JOINING and after.isalpha() and not (before == "ل" and after in "اأإآ")
+        shown += KASHIDA * int(rng.integers(1, 4)) if joined and rng.random() < share else ""
+        shown.append(after)
+    return "".join(shown)
 
 
 def _foreign(rng: np.random.Generator, options: LineOptions) -> str:

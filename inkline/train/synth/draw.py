@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from inkline.ops.bidi import base_direction
 from inkline.train.synth.fonts import Face, families, open_face
 from inkline.train.synth.scripts import Script
 from inkline.train.synth.tokens import pick
@@ -43,9 +44,9 @@ def drawable(faces: tuple[tuple[Face, ...], ...], text: str) -> str:
 
 
 def draw(face: Face, text: str, em: int, script: Script, stroke: float = 0) -> Ink | None:
-    """Return the ink of `text` at `em` pixels, shaped by raqm in the script's direction; None when nothing shows."""
+    """Return the ink of `text` at `em` pixels, shaped by raqm in the direction of its letters; None when nothing shows."""
     font = open_face(face.path, face.index, em)
-    direction = "rtl" if script.rtl else "ltr"
+    direction = base_direction(text) if script.rtl else "ltr"
     left, top, right, bottom = (
         round(v) for v in font.getbbox(text, anchor="ls", direction=direction, stroke_width=stroke)
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from inkline.errors import DataError
 from inkline.train.synth.background import paper, scenery
-from inkline.train.synth.compose import compose, target_lengths
+from inkline.train.synth.compose import KASHIDA, compose, stretch, target_lengths
 from inkline.train.synth.degrade import spread, wear
 from inkline.train.synth.draw import Ink, choose_face, draw, draw_spaced, drawable
 from inkline.train.synth.fonts import Face, families, require_shaping
@@ -73,8 +73,10 @@ def inked(rng: np.random.Generator, options: LineOptions, length: int, height: i
 
 
 def set_line(rng: np.random.Generator, face: Face, text: str, em: int, script: Script) -> Ink | None:
-    """Draw `text`, seldom letterspaced or emboldened."""
+    """Draw `text`, seldom letterspaced, stretched or emboldened."""
     roll = rng.random()
+    if script.name == "arabic" and face.has(KASHIDA) and rng.random() < 0.3:
+        text = stretch(rng, text)
     if roll < 0.06 and not script.joined and not script.rtl and len(text) > 1:
         return draw_spaced(face, text, em, 0.02 + 0.25 * rng.random() ** 2)
     return draw(face, text, em, script, stroke=em / 60 * rng.random() if roll > 0.94 else 0)

@@ -112,13 +112,13 @@ def finetune(model: str, data: tuple[str, ...], keep: tuple[str, ...], bound: fl
 def judge(task: str, model: str, datasets: tuple[str, ...], values: dict[str, Any]) -> None:
     """Judge a model on sets, print the measures, and draw the worst cases."""
     from inkline.train.evaluate import evaluate, open_model
-    from inkline.train.score import picture
+    from inkline.train.score import folding, picture
 
     limit, root, worst, as_json = (values.pop(name) for name in ("limit", "root", "worst", "as_json"))
-    case = not values.pop("no_case")
+    fold = folding(not values.pop("no_case"), not values.pop("no_marks"))
     opened = open_model(task, model, list(given(OcrOptions, values).items()))
     for number, dataset in enumerate(datasets):
-        judged = evaluate(task, opened, dataset, limit or 0, root or "", case)
+        judged = evaluate(task, opened, dataset, limit or 0, root or "", fold)
         scores = judged.scores
         if judged.report.problems:
             click.echo(f"{dataset}: {judged.report.lines()[0]}; see `inkline data check`", err=True)
@@ -175,6 +175,9 @@ def eval_command(task: str, what: str, names: tuple[str, ...]) -> click.Command:
     @click.option("--limit", type=click.IntRange(1), help="only the first samples of each set")
     @click.option("--root", help="folder the image paths start from  [default: the label file's own]")
     @click.option("--no_case", is_flag=True, hidden=task != "rec", help="capital letters do not count")
+    @click.option(
+        "--no_marks", is_flag=True, hidden=task != "rec", help="vowel marks and kashidas do not count; ٣ is 3"
+    )
     @click.option("--json", "as_json", is_flag=True, help="one JSON line a set, tables included")
     @from_options(OcrOptions, names)
     def command(model: str, datasets: tuple[str, ...], **values: Any) -> None:

@@ -19,7 +19,7 @@ from inkline.options import OcrOptions
 from inkline.train.data.labels import LoadOptions, load
 from inkline.train.data.samples import Report
 from inkline.train.data.sources import Labelled, Source
-from inkline.train.score import Scores, score_classifier, score_detector, score_reader
+from inkline.train.score import Fold, Scores, score_classifier, score_detector, score_reader
 from inkline.types import Image
 from inkline.zoo.local import ModelFile, resolve
 from inkline.zoo.settings import from_environment
@@ -106,11 +106,11 @@ def _from_checkpoint(task: str, model: str, overrides: dict[str, Any]) -> Opened
     return _opened(task, TorchEngine(net, device), about.charset, metadata, options)
 
 
-def evaluate(task: str, opened: Opened, path: str, limit: int = 0, root: str = "", case: bool = True) -> Judged:
+def evaluate(task: str, opened: Opened, path: str, limit: int = 0, root: str = "", fold: Fold = str) -> Judged:
     """Judge a model on a label file, LMDB or folder. DataError for unusable data.
 
-    limit: at most so many samples; 0: all. root: folder the image paths start from; empty: the label file's own. case:
-    whether a recogniser's capital letters count.
+    limit: at most so many samples; 0: all. root: folder the image paths start from; empty: the label file's own. fold:
+    what a recogniser's text and the label are compared as (`folding`).
     """
     if task not in ZOO_TASKS:
         raise UsageError(f"no task {task!r} to evaluate; there are {', '.join(ZOO_TASKS)}")
@@ -120,7 +120,7 @@ def evaluate(task: str, opened: Opened, path: str, limit: int = 0, root: str = "
     if task == "det":
         scores = score_detector(opened.run, source)
     elif task == "rec":
-        scores = score_reader(opened.run, source, case=case)
+        scores = score_reader(opened.run, source, fold=fold)
     else:
         scores = score_classifier(opened.run, source, labels)
     return Judged(source, report, scores)

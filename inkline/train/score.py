@@ -1,5 +1,6 @@
 """Scores of anything that detects, reads or classifies, on labelled samples, and the cases it did worst on."""
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from inkline.types import Detections, Image, Text
 
 Detect = Callable[[Image], Detections]
 Read = Callable[[Sequence[Image]], Sequence[Text]]
+Fold = Callable[[str], str]
 Classify = Callable[[Sequence[Image]], Sequence[tuple[str, float]]]  # label, probability
 
 SHOWN = 60  # how many of the worst cases are kept
@@ -60,10 +62,26 @@ def score_detector(detect: Detect, pages: Source) -> Scores:
     return Scores(values, _worst(cases))
 
 
-def score_reader(read: Read, lines: Source, batch_size: int = 64, case: bool = True) -> Scores:
+def folding(case: bool, marks: bool) -> Fold:
+    """What two texts are compared as. case: capital letters count; marks: so do vowel marks, kashidas and a digit's shape."""
+
+    def folded(text: str) -> str:
+        text = text if case else text.casefold()
+        return text if marks else unmarked(text)
+
+    return folded
+
+
+def unmarked(text: str) -> str:
+    """Text without the vowel marks of Arabic and Hebrew and without kashidas, which few transcripts keep; digits as 0 to 9."""
+    kept = (c for c in text if not (unicodedata.category(c) == "Mn" and "\u0591" <= c <= "\u0670") and c != "\u0640")
+    return "".join(str(unicodedata.decimal(c, c)) for c in kept)
+
+
+def score_reader(read: Read, lines: Source, batch_size: int = 64, fold: Fold = str) -> Scores:
     """Every measure of `metrics.LineScore`, by script too, and how far the confidence can be trusted (ECE).
 
-    case: whether capital letters count; if not, everything is compared in lower case.
+    fold: what becomes of both texts before they are compared, see `folding`.
     """
     pairs: list[metrics.Pair] = []
     scores: list[metrics.LineScore] = []
@@ -71,7 +89,7 @@ def score_reader(read: Read, lines: Source, batch_size: int = 64, case: bool = T
     cases = []
     for start, group in groups(lines, batch_size):
         for index, ((_, truth), text) in enumerate(zip(group, read([image for image, _ in group]), strict=True), start):
-            pair = (truth, text.text) if case else (truth.casefold(), text.text.casefold())
+            pair = fold(truth), fold(text.text)
             score = metrics.line(*pair)
             pairs.append(pair)
             scores.append(score)

@@ -10,7 +10,7 @@ from inkline.zoo.recognizers import CTC
 NOTE = "trained by Inkline on synthetic data"
 
 SUMS = {
-    "PP-LCNet_x0_25_textline_ori": "2602e95d040e516f2f3acb66018c4eb8bccc0044b88ad92af94ea81bdac2f375",
+    "PP-LCNet_x0_25_textline_ori": "33f16f9b13d1c58a40176aae6664ae4ecbf86aceeff44f5d9de7a912969a2999",
     "PP-LCNet_x1_0_doc_ori": "d84262851305bfea843f14139fa2c5c5bb43ef853a2cdea78df31e00e2a7f652",
     "cyrillic_PP-OCRv6_small_rec": "d46bc05a3a39c8105d68f5ce076fdfca794bcd81082d7dbe28b3f51eabb33d1d",
     "greek_PP-OCRv6_small_rec": "97c6be7632b452001560a13eab650642455355431247f95b97d9562d5119cf1a",

@@ -57,7 +57,11 @@ def short(name: str, folder: Path) -> Config:
     if config.task == "det":
         overrides += [f"data.train=[{drawn.pages(folder, 4)}]", f"augment.det.crop=[{side}, {side}]"]
     elif config.task == "rec":
-        overrides += [f"data.train=[{drawn.lines(folder, 4)}]", "model.charset=charsets/alphanumeric.txt"]
+        overrides += [
+            f"data.train=[{drawn.lines(folder, 4)}]",
+            "model.charset=charsets/alphanumeric.txt",
+            "augment.rec.concat=0",
+        ]
     elif config.task == "cls":
         overrides += [f"data.train=[{drawn.turned(folder, 4)}]"]
     else:

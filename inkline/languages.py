@@ -179,6 +179,7 @@ V6_PAIR = ("PP-OCRv6_small_det", "PP-OCRv6_small_rec")
 OWN: dict[str, str] = {
     **dict.fromkeys(("eslav", "cyrillic"), "cyrillic_PP-OCRv6_small_rec"),
     "el": "greek_PP-OCRv6_small_rec",
+    **dict.fromkeys(("ar", "fa"), "arabic_PP-OCRv6_small_rec"),
 }
 
 # version -> detector, and the recogniser of each group

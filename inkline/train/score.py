@@ -95,7 +95,7 @@ def score_reader(read: Read, lines: Source, batch_size: int = 64, fold: Fold = s
             scores.append(score)
             confidence.append(text.score)
             badness = score.char_edits / max(score.chars, 1) + text.score * (score.char_edits > 0)
-            cases.append(Case(badness, index, f"{truth}  ≠  {text.text}  ({text.score:.2f})"))
+            cases.append(Case(badness, index, f"{truth}\n{text.text}  ({text.score:.2f})"))
     error, bins = metrics.calibration(confidence, [s.exact_spaceless for s in scores])
     values: dict[str, Any] = sum(scores, metrics.LineScore()).summary()
     values["ece"] = error

@@ -12,6 +12,7 @@ NOTE = "trained by Inkline on synthetic data"
 SUMS = {
     "PP-LCNet_x0_25_textline_ori": "33f16f9b13d1c58a40176aae6664ae4ecbf86aceeff44f5d9de7a912969a2999",
     "PP-LCNet_x1_0_doc_ori": "d84262851305bfea843f14139fa2c5c5bb43ef853a2cdea78df31e00e2a7f652",
+    "arabic_PP-OCRv6_small_rec": "b76aafcc1c447b767a954c18b29a30d53311be773e46800488c8e75400dd14dd",
     "cyrillic_PP-OCRv6_small_rec": "d46bc05a3a39c8105d68f5ce076fdfca794bcd81082d7dbe28b3f51eabb33d1d",
     "greek_PP-OCRv6_small_rec": "97c6be7632b452001560a13eab650642455355431247f95b97d9562d5119cf1a",
 }
@@ -23,6 +24,21 @@ def shipped(name: str) -> Shipped:
 
 
 OWN: tuple[ModelCard, ...] = (
+    ModelCard(
+        "arabic_PP-OCRv6_small_rec",
+        "text_recognition",
+        (shipped("arabic_PP-OCRv6_small_rec"),),
+        3_255_074,
+        languages=("ar", "fa", "en"),
+        figures=(
+            Figure("characters wrong %", 8.8, "arabic-print-lines, 201 real lines of print, vowel marks left out"),
+        ),
+        charset="187 characters and the space",
+        input_height=48,
+        classes=189,
+        metadata=CTC,
+        note=f"{NOTE}, from PP-OCRv6_small_rec",
+    ),
     ModelCard(
         "cyrillic_PP-OCRv6_small_rec",
         "text_recognition",

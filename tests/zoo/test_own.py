@@ -56,6 +56,11 @@ def test_every_letter_of_greek_old_and_new_is_in_the_charset() -> None:
     assert set(letters + letters.upper() + "άέήίόύώϊϋΐΰ" + "ἀἁἂἃἄἅᾶᾳᾷὰῆῇὦᾧῥ" + "·;’") <= charset
 
 
+def test_every_letter_of_arabic_and_persian_is_in_the_charset() -> None:
+    charset = set(resolve(ROUTES["ar"]).charset or ())
+    assert set("ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىيپچژکگیً٠٩۰۹،؛؟") <= charset
+
+
 READ = [
     ("ru", "cyrillic", "Съ", ["Съешь ещё этих мягких французских булок,", "да выпей чаю. Счёт 2024/17 от 5 мая"]),
     ("el", "greek", "ἄῇ", ["μῆνιν ἄειδε θεὰ Πηληϊάδεω Ἀχιλῆος", "Τιμολόγιο 2024/17 της 5 Μαΐου, σύνολο 84"]),

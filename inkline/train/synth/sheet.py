@@ -37,31 +37,32 @@ def contact_sheet(
     caption.
     """
     width, height = cell
-    rows = max(1, -(-len(samples) // columns))
-    sheet = np.full((rows * (height + CAPTION), columns * width, 3), 255, np.uint8)
-    for i, (image, _) in enumerate(samples):
-        y, x = i // columns * (height + CAPTION), i % columns * width
-        scale = min((width - 8) / image.shape[1], height / image.shape[0], 3.0)
-        shown = cv2.resize(
-            image,
-            (max(1, int(image.shape[1] * scale)), max(1, int(image.shape[0] * scale))),
-            interpolation=cv2.INTER_AREA,
-        )
-        sheet[y : y + shown.shape[0], x + 4 : x + 4 + shown.shape[1]] = shown if shown.ndim == 3 else shown[..., None]
-    canvas = Image.fromarray(np.ascontiguousarray(sheet[..., ::-1]))
-    pen = ImageDraw.Draw(canvas)
+    step = height + CAPTION * max((text.count("\n") + 1 for _, text in samples), default=1)
+    sheet = np.full((max(1, -(-len(samples) // columns)) * step, columns * width, 3), 255, np.uint8)
     of_script: dict[str, str] = {}  # no face has every script, so each gets its own
     for _, text in samples:
         of_script[script_of(text)] = of_script.get(script_of(text), "") + text
     fonts = {script: caption_font(texts) for script, texts in of_script.items()}
-    for i, (_, text) in enumerate(samples):
-        pen.text(
-            (i % columns * width + 4, i // columns * (height + CAPTION) + height),
-            text[:90],
-            fill=(0, 0, 160),
-            font=fonts[script_of(text)],
-        )
-    return np.ascontiguousarray(np.asarray(canvas)[..., ::-1])
+    for i, (image, text) in enumerate(samples):
+        y, x = i // columns * step, i % columns * width + 4
+        scale = min((width - 8) / image.shape[1], height / image.shape[0], 3.0)
+        size = max(1, int(image.shape[1] * scale)), max(1, int(image.shape[0] * scale))
+        shown = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        sheet[y : y + shown.shape[0], x : x + shown.shape[1]] = shown if shown.ndim == 3 else shown[..., None]
+        for row, part in enumerate(text.split("\n")):
+            strip = caption(part, fonts[script_of(text)], width - 8)
+            top = y + height + row * CAPTION
+            sheet[top : top + CAPTION, x : x + strip.shape[1]] = strip
+    return sheet
+
+
+def caption(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> np.ndarray:
+    """Return one line of blue text on white, BGR uint8 (CAPTION, at most `width`, 3); what is longer is made narrower."""
+    strip = Image.new("RGB", (max(1, int(font.getlength(text)) + 2), CAPTION), "white")
+    ImageDraw.Draw(strip).text((0, 0), text, fill=(0, 0, 160), font=font)
+    if strip.width > width:
+        strip = strip.resize((width, CAPTION), Image.Resampling.LANCZOS)
+    return np.ascontiguousarray(np.asarray(strip)[..., ::-1])
 
 
 def line_sheet(options: LineOptions, count: int = 40) -> np.ndarray:

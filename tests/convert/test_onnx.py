@@ -29,7 +29,6 @@ from inkline.zoo import local
 from inkline.zoo.settings import from_environment
 
 torch.set_num_threads(1)
-HEAVY = ("ResNet", "server", "medium", "SVTR", "UVDoc", "RARE", "_rec")
 
 
 def exported(name, folder, charset=()):

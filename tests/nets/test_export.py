@@ -45,7 +45,7 @@ def test_export(name, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     interface = INTERFACES[name]
     n, channels, height, width = input_shapes(interface)[0]
-    x = random_input((n, channels, height, width + interface.multiple if "W" in interface.free else width), seed=3)
+    x = random_input((n + 2, channels, height, width + interface.multiple if "W" in interface.free else width), seed=3)
     wanted = outputs_of(net, x)
     for kind in ENGINES:
         engine = open_engine(path, replace(ENGINE, engine=kind))

@@ -67,7 +67,7 @@ def _codings(values: Floats) -> Iterator[tuple[np.ndarray, Floats]]:
     A scale serves eight values at least, or it takes the room that bytes save.
     """
     axes = range(values.ndim)
-    kept = [{axis} for axis in axes] + [set(axes[:-1])]
+    kept = [{axis} for axis in axes] + ([set(axes[:-1])] if values.ndim > 2 else [])
     for shared in [tuple(axis for axis in axes if axis not in some) for some in kept]:
         scales = np.abs(values).max(axis=shared, keepdims=True) / np.float32(STEPS)
         scales[scales == 0] = 1

@@ -151,7 +151,7 @@ def drawing(command: Any) -> Any:
         click.option("--count", default=1000, show_default=True, type=click.IntRange(1), help="how many to draw"),
         click.option("--words", multiple=True, help="word list, or folder of <language>.txt; none: invented words"),
         click.option("--fonts", multiple=True, help="font file or folder; none: the fonts of this system"),
-        click.option("--charset", help="text file with the characters a label may hold, one a line"),
+        click.option("--charset", help="text file with the characters a label may hold beside the space, one a line"),
         click.option("--seed", default=0, show_default=True, help="the same seed gives the same samples"),
         click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="processes"),
         click.option("--jpeg", "quality", type=click.IntRange(1, 100), default=None, help="JPEG quality instead of PNG"),
@@ -165,9 +165,8 @@ def line_options(script: str, words: tuple[str, ...], fonts: tuple[str, ...], ch
     from inkline.train.synth.options import LineOptions
     from inkline.train.weights import read_charset
 
-    return LineOptions(
-        script, words, charset=read_charset(Path(charset), space=False) if charset else (), fonts=fonts, seed=seed
-    )
+    characters = read_charset(Path(charset), space=True) if charset else ()
+    return LineOptions(script, words, charset=characters, fonts=fonts, seed=seed)
 
 
 def draw(options: Any, sheet_of: Any, folder: str | None, **how: Any) -> None:

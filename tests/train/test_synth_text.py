@@ -9,7 +9,7 @@ import pytest
 from inkline.errors import DataError
 from inkline.train.synth.compose import KASHIDA, compose, stretch, target_lengths
 from inkline.train.synth.options import LineOptions
-from inkline.train.synth.scripts import INDIC, SCRIPTS, script_of
+from inkline.train.synth.scripts import INDIC, SCRIPTS, indic, script_of
 from inkline.train.synth.tokens import TOKENS
 from inkline.train.synth.words import invent, polytonic, prereform, read_words, syllable, vocabulary
 
@@ -79,6 +79,25 @@ def test_word_lists_dictionaries_and_running_text_are_read(tmp_path: Path) -> No
 def test_a_brahmic_list_without_vowel_signs_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "hi.txt").write_text("\n".join("कखगघचछजझटठ"), encoding="utf-8")
     assert vocabulary((str(tmp_path),), script_of("devanagari"), frozenset()) == ()
+
+
+def test_kannada_and_devanagari_borrow_the_words_of_telugu(tmp_path: Path) -> None:
+    (tmp_path / "te.txt").write_text(
+        "\n".join("కమలము" + a + b for a in "కగచజతదపబ" for b in "కగచజతదపబ"), encoding="utf-8"
+    )
+    borrowed = {name: vocabulary((str(tmp_path),), script_of(name), frozenset()) for name in ("kannada", "devanagari")}
+    assert borrowed["kannada"][0][0] == "ಕಮಲಮುಕಕ" and borrowed["devanagari"][0][0] == "कमलमुकक"
+    assert (
+        vocabulary((str(tmp_path),), script_of("tamil"), frozenset()) == ()
+    )  # it has no letters for half of the sounds
+
+
+@pytest.mark.parametrize("name", INDIC)
+def test_invented_words_of_a_smaller_charset_hold_whole_syllables(name: str) -> None:
+    rng, parts = np.random.default_rng(5), indic(INDIC[name])
+    allowed = frozenset(parts.consonants[:6] + parts.vowels + parts.signs + parts.virama)
+    for word in (invent(rng, script_of(name), allowed) for _ in range(200)):
+        assert allowed.issuperset(word) and (not word or unicodedata.category(word[0]) == "Lo")
 
 
 @pytest.mark.parametrize("name", INDIC)

@@ -9,13 +9,15 @@ import numpy as np
 
 from inkline.errors import DataError
 from inkline.train.synth.options import LineOptions
-from inkline.train.synth.scripts import SCRIPTS, Script, script_of
+from inkline.train.synth.scripts import INDIC, SCRIPTS, Script, script_of
 from inkline.train.synth.tokens import address, between, pick, token
 from inkline.train.synth.words import invent, polytonic, prereform, vocabulary
 
 HARAKAT = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652"
 KASHIDA = "\u0640"
+DANDA = "।॥"
 JOINING = frozenset("بتثجحخسشصضطظعغفقكلمنهيئپچکگی")  # Arabic letters that join the next one
+COMPOUND = 0.15  # share of the words of India's scripts that are two, written as one
 TRIES = 50
 
 
@@ -128,6 +130,8 @@ def _piece(
     if not words or rng.random() < rare:
         return invent(rng, script, options.allowed)
     word = words[int(len(words) * rng.random() ** 1.5)]
+    if script.name in INDIC and rng.random() < COMPOUND:
+        word += words[int(len(words) * rng.random() ** 1.5)]
     if script.name == "polytonic":
         word = polytonic(rng, word)
     if script.name == "prereform":
@@ -177,7 +181,8 @@ def _punctuate(rng: np.random.Generator, word: str, script: Script, share: float
     """Add a mark behind the word, brackets or quotes around it, a hyphen or dash, each seldom."""
     roll = rng.random() / max(share, 1e-6)
     if roll < 0.6:
-        return word + (script.marks[0] if rng.random() < 0.4 else pick(rng, script.marks))
+        mark = script.marks[0] if rng.random() < 0.4 else pick(rng, script.marks)
+        return f"{word} {mark}" if mark in DANDA and rng.random() < 0.7 else word + mark
     if roll < 0.75:
         pair = pick(rng, script.quotes)
         return pair[0] + word + pair[1]

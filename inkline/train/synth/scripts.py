@@ -72,6 +72,7 @@ class Indic:
     signs: str
     virama: str
     finals: str
+    avagraha: str
 
 
 def indic(base: int) -> Indic:
@@ -81,7 +82,12 @@ def indic(base: int) -> Indic:
         return _chars((base + low, base + high), categories=category)
 
     return Indic(
-        block(0x15, 0x39, "L"), block(0x05, 0x14, "L"), block(0x3E, 0x4C, "M"), chr(base + 0x4D), block(0x02, 0x03, "M")
+        consonants=block(0x15, 0x39, "L"),
+        vowels=block(0x05, 0x14, "L"),
+        signs=block(0x3E, 0x4C, "M"),
+        virama=chr(base + 0x4D),
+        finals=block(0x02, 0x03, "M"),
+        avagraha=block(0x3D, 0x3D, "L"),
     )
 
 
@@ -96,13 +102,15 @@ INDIC = {
     "malayalam": 0xD00,
 }
 INDIC_LANGUAGES = {
-    "devanagari": "hi",
+    "devanagari": "hi mr ne sa",
     "bengali": "bn",
     "tamil": "ta",
     "telugu": "te",
     "kannada": "kn",
     "malayalam": "ml",
 }
+# Scripts of one layout whose languages share learned words: a list of the second serves the first as well.
+BORROWS = {"devanagari": "telugu", "kannada": "telugu"}
 CJK_MARKS = ",.，。、；：！？"
 CJK_QUOTES = ("()", "（）", "“”", "《》", "【】", "「」")
 LATIN_LANGUAGES = (

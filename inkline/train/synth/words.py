@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inkline.errors import DataError
-from inkline.train.synth.scripts import INDIC, Script, indic
+from inkline.train.synth.scripts import BORROWS, INDIC, SCRIPTS, Script, indic
 from inkline.train.synth.tokens import between, pick
 
 LONGEST_WORD = 24
@@ -61,7 +61,7 @@ def keeps(word: str, script: Script, allowed: frozenset[str]) -> bool:
 @lru_cache(maxsize=16)
 def vocabulary(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) -> tuple[tuple[str, ...], ...]:
     """Return one tuple of usable words per word file (so that each language is drawn equally often), most frequent
-    first.
+    first, those of a kindred script behind them.
 
     Files with fewer than 50 usable words are left out, and so are Brahmic lists that lost their vowel signs. Raises
     DataError when words were given, most of them are written in the
@@ -77,6 +77,7 @@ def vocabulary(sources: tuple[str, ...], script: Script, allowed: frozenset[str]
         written, usable = written + len(words), usable + len(kept)
         if len(kept) >= max(1, min(50, len(words) // 2)):
             lists.append(kept)
+    lists += borrowed(sources, script, allowed)
     if written and usable * 2 < written:
         raise DataError(
             f"the charset lacks characters of {written - usable} of {written} {script.name} words; "
@@ -85,15 +86,35 @@ def vocabulary(sources: tuple[str, ...], script: Script, allowed: frozenset[str]
     return tuple(lists)
 
 
+def borrowed(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) -> list[tuple[str, ...]]:
+    """Return the word lists of the script that `script` borrows from (`BORROWS`), each letter moved to the same place of
+    its own block; words whose letters do not exist there are left out.
+    """
+    lender = BORROWS.get(script.name)
+    if lender is None:
+        return []
+    step, (low, high) = INDIC[script.name] - INDIC[lender], SCRIPTS[lender].ranges[0]
+    lists = []
+    for file in word_files(sources, SCRIPTS[lender]):
+        moved = ("".join(chr(ord(c) + step) if low <= ord(c) <= high else c for c in word) for word in read_words(file))
+        kept = tuple(w for w in moved if keeps(w, script, allowed or frozenset(script.letters)))
+        lists += [kept] if len(kept) >= 50 else []
+    return lists
+
+
 def _is_mark(c: str) -> bool:
     return unicodedata.category(c)[0] == "M"
 
 
 def syllable(rng: np.random.Generator, name: str) -> str:
-    """Return one orthographic syllable of a Brahmic script: conjunct consonants, a vowel sign, sometimes a final sign."""
+    """Return one orthographic syllable of a Brahmic script: conjunct consonants, a vowel sign, sometimes a final sign; or
+    an avagraha, which stands for a vowel left out.
+    """
     parts = indic(INDIC[name])
     if rng.random() < 0.08:
         return pick(rng, parts.vowels)
+    if parts.avagraha and rng.random() < 0.02:
+        return parts.avagraha
     conjunct = 0.05 if name == "tamil" else 0.2
     text = pick(rng, parts.consonants)
     while rng.random() < conjunct and len(text) < 5:
@@ -113,10 +134,9 @@ def invent(rng: np.random.Generator, script: Script, allowed: frozenset[str]) ->
     """
     size = between(rng, 1, 7)
     if script.name in INDIC:
-        word = "".join([syllable(rng, script.name) for _ in range(size)])
-        return unicodedata.normalize(
-            "NFC", word if not allowed or allowed.issuperset(word) else "".join(c for c in word if c in allowed)
-        )
+        syllables = [syllable(rng, script.name) for _ in range(size)]
+        whole = [part for part in syllables if not allowed or allowed.issuperset(part)]
+        return unicodedata.normalize("NFC", "".join(whole))
     letters = evenly(script, allowed)
     if not letters:
         raise DataError(f"the charset holds no letter of the script {script.name!r}; give the charset of this script")

@@ -1,5 +1,6 @@
 """Drawn lines and pages: exact labels, determinism, shaping, fonts."""
 
+import re
 from dataclasses import replace
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from inkline.errors import DataError
-from inkline.train.synth.draw import choose_face, draw
+from inkline.train.synth.draw import choose_face, draw, draw_noted
 from inkline.train.synth.fonts import families, font_files, scan
 from inkline.train.synth.layout import LAYOUTS, Area
 from inkline.train.synth.line import line, lines
@@ -54,6 +55,18 @@ def test_clean_lines_show_all_of_their_text(options: LineOptions) -> None:
         edge = np.concatenate([image[0], image[-1]]).astype(int).max(axis=-1)
         assert edge.max() - edge.min() < 160  # no glyph is cut by the upper or lower edge
     assert 10 < np.median(widths) < 30
+
+
+def test_the_number_of_a_note_is_small_raised_and_at_the_end(options: LineOptions) -> None:
+    noted = [line(replace(options, notes=1.0), i)[1] for i in range(6)]
+    assert all(re.search(r"\S\([1-9]\)$", text) for text in noted)
+    script = script_of("english")
+    face = families(options.fonts, script)[0][0]
+    plain, with_note = draw(face, "xxx", 40, script), draw_noted(face, "xxx", "(3)", 40, script, 0.4)
+    assert plain is not None and with_note is not None
+    note = with_note.mask[:, plain.mask.shape[1] :]
+    rows = np.flatnonzero(note.any(axis=1))
+    assert rows[-1] < with_note.baseline - 5 and 10 < rows[-1] - rows[0] < 34
 
 
 def test_a_missing_font_is_one_clear_error(latin_font: str, tmp_path) -> None:

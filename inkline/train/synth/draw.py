@@ -62,6 +62,26 @@ def draw(face: Face, text: str, em: int, script: Script, stroke: float = 0) -> I
     return _cut(np.asarray(image), pad - top, em)
 
 
+def draw_noted(face: Face, text: str, note: str, em: int, script: Script, rise: float) -> Ink | None:
+    """Return the ink of `text` and behind it, at 0.6 of the size and `rise` ems higher, that of `note`."""
+    body, small = draw(face, text, em, script), draw(face, note, round(0.6 * em), script)
+    if body is None or small is None:
+        return None
+    gap = max(1, em // 12)
+    tops = [-body.baseline, -small.baseline - round(rise * em)]  # rows above the line's baseline are negative
+    top = min(tops)
+    bottom = max(at + ink.mask.shape[0] for at, ink in zip(tops, (body, small), strict=True))
+    mask = np.zeros((bottom - top, body.mask.shape[1] + gap + small.mask.shape[1]), np.uint8)
+    x = 0
+    pieces = [(tops[0], body), (tops[1], small)]
+    leftward = script.rtl and base_direction(text) == "rtl"
+    for at, ink in reversed(pieces) if leftward else pieces:
+        h, w = ink.mask.shape
+        mask[at - top : at - top + h, x : x + w] = ink.mask
+        x += w + gap
+    return Ink(mask, -top, em)
+
+
 def draw_spaced(face: Face, text: str, em: int, gap: float) -> Ink | None:
     """Return the ink of `text` set letter by letter, left to right, with `gap` ems between letters; for scripts without
     joining.

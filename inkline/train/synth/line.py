@@ -11,11 +11,11 @@ from inkline.errors import DataError
 from inkline.train.synth.background import paper, scenery
 from inkline.train.synth.compose import KASHIDA, compose, stretch, target_lengths
 from inkline.train.synth.degrade import spread, wear
-from inkline.train.synth.draw import Ink, choose_face, draw, draw_spaced, drawable
+from inkline.train.synth.draw import Ink, choose_face, draw, draw_noted, draw_spaced, drawable
 from inkline.train.synth.fonts import Face, families, require_shaping
 from inkline.train.synth.options import LineOptions
 from inkline.train.synth.scripts import Script, script_of
-from inkline.train.synth.tokens import between
+from inkline.train.synth.tokens import between, pick
 
 EM_STEP = 8
 TRIES = 20
@@ -64,7 +64,12 @@ def inked(rng: np.random.Generator, options: LineOptions, length: int, height: i
             face = choose_face(rng, options.fonts, script, text)
         if face is None or len(text) < options.min_chars:
             continue
-        ink = set_line(rng, face, text, em, script)
+        note = f"({pick(rng, script.digits or '123456789')})" if rng.random() < options.notes else ""
+        if note and all(face.has(c) for c in note) and (not options.allowed or options.allowed.issuperset(note)):
+            ink = draw_noted(face, text, note, em, script, 0.2 + 0.3 * rng.random())
+            text += note
+        else:
+            ink = set_line(rng, face, text, em, script)
         if ink is not None:
             return text, ink
     raise DataError(

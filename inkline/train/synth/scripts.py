@@ -155,7 +155,7 @@ def _brahmic(name: str) -> Script:
         ranges,
         digits,
         ",.;:!?" + danda,
-        ('""', "''", "()"),
+        ('""', "''", "()", "“”", "‘’", "“”"),
         joined=True,
     )
 

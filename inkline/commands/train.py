@@ -191,7 +191,13 @@ DETECT_OPTIONS = tuple(
     f"text_det_{name}"
     for name in ("limit_side_len", "limit_type", "max_side_limit", "thresh", "box_thresh", "unclip_ratio", "box_type")
 )
-READ_OPTIONS = ("text_recognition_batch_size", "text_rec_width_rule", "text_rec_max_width", "text_rec_charset")
+READ_OPTIONS = (
+    "text_recognition_batch_size",
+    "text_rec_width_rule",
+    "text_rec_squeeze",
+    "text_rec_max_width",
+    "text_rec_charset",
+)
 
 eval_det = eval_command(
     "det", "Precision, recall and Hmean of a text detector (IoU > 0.5, ignored regions count neither way).",

@@ -23,46 +23,49 @@ def shipped(name: str) -> Shipped:
     return Shipped(f"weights/{name}.onnx", SUMS[name])
 
 
+def reader(script: str, size_bytes: int, characters: int, languages: tuple[str, ...], figure: Figure) -> ModelCard:
+    """The card of PP-OCRv6_small_rec taught a script: its last layer has `characters`, the blank and the space."""
+    name = f"{script}_PP-OCRv6_small_rec"
+    return ModelCard(
+        name,
+        "text_recognition",
+        (shipped(name),),
+        size_bytes,
+        languages=(*languages, "en"),
+        figures=(figure,),
+        charset=f"{characters} characters and the space",
+        input_height=48,
+        classes=characters + 2,
+        metadata=CTC,
+        note=f"{NOTE}, from PP-OCRv6_small_rec",
+    )
+
+
+def wrong(percent: float, where: str) -> Figure:
+    """The share of characters that were read wrong."""
+    return Figure("characters wrong %", percent, where)
+
+
 OWN: tuple[ModelCard, ...] = (
-    ModelCard(
-        "arabic_PP-OCRv6_small_rec",
-        "text_recognition",
-        (shipped("arabic_PP-OCRv6_small_rec"),),
+    reader(
+        "arabic",
         3_255_074,
-        languages=("ar", "fa", "en"),
-        figures=(
-            Figure("characters wrong %", 8.8, "arabic-print-lines, 201 real lines of print, vowel marks left out"),
-        ),
-        charset="187 characters and the space",
-        input_height=48,
-        classes=189,
-        metadata=CTC,
-        note=f"{NOTE}, from PP-OCRv6_small_rec",
+        187,
+        ("ar", "fa"),
+        wrong(8.8, "arabic-print-lines, 201 real lines of print, vowel marks left out"),
     ),
-    ModelCard(
-        "cyrillic_PP-OCRv6_small_rec",
-        "text_recognition",
-        (shipped("cyrillic_PP-OCRv6_small_rec"),),
+    reader(
+        "cyrillic",
         3_267_592,
-        languages=(*codes_of("eslav", "cyrillic"), "en"),
-        figures=(Figure("characters wrong %", 1.35, "cyrillic-lines, 150 real lines of print"),),
-        charset="284 characters and the space",
-        input_height=48,
-        classes=286,
-        metadata=CTC,
-        note=f"{NOTE}, from PP-OCRv6_small_rec",
+        284,
+        codes_of("eslav", "cyrillic"),
+        wrong(1.35, "cyrillic-lines, 150 real lines of print"),
     ),
-    ModelCard(
-        "greek_PP-OCRv6_small_rec",
-        "text_recognition",
-        (shipped("greek_PP-OCRv6_small_rec"),),
+    reader(
+        "greek",
         3_287_141,
-        languages=("el", "en"),
-        figures=(Figure("characters wrong %", 3.0, "greek-latin-commentary-lines, 150 real lines of print"),),
-        charset="434 characters and the space",
-        input_height=48,
-        classes=436,
-        metadata=CTC,
-        note=f"{NOTE}, from PP-OCRv6_small_rec",
+        434,
+        ("el",),
+        wrong(3.0, "greek-latin-commentary-lines, 150 real lines of print"),
     ),
 )

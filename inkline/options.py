@@ -88,7 +88,7 @@ class RecognizeOptions:
         "own: each line at (nearly) its own width; reference: padded to 320 px and to the widest of its batch",
     )
     squeeze: float = opt(
-        0.85,
+        1.0,
         "text_rec_squeeze",
         "with own widths, lines wider than four times their height are fed at this share of their width; 1: unchanged",
         0.5,

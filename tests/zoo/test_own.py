@@ -12,7 +12,7 @@ from inkline.io.fonts import BUNDLED, _font_for, sized_font
 from inkline.languages import OWN as ROUTES
 from inkline.languages import codes_of
 from inkline.ops.geometry import turn
-from inkline.zoo import resolve
+from inkline.zoo import options_for, resolve
 from inkline.zoo.card import Shipped
 from inkline.zoo.cards import CARDS
 from inkline.zoo.fetch import PACKAGE
@@ -59,6 +59,11 @@ def test_every_letter_of_greek_old_and_new_is_in_the_charset() -> None:
 def test_every_letter_of_arabic_and_persian_is_in_the_charset() -> None:
     charset = set(resolve(ROUTES["ar"]).charset or ())
     assert set("ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىيپچژکگیً٠٩۰۹،؛؟") <= charset
+
+
+def test_lines_are_squeezed_where_that_was_measured_to_cost_nothing() -> None:
+    squeezed = {lang: options_for(lang=lang).recognize.squeeze for lang in ("", "ru", "el", "ar")}
+    assert squeezed == {"": 0.85, "ru": 0.85, "el": 0.85, "ar": 1.0}
 
 
 READ = [

@@ -11,7 +11,7 @@ from inkline.train.synth.compose import KASHIDA, compose, stretch, target_length
 from inkline.train.synth.options import LineOptions
 from inkline.train.synth.scripts import INDIC, SCRIPTS, indic, script_of
 from inkline.train.synth.tokens import TOKENS
-from inkline.train.synth.words import invent, polytonic, prereform, read_words, syllable, vocabulary
+from inkline.train.synth.words import homorganic, invent, polytonic, prereform, read_words, syllable, vocabulary
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -90,6 +90,11 @@ def test_kannada_and_devanagari_borrow_the_words_of_telugu(tmp_path: Path) -> No
     assert (
         vocabulary((str(tmp_path),), script_of("tamil"), frozenset()) == ()
     )  # it has no letters for half of the sounds
+
+
+def test_nasals_are_spelled_by_the_row_of_the_stop_behind_them() -> None:
+    assert homorganic("अंक पंच दंड संत अंबा", "devanagari") == "अङ्क पञ्च दण्ड सन्त अम्बा"
+    assert homorganic("संशय रामं", "devanagari") == "संशय रामं" and homorganic("ಅಂಕ", "kannada") == "ಅಙ್ಕ"
 
 
 @pytest.mark.parametrize("name", INDIC)

@@ -11,12 +11,13 @@ from inkline.errors import DataError
 from inkline.train.synth.options import LineOptions
 from inkline.train.synth.scripts import BORROWS, INDIC, SCRIPTS, Script, indic, script_of
 from inkline.train.synth.tokens import address, between, pick, token
-from inkline.train.synth.words import invent, polytonic, prereform, vocabulary
+from inkline.train.synth.words import homorganic, invent, polytonic, prereform, vocabulary
 
 HARAKAT = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652"
 KASHIDA = "\u0640"
 DANDA = "।॥"
 JOINING = frozenset("بتثجحخسشصضطظعغفقكلمنهيئپچکگی")  # Arabic letters that join the next one
+HOMORGANIC = 0.3  # share of their words whose nasals are spelled as Sanskrit has them
 VISARGA = 0.05  # share of the words of Sanskrit's kin that end in its breath, which looks like a colon
 COMPOUND = 0.15  # share of the words of India's scripts that are two, written as one
 TRIES = 50
@@ -133,6 +134,8 @@ def _piece(
     word = words[int(len(words) * rng.random() ** 1.5)]
     if script.name in INDIC and rng.random() < COMPOUND:
         word += words[int(len(words) * rng.random() ** 1.5)]
+    if script.name in BORROWS and rng.random() < HOMORGANIC:
+        word = homorganic(word, script.name)
     if script.name in BORROWS and rng.random() < VISARGA and not unicodedata.combining(word[-1]):
         word = word.rstrip(indic(INDIC[script.name]).finals) + indic(INDIC[script.name]).finals[-1]
     if script.name == "polytonic":

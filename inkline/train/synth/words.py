@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,23 @@ def syllable(rng: np.random.Generator, name: str) -> str:
     if parts.finals and rng.random() < 0.08 and name != "tamil":
         text += pick(rng, parts.finals)
     return text
+
+
+STOPS = (0x15, 0x1A, 0x1F, 0x24, 0x2A)
+
+
+def homorganic(word: str, name: str) -> str:
+    """Return `word` with every anusvara before a stop spelled as the nasal of that stop's row, as Sanskrit has it: अंक is
+    अङ्क. The rows (k, c, ṭ, t, p) of five letters, the nasal last, stand at the same places in every Brahmic block.
+    """
+    base = INDIC[name]
+    anusvara, virama = chr(base + 0x02), chr(base + 0x4D)
+    letters = list(word)
+    for i, (before, after) in enumerate(pairwise(word)):
+        row = next((start for start in STOPS if start <= ord(after) - base < start + 4), None)
+        if before == anusvara and row is not None:
+            letters[i] = chr(base + row + 4) + virama
+    return "".join(letters)
 
 
 def invent(rng: np.random.Generator, script: Script, allowed: frozenset[str]) -> str:

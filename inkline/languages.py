@@ -180,6 +180,9 @@ OWN: dict[str, str] = {
     **dict.fromkeys(("eslav", "cyrillic"), "cyrillic_PP-OCRv6_small_rec"),
     "el": "greek_PP-OCRv6_small_rec",
     **dict.fromkeys(("ar", "fa"), "arabic_PP-OCRv6_small_rec"),
+    "devanagari": "devanagari_PP-OCRv6_small_rec",
+    "ka": "kannada_PP-OCRv6_small_rec",
+    "ta": "tamil_PP-OCRv6_small_rec",
 }
 
 # version -> detector, and the recogniser of each group

@@ -55,7 +55,10 @@ def test_codes() -> None:
         ("ku", "", SMALL),
         ("rs_latin", "", SMALL),
         ("pi", "", (V5_DET, "latin_PP-OCRv5_mobile_rec")),
-        ("ka", "", (V3_DET, "ka_PP-OCRv3_mobile_rec")),
+        ("ka", "", ("PP-OCRv6_small_det", "kannada_PP-OCRv6_small_rec")),
+        ("kn", "PP-OCRv3", (V3_DET, "ka_PP-OCRv3_mobile_rec")),
+        ("ta", "", ("PP-OCRv6_small_det", "tamil_PP-OCRv6_small_rec")),
+        ("sa", "", ("PP-OCRv6_small_det", "devanagari_PP-OCRv6_small_rec")),
         ("en", "PP-OCRv4", ("PP-OCRv4_mobile_det", "en_PP-OCRv4_mobile_rec")),
         ("japan", "PP-OCRv5", (V5_DET, "PP-OCRv5_server_rec")),
         ("en", "PP-OCRv5", (V5_DET, "en_PP-OCRv5_mobile_rec")),
@@ -77,9 +80,11 @@ def test_codes() -> None:
         ("arabic", "", (V5_DET, "arabic_PP-OCRv5_mobile_rec")),
         ("eslav", "", OURS),
         ("cyrillic", "", OURS),
-        ("devanagari", "", (V5_DET, "devanagari_PP-OCRv5_mobile_rec")),
+        ("devanagari", "", ("PP-OCRv6_small_det", "devanagari_PP-OCRv6_small_rec")),
+        ("devanagari", "PP-OCRv5", (V5_DET, "devanagari_PP-OCRv5_mobile_rec")),
+        ("ta", "PP-OCRv5", (V5_DET, "ta_PP-OCRv5_mobile_rec")),
     ]
-    + [(lang, "", (V5_DET, f"{lang}_PP-OCRv5_mobile_rec")) for lang in ("korean", "th", "te", "ta")],
+    + [(lang, "", (V5_DET, f"{lang}_PP-OCRv5_mobile_rec")) for lang in ("korean", "th", "te")],
 )
 def test_route(lang: str, version: str, pair: tuple[str, str]) -> None:
     assert route(lang, version) == pair

@@ -1,6 +1,7 @@
 """The models that come with Inkline: there without a network, described, and reading what they were taught."""
 
 import hashlib
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,16 @@ def test_every_letter_of_arabic_and_persian_is_in_the_charset() -> None:
     assert set("ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىيپچژکگیً٠٩۰۹،؛؟") <= charset
 
 
+def test_every_letter_of_the_scripts_of_india_is_in_the_charset() -> None:
+    for lang, letters in (
+        ("devanagari", "अआइईउऊऋऌएऐओऔकखगघङचछजझञटठडढणतथदधनपफबभमयरलवळशषसह़ऽािीुूृॄेैोौ्ंःँॐ।॥०९"),
+        ("ka", "ಅಆಇಈಉಊಋಎಏಐಒಓಔಕಖಗಘಙಚಛಜಝಞಟಠಡಢಣತಥದಧನಪಫಬಭಮಯರಱಲವಳಶಷಸಹೞಾಿೀುೂೃೆೇೈೊೋೌ್ಂಃ।॥೦೯"),
+        ("ta", "ஃஅஆஇஈஉஊஎஏஐஒஓஔகஙசஜஞடணதநனபமயரறலளழவஷஸஹாிீுூெேைொோௌ்"),
+    ):
+        charset = set(resolve(ROUTES[lang]).charset or ())
+        assert set(unicodedata.normalize("NFC", letters) + "AZaz09.,:;()") <= charset
+
+
 def test_lines_are_squeezed_where_that_was_measured_to_cost_nothing() -> None:
     squeezed = {lang: options_for(lang=lang).recognize.squeeze for lang in ("", "ru", "el", "ar")}
     assert squeezed == {"": 0.85, "ru": 0.85, "el": 0.85, "ar": 1.0}
@@ -68,6 +79,9 @@ def test_lines_are_squeezed_where_that_was_measured_to_cost_nothing() -> None:
 
 READ = [
     ("ru", "cyrillic", "Съ", ["Съешь ещё этих мягких французских булок,", "да выпей чаю. Счёт 2024/17 от 5 мая"]),
+    ("hi", "devanagari", "कि", ["दिल्ली में रहता हूँ और हिन्दी पढ़ता हूँ", "कुल राशि 1250 रुपये"]),
+    ("kn", "kannada", "ಕಿ", ["ನಾನು ಬೆಂಗಳೂರು ನಗರದಲ್ಲಿ ಇದ್ದೇನೆ", "ಒಟ್ಟು ಮೊತ್ತ 1250 ರೂಪಾಯಿ"]),
+    ("ta", "tamil", "கி", ["நான் சென்னை நகரில் வசிக்கிறேன்", "மொத்தம் 1250 ரூபாய்"]),
     ("el", "greek", "ἄῇ", ["μῆνιν ἄειδε θεὰ Πηληϊάδεω Ἀχιλῆος", "Τιμολόγιο 2024/17 της 5 Μαΐου, σύνολο 84"]),
 ]
 

@@ -73,6 +73,7 @@ class Indic:
     virama: str
     finals: str
     avagraha: str
+    ra: str
 
 
 def indic(base: int) -> Indic:
@@ -88,6 +89,7 @@ def indic(base: int) -> Indic:
         virama=chr(base + 0x4D),
         finals=block(0x02, 0x03, "M"),
         avagraha=block(0x3D, 0x3D, "L"),
+        ra=chr(base + 0x30),
     )
 
 

@@ -116,10 +116,15 @@ def syllable(rng: np.random.Generator, name: str) -> str:
         return pick(rng, parts.vowels)
     if parts.avagraha and rng.random() < 0.02:
         return parts.avagraha
-    conjunct = 0.05 if name == "tamil" else 0.2
+    conjunct = 0.05 if name == "tamil" else 0.25
     text = pick(rng, parts.consonants)
     while rng.random() < conjunct and len(text) < 5:
-        text += parts.virama + pick(rng, parts.consonants)
+        # r takes part in every third: above the letters that follow it, below those before it
+        r_first, r_last = (rng.random(2) < 0.17) if name != "tamil" else (False, False)
+        if r_first and len(text) == 1:
+            text = parts.ra + parts.virama + text
+        else:
+            text += parts.virama + (parts.ra if r_last else pick(rng, parts.consonants))
     if rng.random() < (0.2 if name == "tamil" else 0.03):
         return text + parts.virama
     if rng.random() < 0.65:

@@ -355,24 +355,19 @@ class PageScore:
     def summary(self) -> dict[str, float]:
         """Every measure by name; those from `matched` on are of the lines whose boxes matched a true line.
 
-        `space_f1` and `digit_acc` are left out where these lines hold no spaces or digits.
+        Left out are `space_f1` and `digit_acc` where these lines hold no spaces or digits, and all that needs boxes where
+        the truth has none.
         """
+        tokens = {"tok_p": self.tokens.precision, "tok_r": self.tokens.recall, "tok_f1": self.tokens.f1}
+        texts = tokens | {"char_f1": self.characters.f1}
+        if self.detection == Counts():
+            return {"pages": self.pages} | texts
+        boxes = {"det_p": self.detection.precision, "det_r": self.detection.recall, "det_h": self.detection.f1}
         lines = self.matched.summary()
-        return {
-            "pages": self.pages,
-            "det_p": self.detection.precision,
-            "det_r": self.detection.recall,
-            "det_h": self.detection.f1,
-            "tok_p": self.tokens.precision,
-            "tok_r": self.tokens.recall,
-            "tok_f1": self.tokens.f1,
-            "char_f1": self.characters.f1,
-            "matched": lines["lines"],
-            "cer": lines["cer"],
-            "acc": lines["acc"],
-            **{name: lines[name] for name in ("space_f1", "digit_acc") if name in lines},
-            "order": self.flow.recall,
+        matched = {"matched": lines["lines"]} | {
+            n: lines[n] for n in ("cer", "acc", "space_f1", "digit_acc") if n in lines
         }
+        return {"pages": self.pages} | boxes | texts | matched | {"order": self.flow.recall}
 
 
 def page(

@@ -90,9 +90,9 @@ class RecognizeOptions:
     squeeze: float = opt(
         1.0,
         "text_rec_squeeze",
-        "with own widths, lines wider than four times their height are fed at this share of their width; 1: unchanged",
+        "with own widths, lines wider than four times their height are fed at this share of their width; above 1, all lines",
         0.5,
-        1,
+        2,
     )
     space_thresh: float = opt(
         0.15,

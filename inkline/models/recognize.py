@@ -183,7 +183,7 @@ def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list
 
 
 def _squeezed(width: int, height: int, options: RecognizeOptions) -> int:
-    return math.ceil(width * options.squeeze) if width > WORD * height else width
+    return math.ceil(width * options.squeeze) if width > WORD * height or options.squeeze > 1 else width
 
 
 def _cut(rows: list[tuple[int, int, int]], size: int) -> list[Batch]:

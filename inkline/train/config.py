@@ -57,6 +57,7 @@ class DataConfig:
     height, width: the net's input in pixels; width 0: lines are as wide as the widest of their batch, at most
     max_width. heights: line heights drawn from for each batch (multi-scale training). by_area: batches of wide lines
     hold fewer. group: lines of like width share a batch. stretch: lines are not kept in shape.
+    squeeze: lines are fed at this share of their width, above 1 wider than they are; to be read so, too (text_rec_squeeze).
     stride: pixels a column of a CTC net; lines get as many columns as their label needs; 0: no such rule.
     max_text_length: the longest label that fixed-length decoders hold; longer lines are left out. lower: labels are
     learned in lower case.
@@ -80,6 +81,7 @@ class DataConfig:
     by_area: bool = False
     group: bool = False
     stretch: bool = False
+    squeeze: float = 1.0
     stride: int = 8
     max_text_length: int = 25
     lower: bool = False

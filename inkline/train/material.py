@@ -193,6 +193,7 @@ def dataset_of(config: Config, source: Source, charset: Sequence[str]) -> Datase
         data.width,
         data.max_width,
         data.stretch,
+        squeeze=data.squeeze,
         stride=data.stride if "ctc" in encoders else 0,
         augment=config.augment.rec,
         seed=seed,

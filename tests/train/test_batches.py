@@ -124,6 +124,15 @@ def test_recognition_inputs_of_the_older_nets(line_set: Path) -> None:
     assert batch["image"].shape == (6, 1, 64, 256) and batch["valid_ratio"].tolist() == [1.0] * 6
 
 
+def test_lines_can_be_fed_wider_or_narrower_than_they_are(line_set: Path) -> None:
+    source = labelled("rec", line_set / "rec.txt")
+    plain, wide, narrow = (
+        Recognition(source, RecOptions(LETTERS, squeeze=share, augment=PLAIN))[Draw(0, 0)] for share in (1.0, 1.5, 0.9)
+    )
+    width = plain["image"].shape[2]
+    assert abs(wide["image"].shape[2] - 1.5 * width) <= 1 and abs(narrow["image"].shape[2] - 0.9 * width) <= 1
+
+
 def test_a_short_image_gets_the_columns_its_label_needs(line_set: Path) -> None:
     data = Recognition(labelled("rec", line_set / "rec.txt"), RecOptions(LETTERS, augment=PLAIN))
     image = data.input(np.zeros((48, 10, 3), np.uint8), "bookkeeper", 48)

@@ -144,7 +144,7 @@ LATIN_LANGUAGES = (
 def _brahmic(name: str) -> Script:
     base = INDIC[name]
     parts = indic(base)
-    digits = _chars((base + 0x66, base + 0x6F), categories="N")
+    digits = "" if name == "tamil" else _chars((base + 0x66, base + 0x6F), categories="N")  # Tamil's are out of use
     danda = "।॥" if name in ("devanagari", "kannada", "bengali", "telugu") else ""
     letters = _chars((base + 1, base + 0x4D), (base + 0x60, base + 0x63), categories="LM")
     probe = parts.consonants[0] + parts.consonants[-4] + parts.vowels[0] + parts.signs[:3] + parts.virama

@@ -12,8 +12,11 @@ NOTE = "trained by Inkline on synthetic data"
 SUMS = {
     "PP-LCNet_x0_25_textline_ori": "33f16f9b13d1c58a40176aae6664ae4ecbf86aceeff44f5d9de7a912969a2999",
     "PP-LCNet_x1_0_doc_ori": "d84262851305bfea843f14139fa2c5c5bb43ef853a2cdea78df31e00e2a7f652",
-    "arabic_PP-OCRv6_small_rec": "b76aafcc1c447b767a954c18b29a30d53311be773e46800488c8e75400dd14dd",
+    "arabic_PP-OCRv6_small_rec": "fe7c2f8d4fd3390277e9dee405f8876623ffb446e6346a4570de1f4e776d7541",
     "cyrillic_PP-OCRv6_small_rec": "857ecf367b58ca5f486d45924005eb32eed4801225f204e7613a4ac4240c8c0e",
+    "devanagari_PP-OCRv6_small_rec": "13fa3485bbada6a5a0aef8d755566e179ce63fb4f3f41960d2e2a0f5f5af324f",
+    "kannada_PP-OCRv6_small_rec": "05581071a6c2d5bb125a718379387b19c9aebaa0748482c1d2683bfd98728a95",
+    "tamil_PP-OCRv6_small_rec": "53cd1a48035858c2890a8d2f11b1374f397c3301b3cc46eb016362030c120d2a",
     "greek_PP-OCRv6_small_rec": "c5d14fd291f7d5fdeac276e3a3fd64e3552ed07bc705dfc198cec5aac7421965",
 }
 
@@ -24,9 +27,12 @@ def shipped(name: str) -> Shipped:
 
 
 def reader(
-    script: str, size_bytes: int, characters: int, languages: tuple[str, ...], figure: Figure, squeeze: float = 1.0
+    script: str, size_bytes: int, characters: int, languages: tuple[str, ...], figure: Figure, **options: float
 ) -> ModelCard:
-    """The card of PP-OCRv6_small_rec taught a script: its last layer has `characters`, the blank and the space."""
+    """The card of PP-OCRv6_small_rec taught a script: its last layer has `characters`, the blank and the space.
+
+    options: those it was tuned with, by flat name, where they are not the default.
+    """
     name = f"{script}_PP-OCRv6_small_rec"
     return ModelCard(
         name,
@@ -39,7 +45,7 @@ def reader(
         input_height=48,
         classes=characters + 2,
         metadata=CTC,
-        options={"text_rec_squeeze": squeeze} if squeeze < 1 else {},
+        options=options,
         note=f"{NOTE}, from PP-OCRv6_small_rec",
     )
 
@@ -52,10 +58,11 @@ def wrong(percent: float, where: str) -> Figure:
 OWN: tuple[ModelCard, ...] = (
     reader(
         "arabic",
-        3_255_074,
+        3_255_099,
         187,
         ("ar", "fa"),
-        wrong(8.8, "arabic-print-lines, 201 real lines of print, vowel marks left out"),
+        wrong(5.1, "arabic-print-lines, 201 real lines of print, vowel marks left out"),
+        text_rec_squeeze=1.2,
     ),
     reader(
         "cyrillic",
@@ -63,7 +70,31 @@ OWN: tuple[ModelCard, ...] = (
         284,
         codes_of("eslav", "cyrillic"),
         wrong(1.35, "cyrillic-lines, 150 real lines of print"),
-        squeeze=0.85,
+        text_rec_squeeze=0.85,
+    ),
+    reader(
+        "devanagari",
+        3_255_319,
+        188,
+        codes_of("devanagari"),
+        Figure("token F1", 0.92, "sanskrit-pages, 7 real pages of Sanskrit"),
+        text_rec_squeeze=1.25,
+    ),
+    reader(
+        "kannada",
+        3_255_290,
+        188,
+        ("ka",),
+        wrong(5.9, "kannada-books, 156 real lines of print"),
+        text_det_unclip_ratio=2.1,  # letters hang below the line, where the detector cuts them off
+    ),
+    reader(
+        "tamil",
+        3_250_634,
+        152,
+        ("ta",),
+        wrong(4.6, "tamil-book-lines, 24 real lines of print"),
+        text_rec_squeeze=0.85,
     ),
     reader(
         "greek",
@@ -71,6 +102,6 @@ OWN: tuple[ModelCard, ...] = (
         434,
         ("el",),
         wrong(3.0, "greek-latin-commentary-lines, 150 real lines of print"),
-        squeeze=0.85,
+        text_rec_squeeze=0.85,
     ),
 )

@@ -63,7 +63,11 @@ def test_what_runs_from_right_to_left_comes_in_stored_order():
 
 def test_own_width_never_depends_on_company():
     crops = [crop(48, w, 0) for w in (10, 33, 64, 320, 5000)]
-    for squeeze, widths in ((1.0, (32, 64, 64, 320, 3200)), (0.85, (32, 64, 64, 288, 3200)), (1.2, (32, 64, 96, 384, 3200))):
+    for squeeze, widths in (
+        (1.0, (32, 64, 64, 320, 3200)),
+        (0.85, (32, 64, 64, 288, 3200)),
+        (1.2, (32, 64, 96, 384, 3200)),
+    ):
         options = RecognizeOptions(batch_size=8, squeeze=squeeze)
         together = {i: b.width for b in plan(crops, 48, options) for i in b.indices}
         alone = {i: plan([c], 48, replace(options, batch_size=1))[0].width for i, c in enumerate(crops)}

@@ -31,6 +31,7 @@ EXAMPLES = """\b
 Examples:
   inkline eval ocr data/receipts/dev              a folder with labels.jsonl
   inkline eval ocr data/*/dev --json
+  inkline eval ocr data/books/dev --lang hi
   inkline eval ocr data/forms/dev --rules reference --save_path results
   inkline eval ocr data/forms/dev --results results      score results written before
 """
@@ -56,6 +57,7 @@ for command in (eval_det, eval_rec, eval_cls):
 @click.option("--case", is_flag=True, help="capital letters count")
 @click.option("--limit", type=click.IntRange(1), help="only the first pages of each set")
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a set")
+@click.option("--lang", help="language or script of the text, see `inkline languages`")
 @from_options(OcrOptions)
 def ocr(datasets: tuple[str, ...], rules: str, results: str | None, save_path: str | None, **values: Any) -> None:
     """Detection precision, recall and Hmean (IoU > 0.5, ignored regions count neither way), order-free token and
@@ -65,8 +67,9 @@ def ocr(datasets: tuple[str, ...], rules: str, results: str | None, save_path: s
     """
     from inkline.metrics import PageScore, page
 
-    case, limit, as_json = (values.pop(name) for name in ("case", "limit", "as_json"))
+    case, limit, as_json, lang = (values.pop(name) for name in ("case", "limit", "as_json", "lang"))
     overrides = {**(REFERENCE_RULES if rules == "reference" else {}), **given(OcrOptions, values)}
+    overrides |= {"lang": lang} if lang else {}
     read = from_files(Path(results)) if results else Reader(overrides, save_path)
     if not as_json:
         click.echo(f"{'set':<24}" + "".join(f"{name:>10}" for name in COLUMNS))

@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 
 from inkline.cli import COMMANDS, main
 from inkline.commands.grouped import ORDER, SECTIONS, section_of
 from inkline.commands.paddle import paddlex_style
 from inkline.errors import UsageError
 from inkline.flat import flat_fields
+from inkline.io.fonts import sized_font
 from inkline.options import OcrOptions
 
 NAMES = list(COMMANDS)
@@ -196,3 +198,17 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_set_in_another_script_is_scored_with_its_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "Счёт от пятого мая"
+    image = Image.new("RGB", (640, 120), "white")
+    ImageDraw.Draw(image).text((30, 30), text, font=sized_font(text, 40), fill="black")
+    image.save(tmp_path / "page.png")
+    row = {"image": "page.png", "lines": [{"text": text, "points": None}]}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    assert main(["eval", "ocr", str(tmp_path), "--lang", "ru", "--json", "--cpu_threads", "1"]) in (0, None)
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["tok_f1"] == 1.0 and "det_h" not in scores

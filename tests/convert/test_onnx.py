@@ -247,9 +247,9 @@ class Net:
 def test_real_weights_on_real_pages_and_crops(real, shared, pair):
     """Detector and recogniser with converted weights read pages as ONNX Runtime does: the same boxes, the same text.
 
-    On crops and photographs the outputs agree within 1e-4, single values apart: both are float32, and on uncertain
-    characters either may be 3e-4 from a run in float64. On large, nearly empty forms ONNX Runtime's map is up to 1e-3
-    from such a run, in few places; ours stays within 3e-5.
+    On crops and photographs the outputs agree within 1e-4, single values apart: both are float32, and on the least
+    certain character of these crops ONNX Runtime is 3e-3 from a run in float64, ours 2e-4. On large, nearly empty forms
+    ONNX Runtime's map is up to 1e-3 from such a run, in few places; ours stays within 3e-5.
     """
     (det_file, det_net, _), (rec_file, rec_net, about) = real[f"{pair}_det"], real[f"{pair}_rec"]
     assert about.charset == rec_file.charset
@@ -270,7 +270,7 @@ def test_real_weights_on_real_pages_and_crops(real, shared, pair):
             assert [text.text for text in texts] == [text.text for text in wanted]
             lines += len(crops)
     assert lines > 60
-    assert recognizer_net.worst < 1e-3 and recognizer_net.far < 1e-5
+    assert recognizer_net.worst < 5e-3 and recognizer_net.far < 1e-5
     x = random_input((1, 3, 320, 320), seed=2)
     with torch.no_grad():
         assert float((det_net(x) - exact(x.double())).abs().max()) < 3e-5

@@ -1,5 +1,6 @@
 """ONNX Runtime, the engine of the base install; the only file that imports it."""
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,28 @@ from numpy.typing import NDArray
 from inkline.errors import EngineError, ModelError
 from inkline.options import EngineOptions
 
+TIDY_EVERY = 8  # calls
+TIDY = ort.RunOptions()
+TIDY.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
 
 class OnnxRuntimeEngine:
-    """A session whose calls any thread may make at once; see `inkline.engine.Engine`."""
+    """A session whose calls any thread may make at once; see `inkline.engine.Engine`.
 
-    def __init__(self, session: ort.InferenceSession, streams: int) -> None:
+    tidy: every so many calls give back the memory that the session keeps from earlier, larger inputs.
+    """
+
+    def __init__(self, session: ort.InferenceSession, streams: int, tidy: bool) -> None:
         self._session = session
+        self._calls = count(1)
+        self._tidy = tidy
         self._input = session.get_inputs()[0].name
         self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
         self.streams = streams
 
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
-        outputs: list[NDArray[Any]] = self._session.run(None, {self._input: x})
+        how = TIDY if self._tidy and next(self._calls) % TIDY_EVERY == 0 else None
+        outputs: list[NDArray[Any]] = self._session.run(None, {self._input: x}, how)
         return outputs
 
 
@@ -29,7 +40,8 @@ def open_file(path: Path, options: EngineOptions, streams: int) -> OnnxRuntimeEn
     """Open an ONNX file; `streams` calls at once share `options.cpu_threads` threads, none of which spins while idle.
 
     Memory patterns are off: they keep a plan and a block for every width ever seen. The arena stays: without it every call
-    pays for fresh pages (a detector call takes 1.6 times as long); widths come in steps, so it stops growing soon.
+    pays for fresh pages (a detector call takes 1.6 times as long); it is emptied now and then, or it would grow with the
+    variety of inputs (`python -m benchmarks.memory`).
     """
     session_options = ort.SessionOptions()
     session_options.intra_op_num_threads = max(1, options.cpu_threads // streams)
@@ -46,7 +58,7 @@ def open_file(path: Path, options: EngineOptions, streams: int) -> OnnxRuntimeEn
         raise ModelError(
             f"{path}: not a model that ONNX Runtime can open ({reason}); `inkline models verify`"
         ) from error
-    return OnnxRuntimeEngine(session, streams)
+    return OnnxRuntimeEngine(session, streams, tidy=options.device == "cpu")
 
 
 def _providers(options: EngineOptions) -> list[Any]:

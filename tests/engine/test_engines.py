@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from inkline.options import EngineOptions
 from inkline.zoo.local import resolve
 from inkline.zoo.settings import from_environment
 
+ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = [name for name, (_, distribution, _) in ENGINES.items() if find_spec(distribution)]
 INPUTS = {
     "PP-OCRv6_small_det": (1, 3, 96, 160),
@@ -126,3 +128,24 @@ def test_auto_takes_openvino_where_it_is_faster(has, device, chosen, monkeypatch
     assert choose_engine(EngineOptions(device=device)) == chosen
     monkeypatch.setattr("inkline.engine.find_spec", lambda name: None)
     assert choose_engine(EngineOptions(device=device)) == "onnxruntime"
+
+
+GREEDY = """
+import numpy as np
+from benchmarks.memory import resident
+from inkline.engine import open_engine
+from inkline.options import EngineOptions
+from inkline.zoo import resolve
+
+engine = open_engine(resolve("PP-OCRv6_small_det").path, EngineOptions(engine="onnxruntime", cpu_threads=1))
+engine(np.zeros((1, 3, 1280, 1280), np.float32))
+most = resident()
+for _ in range(16):
+    engine(np.zeros((1, 3, 64, 64), np.float32))
+print(most - resident())
+"""
+
+
+def test_memory_of_large_inputs_is_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", GREEDY], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) > 100, done.stdout

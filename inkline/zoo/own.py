@@ -15,9 +15,9 @@ SUMS = {
     "arabic_PP-OCRv6_small_rec": "fe7c2f8d4fd3390277e9dee405f8876623ffb446e6346a4570de1f4e776d7541",
     "cyrillic_PP-OCRv6_small_rec": "857ecf367b58ca5f486d45924005eb32eed4801225f204e7613a4ac4240c8c0e",
     "devanagari_PP-OCRv6_small_rec": "13fa3485bbada6a5a0aef8d755566e179ce63fb4f3f41960d2e2a0f5f5af324f",
+    "greek_PP-OCRv6_small_rec": "c5d14fd291f7d5fdeac276e3a3fd64e3552ed07bc705dfc198cec5aac7421965",
     "kannada_PP-OCRv6_small_rec": "05581071a6c2d5bb125a718379387b19c9aebaa0748482c1d2683bfd98728a95",
     "tamil_PP-OCRv6_small_rec": "53cd1a48035858c2890a8d2f11b1374f397c3301b3cc46eb016362030c120d2a",
-    "greek_PP-OCRv6_small_rec": "c5d14fd291f7d5fdeac276e3a3fd64e3552ed07bc705dfc198cec5aac7421965",
 }
 
 
@@ -81,6 +81,14 @@ OWN: tuple[ModelCard, ...] = (
         text_rec_squeeze=1.25,
     ),
     reader(
+        "greek",
+        3_287_167,
+        434,
+        ("el",),
+        wrong(3.0, "greek-latin-commentary-lines, 150 real lines of print"),
+        text_rec_squeeze=0.85,
+    ),
+    reader(
         "kannada",
         3_255_290,
         188,
@@ -94,14 +102,6 @@ OWN: tuple[ModelCard, ...] = (
         152,
         ("ta",),
         wrong(4.6, "tamil-book-lines, 24 real lines of print"),
-        text_rec_squeeze=0.85,
-    ),
-    reader(
-        "greek",
-        3_287_167,
-        434,
-        ("el",),
-        wrong(3.0, "greek-latin-commentary-lines, 150 real lines of print"),
         text_rec_squeeze=0.85,
     ),
 )

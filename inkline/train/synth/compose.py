@@ -137,7 +137,8 @@ def _piece(
     if script.name in BORROWS and rng.random() < HOMORGANIC:
         word = homorganic(word, script.name)
     if script.name in BORROWS and rng.random() < VISARGA and not unicodedata.combining(word[-1]):
-        word = word.rstrip(indic(INDIC[script.name]).finals) + indic(INDIC[script.name]).finals[-1]
+        finals = indic(INDIC[script.name]).finals
+        word = word.rstrip(finals) + finals[-1]
     if script.name == "polytonic":
         word = polytonic(rng, word)
     if script.name == "prereform":

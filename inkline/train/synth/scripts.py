@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from inkline.errors import DataError
@@ -76,6 +77,7 @@ class Indic:
     ra: str
 
 
+@cache
 def indic(base: int) -> Indic:
     """Return the syllable parts of the Brahmic block that starts at code point `base`; unassigned cells are left out."""
 

@@ -37,6 +37,14 @@ def test_pages_and_contact_sheets(tmp_path):
     assert call("synth", "lines", "--sheet", tmp_path / "look.png").exit_code == 0 and (tmp_path / "look.png").exists()
 
 
+def test_a_charset_of_letters_leaves_the_spaces_between_words(tmp_path):
+    (tmp_path / "letters.txt").write_text("\n".join("abcdefghijklmnopqrstuvwxyz"), "utf-8")
+    made = call("synth", "lines", tmp_path / "set", "--count", 6, "--charset", tmp_path / "letters.txt")
+    assert made.exit_code == 0, made.output
+    texts = [row.split("\t")[1] for row in (tmp_path / "set/rec.txt").read_text("utf-8").splitlines()]
+    assert any(" " in text for text in texts) and set("".join(texts)) <= set("abcdefghijklmnopqrstuvwxyz ")
+
+
 def test_problems_are_listed_and_give_status_1(tmp_path):
     (tmp_path / "rec.txt").write_text("missing.png\tabc\n", "utf-8")
     done = call("data", "check", "rec", tmp_path / "rec.txt")

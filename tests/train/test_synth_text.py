@@ -87,9 +87,8 @@ def test_kannada_and_devanagari_borrow_the_words_of_telugu(tmp_path: Path) -> No
     )
     borrowed = {name: vocabulary((str(tmp_path),), script_of(name), frozenset()) for name in ("kannada", "devanagari")}
     assert borrowed["kannada"][0][0] == "ಕಮಲಮುಕಕ" and borrowed["devanagari"][0][0] == "कमलमुकक"
-    assert (
-        vocabulary((str(tmp_path),), script_of("tamil"), frozenset()) == ()
-    )  # it has no letters for half of the sounds
+    # Tamil has no letters for half of the sounds
+    assert vocabulary((str(tmp_path),), script_of("tamil"), frozenset()) == ()
 
 
 def test_nasals_are_spelled_by_the_row_of_the_stop_behind_them() -> None:

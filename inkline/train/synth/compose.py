@@ -131,14 +131,9 @@ def _piece(
         return _foreign(rng, options)
     if not words or rng.random() < rare:
         return invent(rng, script, options.allowed)
-    word = words[int(len(words) * rng.random() ** 1.5)]
-    if script.name in INDIC and rng.random() < COMPOUND:
-        word += words[int(len(words) * rng.random() ** 1.5)]
-    if script.name in BORROWS and rng.random() < HOMORGANIC:
-        word = homorganic(word, script.name)
-    if script.name in BORROWS and rng.random() < VISARGA and not unicodedata.combining(word[-1]):
-        finals = indic(INDIC[script.name]).finals
-        word = word.rstrip(finals) + finals[-1]
+    word = _frequent(rng, words)
+    if script.name in INDIC:
+        word = _of_india(rng, word, words, script)
     if script.name == "polytonic":
         word = polytonic(rng, word)
     if script.name == "prereform":
@@ -146,6 +141,25 @@ def _piece(
     if script.name == "arabic" and rng.random() < options.marks:
         word = "".join([c + (pick(rng, HARAKAT) if c.isalpha() and rng.random() < 0.7 else "") for c in word])
     return unicodedata.normalize("NFC", word)
+
+
+def _frequent(rng: np.random.Generator, words: tuple[str, ...]) -> str:
+    """A word of a list that begins with the most frequent ones."""
+    return words[int(len(words) * rng.random() ** 1.5)]
+
+
+def _of_india(rng: np.random.Generator, word: str, words: tuple[str, ...], script: Script) -> str:
+    """`word`, at times written as one with the next, and in Sanskrit's kin with its nasals and its breath."""
+    if rng.random() < COMPOUND:
+        word += _frequent(rng, words)
+    if script.name not in BORROWS:
+        return word
+    if rng.random() < HOMORGANIC:
+        word = homorganic(word, script.name)
+    if rng.random() < VISARGA and not unicodedata.combining(word[-1]):
+        finals = indic(INDIC[script.name]).finals
+        word = word.rstrip(finals) + finals[-1]
+    return word
 
 
 def stretch(rng: np.random.Generator, text: str) -> str:

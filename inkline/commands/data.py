@@ -1,6 +1,7 @@
 """`inkline data`: look at training data before a run; `inkline synth`: make it."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,11 @@ def drawing(command: Any) -> Any:
     return command
 
 
+def share_option(flag: str, default: float, about: str) -> Callable[[Any], Any]:
+    """An option between 0 and 1."""
+    return click.option(flag, type=click.FloatRange(0, 1), default=default, show_default=True, help=about)
+
+
 def line_options(script: str, words: tuple[str, ...], fonts: tuple[str, ...], charset: str | None, seed: int) -> Any:
     from inkline.train.synth.options import LineOptions
     from inkline.train.weights import read_charset
@@ -186,17 +192,18 @@ def draw(options: Any, sheet_of: Any, folder: str | None, **how: Any) -> None:
 @click.argument("folder", required=False)
 @drawing
 @click.option("--max_chars", default=60, show_default=True, type=click.IntRange(1))
-@click.option(
-    "--scene", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="share that looks like signs"
-)
-def lines(folder: str | None, max_chars: int, scene: float, **how: Any) -> None:
+@share_option("--scene", 0.25, "share that looks like signs")
+@share_option("--capitals", 0.12, "share of lines in capitals")
+@share_option("--tokens", 0.25, "share of numbers, dates, prices, codes")
+def lines(folder: str | None, max_chars: int, scene: float, capitals: float, tokens: float, **how: Any) -> None:
     """Single lines: images and labels.jsonl, and rec.txt as PaddleOCR reads it."""
     from dataclasses import replace
 
     from inkline.train.synth.sheet import line_sheet
 
     options = line_options(*(how.pop(name) for name in ("script", "words", "fonts", "charset", "seed")))
-    draw(replace(options, max_chars=max_chars, scene=scene), line_sheet, folder, **how)
+    options = replace(options, max_chars=max_chars, scene=scene, capitals=capitals, tokens=tokens)
+    draw(options, line_sheet, folder, **how)
 
 
 @synth.command("pages")
@@ -205,9 +212,7 @@ def lines(folder: str | None, max_chars: int, scene: float, **how: Any) -> None:
 @click.option(
     "--layout", "layouts", multiple=True, help="paragraphs, columns, table, form, receipt, scattered  [default: all]"
 )
-@click.option(
-    "--camera", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="share that looks photographed"
-)
+@share_option("--camera", 0.3, "share that looks photographed")
 def pages(folder: str | None, layouts: tuple[str, ...], camera: float, **how: Any) -> None:
     """Whole pages: images and labels.jsonl with a quad a line, and det.txt as PaddleOCR reads it."""
     from inkline.train.synth.layout import LAYOUTS

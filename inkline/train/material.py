@@ -247,6 +247,7 @@ def _material(
         base_width=data.width or 320,
         by_area=data.by_area,
         group=data.group,
+        squeeze=data.squeeze,
         max_ratio=data.max_width / data.height,
         rank=rank,
         world=world,

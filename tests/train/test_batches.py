@@ -58,6 +58,12 @@ def test_groups_hold_lines_of_like_width_and_areas_stay_alike() -> None:
     assert np.median(waste) > 0.9
 
 
+def test_lines_fed_wider_come_in_smaller_batches() -> None:
+    ratios = np.full(400, 10, np.float32)
+    plan = BatchPlan(32, heights=(48,), by_area=True, group=True, squeeze=1.25)
+    assert {len(batch) for batch in plan_batches(ratios, plan, 0)[:-1]} >= {int(32 * 320 / (48 * 12.5))}
+
+
 def test_processes_share_the_batches_evenly() -> None:
     ratios = np.ones(100, np.float32)
     parts = [plan_batches(ratios, BatchPlan(8, rank=r, world=3), 1) for r in range(3)]

@@ -35,6 +35,16 @@ def test_arabic_words_are_stretched_where_letters_join() -> None:
     assert not any(f"ل{KASHIDA}ا" in text or f"ا{KASHIDA}" in text or f"{KASHIDA} " in text for text in shown)
 
 
+def test_the_share_of_lines_in_capitals_can_be_chosen() -> None:
+    rng = np.random.default_rng(0)
+    for name in ("english", "polytonic"):
+        plain = LineOptions(script=name, capitals=0, tokens=0, rare=0, punctuation=0)
+        loud = LineOptions(script=name, capitals=1, tokens=0, rare=0, punctuation=0)
+        assert all(compose(rng, loud, 1, 20).isupper() for _ in range(20))
+        assert not all(compose(rng, plain, 5, 20).isupper() for _ in range(20))
+    assert compose(rng, LineOptions(script="arabic", capitals=1), 1, 20)
+
+
 def test_texts_keep_to_the_charset() -> None:
     charset = tuple("абвгдежзиклмнопрстуфхцчшщыьэюя0123456789 .")
     options = LineOptions(script="cyrillic", charset=charset, tokens=0.5)

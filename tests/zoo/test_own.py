@@ -41,6 +41,8 @@ def test_a_file_is_what_its_card_says(card, tmp_path: Path, monkeypatch: pytest.
     assert found.name == card.name and found.task == card.task and found.metadata["inkline.net"] in CARDS
     assert found.path.stat().st_size == card.size_bytes
     assert NOTE in card.note and card.figures
+    tuned = {name: value for name, value in card.options.items() if name.startswith("text_rec")}
+    assert found.options.items() >= tuned.items()  # by name, and as a file
     if card.classes:
         assert found.charset is None or len(found.charset) + 1 == card.classes
 

@@ -98,7 +98,8 @@ def _sequence(rng: np.random.Generator, options: LineOptions, script: Script, le
     while size < length + 1:
         piece = _piece(rng, script, words, options, (tokens, rare, foreign))
         if script.cased:
-            piece = _case(rng, piece, casing, script, first=not text)
+            capitals = casing < options.capitals
+            piece = _upper(piece, script) if capitals else _case(rng, piece, casing, first=not text)
         piece = _punctuate(rng, piece, script, options.punctuation)
         if allowed and refused < TRIES and not all(c in allowed or c == " " for c in piece):
             refused += (
@@ -181,10 +182,8 @@ def _foreign(rng: np.random.Generator, options: LineOptions) -> str:
     return word.capitalize() if rng.random() < 0.4 else word.upper() if rng.random() < 0.2 else word
 
 
-def _case(rng: np.random.Generator, word: str, style: float, script: Script, first: bool) -> str:
-    """Apply the line's casing: as it is, sentence, title or capitals."""
-    if style < 0.12:
-        return _upper(word, script)
+def _case(rng: np.random.Generator, word: str, style: float, first: bool) -> str:
+    """Apply the line's casing: as it is, sentence or title."""
     if style < 0.27 or (first and style < 0.75) or rng.random() < 0.1:
         return word[:1].upper() + word[1:] if len(word[:1].upper()) == 1 else word
     return word

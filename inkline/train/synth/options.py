@@ -16,6 +16,7 @@ class LineOptions:
 
     words        word lists: files (`.txt`, `.dic`), or folders of `<language>.txt`; none = invented words
     latin_words  the same, for Latin words inside other scripts
+    capitals     share of lines in capitals, in scripts that have them
     notes        share of lines that end in the small raised number of a note, "(3)"
     charset      the characters a label may hold, in any order; empty = any
     fonts        font files or folders; none = the fonts of the system
@@ -36,6 +37,7 @@ class LineOptions:
     marks: float = 0.02
     notes: float = 0.0
     punctuation: float = 0.2
+    capitals: float = 0.12
     scene: float = 0.25
     degrade: float = 1.0
 
@@ -50,7 +52,7 @@ class LineOptions:
             raise DataError(
                 f"lines {self.height[0]} to {self.height[1]} px high cannot be drawn; use 8 <= lowest <= highest"
             )
-        for name in ("tokens", "rare", "latin", "marks", "notes", "punctuation", "scene", "degrade"):
+        for name in ("tokens", "rare", "latin", "marks", "notes", "punctuation", "capitals", "scene", "degrade"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DataError(f"{name}={getattr(self, name)} is no share; give a number between 0 and 1")
 

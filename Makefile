@@ -11,7 +11,7 @@ PYTEST = $(BIN)/python -m pytest
 JOBS ?= 2
 SPREAD = -n $(JOBS) --dist worksteal
 
-.PHONY: demo test test-fast check format clean
+.PHONY: demo install test test-fast check lint types tests format clean
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,18 +26,27 @@ $(VENV)/.test: pyproject.toml
 	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $(VENV)/.base $@
 
+install: $(VENV)/.test  ## the virtual environment with all extras
+
 demo: $(VENV)/.base  ## read the sample page: print its text, write JSON and a picture with the boxes
 	$(BIN)/inkline ocr examples/sample.png --save_path demo-output
 	$(BIN)/inkline ocr examples/sample.png
 	@echo; echo "JSON:    demo-output/sample_res.json"; echo "Picture: demo-output/sample_ocr_res_img.png"
 
-check: $(VENV)/.test  ## lint, formatting, types, layers
+check: lint types  ## lint, formatting, layers, types
+
+lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(PYTEST) -q tests/test_layers.py
 
-test: check  ## all tests
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+test: lint  ## all checks, and all tests beside the types, which keep one core busy alone
+	@$(MAKE) --no-print-directory -j 2 types tests
+
+tests: $(VENV)/.test
 	$(PYTEST) $(SPREAD) --durations 15
 
 test-fast: $(VENV)/.test  ## without the tests marked slow

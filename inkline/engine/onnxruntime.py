@@ -1,5 +1,7 @@
 """ONNX Runtime, the engine of the base install; the only file that imports it."""
 
+import ctypes
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,20 @@ from inkline.options import EngineOptions
 TIDY_EVERY = 8  # calls
 TIDY = ort.RunOptions()
 TIDY.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+
+def _trimmer() -> Callable[[int], object]:
+    """What returns freed memory to the system. The GNU C library keeps freed blocks of up to 32 MB for later use, and nets
+    and pages leave many of all sizes; others return them anyway.
+    """
+    try:
+        trim: Callable[[int], object] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return lambda _: None
+    return trim
+
+
+TRIM = _trimmer()
 
 
 class OnnxRuntimeEngine:
@@ -31,8 +47,10 @@ class OnnxRuntimeEngine:
         self.streams = streams
 
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
-        how = TIDY if self._tidy and next(self._calls) % TIDY_EVERY == 0 else None
-        outputs: list[NDArray[Any]] = self._session.run(None, {self._input: x}, how)
+        tidy = self._tidy and next(self._calls) % TIDY_EVERY == 0
+        outputs: list[NDArray[Any]] = self._session.run(None, {self._input: x}, TIDY if tidy else None)
+        if tidy:
+            TRIM(0)
         return outputs
 
 

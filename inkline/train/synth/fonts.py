@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,8 @@ class Face:
     style: str
     spans: tuple[tuple[int, int], ...]
 
-    @cached_property
-    def coverage(self) -> frozenset[str]:
-        """Every character of `spans`."""
-        return frozenset(chr(c) for low, high in self.spans for c in range(low, high + 1))
-
     def has(self, c: str) -> bool:
-        """Whether the face draws the character, without building the whole set."""
+        """Whether the face draws the character."""
         at = bisect.bisect_right(self.spans, (ord(c), sys.maxunicode + 1)) - 1
         return at >= 0 and self.spans[at][0] <= ord(c) <= self.spans[at][1]
 

@@ -11,7 +11,16 @@ import numpy as np
 from inkline.engine import Engine
 from inkline.errors import ModelError
 from inkline.models.recognize import Run
-from inkline.ops.image import IMAGENET_MEAN, IMAGENET_STD, line_parts, normalize_table, page_tiles, resize, to_tensor
+from inkline.ops.image import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    full_contrast,
+    line_parts,
+    normalize_table,
+    page_tiles,
+    resize,
+    to_tensor,
+)
 from inkline.types import Floats, Image
 
 LEAST = 1e-6  # probability: so sure that no other part counts is no part
@@ -35,7 +44,7 @@ class Classifier:
     metadata `inkline.resize` says how an image becomes the net's input: `stretch` to the input size, `center_crop`
     after bringing the shorter side to 8/7 of it, or `pad` on the right after bringing the height to the input height
     (FACTS 3.8). Ours look at several parts of an image, each of which is an input, and take the geometric mean of what
-    the net says of them: `parts` of a line, stretched and shown both ways up, and `tiles` of a page.
+    the net says of them: `parts` of a line, stretched, at full contrast and both ways up, and `tiles` of a page.
     """
 
     def __init__(self, engine: Engine, meta: Mapping[str, str]) -> None:
@@ -88,6 +97,8 @@ class Classifier:
         h, w = image.shape[:2]
         if self._rule in ("stretch", "parts", "tiles"):
             image = resize(image, self._height, self._width)
+            if self._rule == "parts":
+                image = full_contrast(image)
         elif self._rule == "pad":
             image = resize(image, self._height, min(math.ceil(self._height * w / h), self._width))
         else:

@@ -67,6 +67,16 @@ def line_parts(image: Image, most: float = LINE_PART, count: int = LINE_PARTS) -
     return [image[:, x : x + kept] for x in _starts(width, kept, count)]
 
 
+def full_contrast(image: Image) -> Image:
+    """The image with its values spread over 0..255 but for 2 % at each end, so that faint signs are as plain as print.
+
+    A range of less than 32 is spread as one of 32, lest the grain of empty paper look like ink.
+    """
+    low, high = np.percentile(image, (2, 98))
+    spread = (image.astype(np.float32) - (low + high) / 2) * (255 / max(float(high - low), 32.0)) + 127.5
+    return np.asarray(np.clip(spread, 0, 255), np.uint8)
+
+
 def page_tiles(image: Image, side: int) -> list[Image]:
     """Squares of a page, its shorter side brought to `side` and to twice that, which cover it twice.
 

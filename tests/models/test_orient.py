@@ -34,6 +34,7 @@ def test_of_long_lines_several_parts_are_looked_at(rule, shown):
     engine = Recorder()
     line = np.full((10, 400, 3), 127, np.uint8)
     line[:, :100], line[:, 300:] = 0, 255
+    line[:2], line[-2:] = 0, 255  # every part has black and white, so none is changed
     assert Classifier(engine, META | PLAIN | {"inkline.resize": rule})([line], batch_size=16)[0].angle == 0
     assert engine.seen[:, 0, 4, 8].tolist() == pytest.approx(shown, abs=0.01)
 
@@ -55,6 +56,14 @@ def test_a_net_that_says_the_same_of_both_turns_says_nothing():
     for rule, score in (("stretch", 0.9), ("parts", 0.5)):
         seen = Classifier(Recorder(), META | PLAIN | {"inkline.resize": rule})([np.zeros((10, 90, 3), np.uint8)])
         assert seen[0].score == pytest.approx(score)
+
+
+def test_parts_are_shown_at_full_contrast():
+    engine = Recorder()
+    faint = np.full((10, 30, 3), 100, np.uint8)
+    faint[5:] = 140
+    Classifier(engine, META | PLAIN | {"inkline.resize": "parts"})([faint])
+    assert engine.seen[0, 0, :, 3].tolist() == pytest.approx([0, 0, 0, 0, 1, 1, 1, 1], abs=0.01)
 
 
 def test_a_page_is_brought_to_the_size_of_its_net():

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from inkline.ops.image import IMAGENET_MEAN, IMAGENET_STD, detect_size, normalize_table, pad_tiny, to_tensor
+from inkline.ops.image import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    detect_size,
+    full_contrast,
+    normalize_table,
+    pad_tiny,
+    to_tensor,
+)
 from inkline.options import DetectOptions
 
 
@@ -73,3 +81,13 @@ def test_a_long_strip_keeps_its_width_legible():
     assert height == 32 and height * width <= 1.5 * 32 * 2_000_000
     height, width = detect_size(600, 600_000, options)
     assert height * width < 1.1 * 32_000_000
+
+
+def test_full_contrast_spreads_what_is_there_and_leaves_grain_alone():
+    faint = np.tile(np.uint8([100, 110, 140]), (20, 1))[..., None].repeat(3, 2)
+    assert [int(v) for v in full_contrast(faint)[0, :, 0]] == [0, 63, 255]
+    assert full_contrast(faint)[..., 0].tolist() == full_contrast(faint + 40)[..., 0].tolist()
+    print_ = np.uint8([[0, 128, 255]]).repeat(20, 0)[..., None].repeat(3, 2)
+    assert np.array_equal(full_contrast(print_), print_)
+    grain = np.uint8([[200, 203]]).repeat(20, 0)[..., None].repeat(3, 2)
+    assert np.ptp(full_contrast(grain)) < 32 and full_contrast(grain).mean() == pytest.approx(127.5, abs=1)

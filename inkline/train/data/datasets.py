@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from inkline.errors import DataError
 from inkline.ops.bidi import base_direction, visual_order
-from inkline.ops.image import LINE_PART
+from inkline.ops.image import LINE_PART, full_contrast
 from inkline.train.data import augment_cls, augment_det, augment_rec, prepare
 from inkline.train.data.augment_cls import ClsAugment
 from inkline.train.data.augment_det import Annotated, DetAugment
@@ -83,7 +83,8 @@ CLS_KINDS = ("line", "part", "page", "tile", "angle")
 class ClsOptions:
     """What classifiers are fed: `labels` in class order; sources of upright text get a drawn one.
 
-    kind   line: resized straight to `size` (height, width), RGB, ImageNet; part: the same of a random part of long lines;
+    kind   line: resized straight to `size` (height, width), RGB, ImageNet; part: the same of a random part of long lines,
+           at full contrast;
            page: shorter side to 8/7 of the size, middle cut out, RGB, ImageNet; tile: the same, of which nets see
            several a page; angle: the 2.x classifier, kept in shape and padded, BGR, (x/255 - 0.5)/0.5
     """
@@ -259,6 +260,8 @@ class Classification(Dataset[Arrays]):
             image = prepare.resize_short_and_crop(image, round(height * 8 / 7), height)
         else:
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        if self.options.kind == "part":
+            image = full_contrast(image)
         return prepare.imagenet(image[..., ::-1])
 
 

@@ -16,7 +16,7 @@ SUMS = {
     "cyrillic_PP-OCRv6_small_rec": "857ecf367b58ca5f486d45924005eb32eed4801225f204e7613a4ac4240c8c0e",
     "devanagari_PP-OCRv6_small_rec": "13fa3485bbada6a5a0aef8d755566e179ce63fb4f3f41960d2e2a0f5f5af324f",
     "greek_PP-OCRv6_small_rec": "c5d14fd291f7d5fdeac276e3a3fd64e3552ed07bc705dfc198cec5aac7421965",
-    "kannada_PP-OCRv6_small_rec": "05581071a6c2d5bb125a718379387b19c9aebaa0748482c1d2683bfd98728a95",
+    "kannada_PP-OCRv6_small_rec": "122d7fa9d92c07ebe444049a4ede230f7c203356aebd463d6ed19249b1c86a11",
     "tamil_PP-OCRv6_small_rec": "53cd1a48035858c2890a8d2f11b1374f397c3301b3cc46eb016362030c120d2a",
 }
 

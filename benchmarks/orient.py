@@ -32,7 +32,8 @@ from inkline.types import Floats, Image
 
 PAGE_SETS = ("funsd", "sroie", "scribe-docs", "fondue-books", "ehri-typewritten", "icdar2015", "mtwi",
              "multiscript-screens", "tesseract-pages")  # fmt: skip
-LINE_SETS = ("cyrillic-lines", "arabic-print-lines", "greek-latin-commentary-lines", "fraktur-lines", "svt-words")
+LINE_SETS = ("cyrillic-lines", "arabic-print-lines", "greek-latin-commentary-lines", "fraktur-lines", "tamil-book-lines",
+             "svt-words")  # fmt: skip
 
 
 def upright_lines(data: Path, ocr: Ocr, pages: int, lines: int) -> Iterator[tuple[str, Image]]:

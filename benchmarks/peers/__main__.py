@@ -134,7 +134,6 @@ def imported(known: dict[str, dict[str, Any]], record: Record) -> None:
 
 def conditions(settings: Settings) -> dict[str, Any]:
     """What a reader has to know of the machine and the run."""
-    commit = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
     info = Path("/proc/cpuinfo")
     model = (
         [row.split(":")[1].strip() for row in info.read_text().splitlines() if row.startswith("model name")]
@@ -148,8 +147,18 @@ def conditions(settings: Settings) -> dict[str, Any]:
         "rounds": settings.rounds,
         "seed": settings.seed,
         "python": platform.python_version(),
-        "commit": subprocess.run(commit, capture_output=True, text=True).stdout.strip() or "unknown",
+        "commit": commit(),
     }
+
+
+def commit() -> str:
+    """The commit that is measured, "-dirty" where its files are changed; those that this program writes do not count."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("-dirty" if changed else "")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from inkline.zoo.recognizers import CTC
 NOTE = "trained by Inkline on synthetic data"
 
 SUMS = {
-    "PP-LCNet_x0_25_textline_ori": "33f16f9b13d1c58a40176aae6664ae4ecbf86aceeff44f5d9de7a912969a2999",
+    "PP-LCNet_x0_25_textline_ori": "0785ef741201dbe868a2f22849d7bcb3575c8fd75b3faa6666c026be6f27e2dd",
     "PP-LCNet_x1_0_doc_ori": "d84262851305bfea843f14139fa2c5c5bb43ef853a2cdea78df31e00e2a7f652",
     "arabic_PP-OCRv6_small_rec": "fe7c2f8d4fd3390277e9dee405f8876623ffb446e6346a4570de1f4e776d7541",
     "cyrillic_PP-OCRv6_small_rec": "857ecf367b58ca5f486d45924005eb32eed4801225f204e7613a4ac4240c8c0e",

@@ -35,11 +35,18 @@ def conditions() -> str:
             parts.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             continue
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"Python {platform.python_version()}, {', '.join(parts)}, {cores} processors, commit {commit or 'unknown'}"
+    return f"Python {platform.python_version()}, {', '.join(parts)}, {cores} processors, commit {commit()}"
+
+
+def commit() -> str:
+    """The commit that is measured, "-dirty" where its files are changed; results that benchmarks write do not count."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("-dirty" if changed else "")
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:

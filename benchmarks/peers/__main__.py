@@ -13,7 +13,6 @@ import argparse
 import math
 import os
 import platform
-import subprocess
 import time
 from itertools import islice
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 
 import platformdirs
 
-from benchmarks.common import ROOT
+from benchmarks.common import ROOT, commit
 from benchmarks.peers.conduct import Settings, Team, run
 from benchmarks.peers.environments import CannotRun, build, import_seconds
 from benchmarks.peers.record import Record
@@ -149,16 +148,6 @@ def conditions(settings: Settings) -> dict[str, Any]:
         "python": platform.python_version(),
         "commit": commit(),
     }
-
-
-def commit() -> str:
-    """The commit that is measured, "-dirty" where its files are changed; those that this program writes do not count."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True).stdout.strip()
-
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results")
-    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("-dirty" if changed else "")
 
 
 if __name__ == "__main__":

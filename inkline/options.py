@@ -46,7 +46,8 @@ class DetectOptions:
     sparse_side_len: int = opt(
         640,
         "text_det_sparse_side_len",
-        "a page with little text is looked at a second time with this limit_side_len, for large letters; 0: never",
+        "a page with little text is also looked at with this limit_side_len, for large letters and to pass over what is "
+        "empty; 0: never",
         0,
     )
     thresh: float = opt(0.3, "text_det_thresh", "a pixel is text above this probability", 0, 1)

@@ -12,7 +12,7 @@ from inkline.errors import ModelError, near
 from inkline.ops.dbnet import db_boxes
 from inkline.ops.east import east_boxes
 from inkline.ops.image import IMAGENET_MEAN, IMAGENET_STD, detect_size, normalize_table, pad_tiny, resize, to_tensor
-from inkline.ops.looks import closer_size, is_sparse, merge_looks, tiles
+from inkline.ops.looks import closer_size, glances, is_sparse, merge_looks, share, tiles, windows
 from inkline.ops.sast import SastMaps, sast_boxes
 from inkline.options import DetectOptions
 from inkline.types import Detections, Floats, Image
@@ -55,40 +55,62 @@ class Detector:
     def __call__(self, image: Image, options: DetectOptions) -> Detections:
         """Boxes of an image uint8 (H, W, 3) BGR, in no particular order.
 
-        One look at the whole page; a closer one where its text is small; another at `sparse_side_len` where there is
-        little text, which finds letters too large for the first.
+        One look at the whole page, or, where a smaller one at `sparse_side_len` shows that most of it is empty, at windows
+        around what that saw; a closer look where the text is small. Where there is little text, the boxes of the smaller
+        look join, which finds letters too large for the first.
         """
         padded = pad_tiny(image)
         height, width = padded.shape[:2]
         if not self._tiled:
             options = replace(options, tile_side=0)
         size = detect_size(height, width, options)
-        found = self._look(padded, size, options)
         if options.input_shape is not None:
-            return found
+            return self._look(padded, size, options)
+        small = detect_size(height, width, replace(options, limit_side_len=options.sparse_side_len or 32))
+        again = options.sparse_side_len > 0 and small[0] * small[1] < size[0] * size[1]
+        seen = self._glance(padded, small, size, options) if again and self._tiled else None
+        found = self._look(padded, size, options, seen)
         closer = closer_size(found, height, width, size, options)
         if closer != size:
-            return merge_looks(self._look(padded, closer, options), found)
-        if options.sparse_side_len and is_sparse(found, size):
-            other = detect_size(height, width, replace(options, limit_side_len=options.sparse_side_len))
-            if other[0] * other[1] < size[0] * size[1]:
-                found = merge_looks(found, self._look(padded, other, options))
+            return merge_looks(self._look(padded, closer, options, seen), found)
+        if seen is not None:
+            return merge_looks(found, self._boxes([seen[None]], width, height, options))
+        if again and is_sparse(found, size):
+            found = merge_looks(found, self._look(padded, small, options))
         return found
 
-    def _look(self, image: Image, size: tuple[int, int], options: DetectOptions) -> Detections:
-        """Boxes of an image seen at a net size, in tiles where that is larger than one."""
-        shown = resize(image, *(-(-side // self._multiple) * self._multiple for side in size))
-        if not options.tile_side or max(size) <= options.tile_side:
-            maps = self._maps(shown)
+    def _glance(
+        self, image: Image, small: tuple[int, int], size: tuple[int, int], options: DetectOptions
+    ) -> Floats | None:
+        """The map of a look at size `small` where that says that one at `size` need not see the whole page, else None."""
+        seen = None
+        for at, least, most in glances(image.shape[0], small, size):
+            seen = self._map(image, at, options)
+            if share(seen, size, least) > most:
+                return None
+        return seen
+
+    def _look(
+        self, image: Image, size: tuple[int, int], options: DetectOptions, seen: Floats | None = None
+    ) -> Detections:
+        """Boxes of an image seen at a net size; with `seen`, a smaller look's map, only where that saw anything."""
+        if self._tiled:
+            maps = [self._map(image, size, options, seen)[None]]
+            most = options.max_candidates * math.ceil(maps[0].size / (options.tile_side or max(size)) ** 2)
+            options = replace(options, max_candidates=most)
         else:
-            probability = np.empty((1, *size), np.float32)
-            for tile in tiles(*size, options.tile_side):
-                (y0, y1, x0, x1), (top, bottom, left, right) = tile.window, tile.kept
-                part = self._maps(shown[y0:y1, x0:x1])[0]
-                probability[:, top:bottom, left:right] = part[:, top - y0 : bottom - y0, left - x0 : right - x0]
-            most = options.max_candidates * math.ceil(probability.size / options.tile_side**2)
-            maps, options = [probability], replace(options, max_candidates=most)
+            maps = self._maps(resize(image, *(-(-side // self._multiple) * self._multiple for side in size)))
         return self._boxes(maps, image.shape[1], image.shape[0], options)
+
+    def _map(self, image: Image, size: tuple[int, int], options: DetectOptions, seen: Floats | None = None) -> Floats:
+        """Probabilities (H, W) of an image seen at a net size: in tiles where it is larger than one, or in windows."""
+        shown, probability = resize(image, *size), np.zeros(size, np.float32)
+        side = options.tile_side or max(size)
+        for tile in tiles(*size, side) if seen is None else windows(seen, size, side):
+            (y0, y1, x0, x1), (top, bottom, left, right) = tile.window, tile.kept
+            part = self._maps(shown[y0:y1, x0:x1])[0][0]
+            probability[top:bottom, left:right] = part[top - y0 : bottom - y0, left - x0 : right - x0]
+        return probability
 
     def _maps(self, image: Image) -> list[Floats]:
         """The net's outputs (C, h, w) for an image of a size that the net takes."""

@@ -13,6 +13,12 @@ from inkline.types import Detections, Floats
 
 OVERLAP = 256  # px: what two neighbouring tiles share; each gives up half of it, where it sees too little around
 GOOD_HEIGHT = 20  # px: the box height that a closer look aims at
+CELL = 32  # px of a net input: the grain of windows
+TRACE = 0.005  # from this probability a small look's pixel is worth another look
+MARGIN = 2  # cells around such a pixel that are looked at with it
+CALL = 4  # cells: what one more call of the net costs
+LEAST_SCALE = 0.25  # of an image in its smaller look
+LEAST_GAIN = 0.3  # of the pixels of a look, what a smaller one before it may cost
 LINE_PIXELS = 48 * 48  # what reading a square of a line costs, in pixels of a net
 
 
@@ -29,6 +35,62 @@ def tiles(height: int, width: int, side: int) -> list[Tile]:
     return [
         Tile((*y, *x), (*keep_y, *keep_x)) for y, keep_y in _spans(height, side) for x, keep_x in _spans(width, side)
     ]
+
+
+def windows(seen: Floats, size: tuple[int, int], side: int, least: float = TRACE) -> list[Tile]:
+    """Windows of a net input of `size` (height, width) around all that a smaller look holds for text, however doubtful.
+
+    seen: that look's probabilities (h, w), of which those above `least` count. What lies near joins one window where that
+    costs little; a window of more than `side` (0: no limit) is cut into tiles. Nothing is kept twice; where nothing was
+    seen, there are no windows.
+    """
+    height, width = (length // CELL for length in size)
+    rows, columns = np.nonzero(seen > least)
+    active = np.zeros((height, width), np.uint8)
+    active[rows * height // seen.shape[0], columns * width // seen.shape[1]] = 1
+    active = np.asarray(cv2.dilate(active, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)), np.uint8)
+    stats = cv2.connectedComponentsWithStats(active)[2][1:, :4].tolist()
+    found = []
+    for y0, y1, x0, x1 in _joined([(y, y + h, x, x + w) for x, y, w, h in stats]):
+        top, left = y0 * CELL, x0 * CELL
+        for tile in tiles((y1 - y0) * CELL, (x1 - x0) * CELL, side or max(size)):
+            (a, b, c, d), (e, f, g, h) = tile.window, tile.kept
+            found.append(Tile((a + top, b + top, c + left, d + left), (e + top, f + top, g + left, h + left)))
+    return found
+
+
+def glances(
+    height: int, small: tuple[int, int], size: tuple[int, int]
+) -> tuple[tuple[tuple[int, int], float, float], ...]:
+    """The looks at an image of `height` before one at `size`; each a net size, and the `share` from a probability on up to
+    which it pays to go on: (size, probability, share).
+
+    The first, a sixteenth of the pixels, tells signs and photos from written pages; what the second, at `small`, shows are
+    the windows. None where `small` would see too little (letters of 12 px in the image at less than 3) or saves nothing.
+    """
+    if small[0] < LEAST_SCALE * height or small[0] * small[1] > LEAST_GAIN * size[0] * size[1]:
+        return ()
+    return (net_size(small[0] / 2, small[1] / 2), 0.2, 0.5), (small, TRACE, 0.7)
+
+
+def share(seen: Floats, size: tuple[int, int], least: float = TRACE) -> float:
+    """The share of a net input of `size` that `windows` of it covers."""
+    return sum(_area(tile.window) for tile in windows(seen, size, 0, least)) / (size[0] * size[1])
+
+
+def _joined(boxes: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """Boxes (y0, y1, x0, x1) of which those are put together that overlap or that cost little more as one."""
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            both = min(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), max(a[3], b[3])
+            overlap = a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
+            if overlap or _area(both) <= _area(a) + _area(b) + CALL:
+                return _joined([box for box in boxes if box is not a and box is not b] + [both])
+    return boxes
+
+
+def _area(box: tuple[int, int, int, int]) -> int:
+    return (box[1] - box[0]) * (box[3] - box[2])
 
 
 def _spans(length: int, side: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:

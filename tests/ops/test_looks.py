@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inkline.ops.looks import OVERLAP, closer_size, is_sparse, merge_looks, tiles
+from inkline.ops.looks import OVERLAP, closer_size, glances, is_sparse, merge_looks, share, tiles, windows
 from inkline.options import DetectOptions
 from inkline.types import Detections, empty_quads
 
@@ -24,6 +24,38 @@ def test_tiles_cover_everything_once_and_see_around_what_they_keep(size):
             assert stop - high >= OVERLAP // 2 or high == stop == length
         seen[top:bottom, left:right] += 1
     assert (seen == 1).all()
+
+
+def test_windows_hold_all_that_a_small_look_saw_with_room_around_it():
+    seen = np.zeros((360, 640), np.float32)
+    seen[100:106, 200:230] = 0.01  # in a net input of twice the size at 200..212, 400..460
+    seen[300, 620] = 0.9
+    seen[:, :40] = 0.004
+    found = windows(seen, (704, 1280), 1600)
+    assert [tile.window == tile.kept for tile in found] == [True, True]
+    (y0, y1, x0, x1), (v0, v1, u0, u1) = sorted(tile.window for tile in found)
+    assert y0 <= 195 - 64 and y1 >= 206 + 64 and x0 <= 400 - 64 and x1 >= 460 + 64  # 200 and 212 px of 720 rows
+    assert v0 <= 586 - 64 and v1 >= 587 + 64 and u0 <= 1240 - 64 and u1 == 1280  # as far as the input goes
+    assert all(side % 32 == 0 for tile in found for side in tile.window)
+    assert share(seen, (704, 1280)) == ((y1 - y0) * (x1 - x0) + (v1 - v0) * (u1 - u0)) / (704 * 1280)
+    assert share(seen, (704, 1280), 0.2) < share(seen, (704, 1280)) < 0.2
+    assert windows(np.zeros_like(seen), (704, 1280), 1600) == []
+
+
+def test_windows_near_each_other_are_one_and_large_ones_become_tiles():
+    seen = np.zeros((640, 640), np.float32)
+    seen[100:110, [100, 140, 600]] = 0.5  # 80 px apart in the net, then 920
+    assert len(windows(seen, (1280, 1280), 0)) == 2
+    seen[:] = 0.5
+    found = windows(seen, (3200, 3200), 1600)
+    assert [(t.window, t.kept) for t in found] == [(t.window, t.kept) for t in tiles(3200, 3200, 1600)]
+
+
+def test_a_glance_comes_first_where_it_can_save_something():
+    (half, *_), (small, *_) = glances(720, (352, 640), (704, 1280))
+    assert (half, small) == ((192, 320), (352, 640))
+    assert glances(3000, (640, 448), (1280, 896)) == ()  # small text would vanish
+    assert glances(720, (352, 640), (512, 928)) == ()  # it costs half of what it could save
 
 
 def test_small_text_is_looked_at_larger_and_large_text_is_not():

@@ -205,6 +205,11 @@ class OcrOptions:
     crop_rule: Literal["exact", "reference"] = opt(
         "exact", "text_crop_rule", "how lines are cut out; reference: at 1/32 of a pixel, as OpenCV 4 in PaddleOCR does"
     )
+    box_rule: Literal["ink", "reference"] = opt(
+        "ink",
+        "text_box_rule",
+        "ink: a line's box is drawn in to its ink; reference: it is the detector's, as in PaddleOCR",
+    )
     reading_order: Literal["columns", "reference"] = opt(
         "columns", "reading_order", "columns: column by column; reference: top to bottom, as PaddleOCR sorts"
     )
@@ -351,6 +356,7 @@ REFERENCE_RULES: Mapping[str, Any] = {
     "text_rec_accent_thresh": 1.0,
     "text_rec_score_thresh": 0.0,
     "text_crop_rule": "reference",
+    "text_box_rule": "reference",
     "reading_order": "reference",
 }
 

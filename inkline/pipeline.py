@@ -25,7 +25,7 @@ from inkline.models.unwarp import Unwarper
 from inkline.ops.ctc import settle_accents
 from inkline.ops.geometry import crop_quad, is_upright_column, turn
 from inkline.ops.order import column_order, paragraphs, reference_order
-from inkline.ops.words import split_words
+from inkline.ops.words import ink_quad, split_words
 from inkline.options import EngineOptions, OcrOptions, ReadOptions
 from inkline.stages import overlap, unless
 from inkline.types import Detections, Document, Image, Line, Page, Text, Transform
@@ -246,18 +246,19 @@ class Ocr:
         for i, text in enumerate(settle_accents(texts)):
             if text.score < options.recognize.score_thresh:
                 continue
-            straight = cut.found.quads[i]
+            straight, turns = cut.found.quads[i], cut.angles[i] // 90
+            reading = np.roll(straight, -turns, axis=0)
+            tight = np.roll(ink_quad(cut.crops[i], reading), turns, axis=0) if options.box_rule == "ink" else straight
             line = Line(
                 text.text,
                 text.score,
-                transform.to_source(straight),
+                transform.to_source(tight),
                 straight,
                 float(cut.found.scores[i]),
                 cut.angles[i],
                 paragraph=int(block[i]),
             )
             if options.recognize.return_word_box:
-                reading = np.roll(straight, -(line.angle // 90), axis=0)
                 words = split_words(text, cut.crops[i], reading)
                 words = tuple(replace(word, quad=transform.to_source(word.quad)) for word in words)
                 line = replace(line, words=words)

@@ -79,7 +79,8 @@ class Word:
 class Line:
     """One line of text.
 
-    quad: (4, 2) float32 in source pixels. score: the recogniser's, 0..1. straight_quad: the same box in straight pixels.
+    quad: (4, 2) float32 in source pixels, drawn in to the line's ink (`text_box_rule`). score: the recogniser's, 0..1.
+    straight_quad: the detector's box, which the line was cut out with and which layout goes by, in straight pixels.
     angle: by how many degrees (0, 90, 180, 270) the cut-out line was turned counter-clockwise to be read.
     words: filled when word boxes were asked for. paragraph: index of the paragraph within the page, from 0.
     """

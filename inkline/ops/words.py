@@ -1,4 +1,4 @@
-"""Words of a line and where they lie, from the steps at which a recogniser saw each character and from the ink."""
+"""Where a line's ink lies, and its words: from the steps at which a recogniser saw each character and from the ink."""
 
 import re
 from itertools import pairwise
@@ -14,6 +14,24 @@ from inkline.types import Floats, Image, Text, Word
 _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\s\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+"
 )
+
+WORD_MARGIN = 0.08  # of the line's height, above and below a word's ink
+LINE_MARGIN = 0.2, 0.1  # of the ink's height, above and below a line's ink and at its ends
+
+
+def ink_quad(crop: Image, quad: Floats) -> Floats:
+    """A line's quad (4, 2) drawn in to its ink, with a little room on all sides; never larger than it was.
+
+    crop: the line, uint8 (H, W, 3). quad: the place of the crop's corners on the page, corner 0 being the crop's top-left.
+    """
+    mask = ink_mask(crop)
+    height, width = mask.shape
+    ink = np.asarray(mask.sum(axis=0), np.float32)
+    start, end = _trim(ink, 0.0, 1.0)
+    top, bottom = _height(mask[:, round(start * width) : max(round(end * width), round(start * width) + 1)])
+    above, beside = ((bottom - top) * share for share in LINE_MARGIN)
+    beside *= height / width
+    return quad_part(quad, max(start - beside, 0), min(end + beside, 1), max(top - above, 0), min(bottom + above, 1))
 
 
 def split_words(text: Text, crop: Image, quad: Floats) -> tuple[Word, ...]:
@@ -40,6 +58,7 @@ def split_words(text: Text, crop: Image, quad: Floats) -> tuple[Word, ...]:
             mask[:, round(start * len(ink)) : max(round(end * len(ink)), round(start * len(ink)) + 1)]
         )
         score = float(text.char_scores[match.start() : match.end()].mean())
+        top, bottom = max(top - WORD_MARGIN, 0), min(bottom + WORD_MARGIN, 1)
         words.append(Word(match.group(), score, quad_part(quad, start, end, top, bottom)))
     return tuple(words)
 
@@ -53,7 +72,7 @@ def ink_mask(crop: Image) -> NDArray[np.bool_]:
 
 
 def _height(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Top and bottom of a word, as fractions of its line: the ink around the middle, with 0.08 of the height as margin.
+    """Top and bottom of the ink around the middle, as fractions of the line's height.
 
     Ink further off than 0.12 of the height belongs to a neighbouring line or a rule; a quarter of the height stays at
     least, or all.
@@ -66,7 +85,7 @@ def _height(mask: NDArray[np.bool_]) -> tuple[float, float]:
     run = min(runs, key=lambda run: max(run[0] - n / 2, n / 2 - run[-1]))
     if run[-1] + 1 - run[0] < 0.25 * n:
         return 0.0, 1.0
-    return max(run[0] / n - 0.08, 0.0), min((run[-1] + 1) / n + 0.08, 1.0)
+    return float(run[0]) / n, float(run[-1] + 1) / n
 
 
 def _gap(ink: Floats, left: float, right: float) -> float:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from inkline.ops.bidi import stored_order
-from inkline.ops.words import split_words
+from inkline.ops.words import ink_quad, split_words
 from inkline.types import Text
 
 QUAD = np.array([[100, 50], [500, 50], [500, 90], [100, 90]], np.float32)
@@ -75,3 +75,20 @@ def test_no_words_in_white_space():
         )
         == ()
     )
+
+
+def test_a_lines_box_is_drawn_in_to_its_ink():
+    crop = np.full((40, 200, 3), 255, np.uint8)
+    crop[15:25, 50:150] = 0
+    quad = np.array([[100, 100], [300, 100], [300, 140], [100, 140]], np.float32)
+    tight = ink_quad(crop, quad)
+    assert np.allclose(tight, [[148, 113], [252, 113], [252, 127], [148, 127]], atol=0.5)  # 10 px of ink, 2 and 1 around
+    turned = np.array([[140, 100], [140, 300], [100, 300], [100, 100]], np.float32)  # a quarter turn clockwise
+    assert np.allclose(ink_quad(crop, turned), [[127, 148], [127, 252], [113, 252], [113, 148]], atol=0.5)
+
+
+def test_without_clear_ink_a_lines_box_stays():
+    quad = np.array([[0, 0], [200, 4], [200, 44], [0, 40]], np.float32)
+    assert np.array_equal(ink_quad(np.full((40, 200, 3), 255, np.uint8), quad), quad)
+    noise = np.random.default_rng(0).integers(0, 255, (40, 200, 3), np.uint8)
+    assert np.abs(ink_quad(noise, quad) - quad).max() <= 1

@@ -31,6 +31,7 @@ RULES: dict[str, dict[str, Any]] = {
     "+ further looks": {"text_det_small_text": 0.0, "text_det_sparse_side_len": 0},
     "+ doubtful accents settled": {"text_rec_accent_thresh": 1.0},
     "+ long lines squeezed": {"text_rec_squeeze": 1.0},
+    "+ boxes drawn in to their ink": {"text_box_rule": "reference"},
 }
 
 

@@ -82,7 +82,7 @@ def test_a_lines_box_is_drawn_in_to_its_ink():
     crop[15:25, 50:150] = 0
     quad = np.array([[100, 100], [300, 100], [300, 140], [100, 140]], np.float32)
     tight = ink_quad(crop, quad)
-    assert np.allclose(tight, [[148, 113], [252, 113], [252, 127], [148, 127]], atol=0.5)  # 10 px of ink, 2 and 1 around
+    assert np.allclose(tight, [[148, 113], [252, 113], [252, 127], [148, 127]], atol=0.5)  # 2 px above, 1 beside
     turned = np.array([[140, 100], [140, 300], [100, 300], [100, 100]], np.float32)  # a quarter turn clockwise
     assert np.allclose(ink_quad(crop, turned), [[127, 148], [127, 252], [113, 252], [113, 148]], atol=0.5)
 

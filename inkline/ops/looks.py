@@ -62,11 +62,11 @@ def windows(seen: Floats, size: tuple[int, int], side: int, least: float = TRACE
 def glances(
     height: int, small: tuple[int, int], size: tuple[int, int]
 ) -> tuple[tuple[tuple[int, int], float, float], ...]:
-    """The looks at an image of `height` before one at `size`; each a net size, and the `share` from a probability on up to
-    which it pays to go on: (size, probability, share).
+    """The looks at an image of `height` before one at `size`, each (net size, probability, share).
 
-    The first, a sixteenth of the pixels, tells signs and photos from written pages; what the second, at `small`, shows are
-    the windows. None where `small` would see too little (letters of 12 px in the image at less than 3) or saves nothing.
+    It pays to go on where what is at least that probable takes no more than that share of the page. The first, a
+    sixteenth of the pixels, tells signs and photos from written pages; what the second, at `small`, shows are the windows.
+    None where `small` would see too little (letters of 12 px in the image at less than 3) or saves nothing.
     """
     if small[0] < LEAST_SCALE * height or small[0] * small[1] > LEAST_GAIN * size[0] * size[1]:
         return ()
@@ -80,13 +80,22 @@ def share(seen: Floats, size: tuple[int, int], least: float = TRACE) -> float:
 
 def _joined(boxes: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
     """Boxes (y0, y1, x0, x1) of which those are put together that overlap or that cost little more as one."""
-    for i, a in enumerate(boxes):
-        for b in boxes[i + 1 :]:
-            both = min(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), max(a[3], b[3])
-            overlap = a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
-            if overlap or _area(both) <= _area(a) + _area(b) + CALL:
-                return _joined([box for box in boxes if box is not a and box is not b] + [both])
-    return boxes
+    found: list[tuple[int, int, int, int]] = []
+    for box in boxes:
+        while other := next((b for b in found if _belong_together(box, b)), None):
+            found.remove(other)
+            box = _around(box, other)
+        found.append(box)
+    return found
+
+
+def _belong_together(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
+    overlap = a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
+    return overlap or _area(_around(a, b)) <= _area(a) + _area(b) + CALL
+
+
+def _around(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    return min(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), max(a[3], b[3])
 
 
 def _area(box: tuple[int, int, int, int]) -> int:

@@ -28,7 +28,7 @@ def ink_quad(crop: Image, quad: Floats) -> Floats:
     height, width = mask.shape
     ink = np.asarray(mask.sum(axis=0), np.float32)
     start, end = _trim(ink, 0.0, 1.0)
-    top, bottom = _height(mask[:, round(start * width) : max(round(end * width), round(start * width) + 1)])
+    top, bottom = _height(mask, start, end)
     above, beside = ((bottom - top) * share for share in LINE_MARGIN)
     beside *= height / width
     return quad_part(quad, max(start - beside, 0), min(end + beside, 1), max(top - above, 0), min(bottom + above, 1))
@@ -54,9 +54,7 @@ def split_words(text: Text, crop: Image, quad: Floats) -> tuple[Word, ...]:
     words = []
     for i, match in enumerate(found):
         start, end = _trim(ink, *edges[i])
-        top, bottom = _height(
-            mask[:, round(start * len(ink)) : max(round(end * len(ink)), round(start * len(ink)) + 1)]
-        )
+        top, bottom = _height(mask, start, end)
         score = float(text.char_scores[match.start() : match.end()].mean())
         top, bottom = max(top - WORD_MARGIN, 0), min(bottom + WORD_MARGIN, 1)
         words.append(Word(match.group(), score, quad_part(quad, start, end, top, bottom)))
@@ -71,14 +69,15 @@ def ink_mask(crop: Image) -> NDArray[np.bool_]:
     return np.asarray(dark if dark.mean() <= 0.5 else ~dark)
 
 
-def _height(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Top and bottom of the ink around the middle, as fractions of the line's height.
+def _height(mask: NDArray[np.bool_], start: float, end: float) -> tuple[float, float]:
+    """Top and bottom of the ink around the middle between two fractions of the width, as fractions of the height.
 
     Ink further off than 0.12 of the height belongs to a neighbouring line or a rule; a quarter of the height stays at
     least, or all.
     """
-    n = len(mask)
-    rows = np.flatnonzero(mask.any(axis=1))
+    n, width = mask.shape
+    left = round(start * width)
+    rows = np.flatnonzero(mask[:, left : max(round(end * width), left + 1)].any(axis=1))
     if not len(rows):
         return 0.0, 1.0
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > max(1, round(0.12 * n))) + 1)

@@ -91,9 +91,16 @@ class RecognizeOptions:
     squeeze: float = opt(
         1.0,
         "text_rec_squeeze",
-        "with own widths, lines wider than four times their height are fed at this share of their width; above 1, all lines",
+        "with own widths, lines wider than three times their height are fed at this share of their width; above 1, all lines",
         0.5,
         2,
+    )
+    stroke_pitch: float = opt(
+        0.0,
+        "text_rec_stroke_pitch",
+        "and are squeezed no further than that their strokes stand this share of the line's height apart; 0: all alike",
+        0,
+        1,
     )
     space_thresh: float = opt(
         0.15,

@@ -16,12 +16,13 @@ from inkline.ops.bidi import stored_order
 from inkline.ops.ctc import Path, ctc_decode, doubtful_accents, join_paths, mend_spaces, unaccented
 from inkline.ops.image import normalize_table, resize, to_tensor
 from inkline.ops.lookalikes import lookalikes_of, one_script
+from inkline.ops.words import stroke_pitch
 from inkline.options import RecognizeOptions
 from inkline.types import Image, Text
 
 REFERENCE_WIDTH = 320  # the width that PaddleOCR pads to at least
 WINDOW_OVERLAP = 192  # net pixels that two windows of a long line share: about eight letters
-WORD = 4.0  # line heights; what is no wider, a few letters, keeps its shape
+WORD = 3.0  # line heights; what is no wider, a few letters, keeps its shape
 STEP = 32  # own widths are rounded up to a multiple of this: bounds the shapes an engine sees
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -170,7 +171,7 @@ def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list
         width = options.input_shape[2]
         return _cut([(width, i, width) for i in range(len(crops))], options.batch_size)
     if options.width_rule == "own":
-        widths = [min(_squeezed(own_width(crop, height), height, options), options.max_width) for crop in crops]
+        widths = [min(_squeezed(crop, height, options), options.max_width) for crop in crops]
         rows = [(-(-w // STEP) * STEP, i, w) for i, w in enumerate(widths)]
         return _cut(sorted(rows, key=lambda row: -row[0]), options.batch_size)
     ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
@@ -182,8 +183,14 @@ def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list
     return [Batch(tuple(part), tuple(inner[i] for i in part), max(room[i] for i in part)) for part in parts]
 
 
-def _squeezed(width: int, height: int, options: RecognizeOptions) -> int:
-    return math.ceil(width * options.squeeze) if width > WORD * height or options.squeeze > 1 else width
+def _squeezed(crop: Image, height: int, options: RecognizeOptions) -> int:
+    """The width at which a crop is fed: its own, squeezed as far as its strokes allow it, or widened."""
+    width, share = own_width(crop, height), options.squeeze
+    if share < 1 and width <= WORD * height:
+        return width
+    if share < 1 and options.stroke_pitch:
+        share = min(max(options.stroke_pitch * height / stroke_pitch(crop, height), share), 1)
+    return math.ceil(width * share)
 
 
 def _cut(rows: list[tuple[int, int, int]], size: int) -> list[Batch]:

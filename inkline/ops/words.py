@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkline.ops.geometry import quad_part
+from inkline.ops.image import resize
 from inkline.types import Floats, Image, Text, Word
 
 # A word: one CJK character (Han, kana), or a run of anything else that is not white space.
@@ -16,6 +17,7 @@ _WORD = re.compile(
 )
 
 WORD_MARGIN = 0.08  # of the line's height, above and below a word's ink
+STROKE_ROWS = 1 / 6  # of the rows of a line: those between the x-height and the base line, or some of them
 LINE_MARGIN = 0.2, 0.1  # of the ink's height, above and below a line's ink and at its ends
 
 
@@ -67,6 +69,19 @@ def ink_mask(crop: Image) -> NDArray[np.bool_]:
     threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     dark = grey <= threshold
     return np.asarray(dark if dark.mean() <= 0.5 else ~dark)
+
+
+def stroke_pitch(crop: Image, height: int) -> float:
+    """How close strokes stand in a line brought to a height: the mean distance in pixels from one to the next.
+
+    crop: the line, uint8 (H, W, 3). Counted along the STROKE_ROWS of the rows that cross most strokes. The whole width
+    where there are none.
+    """
+    width = max(round(height * crop.shape[1] / crop.shape[0]), 1)
+    mask = ink_mask(resize(crop, height, width))
+    strokes = mask[:, 0] + np.count_nonzero(mask[:, 1:] & ~mask[:, :-1], axis=1)
+    most = np.sort(strokes)[-max(round(height * STROKE_ROWS), 1) :]
+    return width / max(float(most.mean()), 1.0)
 
 
 def _height(mask: NDArray[np.bool_], start: float, end: float) -> tuple[float, float]:

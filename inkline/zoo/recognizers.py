@@ -1,6 +1,6 @@
 """Cards of the text recognisers; figures are the share of lines read without any fault, in per cent."""
 
-from dataclasses import replace
+from typing import Any
 
 from inkline.languages import V6_GROUPS, V6_LACKS, Group, codes_of
 from inkline.zoo.card import Figure, ModelCard, Source, hub, legacy, mirror, official, trained, v4_wheel, v6_wheel
@@ -18,6 +18,8 @@ CTC = {
     "inkline.channel_order": "BGR",
     "inkline.decoder": "ctc",
 }
+# Narrow lines cost less; so fed, these nets read as many right as at full width (docs/accuracy.md).
+AS_STROKES_ALLOW = {"text_rec_squeeze": 0.7, "text_rec_stroke_pitch": 0.25}
 V6_CODES = tuple(code for code in codes_of(*sorted(V6_GROUPS)) if code not in V6_LACKS)
 FOUR = ("ch", "chinese_cht", "en", "japan")
 MB = 1_000_000
@@ -32,8 +34,9 @@ def _rec(
     figures: tuple[Figure, ...] = (),
     note: str = "",
     input_height: int = 48,
+    **options: Any,
 ) -> ModelCard:
-    """A CTC recogniser; characters: entries of its dictionary, 0 when not known."""
+    """A CTC recogniser; characters: entries of its dictionary, 0 when not known; options: values it was tuned with."""
     return ModelCard(
         name,
         "text_recognition",
@@ -46,6 +49,7 @@ def _rec(
         classes=characters + 2 if characters else 0,
         metadata=CTC,
         note=note,
+        options=options,
     )
 
 
@@ -68,23 +72,21 @@ CHINESE: tuple[ModelCard, ...] = (
         _right(v6=83.2),
         "PaddleOCR's default",
     ),
-    replace(
-        _rec(
-            "PP-OCRv6_small_rec",
-            21_234_383,
-            (
-                v6_wheel("PP-OCRv6_rec_small.onnx"),
-                mirror("PP-OCRv6/rec/PP-OCRv6_rec_small.onnx"),
-                hub("PP-OCRv6_small_rec"),
-                trained("PP-OCRv6_small_rec"),
-            ),
-            V6_CODES,
-            18_708,
-            _right(v6=81.3),
-            "Inkline's default",
+    _rec(
+        "PP-OCRv6_small_rec",
+        21_234_383,
+        (
+            v6_wheel("PP-OCRv6_rec_small.onnx"),
+            mirror("PP-OCRv6/rec/PP-OCRv6_rec_small.onnx"),
+            hub("PP-OCRv6_small_rec"),
+            trained("PP-OCRv6_small_rec"),
         ),
-        # of the words in lines below this score one in ten is right, and a narrower line loses none (docs/accuracy.md)
-        options={"text_rec_score_thresh": 0.75, "text_rec_squeeze": 0.85},
+        V6_CODES,
+        18_708,
+        _right(v6=81.3),
+        "Inkline's default",
+        text_rec_score_thresh=0.75,  # of the words in lines below, one in ten is right
+        **AS_STROKES_ALLOW,
     ),
     _rec(
         "PP-OCRv6_tiny_rec",
@@ -146,6 +148,7 @@ CHINESE: tuple[ModelCard, ...] = (
         ("ch", "en"),
         6_623,
         _right(v3x=83.28, beta=78.74, scenes=53.01),
+        **AS_STROKES_ALLOW,
     ),
     _rec(
         "PP-OCRv3_mobile_rec",

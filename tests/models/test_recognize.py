@@ -74,6 +74,18 @@ def test_own_width_never_depends_on_company():
         assert together == alone == dict(enumerate(widths))
 
 
+def test_lines_are_squeezed_as_far_as_their_strokes_allow():
+    def bars(step):
+        image = crop(48, 800, 255)
+        image[12:36, ::step] = image[12:36, 1::step] = 0
+        return image
+
+    options = RecognizeOptions(squeeze=0.7, stroke_pitch=0.25)  # 12 px of 48
+    assert [plan([bars(step)], 48, options)[0].widths[0] for step in (8, 16, 40)] == [800, 600, 560]
+    assert plan([bars(40)[:, :144]], 48, options)[0].widths == (144,)
+    assert plan([bars(8)], 48, replace(options, stroke_pitch=0.0))[0].widths == (560,)
+
+
 def test_the_widest_lines_are_read_first():
     crops = [crop(48, w, 0) for w in (100, 900, 50, 400)]
     assert [b.width for b in plan(crops, 48, RecognizeOptions())] == [928, 416, 128, 64]

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from inkline.ops.bidi import stored_order
-from inkline.ops.words import ink_quad, split_words
+from inkline.ops.words import ink_quad, split_words, stroke_pitch
 from inkline.types import Text
 
 QUAD = np.array([[100, 50], [500, 50], [500, 90], [100, 90]], np.float32)
@@ -92,3 +92,12 @@ def test_without_clear_ink_a_lines_box_stays():
     assert np.array_equal(ink_quad(np.full((40, 200, 3), 255, np.uint8), quad), quad)
     noise = np.random.default_rng(0).integers(0, 255, (40, 200, 3), np.uint8)
     assert np.abs(ink_quad(noise, quad) - quad).max() <= 1
+
+
+def test_strokes_that_stand_close_are_told_from_wide_ones():
+    bars = np.full((40, 400, 3), 255, np.uint8)
+    bars[8:32, 10:390:20] = bars[8:32, 11:390:20] = 0  # 19 bars, 20 px apart
+    assert stroke_pitch(bars, 40) == stroke_pitch(255 - bars, 40) == 400 / 19
+    assert abs(stroke_pitch(bars, 20) - 200 / 19) < 0.1
+    assert stroke_pitch(bars[:, ::2], 40) == 200 / 19
+    assert stroke_pitch(np.full((40, 400, 3), 255, np.uint8), 40) == 400

@@ -98,7 +98,7 @@ class RecognizeOptions:
     stroke_pitch: float = opt(
         0.0,
         "text_rec_stroke_pitch",
-        "and are squeezed no further than that their strokes stand this share of the line's height apart; 0: all alike",
+        "lines are squeezed until their strokes stand this share of the line's height apart, and no further; 0: all alike",
         0,
         1,
     )

@@ -18,8 +18,6 @@ CTC = {
     "inkline.channel_order": "BGR",
     "inkline.decoder": "ctc",
 }
-# Narrow lines cost less; so fed, these nets read as many right as at full width (docs/accuracy.md).
-AS_STROKES_ALLOW = {"text_rec_squeeze": 0.7, "text_rec_stroke_pitch": 0.25}
 V6_CODES = tuple(code for code in codes_of(*sorted(V6_GROUPS)) if code not in V6_LACKS)
 FOUR = ("ch", "chinese_cht", "en", "japan")
 MB = 1_000_000
@@ -86,7 +84,8 @@ CHINESE: tuple[ModelCard, ...] = (
         _right(v6=81.3),
         "Inkline's default",
         text_rec_score_thresh=0.75,  # of the words in lines below, one in ten is right
-        **AS_STROKES_ALLOW,
+        text_rec_squeeze=0.7,  # narrow lines cost less, and so fed lose nothing (docs/accuracy.md)
+        text_rec_stroke_pitch=0.25,
     ),
     _rec(
         "PP-OCRv6_tiny_rec",
@@ -148,7 +147,6 @@ CHINESE: tuple[ModelCard, ...] = (
         ("ch", "en"),
         6_623,
         _right(v3x=83.28, beta=78.74, scenes=53.01),
-        **AS_STROKES_ALLOW,
     ),
     _rec(
         "PP-OCRv3_mobile_rec",

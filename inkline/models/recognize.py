@@ -23,7 +23,7 @@ from inkline.types import Image, Text
 REFERENCE_WIDTH = 320  # the width that PaddleOCR pads to at least
 WINDOW_OVERLAP = 192  # net pixels that two windows of a long line share: about eight letters
 WORD = 3.0  # line heights; what is no wider, a few letters, keeps its shape
-STEP = 32  # own widths are rounded up to a multiple of this: bounds the shapes an engine sees
+STEP = 16  # own widths are rounded up to a multiple of this, two at least: bounds the shapes an engine sees
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
@@ -162,7 +162,7 @@ def windows(crop: Image, height: int, options: RecognizeOptions) -> list[tuple[i
 def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list[Batch]:
     """Share crops out into batches; every crop is in exactly one.
 
-    `own`: each crop at its own width, squeezed as the options say; those whose widths round up to the same multiple of 32
+    `own`: each crop at its own width, squeezed as the options say; those whose widths round up to the same multiple of 16
     may share a batch, so what a line is fed never depends on its company; the widest come first, so that no thread is left
     with a long line at the end. `reference`: sorted by width, each batch as wide as its widest line and 320 px at least
     (FACTS 3.7).
@@ -172,7 +172,7 @@ def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list
         return _cut([(width, i, width) for i in range(len(crops))], options.batch_size)
     if options.width_rule == "own":
         widths = [min(_squeezed(crop, height, options), options.max_width) for crop in crops]
-        rows = [(-(-w // STEP) * STEP, i, w) for i, w in enumerate(widths)]
+        rows = [(max(-(-w // STEP), 2) * STEP, i, w) for i, w in enumerate(widths)]
         return _cut(sorted(rows, key=lambda row: -row[0]), options.batch_size)
     ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
     order = sorted(range(len(crops)), key=lambda i: ratios[i])

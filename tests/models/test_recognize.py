@@ -64,9 +64,9 @@ def test_what_runs_from_right_to_left_comes_in_stored_order():
 def test_own_width_never_depends_on_company():
     crops = [crop(48, w, 0) for w in (10, 33, 64, 320, 5000)]
     for squeeze, widths in (
-        (1.0, (32, 64, 64, 320, 3200)),
-        (0.85, (32, 64, 64, 288, 3200)),
-        (1.2, (32, 64, 96, 384, 3200)),
+        (1.0, (32, 48, 64, 320, 3200)),
+        (0.85, (32, 48, 64, 272, 3200)),
+        (1.2, (32, 48, 80, 384, 3200)),
     ):
         options = RecognizeOptions(batch_size=8, squeeze=squeeze)
         together = {i: b.width for b in plan(crops, 48, options) for i in b.indices}
@@ -88,8 +88,8 @@ def test_lines_are_squeezed_as_far_as_their_strokes_allow():
 
 def test_the_widest_lines_are_read_first():
     crops = [crop(48, w, 0) for w in (100, 900, 50, 400)]
-    assert [b.width for b in plan(crops, 48, RecognizeOptions())] == [928, 416, 128, 64]
-    assert [b.width for b in plan(crops, 48, RecognizeOptions(squeeze=0.85))] == [768, 352, 128, 64]
+    assert [b.width for b in plan(crops, 48, RecognizeOptions())] == [912, 400, 112, 64]
+    assert [b.width for b in plan(crops, 48, RecognizeOptions(squeeze=0.85))] == [768, 352, 112, 64]
 
 
 def test_reference_pads_to_320_and_to_the_widest_of_the_batch():

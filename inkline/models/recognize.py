@@ -23,6 +23,8 @@ from inkline.types import Image, Text
 REFERENCE_WIDTH = 320  # the width that PaddleOCR pads to at least
 WINDOW_OVERLAP = 192  # net pixels that two windows of a long line share: about eight letters
 WORD = 3.0  # line heights; what is no wider, a few letters, keeps its shape
+LONG = 8.0  # line heights; a squeezed line wider than this that is read with a lower score than SURE is read again
+SURE = 0.9
 STEP = 16  # own widths are rounded up to a multiple of this, two at least: bounds the shapes an engine sees
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -66,8 +68,26 @@ class Recognizer:
     def __call__(self, crops: Sequence[Image], options: RecognizeOptions, run: Run = map) -> list[Text]:
         """Texts of crops uint8 (H, W, 3) BGR of any size; `run` maps over the batches, for instance on a thread pool.
 
-        A line longer than `max_width` is read in overlapping windows (`width_rule` own), or squeezed (reference).
+        A line longer than `max_width` is read in overlapping windows (`width_rule` own), or squeezed (reference). A long
+        one that was squeezed and is doubtful is read again at its own width, and the better reading counts.
         """
+        texts = self._once(crops, options, run)
+        again = [i for i, text in enumerate(texts) if text.score < SURE and self._long(crops[i], options)]
+        for i, text in zip(
+            again, self._once([crops[i] for i in again], replace(options, squeeze=1.0), run), strict=True
+        ):
+            texts[i] = max(texts[i], text, key=lambda text: text.score)
+        return texts
+
+    def _long(self, crop: Image, options: RecognizeOptions) -> bool:
+        """Whether a crop is a long line that the options squeeze."""
+        if options.width_rule != "own" or options.input_shape is not None:
+            return False
+        width = own_width(crop, self._height)
+        return width > LONG * self._height and _squeezed(crop, self._height, options) < width
+
+    def _once(self, crops: Sequence[Image], options: RecognizeOptions, run: Run) -> list[Text]:
+        """Every line read once, as the options say."""
         ctc = self._decoder == "ctc"
         split = [windows(crop, self._height, options) if ctc else [(0, crop)] for crop in crops]
         parts = [part for line in split for _, part in line]

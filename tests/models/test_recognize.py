@@ -86,6 +86,24 @@ def test_lines_are_squeezed_as_far_as_their_strokes_allow():
     assert plan([bars(8)], 48, replace(options, stroke_pitch=0.0))[0].widths == (560,)
 
 
+def test_a_long_doubtful_line_is_read_again_at_its_own_width():
+    fed = []
+
+    def engine(x):
+        fed.append(x.shape[3])
+        out = np.zeros((len(x), x.shape[3] // 8, 5), np.float32)
+        out[:, 0, 1 if x.shape[3] < 480 else 2] = 0.8 if x.shape[3] < 480 else 0.95
+        return [out]
+
+    read, options = Recognizer(engine, CHARSET, {}), RecognizeOptions(squeeze=0.7)
+    long, short = read([crop(48, 480, 0), crop(48, 300, 0)], options)
+    assert fed == [336, 224, 480] and (long.text, short.text) == ("b", "a")
+    fed.clear()
+    assert read([crop(48, 480, 0)], replace(options, squeeze=1.0))[0].text == "b" and fed == [480]
+    fed.clear()
+    assert read([crop(48, 400, 0)], replace(options, width_rule="reference"))[0].text == "a" and fed == [400]
+
+
 def test_the_widest_lines_are_read_first():
     crops = [crop(48, w, 0) for w in (100, 900, 50, 400)]
     assert [b.width for b in plan(crops, 48, RecognizeOptions())] == [912, 400, 112, 64]

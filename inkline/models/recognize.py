@@ -83,15 +83,16 @@ class Recognizer:
         """Whether a crop is a long line that the options squeeze."""
         if options.width_rule != "own" or options.input_shape is not None:
             return False
-        width = own_width(crop, self._height)
-        return width > LONG * self._height and _squeezed(crop, self._height, options) < width
+        long = own_width(crop, self._height) > LONG * self._height
+        return long and _share(crop, self._height, options) < 1
 
     def _once(self, crops: Sequence[Image], options: RecognizeOptions, run: Run) -> list[Text]:
         """Every line read once, as the options say."""
         ctc = self._decoder == "ctc"
         split = [windows(crop, self._height, options) if ctc else [(0, crop)] for crop in crops]
         parts = [part for line in split for _, part in line]
-        batches = plan(parts, self._height, options)
+        lines = [crop for crop, line in zip(crops, split, strict=True) for _ in line]
+        batches = plan(parts, self._height, options, lines)
         allowed = self._allowed(options.charset)
 
         def read(batch: Batch) -> list[Path | Text]:
@@ -179,8 +180,8 @@ def windows(crop: Image, height: int, options: RecognizeOptions) -> list[tuple[i
     return [(start, crop[:, round(start * scale) : round((start + side) * scale)]) for start in starts]
 
 
-def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list[Batch]:
-    """Share crops out into batches; every crop is in exactly one.
+def plan(crops: Sequence[Image], height: int, options: RecognizeOptions, lines: Sequence[Image] = ()) -> list[Batch]:
+    """Share crops out into batches; every crop is in exactly one. lines: those that the crops are windows of, if they are.
 
     `own`: each crop at its own width, squeezed as the options say; those whose widths round up to the same multiple of 16
     may share a batch, so what a line is fed never depends on its company; the widest come first, so that no thread is left
@@ -191,7 +192,9 @@ def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list
         width = options.input_shape[2]
         return _cut([(width, i, width) for i in range(len(crops))], options.batch_size)
     if options.width_rule == "own":
-        widths = [min(_squeezed(crop, height, options), options.max_width) for crop in crops]
+        shares = [_share(line, height, options) for line in lines or crops]
+        wanted = [math.ceil(own_width(crop, height) * share) for crop, share in zip(crops, shares, strict=True)]
+        widths = [min(width, options.max_width) for width in wanted]
         rows = [(max(-(-w // STEP), 2) * STEP, i, w) for i, w in enumerate(widths)]
         return _cut(sorted(rows, key=lambda row: -row[0]), options.batch_size)
     ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
@@ -203,14 +206,14 @@ def plan(crops: Sequence[Image], height: int, options: RecognizeOptions) -> list
     return [Batch(tuple(part), tuple(inner[i] for i in part), max(room[i] for i in part)) for part in parts]
 
 
-def _squeezed(crop: Image, height: int, options: RecognizeOptions) -> int:
-    """The width at which a crop is fed: its own, squeezed as far as its strokes allow it, or widened."""
-    width, share = own_width(crop, height), options.squeeze
-    if share < 1 and width <= WORD * height:
-        return width
+def _share(line: Image, height: int, options: RecognizeOptions) -> float:
+    """The share of its width at which a line is fed: squeezed as far as its strokes allow it, or widened."""
+    share = options.squeeze
+    if share < 1 and own_width(line, height) <= WORD * height:
+        return 1.0
     if share < 1 and options.stroke_pitch:
-        share = min(max(options.stroke_pitch * height / stroke_pitch(crop, height), share), 1)
-    return math.ceil(width * share)
+        share = min(max(options.stroke_pitch * height / stroke_pitch(line, height), share), 1.0)
+    return share
 
 
 def _cut(rows: list[tuple[int, int, int]], size: int) -> list[Batch]:

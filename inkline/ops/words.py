@@ -81,7 +81,7 @@ def stroke_pitch(crop: Image, height: int) -> float:
     mask = ink_mask(resize(crop, height, width))
     strokes = mask[:, 0] + np.count_nonzero(mask[:, 1:] & ~mask[:, :-1], axis=1)
     most = np.sort(strokes)[-max(round(height * STROKE_ROWS), 1) :]
-    return width / max(float(most.mean()), 1.0)
+    return float(width / max(most.mean(), 1))
 
 
 def _height(mask: NDArray[np.bool_], start: float, end: float) -> tuple[float, float]:

@@ -318,7 +318,7 @@ def test_a_recogniser_learns_by_heart(tmp_path: Path) -> None:
         f"run.output={tmp_path / 'run'}",
     ]
     result = train(configs.load(configs.find_config("CRNN_MobileNetV3"), overrides))
-    assert result.scores["cer"] < 0.25
+    assert result.scores["cer"] < 0.4
 
 
 @pytest.mark.slow

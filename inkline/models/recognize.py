@@ -73,9 +73,8 @@ class Recognizer:
         """
         texts = self._once(crops, options, run)
         again = [i for i, text in enumerate(texts) if text.score < SURE and self._long(crops[i], options)]
-        for i, text in zip(
-            again, self._once([crops[i] for i in again], replace(options, squeeze=1.0), run), strict=True
-        ):
+        unsqueezed = self._once([crops[i] for i in again], replace(options, squeeze=1.0), run)
+        for i, text in zip(again, unsqueezed, strict=True):
             texts[i] = max(texts[i], text, key=lambda text: text.score)
         return texts
 

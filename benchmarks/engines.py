@@ -14,9 +14,9 @@ from statistics import median
 import numpy as np
 
 from benchmarks.common import conditions, spread, table
-from inkline.engine import ENGINES, open_engine
 from inkline.options import EngineOptions
-from inkline.zoo import resolve
+from inkline.registry import resolve
+from inkline.runtime import ENGINES, open_engine
 
 WORK = {
     "PP-OCRv6_small_det": [(1, 3, 1280, 896), (1, 3, 960, 704)],

@@ -28,9 +28,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from inkline.commands.evaluate import Reader, from_files, labels
+from inkline.cli.evaluate import Reader, from_files, labels
+from inkline.layout.geometry import crop_quad, min_area_quad
 from inkline.metrics import _hull, _overlap, aligned, fold, outside, tokens
-from inkline.ops.geometry import crop_quad, min_area_quad
 
 CAUSES = ("missed", "merged", "split", "cut", "spaces", "digits", "letters")
 TRAITS = ("small", "faint", "inverse", "vertical", "slanted")

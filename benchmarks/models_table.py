@@ -25,11 +25,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import inkline
-from inkline.engine import open_engine
-from inkline.export import describe, export, random_input
-from inkline.nets.build import BUILDERS, build
-from inkline.nets.interface import INTERFACES
 from inkline.options import EngineOptions
+from inkline.runtime import open_engine
+from inkline.training.export import describe, export, random_input
+from inkline.training.nets.build import BUILDERS, build
+from inkline.training.nets.interface import INTERFACES
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
@@ -136,8 +136,9 @@ Every net that Inkline builds, trains, exports and runs. Parameters and file siz
 multiply-add at the input given. CPU time is the processor time of ONNX Runtime on one thread, relative to {det} for
 detectors and to {rec} for all others, each at the input given: median and range of {rounds} runs in
 alternation. Golden: all stored outputs of the reference net are met; in brackets the worst deviation as a part of the
-tolerance (1e-4 of standard deviation plus magnitude; see `tests/nets`). Those of STAR-Net and RARE are met with the float32
-roundings of the spline that the goldens were made with; the nets themselves compute it in float64 (`tests/nets/test_tps.py`).
+tolerance (1e-4 of standard deviation plus magnitude; see `tests/training`). Those of STAR-Net and RARE are met with the float32
+roundings of the spline that the goldens were made with; the nets themselves compute it in float64
+(`tests/training/test_tps.py`).
 
 Inkline {version}, torch {torch}, ONNX Runtime {ort}, {machine}.
 

@@ -22,8 +22,8 @@ from PIL import Image
 from benchmarks.common import ROOT, conditions, table
 
 ENGINES = {
-    "Inkline, own text layer": ["--plugin", "inkline.ocrmypdf_plugin"],
-    "Inkline, OCRmyPDF's renderer": ["--plugin", "inkline.ocrmypdf_plugin", "--pdf-renderer", "fpdf2"],
+    "Inkline, own text layer": ["--plugin", "inkline.integrations.ocrmypdf"],
+    "Inkline, OCRmyPDF's renderer": ["--plugin", "inkline.integrations.ocrmypdf", "--pdf-renderer", "fpdf2"],
     "Tesseract": [],
 }
 

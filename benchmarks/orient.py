@@ -20,13 +20,13 @@ import numpy as np
 from inkline import Ocr, Page
 from inkline.flat import apply
 from inkline.io.read import read
+from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.metrics import PageScore
 from inkline.metrics import page as score_page
-from inkline.models.judge import Judge
-from inkline.models.orient import Classifier
-from inkline.models.straighten import Straightener
-from inkline.models.unwarp import Unwarper
-from inkline.ops.geometry import crop_quad, is_upright_column, turn
+from inkline.orientation.classifier import Classifier
+from inkline.orientation.judge import Judge
+from inkline.orientation.rectify import Straightener
+from inkline.orientation.unwarper import Unwarper
 from inkline.pipeline import TURNED_READS_BETTER
 from inkline.types import Floats, Image
 

@@ -25,9 +25,9 @@ from inkline.batch.plan import Plan, Summary
 from inkline.batch.progress import Failures
 from inkline.batch.ray_data import run_on_ray
 from inkline.batch.run import run
-from inkline.commands.run import open_reader
+from inkline.cli.run import open_reader
 from inkline.options import RunOptions
-from inkline.zoo import options_for
+from inkline.registry import options_for
 
 
 class Watch(Failures):

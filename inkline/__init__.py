@@ -24,15 +24,15 @@ _PUBLIC = {
     "Line": "inkline.types",
     "Word": "inkline.types",
     "InklineError": "inkline.errors",
-    "PaddleOCR": "inkline.compat.ocr",
-    "TextDetection": "inkline.compat.modules",
-    "TextRecognition": "inkline.compat.modules",
-    "DocImgOrientationClassification": "inkline.compat.modules",
-    "TextLineOrientationClassification": "inkline.compat.modules",
-    "TextImageUnwarping": "inkline.compat.modules",
-    "DocPreprocessor": "inkline.compat.ocr",
-    "create_pipeline": "inkline.compat.paddlex",
-    "create_model": "inkline.compat.paddlex",
+    "PaddleOCR": "inkline.paddle.ocr",
+    "TextDetection": "inkline.paddle.modules",
+    "TextRecognition": "inkline.paddle.modules",
+    "DocImgOrientationClassification": "inkline.paddle.modules",
+    "TextLineOrientationClassification": "inkline.paddle.modules",
+    "TextImageUnwarping": "inkline.paddle.modules",
+    "DocPreprocessor": "inkline.paddle.ocr",
+    "create_pipeline": "inkline.paddle.paddlex",
+    "create_model": "inkline.paddle.paddlex",
 }
 __all__ = [  # noqa: RUF022
     "__version__",
@@ -60,17 +60,17 @@ __all__ = [  # noqa: RUF022
 ]
 
 if TYPE_CHECKING:
-    from inkline.compat.modules import (
+    from inkline.errors import InklineError
+    from inkline.options import DetectOptions, EngineOptions, OcrOptions, OrientOptions, ReadOptions, RecognizeOptions
+    from inkline.paddle.modules import (
         DocImgOrientationClassification,
         TextDetection,
         TextImageUnwarping,
         TextLineOrientationClassification,
         TextRecognition,
     )
-    from inkline.compat.ocr import DocPreprocessor, PaddleOCR
-    from inkline.compat.paddlex import create_model, create_pipeline
-    from inkline.errors import InklineError
-    from inkline.options import DetectOptions, EngineOptions, OcrOptions, OrientOptions, ReadOptions, RecognizeOptions
+    from inkline.paddle.ocr import DocPreprocessor, PaddleOCR
+    from inkline.paddle.paddlex import create_model, create_pipeline
     from inkline.pipeline import Ocr
     from inkline.types import Document, Line, Page, Word
 

@@ -2,7 +2,7 @@
 
 Options are frozen. `Ocr` holds one `OcrOptions`; a call may override single values by their flat public names
 (`text_det_thresh=0.2`), which makes a new object for that call: `apply(options, text_det_thresh=0.2)`.
-A model card may carry tuned values; `inkline.zoo.options_for` lays them over these defaults, the user's values over both.
+A model card may carry tuned values; `inkline.registry.options_for` lays them over these defaults, the user's values over both.
 """
 
 import os

@@ -10,27 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from inkline.engine import Engine, open_engine
-from inkline.engine.shared import SharedBatches
+from inkline.detection.detector import Detector
 from inkline.errors import DownloadError, InklineError, SourceError, StageError, UsageError
 from inkline.flat import apply, flat_fields, to_flat
 from inkline.io.read import Sheet, read
 from inkline.io.sources import Source, as_source, expand
-from inkline.models.detect import Detector
-from inkline.models.judge import Judge
-from inkline.models.orient import Classifier
-from inkline.models.recognize import Recognizer
-from inkline.models.straighten import NOT_OPENED, Straightener
-from inkline.models.unwarp import Unwarper
-from inkline.ops.ctc import settle_accents
-from inkline.ops.geometry import crop_quad, is_upright_column, turn
-from inkline.ops.order import column_order, paragraphs, reference_order
-from inkline.ops.words import ink_quad, split_words
+from inkline.layout.geometry import crop_quad, is_upright_column, turn
+from inkline.layout.reading_order import column_order, paragraphs, reference_order
 from inkline.options import EngineOptions, OcrOptions, ReadOptions
+from inkline.orientation.classifier import Classifier
+from inkline.orientation.judge import Judge
+from inkline.orientation.rectify import NOT_OPENED, Straightener
+from inkline.orientation.unwarper import Unwarper
+from inkline.recognition.ctc import settle_accents
+from inkline.recognition.recognizer import Recognizer
+from inkline.recognition.words import ink_quad, split_words
+from inkline.registry import options_for, resolve
+from inkline.registry.inspect import ModelFile
+from inkline.runtime import Engine, open_engine
+from inkline.runtime.shared_batches import SharedBatches
 from inkline.stages import overlap, unless
 from inkline.types import Detections, Document, Image, Line, Page, Text, Transform
-from inkline.zoo import options_for, resolve
-from inkline.zoo.local import ModelFile
 
 log = logging.getLogger(__name__)
 

@@ -222,19 +222,19 @@ class Page:
 
         BGR uint8 (H, W, 3), made anew from the source image; that image itself when nothing was turned or unwarped.
         """
-        from inkline.io.draw import straighten
+        from inkline.formats.draw import straighten
 
         return self.image if self.transform is None else straighten(self.image, self.transform)
 
     def to_dict(self) -> dict[str, Any]:
         """The page in the JSON shape of PaddleOCR 3.x (`rec_texts`, `rec_scores`, `rec_polys`, ...), source pixels."""
-        from inkline.io.to_json import page_to_dict
+        from inkline.formats.to_json import page_to_dict
 
         return page_to_dict(self)
 
     def plot(self) -> Image:
         """The source image with its boxes on the left and the text at its place on the right, BGR uint8 (H, 2W, 3)."""
-        from inkline.io.draw import draw_page
+        from inkline.formats.draw import draw_page
 
         return draw_page(self)
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inkline.convert.paddle import load_reference, to_ours
-from inkline.nets.transforms import TPS
+from inkline.training.convert.paddle import load_reference, to_ours
+from inkline.training.nets.transforms import TPS
 
 FOLDER = Path(__file__).parent / "golden" / "nets"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))

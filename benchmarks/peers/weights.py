@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from benchmarks.peers.registry import MOBILE, OWN
-from inkline.zoo import resolve
+from inkline.registry import resolve
 
 # What `inference.yml` has to say of PP-OCR's nets so that PaddleX feeds them as published; the pipeline sets the rest.
 DET = {

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from inkline.errors import SourceError
-from inkline.io.decode import HEAD, kind_of
+from inkline.io.images import HEAD, kind_of
 
 ARCHIVES = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 # The last endings of archives' names; `.gz` alone is not yet an archive.

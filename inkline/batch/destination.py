@@ -8,8 +8,8 @@ from pathlib import Path
 
 from inkline.batch.listing import is_store
 from inkline.errors import OutputError, UsageError
+from inkline.formats.write import make_folder
 from inkline.io.names import is_url
-from inkline.io.write import make_folder
 
 STATE = ".inkline"  # a folder in the destination with the ledger and unfinished documents; listings pass over it
 

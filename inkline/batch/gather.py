@@ -14,7 +14,7 @@ from inkline.batch.progress import Progress
 from inkline.batch.shards import Shards
 from inkline.batch.worker import Ended, Task
 from inkline.errors import InklineError
-from inkline.io.write import PER_PAGE, render
+from inkline.formats.write import PER_PAGE, render
 from inkline.types import Document
 
 PARQUET = ".parquet"

@@ -25,8 +25,8 @@ from inkline.batch.faults import disk_full, may_pass
 from inkline.batch.ledger import Result
 from inkline.batch.listing import is_store
 from inkline.errors import EngineError, InklineError, OutputError
+from inkline.formats.write import PER_PAGE
 from inkline.io.names import is_url
-from inkline.io.write import PER_PAGE
 from inkline.options import ReadOptions
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def attempt(task: Task, reader: Reader, desk: Desk, connection: Connection) -> E
 def stage(location: str, source: str, staging: Path, options: ReadOptions) -> Path:
     """The content as a local file: the file itself, or a download into the staging folder. SourceError when missing."""
     if is_url(location):
-        from inkline.io.fetch_url import fetch
+        from inkline.io.url import fetch
 
         path = staging / "download"
         path.write_bytes(fetch(location, options))

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from inkline.errors import SourceError, TooLargeError
-from inkline.io.channels import array_to_bgr, check_size
-from inkline.io.decode import HEAD, Pictures, exif_orientation, kind_of, pillow_to_bgr, upright, why_unreadable
-from inkline.io.fetch_url import fetch
+from inkline.io.images import HEAD, Pictures, exif_orientation, kind_of, pillow_to_bgr, upright, why_unreadable
 from inkline.io.pdf import Pdf
+from inkline.io.pixels import array_to_bgr, check_size
 from inkline.io.sources import Source, as_source, expand, is_pillow, open_file
+from inkline.io.url import fetch
 from inkline.options import ReadOptions, parse_page_range
 from inkline.types import Image
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from inkline.errors import SourceError
-from inkline.io.decode import HEAD, kind_of
+from inkline.io.images import HEAD, kind_of
 from inkline.io.names import is_url
 
 # What is taken out of a folder: these endings, and files without any ending whose first bytes are of a known kind.

@@ -1,0 +1,129 @@
+"""The house in figures: files, lines by room, importers, repeated names, comments, conditionals, complexity, typed code.
+
+`python -m benchmarks.structure` measures the checkout it stands in; `python -m benchmarks.structure REV` also measures a
+commit and prints both side by side. Complexity is ruff's C901 count, so that the figures are those of `make lint`.
+"""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections import Counter, defaultdict
+from fnmatch import fnmatch
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Dotted name -> file of every module of the package, `__init__` files under the name of their package."""
+    files = sorted((root / "inkline").rglob("*.py"))
+    return {".".join(f.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): f for f in files}
+
+
+def imported(name: str, tree: ast.Module, known: dict[str, Path], is_package: bool) -> set[str]:
+    """The modules of the package that a module imports, wherever the import stands."""
+    out = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            out |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:  # relative: resolve against the package of this module
+                parts = name.split(".") if is_package else name.split(".")[:-1]
+                parts = parts[: len(parts) - node.level + 1]
+                base = ".".join([*parts, *filter(None, [node.module])])
+            out |= {f"{base}.{alias.name}" for alias in node.names} | {base}
+    return (out & set(known)) - {name}
+
+
+def complexities(root: Path) -> list[int]:
+    """Cyclomatic complexity of every function, as ruff counts it."""
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "C901", "--output-format", "json"]
+    command += ["--config", "lint.mccabe.max-complexity=0", str(root / "inkline")]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    return [int(re.search(r"\((\d+) >", entry["message"]).group(1)) for entry in found]
+
+
+def untyped_modules(root: Path) -> list[str]:
+    """Patterns of our own modules in which mypy ignores errors."""
+    overrides = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"].get("overrides", [])
+    return [p for o in overrides if o.get("ignore_errors") for p in o["module"]]
+
+
+def measure(root: Path) -> dict[str, str]:
+    """Every figure of a checkout, by its title."""
+    known = modules(root)
+    source = {name: path.read_text("utf-8") for name, path in known.items()}
+    trees = {name: ast.parse(text) for name, text in source.items()}
+
+    # Who imports whom.
+    importers = Counter(
+        target for name in known for target in imported(name, trees[name], known, known[name].name == "__init__.py")
+    )
+    own = [name for name in known if known[name].name not in ("__init__.py", "__main__.py")]
+
+    # Names that stand in several places.
+    files, names = defaultdict(set), defaultdict(set)
+    for name, path in known.items():
+        if path.name not in ("__init__.py", "__main__.py"):
+            files[path.name].add(path.parent)
+        for node in trees[name].body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and not node.name.startswith(
+                "_"
+            ):
+                names[node.name].add(name)
+
+    # Comments and conditional expressions, per 100 lines that are not blank.
+    lines = {name: sum(bool(line.strip()) for line in text.splitlines()) for name, text in source.items()}
+    total = sum(lines.values())
+    comments = sum(len(re.findall(r"(?m)^\s*#|\S\s{2,}# ", text)) for text in source.values())
+    conditionals = [n for tree in trees.values() for n in ast.walk(tree) if isinstance(n, ast.IfExp)]
+    nested = [n for n in conditionals if any(isinstance(c, ast.IfExp) for c in ast.walk(n) if c is not n)]
+
+    complexity = complexities(root)
+    unseen = sum(lines[n] for n in known if any(fnmatch(n, p) for p in untyped_modules(root)))
+    physical = {name: text.count("\n") for name, text in source.items()}
+    torch = tuple(f"inkline.{room}" for room in ("training", "train", "nets", "convert", "export", "rounding"))
+    teaching = sum(n for name, n in physical.items() if name.startswith(torch))
+    figures = {
+        "files": f"{len(known)}",
+        "files under 80 lines": f"{sum(physical[n] < 80 for n in own)}",
+        "modules with exactly one importer": f"{sum(importers[n] == 1 for n in own)}",
+        "file names in several folders": f"{sum(len(places) > 1 for places in files.values())}",
+        "top-level names in several modules": f"{sum(len(places) > 1 for places in names.values())}",
+        "comments per 100 lines": f"{100 * comments / total:.1f}",
+        "conditional expressions per 100 lines": f"{100 * len(conditionals) / total:.1f}",
+        "nested conditional expressions": f"{len(nested)}",
+        "functions of complexity over 15 / 12 / 10": " / ".join(
+            str(sum(c > k for c in complexity)) for k in (15, 12, 10)
+        ),
+        "code that mypy does not see": f"{100 * unseen / total:.0f} %",
+        "lines, reading half": f"{sum(physical.values()) - teaching:,}",
+        "lines, training half": f"{teaching:,}",
+        "lines, all": f"{sum(physical.values()):,}",
+    }
+    rooms = Counter()
+    for name, count in physical.items():
+        rooms[name.split(".")[1] if known[name].parent != root / "inkline" else "(top)"] += count
+    return figures | {f"lines in {room}": f"{count:,}" for room, count in sorted(rooms.items())}
+
+
+def main(arguments: list[str]) -> None:
+    """Print the figures of this checkout, beside those of a commit where one is named."""
+    columns = {"now": measure(ROOT)}
+    if arguments:
+        with tempfile.TemporaryDirectory() as folder:
+            archive = subprocess.run(["git", "archive", arguments[0]], cwd=ROOT, capture_output=True, check=True).stdout
+            subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+            columns = {arguments[0]: measure(Path(folder)), **columns}
+    print("| | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
+    for title in dict.fromkeys(title for figures in columns.values() for title in figures):
+        print(f"| {title} | " + " | ".join(figures.get(title, "-") for figures in columns.values()) + " |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,109 @@
+"""The command line: `inkline COMMAND ...`. Commands are modules of this folder, imported when called."""
+
+import logging
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from inkline import __version__
+from inkline.errors import InklineError, UsageError, near
+
+# name -> (module, attribute, one line for `inkline --help`)
+COMMANDS = {
+    "ocr": ("inkline.cli.ocr", "ocr", "read images, PDFs, folders and URLs"),
+    "run": ("inkline.cli.run", "run", "read a whole archive into files; goes on where it was stopped"),
+    "serve": ("inkline.cli.serve", "serve", "serve the HTTP interface and a page to try it on"),
+    "doc_preprocessor": ("inkline.cli.modules", "doc_preprocessor", "turn pages upright and flatten them"),
+    "text_detection": ("inkline.cli.modules", "text_detection", "find text boxes"),
+    "text_recognition": ("inkline.cli.modules", "text_recognition", "read images of single lines"),
+    "textline_orientation_classification": (
+        "inkline.cli.modules",
+        "textline_orientation_classification",
+        "tell upright lines from those on their head",
+    ),
+    "doc_img_orientation_classification": (
+        "inkline.cli.modules",
+        "doc_img_orientation_classification",
+        "tell how pages are turned",
+    ),
+    "text_image_unwarping": ("inkline.cli.modules", "text_image_unwarping", "flatten photographs of bent pages"),
+    "pipeline_config": ("inkline.cli.modules", "pipeline_config", "write a pipeline's settings as PaddleX's YAML"),
+    "models": ("inkline.cli.models", "models", "list, fetch and check models"),
+    "languages": ("inkline.cli.languages_command", "languages", "list the codes that --lang takes"),
+    "doctor": ("inkline.cli.doctor_command", "doctor", "say what this machine has and what would make it faster"),
+    "bench": ("inkline.cli.doctor_command", "bench", "time your own pages by stage"),
+    "convert": ("inkline.cli.convert", "convert", "read published weights into a checkpoint of our nets"),
+    "export": ("inkline.cli.convert", "export", "write a checkpoint as one self-describing ONNX file"),
+    "data": ("inkline.cli.data", "data", "check, split and look at training data"),
+    "synth": ("inkline.cli.data", "synth", "make text lines and pages with exact labels"),
+    "train": ("inkline.cli.train", "train", "train a net"),
+    "finetune": ("inkline.cli.train", "finetune", "fine-tune a model, and say what it gained and lost"),
+    "eval": ("inkline.cli.evaluate", "evaluate", "score the pipeline or a model against ground truth"),
+}
+
+
+def same_name(name: str) -> str:
+    """Options may be written with dashes or underscores."""
+    return name.replace("-", "_")
+
+
+class Commands(click.Group):
+    """A group that knows its commands by name and imports one only when it is called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Also PaddleX's way: `inkline --pipeline OCR --input page.png`."""
+        if any(arg.startswith(("--pipeline", "--get_pipeline", "--get-pipeline")) for arg in args):
+            from inkline.cli.paddle_flags import paddlex_style
+
+            args = paddlex_style(args, self.list_commands(ctx))
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            raise UsageError(f"no command {cmd_name!r}{near(cmd_name, COMMANDS)}; `inkline --help` lists them")
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, _, help) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"token_normalize_func": same_name, "help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-v", "--version", prog_name="inkline")
+@click.option("--verbose", is_flag=True, help="say what is going on, on standard error")
+def inkline(verbose: bool) -> None:
+    """Inkline reads text in images and documents. `inkline COMMAND --help` shows each command's options and examples.
+
+    PaddleX's way of calling works too: inkline --pipeline OCR --input page.png --save_path out
+    """
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="inkline: %(message)s")
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point. Errors of ours are one line on standard error and an exit status: 1, or 2 for wrong usage."""
+    try:
+        return inkline.main(arguments, prog_name="inkline", standalone_mode=False)
+    except InklineError as error:
+        click.echo(f"inkline: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.message)
+        sys.exit(2)
+    except click.ClickException as error:
+        name = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "inkline"
+        click.echo(f"inkline: {error.format_message()} (`{name} --help` shows how)", err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("inkline: stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -1,0 +1,159 @@
+"""`inkline run`: read a whole archive into files, and go on where it was stopped."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inkline.cli.grouped import Grouped
+from inkline.cli.paddle_flags import translated
+from inkline.cli.parameters import from_options, given
+from inkline.errors import UsageError
+from inkline.flat import apply
+from inkline.options import OcrOptions, ReadOptions, RunOptions
+
+if TYPE_CHECKING:
+    from inkline.batch.document import Reader
+    from inkline.batch.plan import Plan, Summary
+    from inkline.batch.progress import Progress
+
+EXAMPLES = """\b
+Examples:
+  inkline run scans/ out --format json,txt          again after a stop: it goes on where it was
+  inkline run 'scans/**/*.tif' @more.txt out        globs, and a list with one path a line
+  inkline run letters.zip s3://bucket/results       archives (zip, tar); stores need the extra `cloud`
+  inkline run /data/scans /data/out --ray head:6379
+  inkline run inbox/ out --watch                    whatever is put into inbox, until it is stopped
+"""
+
+
+@click.command(cls=Grouped, epilog=EXAMPLES)
+@click.argument("places", nargs=-1, metavar="SOURCE... DEST")
+@click.option("--format", "formats", default="json", show_default=True, help="what to write, for instance json,txt")
+@click.option("--watch", is_flag=True, help="go on for ever: read what is put into SOURCE, once it has stopped growing")
+@click.option("--ledger", default="", help="folder of the ledger; default: DEST/.inkline, for stores one of the user's")
+@click.option("--ray", metavar="ADDRESS|local", help="run on a Ray cluster (extra `ray`): host:port, auto or local")
+@click.option("--quiet", is_flag=True, help="no progress and no summary; failures only")
+@click.option("--lang", help="language or script of the text, see `inkline languages`")
+@click.option("--ocr_version", help="PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6")
+@click.option("--offline", is_flag=True, help="never use the network to fetch a model")
+@click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`")
+@from_options(RunOptions)
+@from_options(OcrOptions, without=("cpu_threads",))
+@from_options(ReadOptions)
+def run(places: tuple[str, ...], **values: Any) -> None:
+    """Read all files of folders, globs, lists (@list.txt), archives and object stores into files below DEST.
+
+    Results keep the source's folders and names. A ledger in DEST knows what is done, by content and options: the same
+    command again reads what is new, what changed and what failed, and goes on where it was when it was killed.
+
+    Exit status: 0 when all was read, 1 when some files could not be read (DEST/failures.jsonl lists them; the rest is
+    done), 2 for wrong usage.
+    """
+    if len(places) < 2:
+        raise UsageError(
+            "give what to read and the folder or store to write into, for instance `inkline run scans/ out`"
+        )
+    *sources, dest = places
+    quiet, watch, offline, ray = (values.pop(name) for name in ("quiet", "watch", "offline", "ray"))
+    if ray and watch:
+        raise UsageError("--watch goes on for ever on this machine; it does not go with --ray")
+    from inkline.batch.run import run as run_files
+    from inkline.registry import set_offline
+
+    if offline:
+        set_offline()
+    workers = values.get("workers")
+    plan = plan_from(tuple(sources), dest, values)
+    with stoppable(), progress(plan, quiet, watch) as shown:
+        reader = partial(open_reader, plan.options)
+        if ray:
+            from inkline.batch.ray_data import run_on_ray
+
+            summary = run_on_ray(plan, reader, shown, ray, workers)
+        else:
+            summary = run_files(plan, reader, shown, watch)
+    end(summary, plan, quiet)
+
+
+def plan_from(sources: tuple[str, ...], dest: str, values: dict[str, Any]) -> "Plan":
+    """What is to be done, from the command's arguments; UsageError or ModelError when it cannot be."""
+    from inkline.batch.plan import Plan
+    from inkline.formats.write import check_formats
+    from inkline.registry import options_for
+
+    formats, ledger = check_formats(values.pop("formats")), values.pop("ledger")
+    run_options = apply(RunOptions(), **given(RunOptions, values))
+    if "-" in sources:
+        raise UsageError("standard input cannot be read again after a stop: save it to a file, or use `inkline ocr -`")
+    overrides, reading = translated(values)
+    read_options = apply(ReadOptions(), **reading)
+    return Plan(sources, dest, formats, options_for(**overrides), read_options, run_options, ledger)
+
+
+def open_reader(options: OcrOptions) -> "Reader":
+    """Open the models in a worker: workers are as many as there are processors, so each has one thread."""
+    from inkline.pipeline import Ocr
+
+    return Ocr(apply(options, cpu_threads=1))
+
+
+@contextmanager
+def progress(plan: "Plan", quiet: bool, watch: bool) -> Iterator["Progress"]:
+    """What tells how far the run is: a live line on a terminal, else lines."""
+    from inkline.batch.listing import is_store, listing
+    from inkline.batch.progress import Failures, Lines, Live
+
+    # Files are counted beside the run where that costs little and changes nothing.
+    countable = not watch and not any(source == "@-" or is_store(source) for source in plan.sources)
+    count = (lambda: sum(map(bool, listing(plan.sources, Path(plan.destination))))) if countable else None
+    if quiet:
+        yield Failures()
+    elif sys.stderr.isatty():
+        live = Live(count)
+        try:
+            yield live
+        finally:
+            live.close()
+    else:
+        yield Lines(count)
+
+
+def end(summary: "Summary", plan: "Plan", quiet: bool) -> None:
+    """Say how the run went; exit status 1 when files failed."""
+    from inkline.batch.progress import per_second
+
+    if not quiet:
+        rate = per_second(summary.pages / max(summary.seconds, 1e-6))
+        parts = [f"{_files(summary.done)} read", f"{summary.pages} page{'s' * (summary.pages != 1)}", rate]
+        parts += [f"{_files(summary.skipped)} done before"] if summary.skipped else []
+        click.echo(f"inkline: {', '.join(parts)}; results in {plan.destination}", err=True)
+    if summary.failed:
+        click.echo(
+            f"inkline: {_files(summary.failed)} could not be read: see {plan.destination.rstrip('/')}/failures.jsonl",
+            err=True,
+        )
+        raise SystemExit(1)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """A request to end, as service managers send it, stops like Ctrl-C: the list of failures is still written."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' * (count != 1)}"

@@ -1,0 +1,64 @@
+"""`inkline serve`: the HTTP service."""
+
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from inkline.cli.grouped import Grouped
+from inkline.cli.paddle_flags import engine_options, old_options, translated
+from inkline.cli.parameters import from_options, given
+from inkline.errors import EngineError
+from inkline.flat import apply
+from inkline.options import OcrOptions, ServeOptions
+
+EXAMPLES = """\b
+Examples:
+  inkline serve                                       http://127.0.0.1:8080: the page, /ocr, /docs
+  inkline serve --host 0.0.0.0 --port 80 --lang ru
+  inkline serve --ray auto --replicas 16
+  curl -s -H 'Content-Type: application/json' -d "{\\"file\\": \\"$(base64 -w0 page.png)\\"}" http://127.0.0.1:8080/ocr
+"""
+
+
+@click.command(cls=Grouped, epilog=EXAMPLES)
+@click.option("--ray", metavar="ADDRESS|local", help="serve on a Ray cluster (extra `ray`): host:port, auto or local")
+@click.option(
+    "--replicas", type=click.IntRange(1), default=1, show_default=True, help="with --ray, processes that read"
+)
+@click.option("--lang", help="language or script of the text, see `inkline languages`")
+@click.option("--ocr_version", help="PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6")
+@click.option("--offline", is_flag=True, help="never use the network to fetch a model")
+@click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`")
+@from_options(ServeOptions)
+@from_options(OcrOptions, without=("engine", "device", "cpu_threads"))
+@engine_options
+@old_options
+def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
+    """Serve PaddleOCR's HTTP interface, and a page to try it on.
+
+    Options of the pipeline hold for requests that do not say otherwise. SIGTERM and Ctrl-C end it when all that came
+    before is answered; a second one ends it at once.
+    """
+    missing = [name for name in ("fastapi", "uvicorn", "prometheus_client") if find_spec(name) is None]
+    if missing:
+        raise EngineError(f"the service needs {', '.join(missing)}: pip install 'inkline[serve]'")
+    from inkline.pipeline import Ocr
+    from inkline.registry import set_offline
+    from inkline.service.server import serve
+
+    if offline:
+        set_offline()
+    options = apply(ServeOptions(), **given(ServeOptions, values))
+    overrides, _ = translated(values)
+    if ray:
+        from inkline.service.on_ray import serve_on_ray
+
+        serve_on_ray(overrides, options, ray, replicas, _announce)
+        return
+    with Ocr(**(overrides | dict.fromkeys(options.stages_on_request, True))) as ocr:
+        serve(ocr, options, _announce)
+
+
+def _announce(address: str) -> None:
+    click.echo(f"inkline: serving on {address}", err=True)

@@ -1,0 +1,86 @@
+"""DB post-processing: from a probability map to boxes (Liao et al., "Real-time Scene Text Detection with Differentiable
+Binarization", 2020; the exact steps are those of PaddleOCR 3.x, FACTS 3.3)."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.layout.geometry import min_area_quad, unclip
+from inkline.options import DetectOptions
+from inkline.types import Detections, Floats, empty_quads
+
+MIN_SIZE = 3  # px on the map: a text core with a shorter side is noise
+MIN_GROWN = MIN_SIZE + 2
+
+
+def db_boxes(probability: Floats, width: int, height: int, options: DetectOptions) -> Detections:
+    """Boxes of a map (H, W) of probabilities 0..1, scaled to an image of `width` x `height` pixels.
+
+    Boxes come in the order of the contours (roughly bottom to top), corners whole pixels within [0, width] x [0, height].
+    """
+    mask = (probability > options.thresh).astype(np.uint8)
+    if options.use_dilation:
+        mask = np.asarray(cv2.dilate(mask, np.ones((2, 2), np.uint8)), np.uint8)
+    contours = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0][: options.max_candidates]
+    scale = np.array([width / probability.shape[1], height / probability.shape[0]], np.float32)
+    limit = np.array([width, height], np.float32)
+    find = _polygons if options.box_type == "poly" else _quads
+    shapes, scores = [], []
+    for shape, score in find(probability, contours, options):
+        shapes.append(np.clip(np.round(shape * scale), 0, limit))
+        scores.append(score)
+    if not shapes:
+        return Detections(empty_quads(), np.zeros(0, np.float32), () if options.box_type == "poly" else None)
+    column = np.array(scores, np.float32)
+    if options.box_type == "poly":
+        quads = np.stack([min_area_quad(shape)[0] for shape in shapes])
+        return Detections(quads, column, tuple(shapes))
+    return Detections(np.stack(shapes), column)
+
+
+def _quads(
+    probability: Floats, contours: Sequence[NDArray[Any]], options: DetectOptions
+) -> Iterator[tuple[Floats, float]]:
+    for contour in contours:
+        quad, short = min_area_quad(contour)
+        if short < MIN_SIZE:
+            continue
+        score = mean_inside(probability, quad if options.score_mode == "fast" else contour.reshape(-1, 2))
+        if score < options.box_thresh:
+            continue
+        pieces = unclip(quad, options.unclip_ratio)
+        if len(pieces) != 1:
+            continue
+        grown, short = min_area_quad(pieces[0])
+        if short >= MIN_GROWN:
+            yield grown, score
+
+
+def _polygons(
+    probability: Floats, contours: Sequence[NDArray[Any]], options: DetectOptions
+) -> Iterator[tuple[Floats, float]]:
+    for contour in contours:
+        polygon = (
+            cv2.approxPolyDP(contour, 0.002 * cv2.arcLength(contour, True), True).reshape(-1, 2).astype(np.float32)
+        )
+        if len(polygon) < 4:
+            continue
+        score = mean_inside(probability, polygon)
+        if score < options.box_thresh:
+            continue
+        pieces = unclip(polygon, options.unclip_ratio)
+        if len(pieces) == 1 and len(pieces[0]) >= 4 and min_area_quad(pieces[0])[1] >= MIN_GROWN:
+            yield pieces[0], score
+
+
+def mean_inside(probability: Floats, polygon: NDArray[np.floating | np.integer]) -> float:
+    """Mean of the map (H, W) within a polygon (P, 2); the polygon's points are truncated to whole pixels."""
+    h, w = probability.shape
+    x0, y0 = np.clip(np.floor(polygon.min(axis=0)).astype(int), 0, [w - 1, h - 1])
+    x1, y1 = np.clip(np.ceil(polygon.max(axis=0)).astype(int), 0, [w - 1, h - 1])
+    mask = np.zeros((y1 - y0 + 1, x1 - x0 + 1), np.uint8)
+    cv2.fillPoly(mask, [(polygon - [x0, y0]).astype(np.int32)], (1,))
+    return float(cv2.mean(probability[y0 : y1 + 1, x0 : x1 + 1], mask)[0])

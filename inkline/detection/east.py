@@ -1,0 +1,84 @@
+"""EAST post-processing: from a score map and the corners that every pixel predicts to boxes.
+
+Zhou et al., "EAST: An Efficient and Accurate Scene Text Detector", 2017, section 3.6 (locality-aware NMS); the order of
+the steps and the thresholds are those of PaddleOCR's release of 2020.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.detection.db import mean_inside
+from inkline.options import DetectOptions
+from inkline.types import Detections, Floats, empty_quads
+
+STRIDE = 4  # pixels of the net's input for one of the map
+NMS_THRESH = 0.2  # boxes that overlap more are one text
+MIN_SIDE = 5  # px on the image: a box with a shorter edge is noise
+
+
+def east_boxes(score: Floats, geometry: Floats, width: int, height: int, options: DetectOptions) -> Detections:
+    """Boxes of a score map (h, w), 0..1, and a geometry map (8, h, w), scaled to an image of `width` x `height` pixels.
+
+    geometry: a pixel's place minus that of each corner of its box, (x, y) in turn, in pixels of the net's input.
+    A pixel speaks from `options.thresh`; a box is kept from a mean score of `options.box_thresh` inside it.
+    """
+    ys, xs = np.nonzero(score > options.thresh)
+    if not len(xs):
+        return Detections(empty_quads(), np.zeros(0, np.float32))
+    pixels = np.stack([xs, ys], axis=1).astype(np.float32) * STRIDE
+    quads = pixels[:, None] - geometry[:, ys, xs].T.reshape(-1, 4, 2)
+    quads, _ = locality_aware_nms(quads, score[ys, xs], NMS_THRESH)
+    scores = np.array([mean_inside(score, quad / STRIDE) for quad in quads], np.float32)
+    scale = np.array([width / score.shape[1], height / score.shape[0]], np.float32) / STRIDE
+    quads = np.clip(quads * scale, 0, np.array([width, height], np.float32))
+    edges = np.linalg.norm(np.roll(quads, -1, axis=1) - quads, axis=2)
+    kept = (scores > options.box_thresh) & (edges[:, 0] >= MIN_SIDE) & (edges[:, 3] >= MIN_SIDE)
+    return Detections(quads[kept].astype(np.float32), scores[kept])
+
+
+def locality_aware_nms(quads: Floats, scores: Floats, thresh: float) -> tuple[Floats, Floats]:
+    """Merge the boxes of neighbouring pixels, then drop those that a stronger one overlaps: quads, summed scores.
+
+    quads: (N, 4, 2) in the order of the pixels, row by row; scores: (N,). Neighbours that overlap by more than `thresh`
+    (intersection over union) become their mean, weighted by score, so that each pixel of a text has a say in its corners.
+    """
+    merged: list[tuple[Floats, float]] = []
+    for quad, score in zip(quads.astype(np.float64), scores.astype(np.float64), strict=True):
+        if merged and overlap(quad, merged[-1][0]) > thresh:
+            before, weight = merged[-1]
+            merged[-1] = ((score * quad + weight * before) / (score + weight), score + weight)
+        else:
+            merged.append((quad, score))
+    if not merged:
+        return empty_quads(), np.zeros(0, np.float32)
+    together = np.array([quad for quad, _ in merged], np.float32)
+    weights = np.array([weight for _, weight in merged], np.float32)
+    kept = strongest(together, weights, thresh)
+    return together[kept], weights[kept]
+
+
+def strongest(quads: Floats, weights: Floats, thresh: float) -> NDArray[np.int64]:
+    """Indices of quads (N, 4, 2), by falling weight, that overlap no stronger kept one by more than `thresh`."""
+    low, high = quads.min(axis=1), quads.max(axis=1)
+    areas = np.array([cv2.contourArea(cv2.convexHull(quad)) for quad in quads])
+    kept = np.zeros(0, np.int64)
+    for i in np.argsort(-weights, kind="stable"):
+        # the boxes around two quads share at least what the quads share: few pairs need the exact answer
+        shared = np.maximum(np.minimum(high[i], high[kept]) - np.maximum(low[i], low[kept]), 0).prod(axis=1)
+        near = kept[shared > thresh * np.maximum(areas[i], areas[kept])]
+        if not any(overlap(quads[i], quads[j]) > thresh for j in near):
+            kept = np.append(kept, i)
+    return kept
+
+
+def overlap(a: Floats, b: Floats) -> float:
+    """Intersection over union of two quads (4, 2), of their convex hulls where a quad is not convex; 0.0 without area."""
+    if (a.max(axis=0) < b.min(axis=0)).any() or (b.max(axis=0) < a.min(axis=0)).any():
+        return 0.0
+    hull_a, hull_b = cv2.convexHull(a.astype(np.float32)), cv2.convexHull(b.astype(np.float32))
+    area_a, area_b = cv2.contourArea(hull_a), cv2.contourArea(hull_b)
+    if min(area_a, area_b) <= 0:
+        return 0.0
+    shared = cv2.intersectConvexConvex(hull_a, hull_b)[0]
+    return float(shared / (area_a + area_b - shared))

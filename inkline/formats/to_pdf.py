@@ -1,0 +1,258 @@
+"""Searchable PDF: the source's pages as they are, under unseen text that stands where the words stand (extra `pdf`).
+
+A PDF keeps its objects: page contents, forms, bookmarks, labels, metadata. An image keeps its compressed data where PDF
+knows the format. pikepdf and fontTools are an extra and no base requirement: this format alone needs their 20 MB.
+"""
+
+import io
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import inkline
+from inkline.errors import OutputError, PasswordError, SourceError
+from inkline.formats.pdf_page import TextOverlay, box_of, user_affine
+from inkline.io.images import HEAD, kind_of
+from inkline.options import PdfOptions
+from inkline.types import Document, Image, Page
+
+if TYPE_CHECKING:
+    import pikepdf
+
+SUFFIX = ".pdf"
+
+FONT = "InklineText"
+
+PdfSource = str | os.PathLike[str] | bytes | Sequence[str | os.PathLike[str] | bytes | Image]
+Origin = tuple[Path | bytes | Image, int]  # where a page's image is, and its number in a TIFF
+
+log = logging.getLogger(__name__)
+
+
+def render(document: Document, options: PdfOptions | None = None) -> bytes:
+    """The PDF of a document whose pages know where they come from: their file, or the image in memory.
+
+    Warnings are logged. Errors: OutputError when pikepdf is not installed, a page has no image, or PDF/A is not possible.
+    """
+    out, warnings = io.BytesIO(), []
+    options = options or PdfOptions()
+    path = _shared_pdf(document)
+    with _pikepdf_at_hand():
+        if path is not None:
+            warnings = _over_pdf(document, path, out, options)
+        else:
+            warnings = _over_images(document, [_origin(page) for page in document.pages], out, options)
+    for warning in warnings:
+        log.warning("%s: %s", document.source or "PDF", warning)
+    return out.getvalue()
+
+
+def write_searchable_pdf(
+    document: Document, source: PdfSource, path: str | os.PathLike[str], options: PdfOptions | None = None
+) -> tuple[str, ...]:
+    """Write what was read over the pages it was read from; the file is replaced whole or not at all.
+
+    source: a PDF (its path or bytes), an image or TIFF, or a list with one image a page: paths, bytes, BGR uint8 arrays.
+    A page of the document belongs to the source's page of its `page_index`, or of its place where that is None; pages of
+    a PDF that were not read stay as they are.
+    Returns warnings: text that is not what was read, pages that were left out. Errors: SourceError when the source cannot
+    be opened, OutputError when the file cannot be written, pikepdf is not installed, or PDF/A is not possible.
+    """
+    path, options = Path(path), options or PdfOptions()
+    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
+    try:
+        try:
+            with open(part, "xb") as file, _pikepdf_at_hand():
+                if isinstance(source, (str, os.PathLike, bytes)):
+                    single = source if isinstance(source, bytes) else Path(source)
+                    if _is_pdf(single):
+                        warnings = _over_pdf(document, single, file, options)
+                    else:
+                        origins: list[Origin] = [(single, page.page_index or 0) for page in document.pages]
+                        warnings = _over_images(document, origins, file, options)
+                else:
+                    warnings = _over_images(document, _listed(document, source), file, options)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write this file: {error.strerror or error}") from error
+    return tuple(warnings)
+
+
+def _over_pdf(document: Document, source: Path | bytes, file: Any, options: PdfOptions) -> list[str]:
+    """Write a copy of a PDF with the document's text over its pages; gives warnings."""
+    from inkline.formats.pdf_old_text import OldText
+
+    warnings = []
+    with _open(source, options.password) as pdf, OldText(source, options.password) as old:
+        form = pdf.Root.get("/AcroForm")
+        if form is not None and int(form.get("/SigFlags", 0)) & 1:
+            warnings.append("its digital signatures hold for the original only")
+        pages = [(page.page_index if page.page_index is not None else i, page) for i, page in enumerate(document.pages)]
+        overlay = TextOverlay(pdf, _free_name(pdf, [i for i, _ in pages if i < len(pdf.pages)]))
+        for index, page in pages:
+            if index >= len(pdf.pages):
+                warnings.append(f"page {index + 1}: the PDF has only {len(pdf.pages)} pages; its text is left out")
+                continue
+            target = pdf.pages[index]
+            to_user = user_affine(box_of(target), target.rotation, page.size)
+            lines, warning = old.lines_to_add(pdf, target, index, page, to_user, options.text_layer)
+            if warning:
+                warnings.append(f"page {index + 1}: {warning}")
+            overlay.add(target, lines, to_user)
+        overlay.finish()
+        _save(pdf, file, options, _label(source))
+    return warnings
+
+
+def _over_images(document: Document, origins: list[Origin], file: Any, options: PdfOptions) -> list[str]:
+    """Write a new PDF with one page for each image; gives warnings."""
+    import pikepdf
+
+    from inkline.formats.pdf_picture import add_page
+
+    warnings: list[str] = []
+    with pikepdf.new() as pdf:
+        overlay = TextOverlay(pdf, FONT)
+        for page, origin in zip(document.pages, origins, strict=True):
+            target = add_page(pdf, _picture(pdf, page, origin), options.image_dpi)
+            overlay.add(target, page.lines, user_affine(box_of(target), 0, page.size))
+        overlay.finish()
+        pdf.docinfo["/Producer"] = f"inkline {inkline.__version__}"
+        _save(pdf, file, options, document.source or next((p.source for p in document.pages if p.source), "the pages"))
+    return warnings
+
+
+def _save(pdf: "pikepdf.Pdf", file: Any, options: PdfOptions, label: str) -> None:
+    """Save as PDF or PDF/A; an encrypted source stays encrypted with its own passwords and permissions.
+
+    label: what errors call the source.
+    """
+    from pikepdf import ObjectStreamMode, PdfError
+
+    if options.pdfa:
+        from inkline.formats.pdfa import make_pdfa
+
+        make_pdfa(pdf, label)
+    try:
+        pdf.save(
+            file,
+            min_version="1.7" if options.pdfa else "1.5",
+            object_stream_mode=ObjectStreamMode.generate,
+            encryption=pdf.is_encrypted,
+            deterministic_id=not pdf.is_encrypted,
+        )
+    except PdfError as error:
+        raise OutputError(f"{label}: cannot write this PDF again: {error}") from error
+
+
+def _picture(pdf: "pikepdf.Pdf", page: Page, origin: Origin) -> Any:
+    """The page's image as it is in its file, or its decoded pixels where PDF cannot hold those of the file."""
+    from inkline.formats.pdf_picture import picture_of_array, picture_of_file
+
+    data, index = origin
+    if isinstance(data, np.ndarray):
+        return picture_of_array(pdf, data)
+    try:
+        return picture_of_file(pdf, _bytes(data), index)
+    except OutputError:
+        if page.load_image is None:
+            raise
+        return picture_of_array(pdf, page.image)
+
+
+def _listed(document: Document, images: Sequence[Any]) -> list[Origin]:
+    """One origin a page, from a list of images."""
+    if len(images) != len(document.pages):
+        raise OutputError(f"{len(images)} images for {len(document.pages)} pages: give one for each")
+    return [(one if isinstance(one, (bytes, np.ndarray)) else Path(one), 0) for one in images]
+
+
+def _origin(page: Page) -> Origin:
+    """The page's image file when it is still there and shows the page as it is, else its pixels."""
+    path = Path(page.source) if page.source is not None else None
+    if path is not None and _is_file(path) and not _is_pdf(path):
+        return path, page.page_index or 0
+    if page.load_image is None:
+        raise OutputError(
+            f"{page.source or 'a page'}: made without an image, so there is nothing to put under the text"
+        )
+    return page.image, 0
+
+
+def _shared_pdf(document: Document) -> Path | None:
+    """The PDF file that all pages come from."""
+    sources = {page.source for page in document.pages}
+    source = next(iter(sources)) if len(sources) == 1 else None
+    path = Path(source) if source is not None else None
+    return path if path is not None and _is_file(path) and _is_pdf(path) else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a URL or another name that no file can have
+        return False
+
+
+def _is_pdf(source: Path | bytes) -> bool:
+    return kind_of(source[:HEAD] if isinstance(source, bytes) else _bytes(source, HEAD)) == "pdf"
+
+
+def _bytes(source: Path | bytes, size: int = -1) -> bytes:
+    """The content of a file, or its first bytes; SourceError when it cannot be read."""
+    if isinstance(source, bytes):
+        return source
+    try:
+        with open(source, "rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise SourceError(f"{source}: cannot be read: {error.strerror or error}") from error
+
+
+def _free_name(pdf: "pikepdf.Pdf", indices: Sequence[int]) -> str:
+    """A name for our font that none of the pages uses for another."""
+    taken: set[str] = set()
+    for index in indices:
+        fonts = pdf.pages[index].resources.get("/Font")
+        taken.update(fonts.keys() if fonts is not None else ())
+    return next(name for i in count() if f"/{(name := f'{FONT}{i or str()}')}" not in taken)
+
+
+@contextmanager
+def _open(source: Path | bytes, password: str) -> Iterator["pikepdf.Pdf"]:
+    """An open PDF; SourceError when it is damaged or its password is missing."""
+    import pikepdf
+
+    try:
+        pdf = pikepdf.open(io.BytesIO(source) if isinstance(source, bytes) else source, password=password)
+    except pikepdf.PasswordError as error:
+        why = "pdf_password is wrong for this PDF" if password else "this PDF needs a password; give it as pdf_password"
+        raise PasswordError(f"{_label(source)}: {why}") from error
+    except pikepdf.PdfError as error:
+        raise SourceError(f"{_label(source)}: the PDF is damaged ({error})") from error
+    with pdf:
+        yield pdf
+
+
+def _label(source: Path | bytes) -> str:
+    return "the given bytes" if isinstance(source, bytes) else str(source)
+
+
+@contextmanager
+def _pikepdf_at_hand() -> Iterator[None]:
+    """OutputError with the next step where the extra is not installed."""
+    try:
+        import fontTools.fontBuilder  # noqa: F401
+        import pikepdf  # noqa: F401
+    except ImportError as error:
+        raise OutputError("searchable PDF needs pikepdf and fontTools: pip install inkline[pdf]") from error
+    yield

@@ -1,0 +1,174 @@
+"""Results to files: a table of formats, the file replaced whole or not at all, and the file names of PaddleOCR.
+
+A format is a module with `SUFFIX: str` (with its dot) and `render(document: Document) -> str | bytes`; text is written
+as UTF-8. To add one: the module, and a line in `WRITERS`.
+"""
+
+import importlib
+import os
+import secrets
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+from inkline.errors import OutputError, UsageError, near
+from inkline.io.names import PICTURE_SUFFIXES, document_stem, picture_suffix
+from inkline.options import PdfOptions
+from inkline.types import Document, Page
+
+WRITERS: dict[str, str] = {
+    "json": "inkline.formats.to_json",
+    "txt": "inkline.formats.to_txt",
+    "img": "inkline.formats.to_img",
+    "layout": "inkline.formats.to_layout",
+    "md": "inkline.formats.to_md",
+    "tsv": "inkline.formats.to_tsv",
+    "csv": "inkline.formats.to_csv",
+    "jsonl": "inkline.formats.to_jsonl",
+    "hocr": "inkline.formats.to_hocr",
+    "alto": "inkline.formats.to_alto",
+    "page": "inkline.formats.to_page",
+    "parquet": "inkline.formats.to_parquet",
+    "pdf": "inkline.formats.to_pdf",
+}
+
+# Formats that get one file a page, as in PaddleOCR or because they hold only one; the others get one file a document.
+PER_PAGE = frozenset({"json", "img", "page"})
+
+
+def check_formats(formats: str | Iterable[str]) -> tuple[str, ...]:
+    """Format names from `"json,txt"` or a list of them, without repeats; UsageError for one that does not exist."""
+    names = formats.split(",") if isinstance(formats, str) else list(formats)
+    names = [name.strip().lower() for name in names if name.strip()]
+    for name in names:
+        if name not in WRITERS:
+            raise UsageError(f"output format {name!r}: must be one of {', '.join(WRITERS)}{near(name, WRITERS)}")
+    if not names:
+        raise UsageError(f"no output format given: must be one or more of {', '.join(WRITERS)}")
+    return tuple(dict.fromkeys(names))
+
+
+def suffix_of(format: str) -> str:
+    """The ending of this format's files, with its dot."""
+    return cast(str, importlib.import_module(WRITERS[check_formats(format)[0]]).SUFFIX)
+
+
+def render(results: Document | Page, format: str, pdf: PdfOptions | None = None) -> str | bytes:
+    """The content of a file of this format; a page counts as a document of one page. `pdf` says how PDFs are written."""
+    name = check_formats(format)[0]
+    module = importlib.import_module(WRITERS[name])
+    how = (pdf,) if name == "pdf" else ()
+    return cast("str | bytes", module.render(_document(results), *how))
+
+
+def write(
+    results: Document | Page,
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    pdf: PdfOptions | None = None,
+) -> Path:
+    """Write results to `path`, whole or not at all; the format is told by the path's ending when none is given.
+
+    A picture is encoded as the path's ending says; `pdf` says how PDFs are written. Errors: UsageError for a format that
+    does not exist or cannot be told; OutputError when the file cannot be written.
+    """
+    path = Path(path)
+    name = _format_of(path) if format is None else check_formats(format)[0]
+    if name == "img":
+        from inkline.formats.to_img import encode
+
+        content: str | bytes = encode(_document(results), path.suffix)
+    else:
+        content = render(results, name, pdf)
+    # A file name that is not UTF-8 comes as lone surrogates; backslashreplace makes of them what JSON calls an escape.
+    replace_file(path, content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
+    return path
+
+
+def save(
+    results: Document | Page,
+    folder: str | os.PathLike[str],
+    formats: str | Iterable[str],
+    taken: dict[str, str] | None = None,
+    pdf: PdfOptions | None = None,
+) -> list[Path]:
+    """Write every format into `folder` (made when missing) under PaddleOCR's names, and give the paths written.
+
+    Names are `<stem>_res.json`, `<stem>_ocr_res_img.<the input's ending, or png>`, `<stem>_res.<ending>` for the
+    others, and `<stem>_<page>_...` for what holds one page of several. `taken` is a dict that the caller keeps over
+    several calls: it holds the stems given out, so that `a/x.png` and `b/x.png` do not overwrite each other.
+    """
+    names = check_formats(formats)
+    folder = make_folder(folder)
+    stem = document_stem(results.source, taken)
+    paths = []
+    for name in names:
+        one_each = name in PER_PAGE and isinstance(results, Document)
+        for part in cast(Document, results).pages if one_each else (results,):
+            page = f"_{part.page_index}" if isinstance(part, Page) and part.page_index is not None else ""
+            if name == "img":
+                paths += _save_pictures(cast(Page, part), folder, stem + page)
+            else:
+                paths.append(write(part, folder / f"{stem}{page}_res{suffix_of(name)}", name, pdf))
+    return paths
+
+
+def make_folder(folder: str | os.PathLike[str]) -> Path:
+    """The folder, made with its parents when missing; OutputError when it cannot be."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make this folder: {error.strerror}; choose another") from error
+    return Path(folder)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write beside `path` under a temporary name, then rename: a reader sees the old file or the new, never a part.
+
+    Devices and pipes (`/dev/stdout`) are written to as they are. Errors: OutputError (disk full, no permission, ...).
+    """
+    try:
+        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+            path.write_bytes(content)
+            return
+        part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
+        try:
+            with open(part, "xb") as file:
+                file.write(content)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write this file: {error.strerror or error}") from error
+
+
+def _document(results: Document | Page) -> Document:
+    return results if isinstance(results, Document) else Document((results,), results.source)
+
+
+def _format_of(path: Path) -> str:
+    """The format whose files end like `path`; UsageError when there is none."""
+    # The longest ending wins: `a.layout.txt` is not a plain `.txt`.
+    known = {suffix_of(name): name for name in WRITERS}
+    for suffix in sorted(known, key=len, reverse=True):
+        if path.name.lower().endswith(suffix):
+            return known[suffix]
+    ending = path.suffix.lower()
+    if ending in PICTURE_SUFFIXES:
+        return "img"
+    raise UsageError(f"{path}: cannot tell the format from this ending; give one of {', '.join(WRITERS)}")
+
+
+def _save_pictures(page: Page, folder: Path, stem: str) -> list[Path]:
+    """The page's picture, and that of the turning and unwarping where these stages ran."""
+    from inkline.formats.draw import draw_preprocessing
+    from inkline.formats.to_img import encode_image
+
+    ending = picture_suffix(page.source)
+    paths = [write(page, folder / f"{stem}_ocr_res_img{ending}", "img")]
+    steps = draw_preprocessing(page)
+    if steps is not None:
+        paths.append(folder / f"{stem}_preprocessed_img{ending}")
+        replace_file(paths[-1], encode_image(steps, ending))
+    return paths

@@ -1,0 +1,371 @@
+"""OCRmyPDF with Inkline as its engine: `ocrmypdf --plugin inkline.integrations.ocrmypdf in.pdf out.pdf` (extra `ocrmypdf`).
+
+OCRmyPDF straightens, cleans and compresses pages and makes PDF/A as ever; the text comes from Inkline. Its default
+renderer is replaced by Inkline's own text layer, which holds words of turned, vertical and right-to-left lines together;
+`--pdf-renderer fpdf2` takes OCRmyPDF's. Languages go by Tesseract's codes (`-l deu+fra`) or by ours. Any option of
+`inkline ocr` can be given as `--inkline-option NAME=VALUE`. `--ocr-engine tesseract` takes Tesseract for once.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import yaml
+from ocrmypdf import OcrEngine, OrientationConfidence, hookimpl
+from ocrmypdf.builtin_plugins.tesseract_ocr import TesseractOptions
+from ocrmypdf.exceptions import BadArgsError, ExitCodeException, MissingDependencyError
+from PIL import Image as Pillow
+from pydantic import BaseModel
+
+import inkline
+from inkline.detection.detector import Detector
+from inkline.errors import EngineError, InklineError, ModelError, UsageError
+from inkline.formats.placing import angle, bounds, direction, paragraphs, place_words, reading_quad
+from inkline.formats.to_hocr import render as render_hocr
+from inkline.io.read import read
+from inkline.languages import GROUPS, LANGUAGES, canonical, language
+from inkline.options import OcrOptions
+from inkline.orientation.classifier import Classifier
+from inkline.pipeline import Ocr
+from inkline.registry import options_for, resolve
+from inkline.registry.inspect import ModelFile
+from inkline.runtime import open_engine
+from inkline.types import Document, Floats, Line, Page
+
+TESSERACT = "ocrmypdf.builtin_plugins.tesseract_ocr"
+
+GRAFTED_FONT = "F1"  # the one name under which OCRmyPDF takes a font over with the text
+DEFAULT_DPI = 300.0  # of page images that do not state theirs
+SURE = 15.0  # OCRmyPDF turns pages by default from a confidence of 14
+MIN_LINE_RATIO = 3.0  # lines at least this many times longer than high tell how a page is skewed
+
+# Tesseract's codes that are not ours, and ours; endings such as `_vert` and `_frak` are left out before.
+TESSERACT_CODES = dict(
+    pair.split(":", 1)
+    for pair in (  # noqa: SIM905
+        "eng:en deu:de fra:fr spa:es por:pt ita:it nld:nl pol:pl ces:cs slk:sk slv:sl hrv:hr bos:bs hun:hu ron:ro dan:da "
+        "swe:sv nor:no fin:fi isl:is est:et lav:lv lit:lt sqi:sq tur:tr aze:az uzb:uz ind:id msa:ms fil:tl tgl:tl vie:vi "
+        "swa:sw afr:af cym:cy gle:ga mlt:mt oci:oc lat:la mri:mi cat:ca eus:eu glg:gl ltz:lb que:qu kmr:ku "
+        "chi_sim:ch chi_tra:chinese_cht jpn:japan kor:korean tha:th ell:el tel:te tam:ta kan:ka "
+        "rus:ru bel:be ukr:uk bul:bg srp:rs_cyrillic srp_latn:rs_latin mkd:mk mon:mn kaz:kk kir:ky tgk:tg tat:tt "
+        "ara:ar fas:fa uig:ug urd:ur pus:ps snd:sd hin:hi mar:mr nep:ne san:sa"
+    ).split()
+)
+
+
+class OcrFailed(ExitCodeException):
+    """A page that Inkline could not read."""
+
+
+class InklineOptions(BaseModel):
+    """What `--inkline-...` say. threads: of one worker, found out when the number of pages is known."""
+
+    option: list[str] = []
+    threads: int = 1
+
+
+@hookimpl
+def initialize(plugin_manager: Any) -> None:
+    """Do without Tesseract where it is not installed: OCRmyPDF asks for the program whatever engine is used."""
+    if _lacks_tesseract():
+        plugin_manager.set_blocked(TESSERACT)
+
+
+@hookimpl
+def register_options() -> dict[str, type[BaseModel]]:
+    models: dict[str, type[BaseModel]] = {"inkline": InklineOptions}
+    if _lacks_tesseract():  # OCRmyPDF itself looks at Tesseract's options
+        models["tesseract"] = TesseractOptions
+    return models
+
+
+@hookimpl
+def add_options(parser: Any) -> None:
+    if _lacks_tesseract():
+        TesseractOptions.add_arguments_to_parser(parser)
+    group = parser.add_argument_group("Inkline", "Reading with Inkline")
+    group.add_argument(
+        "--inkline-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="inkline_option",
+        help="an option of `inkline ocr`, for instance text_det_thresh=0.2; may be given several times",
+    )
+
+
+@hookimpl
+def check_options(options: Any) -> None:
+    """Refuse options that do not exist, and fetch the models once, before any worker starts."""
+    if not _selected(options):
+        return
+    with _as_ocrmypdf_errors():
+        chosen = options_for(**_settings(options))
+        for stage in (
+            "text_detection",
+            "text_recognition",
+            *(["doc_orientation_classify"] * bool(options.rotate_pages)),
+        ):
+            _model(chosen, stage)
+    if options.pdf_renderer == "auto":
+        options.pdf_renderer = "sandwich"  # the renderer that takes the engine's own text layer
+
+
+@hookimpl
+def validate(pdfinfo: Any, options: Any) -> None:
+    """Share out the processor between OCRmyPDF's workers, one page each."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = max(1, min(len(pdfinfo), options.jobs or cpus))
+    # Where OCRmyPDF looks for plug-in options that come from the command line; it reaches the workers.
+    options.extra_attrs["inkline_threads"] = options.inkline.threads = max(1, cpus // workers)
+
+
+@hookimpl
+def get_ocr_engine(options: Any) -> "InklineEngine | None":
+    return InklineEngine() if _selected(options) else None
+
+
+class InklineEngine(OcrEngine):
+    """OCRmyPDF's engine interface; one `Ocr` is opened in each worker process."""
+
+    @staticmethod
+    def version() -> str:
+        return inkline.__version__
+
+    @staticmethod
+    def creator_tag(options: Any) -> str:
+        return f"Inkline {inkline.__version__}"
+
+    def __str__(self) -> str:
+        return f"Inkline {inkline.__version__}"
+
+    @staticmethod
+    def languages(options: Any) -> set[str]:
+        return {*TESSERACT_CODES, *LANGUAGES, *GROUPS}
+
+    @staticmethod
+    def get_orientation(input_file: Path, options: Any) -> OrientationConfidence:
+        """By how many degrees clockwise the page must be turned; sure where the net is above Inkline's threshold."""
+        with _as_ocrmypdf_errors():
+            chosen = options_for(**_settings(options))
+            classify = _opened("orientation", chosen, _open_classifier)
+            seen = classify([next(read(input_file)).image])[0]
+        return OrientationConfidence(angle=-seen.angle % 360, confidence=SURE * seen.score / chosen.orient.page_thresh)
+
+    @staticmethod
+    def get_deskew(input_file: Path, options: Any) -> float:
+        """By how many degrees counter-clockwise the page must be turned for its lines to be level."""
+        with _as_ocrmypdf_errors():
+            chosen = options_for(**_settings(options))
+            detect = _opened("detection", chosen, _open_detector)
+            return -skew(detect(next(read(input_file)).image, chosen.detect).quads)
+
+    @staticmethod
+    def generate_hocr(input_file: Path, output_hocr: Path, output_text: Path, options: Any) -> None:
+        page = _read(input_file, options)
+        output_hocr.write_text(render_hocr(Document((page,), str(input_file))), encoding="utf-8")
+        output_text.write_text(page.text, encoding="utf-8")
+
+    @staticmethod
+    def generate_pdf(input_file: Path, output_pdf: Path, output_text: Path, options: Any) -> None:
+        """A PDF of one page with Inkline's text layer and nothing else."""
+        import pikepdf
+
+        from inkline.formats.pdf_page import TextOverlay, box_of, user_affine
+
+        page = _read(input_file, options)
+        dpi = _dpi(input_file)
+        with pikepdf.new() as pdf:
+            target = pdf.add_blank_page(page_size=(page.size[0] * 72 / dpi[0], page.size[1] * 72 / dpi[1]))
+            overlay = TextOverlay(pdf, GRAFTED_FONT)
+            overlay.add(target, page.lines, user_affine(box_of(target), 0, page.size))
+            overlay.finish()
+            target.contents_coalesce()
+            pdf.save(output_pdf)
+        output_text.write_text(page.text, encoding="utf-8")
+
+    @staticmethod
+    def supports_generate_ocr() -> bool:
+        return True
+
+    @staticmethod
+    def generate_ocr(input_file: Path, options: Any, page_number: int = 0) -> tuple[Any, str]:
+        """The page as OCRmyPDF's tree of elements, and its text."""
+        page = _read(input_file, options)
+        return page_element(page, _dpi(input_file)[0], page_number), page.text
+
+
+def page_element(page: Page, dpi: float, page_number: int) -> Any:
+    """A page as an OcrElement: paragraphs, lines and words, in pixels."""
+    from ocrmypdf.hocrtransform import BoundingBox, OcrClass, OcrElement
+
+    width, height = page.size
+    blocks = [
+        OcrElement(
+            ocr_class=OcrClass.PARAGRAPH,
+            bbox=_box([line.quad for line in lines], page),
+            children=[_line_element(line, page) for line in lines],
+        )
+        for lines in paragraphs(page)
+    ]
+    return OcrElement(
+        ocr_class=OcrClass.PAGE,
+        bbox=BoundingBox(left=0, top=0, right=width, bottom=height),
+        children=blocks,
+        dpi=dpi,
+        page_number=page_number,
+    )
+
+
+def _line_element(line: Line, page: Page) -> Any:
+    from ocrmypdf.hocrtransform import OcrClass, OcrElement
+
+    words = [
+        OcrElement(
+            ocr_class=OcrClass.WORD,
+            bbox=_box([placed.word.quad], page),
+            text=placed.word.text,
+            confidence=placed.word.score,
+        )
+        for placed in place_words(line)
+    ]
+    return OcrElement(
+        ocr_class=OcrClass.LINE,
+        bbox=_box([line.quad], page),
+        poly=[(float(x), float(y)) for x, y in reading_quad(line)],
+        direction=direction(line),
+        textangle=round(angle(line), 1),
+        children=words,
+    )
+
+
+def skew(quads: Floats) -> float:
+    """By how many degrees counter-clockwise a page is turned: the median over its long lines, each counted by its length.
+
+    quads: (N, 4, 2), as the detector gives them. 0 for a page without long lines.
+    """
+    along, down = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0]
+    lengths, angles = np.hypot(*along.T), np.degrees(np.arctan2(-along[:, 1], along[:, 0]))
+    order = np.argsort(angles)
+    order = order[(lengths >= MIN_LINE_RATIO * np.hypot(*down.T))[order]]
+    if not len(order):
+        return 0.0
+    reached = np.cumsum(lengths[order])
+    return float(angles[order[int(np.searchsorted(reached, reached[-1] / 2))]])
+
+
+def language_of(codes: Sequence[str]) -> str:
+    """The code or group of Inkline that reads all these languages; BadArgsError when no single recogniser does.
+
+    Latin letters are read by every recogniser, so English beside another script costs nothing.
+    """
+    found = []
+    for code in codes:
+        base = code.removesuffix("_vert").removesuffix("_frak").removesuffix("_old")
+        try:
+            found.append(canonical(TESSERACT_CODES.get(base, base)))
+        except UsageError as error:
+            raise BadArgsError(f"-l {'+'.join(codes)}: {error}") from error
+    groups = {language(code).group: code for code in found}
+    if len(groups) == 1:
+        return found[0]
+    groups.pop("en", None)
+    others = {group: code for group, code in groups.items() if group != "latin"} or groups
+    if len(others) > 1:
+        raise BadArgsError(
+            f"-l {'+'.join(codes)}: no recogniser of Inkline reads all of these; choose one of {', '.join(others.values())}"
+        )
+    return next(iter(others.values()))
+
+
+def _lacks_tesseract() -> bool:
+    return shutil.which("tesseract") is None
+
+
+def _selected(options: Any) -> bool:
+    return options is None or getattr(options, "ocr_engine", "auto") == "auto"
+
+
+def _settings(options: Any) -> dict[str, Any]:
+    """Flat option names and values, from the languages and from `--inkline-option`."""
+    settings: dict[str, Any] = {"cpu_threads": options.inkline.threads}
+    if options.languages:
+        settings["lang"] = language_of(options.languages)
+    for given in options.inkline.option:
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise BadArgsError(f"--inkline-option {given}: must be NAME=VALUE, for instance text_det_thresh=0.2")
+        settings[name.strip()] = yaml.safe_load(value)
+    return settings
+
+
+_OPENED: dict[tuple[Any, ...], Any] = {}
+_LOCK = threading.Lock()
+
+Opened = TypeVar("Opened")
+
+
+def _opened(kind: str, options: OcrOptions, open_it: Callable[[OcrOptions], Opened]) -> Opened:
+    """What this process has opened with these options; a process that was forked must open its own."""
+    key = (kind, os.getpid(), options)
+    with _LOCK:
+        if key not in _OPENED:
+            _OPENED[key] = open_it(options)
+        opened: Opened = _OPENED[key]
+    return opened
+
+
+def _read(image: Path, options: Any) -> Page:
+    """Read a page image, with word boxes."""
+    with _as_ocrmypdf_errors():
+        return _opened("ocr", options_for(**{"return_word_box": True, **_settings(options)}), Ocr)(image)
+
+
+def _open_detector(options: OcrOptions) -> Detector:
+    model = _model(options, "text_detection")
+    return Detector(open_engine(model.path, options.engine), model.metadata)
+
+
+def _open_classifier(options: OcrOptions) -> Classifier:
+    model = _model(options, "doc_orientation_classify")
+    return Classifier(open_engine(model.path, options.engine), model.metadata)
+
+
+def _model(options: OcrOptions, stage: str) -> ModelFile:
+    return resolve(getattr(options, f"{stage}_model_name"), getattr(options, f"{stage}_model_dir"), stage)
+
+
+@contextmanager
+def _as_ocrmypdf_errors() -> Iterator[None]:
+    """Our errors as OCRmyPDF's, which it shows as one line and turns into its exit codes."""
+    try:
+        yield
+    except UsageError as error:
+        raise BadArgsError(str(error)) from error
+    except (ModelError, EngineError) as error:
+        raise MissingDependencyError(str(error)) from error
+    except InklineError as error:
+        raise OcrFailed(str(error)) from error
+
+
+def _dpi(image: Path) -> tuple[float, float]:
+    with Pillow.open(image) as opened:
+        x, y = opened.info.get("dpi", (DEFAULT_DPI, DEFAULT_DPI))
+    return (float(x), float(y)) if x > 0 and y > 0 else (DEFAULT_DPI, DEFAULT_DPI)
+
+
+def _box(quads: Sequence[Floats], page: Page) -> Any:
+    """Bounds of quads on the page, at least a pixel wide and high."""
+    from ocrmypdf.hocrtransform import BoundingBox
+
+    x0, y0, x1, y1 = bounds(quads)
+    left, top = (min(max(0, v), limit - 1) for v, limit in zip((x0, y0), page.size, strict=True))
+    right, bottom = (
+        min(max(v, low + 1), limit) for v, low, limit in zip((x1, y1), (left, top), page.size, strict=True)
+    )
+    return BoundingBox(left=left, top=top, right=right, bottom=bottom)

@@ -1,0 +1,269 @@
+"""Image files to BGR uint8, by content and never by name, on Pillow.
+
+OpenCV's decoder gives the same pixels for plain JPEG and PNG and is a little faster, next to nothing beside what reading
+the page costs; Pillow alone knows all the kinds below, looks at the header before it allocates, and can be asked what it
+read. The plug-in is chosen here and not by `Image.open`, whose pixel limit is one number for the whole process.
+"""
+
+import contextlib
+import importlib
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.errors import SourceError, TooLargeError
+from inkline.io.pixels import background, check_size, flatten, grey_to_bgr, to_uint8, value_range
+from inkline.types import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+    from PIL.ImageFile import ImageFile
+
+HEAD = 1024  # bytes of a file that tell what it is
+STRIP_PIXELS = 1 << 22  # pixels converted at a time, so that a large page is not in memory three times
+COSTLY = {"WEBP": 2, "AVIF": 2}  # kinds whose decoders hold every pixel twice; they may have so many times fewer
+WARNINGS_LOCK = threading.Lock()
+MAX_TIFF_PAGES = 10_000  # a chain of millions of empty pages fits into a small file
+
+# (offset, first bytes, Pillow plug-in, its class). An MPO, a phone's picture with a second view, counts as a JPEG.
+KINDS = (
+    (0, b"\xff\xd8\xff", "Jpeg", "JpegImageFile"),
+    (0, b"\x89PNG\r\n\x1a\n", "Png", "PngImageFile"),
+    (0, b"II*\0", "Tiff", "TiffImageFile"),
+    (0, b"MM\0*", "Tiff", "TiffImageFile"),
+    (0, b"II+\0", "Tiff", "TiffImageFile"),
+    (0, b"MM\0+", "Tiff", "TiffImageFile"),
+    (0, b"GIF8", "Gif", "GifImageFile"),
+    (0, b"BM", "Bmp", "BmpImageFile"),
+    (8, b"WEBP", "WebP", "WebPImageFile"),
+    (4, b"ftypavi", "Avif", "AvifImageFile"),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "Jpeg2K", "Jpeg2KImageFile"),
+    (0, b"\xff\x4f\xff\x51", "Jpeg2K", "Jpeg2KImageFile"),
+    (0, b"\x59\xa6\x6a\x95", "Sun", "SunImageFile"),
+    (0, b"\0\0\1\0", "Ico", "IcoImageFile"),
+    *((0, b"P%d" % i, "Ppm", "PpmImageFile") for i in range(1, 7)),
+)
+
+# Kinds that people try: what they are and what to do.
+OTHERS = (
+    (4, b"ftypheic", "a HEIC picture; convert it to JPEG"),
+    (4, b"ftypmif1", "a HEIF picture; convert it to JPEG"),
+    (0, b"PK\x03\x04", "a ZIP archive or Office document; unpack it or print it to PDF"),
+    (0, b"\x1f\x8b", "a gzip archive; unpack it"),
+    (0, b"{\\rtf", "an RTF document; print it to PDF"),
+    (0, b"\xd0\xcf\x11\xe0", "an old Office document; print it to PDF"),
+    (0, b"<svg", "an SVG drawing; draw it to PNG"),
+    (0, b"<!DOCTYPE", "a web page; save it as PDF or as a picture"),
+    (0, b"<html", "a web page; save it as PDF or as a picture"),
+)
+
+# EXIF orientation -> (transposed first, flipped left-right, flipped top-bottom)
+TURNS = {
+    2: (False, True, False),
+    3: (False, True, True),
+    4: (False, False, True),
+    5: (True, False, False),
+    6: (True, True, False),
+    7: (True, True, True),
+    8: (True, False, True),
+}
+
+
+def kind_of(head: bytes) -> str | None:
+    """`"pdf"`, the name of a Pillow plug-in, or None for content that cannot be read."""
+    for offset, magic, plugin, _ in KINDS:
+        if head.startswith(magic, offset):
+            return plugin
+    return "pdf" if b"%PDF-" in head[:HEAD] else None  # junk before the header is common and allowed
+
+
+def why_unreadable(head: bytes) -> str:
+    """The reason why content of no known kind cannot be read, for an error message."""
+    if not head:
+        return "the file is empty (0 bytes)"
+    for offset, magic, what in OTHERS:
+        if head.startswith(magic, offset):
+            return f"this is {what}"
+    return f"neither an image nor a PDF (it starts with {head[:12]!r})"
+
+
+class Pictures:
+    """An open image file: its pages, each decoded when asked for. Not for several threads at once.
+
+    count: how many pages it has; more than one only for TIFF. numbered: whether pages are told apart by an index.
+    """
+
+    def __init__(self, file: BinaryIO, kind: str, max_pixels: int) -> None:
+        """Read the header only. SourceError when it is damaged, TooLargeError when it declares too many pixels."""
+        plugin, name = next((plugin, name) for _, _, plugin, name in KINDS if plugin == kind)
+        opener = getattr(importlib.import_module(f"PIL.{plugin}ImagePlugin"), name)
+        self._file, self._max_pixels = file, max_pixels
+        file.seek(0)
+        try:
+            with _quiet():
+                self._image: ImageFile = opener(file)
+        except Exception as error:  # what Pillow raises on hostile bytes is not a closed list
+            raise SourceError(f"the image's header is damaged ({_reason(error)})") from error
+        self._frames = self._tiff_pages() if kind == "Tiff" else [0]
+        self.count = len(self._frames)
+        self.numbered = self.count > 1
+
+    def close(self) -> None:
+        """Give the file and the decoder's memory back."""
+        self._image.close()
+        self._file.close()
+
+    def _tiff_pages(self) -> list[int]:
+        """Which images of a TIFF are pages; reduced copies of them (tag 254, bit 0) are not."""
+        pages, frame = [0], 1
+        while True:
+            try:
+                with _quiet():
+                    self._image.seek(frame)
+            except EOFError:
+                return pages
+            except Exception:  # the way to the following pages is lost; reading this one says why
+                return [*pages, frame]
+            tags: Any = self._image.tag_v2  # type: ignore[attr-defined]
+            if not tags.get(254, 0) & 1:
+                pages.append(frame)
+            frame += 1
+            if frame > MAX_TIFF_PAGES:
+                raise TooLargeError(f"the TIFF has more than {MAX_TIFF_PAGES} pages; split it")
+
+    def header(self, index: int) -> "ImageFile":
+        """One page as Pillow opens it, not yet decoded; SourceError when it is damaged, TooLargeError as for `page`."""
+        image = self._image
+        try:
+            with _quiet():
+                image.seek(self._frames[index])
+        except Exception as error:
+            raise SourceError(f"damaged ({_reason(error)})") from error
+        check_size(*image.size, self._max_pixels // COSTLY.get(str(image.format), 1))
+        return image
+
+    def page(self, index: int) -> tuple[Image, tuple[str, ...]]:
+        """One page as BGR uint8, turned as its EXIF says, and what a careful user should know about it.
+
+        Errors: SourceError when nothing of it can be decoded; TooLargeError for too many pixels.
+        """
+        image, remarks = self.header(index), []
+        broken = None
+        try:
+            _load(image)
+        except Exception as error:
+            broken = _reason(error)
+            image.tile = []  # what was decoded until then stays in the image; without this, load() would start again
+        try:
+            bgr = pillow_to_bgr(image)
+        except (OSError, ValueError) as error:
+            raise SourceError(f"the image is damaged ({broken or _reason(error)})") from error
+        if broken is not None:
+            remarks.append(_whiten_missing(bgr, broken))
+        if image.format != "TIFF" and _is_animated(image):
+            remarks.append("animated; only the first frame is read")
+        orientation = exif_orientation(image)
+        if not self.numbered:
+            image.close()  # the decoder's copy of a large page is larger than ours
+        return upright(bgr, orientation), tuple(remarks)
+
+
+def _load(image: "ImageFile") -> None:
+    """Decode. Pillow warns of large TIFFs whatever the limit is; ours has been checked by now."""
+    from PIL.Image import MAX_IMAGE_PIXELS
+
+    large = MAX_IMAGE_PIXELS is not None and image.width * image.height > MAX_IMAGE_PIXELS
+    with _quiet() if large and image.format == "TIFF" else contextlib.nullcontext():
+        image.load()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's remarks on damaged metadata, which does not matter here, off the user's screen.
+
+    Warning filters belong to the whole process, hence the lock; only short work is done under it.
+    """
+    with WARNINGS_LOCK, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def pillow_to_bgr(image: "PillowImage") -> Image:
+    """A decoded Pillow image of any mode as BGR uint8; EXIF is not looked at. Errors: ValueError from Pillow."""
+    width, height = image.size
+    out = np.empty((height, width, 3), np.uint8)
+    if image.mode.startswith("I") or image.mode == "F":
+        span = value_range(strip for _, strip in _strips(image, image.mode))
+        for top, strip in _strips(image, image.mode):
+            out[top : top + len(strip)] = grey_to_bgr(to_uint8(strip, span))
+    elif image.has_transparency_data:
+        grey = background(strip for _, strip in _strips(image, "RGBA"))
+        for top, strip in _strips(image, "RGBA"):
+            out[top : top + len(strip)] = flatten(strip, grey)[:, :, ::-1]
+    elif image.mode in ("1", "L", "LAB"):  # the lightness of LAB is all that reading needs, and Pillow has no more
+        source = image.getchannel("L") if image.mode == "LAB" else image
+        for top, strip in _strips(source, "L"):
+            out[top : top + len(strip)] = grey_to_bgr(strip)
+    else:
+        for top, strip in _strips(image, "RGB"):
+            out[top : top + len(strip)] = cv2.cvtColor(strip, cv2.COLOR_RGB2BGR)
+    return out
+
+
+def _strips(image: "PillowImage", mode: str) -> Iterator[tuple[int, NDArray[Any]]]:
+    """(first row, array) over bands of the image, each converted to `mode`."""
+    width, height = image.size
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        band = image if rows >= height else image.crop((0, top, width, min(height, top + rows)))
+        yield top, np.asarray(band if band.mode == mode else band.convert(mode))
+
+
+def _is_animated(image: "PillowImage") -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # Pillow looks for the second frame now, and what comes may be damaged
+        return False
+
+
+def exif_orientation(image: "PillowImage") -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    try:
+        with _quiet():
+            value = image.getexif().get(0x0112, 1)
+    except Exception:  # damaged EXIF must not cost the page
+        return 1
+    return value if isinstance(value, int) and value in TURNS else 1
+
+
+def upright(image: Image, orientation: int) -> Image:
+    """The image as a viewer shows it, given its EXIF orientation (1 to 8)."""
+    if orientation not in TURNS:
+        return image
+    transposed, mirrored, flipped = TURNS[orientation]
+    if transposed:
+        image = np.asarray(cv2.transpose(image), np.uint8)
+    if mirrored or flipped:
+        image = np.asarray(cv2.flip(image, -1 if mirrored and flipped else int(mirrored)), np.uint8)
+    return image
+
+
+def _whiten_missing(image: Image, reason: str) -> str:
+    """Fill with white, in place, the rows below those that were decoded, and say so; SourceError when none was."""
+    missing = image == image[-1, -1]
+    rows = np.flatnonzero(~missing.all(axis=(1, 2)))
+    if rows.size == 0:
+        raise SourceError(f"the image is damaged and nothing of it can be decoded ({reason})")
+    image[rows[-1] + 1 :] = 255
+    share = 100 * (len(image) - rows[-1] - 1) / len(image)
+    return f"damaged ({reason}); the lower {share:.0f} % is missing" if share >= 1 else f"damaged ({reason})"
+
+
+def _reason(error: Exception) -> str:
+    """An exception's text in one short line."""
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,145 @@
+"""The YAML of PaddleX pipelines (`OCR.yaml`, `doc_preprocessor.yaml`) to options, and back."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from inkline.errors import OutputError, UsageError, near
+from inkline.flat import to_flat
+from inkline.options import OcrOptions
+
+Config = Mapping[str, Any]
+
+# Where a value stands in OCR.yaml -> the option; (section, ..., key)
+DOC = ("SubPipelines", "DocPreprocessor")
+PLACES: dict[tuple[str, ...], str] = {
+    ("use_textline_orientation",): "use_textline_orientation",
+    (*DOC, "use_doc_orientation_classify"): "use_doc_orientation_classify",
+    (*DOC, "use_doc_unwarping"): "use_doc_unwarping",
+    (*DOC, "SubModules", "DocOrientationClassify", "model_name"): "doc_orientation_classify_model_name",
+    (*DOC, "SubModules", "DocOrientationClassify", "model_dir"): "doc_orientation_classify_model_dir",
+    (*DOC, "SubModules", "DocUnwarping", "model_name"): "doc_unwarping_model_name",
+    (*DOC, "SubModules", "DocUnwarping", "model_dir"): "doc_unwarping_model_dir",
+    ("SubModules", "TextDetection", "model_name"): "text_detection_model_name",
+    ("SubModules", "TextDetection", "model_dir"): "text_detection_model_dir",
+    ("SubModules", "TextDetection", "limit_side_len"): "text_det_limit_side_len",
+    ("SubModules", "TextDetection", "limit_type"): "text_det_limit_type",
+    ("SubModules", "TextDetection", "max_side_limit"): "text_det_max_side_limit",
+    ("SubModules", "TextDetection", "thresh"): "text_det_thresh",
+    ("SubModules", "TextDetection", "box_thresh"): "text_det_box_thresh",
+    ("SubModules", "TextDetection", "unclip_ratio"): "text_det_unclip_ratio",
+    ("SubModules", "TextDetection", "input_shape"): "text_det_input_shape",
+    ("SubModules", "TextLineOrientation", "model_name"): "textline_orientation_model_name",
+    ("SubModules", "TextLineOrientation", "model_dir"): "textline_orientation_model_dir",
+    ("SubModules", "TextLineOrientation", "batch_size"): "textline_orientation_batch_size",
+    ("SubModules", "TextRecognition", "model_name"): "text_recognition_model_name",
+    ("SubModules", "TextRecognition", "model_dir"): "text_recognition_model_dir",
+    ("SubModules", "TextRecognition", "batch_size"): "text_recognition_batch_size",
+    ("SubModules", "TextRecognition", "score_thresh"): "text_rec_score_thresh",
+    ("SubModules", "TextRecognition", "return_word_box"): "return_word_box",
+    ("SubModules", "TextRecognition", "input_shape"): "text_rec_input_shape",
+}
+# Keys that say nothing we need: names of modules, pages a round, Paddle's runtime, the service.
+PASSED_OVER = frozenset(
+    ("pipeline_name", "module_name", "batch_size", "engine", "engine_config", "hpi_config", "use_hpip", "Serving")
+)
+OWN_KEYS = frozenset(("use_doc_preprocessor", "text_type"))
+MODULES = {
+    "TextDetection": "text_detection",
+    "TextLineOrientation": "textline_orientation",
+    "TextRecognition": "text_recognition",
+    "DocOrientationClassify": "doc_text_orientation",
+    "DocUnwarping": "image_unwarping",
+}
+
+
+def read_config(config: Config | str | Path) -> Config:
+    """A configuration, from its YAML file when a path is given; UsageError when it cannot be read."""
+    import yaml
+
+    if isinstance(config, Mapping):
+        return config
+    try:
+        loaded = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"pipeline configuration {config}: cannot be read ({error.strerror}); give a YAML file"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"pipeline configuration {config}: not YAML ({str(error).splitlines()[0]})") from error
+    if not isinstance(loaded, Mapping):
+        raise UsageError(f"pipeline configuration {config}: holds no settings")
+    return loaded
+
+
+def pipeline_name(config: Config) -> str:
+    """`OCR` or `doc_preprocessor`; UsageError for another."""
+    name = str(config.get("pipeline_name", "OCR"))
+    if name not in ("OCR", "doc_preprocessor"):
+        raise UsageError(f"pipeline {name!r} is not here: OCR and doc_preprocessor are")
+    return name
+
+
+def config_options(config: Config) -> dict[str, Any]:
+    """The options that a configuration says; null says nothing. UsageError for a key that nobody knows.
+
+    `use_doc_preprocessor: False` switches both of its stages off, whatever they say themselves.
+    """
+    if pipeline_name(config) == "doc_preprocessor":
+        config = {"use_doc_preprocessor": True, "SubPipelines": {"DocPreprocessor": config}}
+    if config.get("text_type", "general") != "general":
+        raise UsageError(f"text_type {config['text_type']!r}: only general text is read here")
+    options: dict[str, Any] = {}
+    for place, value in _leaves(config):
+        if place in PLACES:
+            if value is not None:
+                options[PLACES[place]] = value
+        elif not (len(place) == 1 and place[0] in OWN_KEYS):
+            known = [p[-1] for p in PLACES if p[:-1] == place[:-1]]
+            raise UsageError(f"pipeline configuration: unknown key {'.'.join(place)}{near(place[-1], known)}")
+    stages = ("use_doc_orientation_classify", "use_doc_unwarping")
+    if config.get("use_doc_preprocessor") is False:
+        options |= dict.fromkeys(stages, False)
+    elif config.get("use_doc_preprocessor") and "DocPreprocessor" in (config.get("SubPipelines") or {}):
+        options = dict.fromkeys(stages, True) | options
+    return options
+
+
+def _leaves(config: Config, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(path of keys, value) for all values that matter."""
+    for key, value in config.items():
+        place = (*at, str(key))
+        if place[-1] in PASSED_OVER and place not in PLACES:
+            continue
+        if isinstance(value, Mapping):
+            yield from _leaves(value, place)
+        else:
+            yield place, value
+
+
+def to_config(options: OcrOptions, name: str = "OCR") -> dict[str, Any]:
+    """The options in the shape of PaddleX 3.7's `OCR.yaml`, or of its `doc_preprocessor.yaml`."""
+    flat = to_flat(options)
+    doc = flat["use_doc_orientation_classify"] or flat["use_doc_unwarping"]
+    out: dict[str, Any] = {"pipeline_name": "OCR", "text_type": "general", "use_doc_preprocessor": doc}
+    for place, option in PLACES.items():
+        section = out
+        for key in place[:-1]:
+            section = section.setdefault(key, {"module_name": MODULES[key]} if key in MODULES else {})
+        section[place[-1]] = None if flat[option] == "" else flat[option]
+    out["SubPipelines"]["DocPreprocessor"] = {"pipeline_name": "doc_preprocessor"} | out["SubPipelines"][
+        "DocPreprocessor"
+    ]
+    return out if name == "OCR" else dict(out["SubPipelines"]["DocPreprocessor"])
+
+
+def write_config(config: Config, path: str | Path) -> None:
+    """Write a configuration as YAML; OutputError when the file cannot be written."""
+    import yaml
+
+    from inkline.formats.write import replace_file
+
+    if not str(path):
+        raise OutputError("no path given for the pipeline configuration")
+    text = yaml.safe_dump(dict(config), allow_unicode=True, sort_keys=False)
+    replace_file(Path(path), text.encode("utf-8"))

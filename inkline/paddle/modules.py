@@ -1,0 +1,182 @@
+"""The single models as PaddleOCR 3.x has them: detection, recognition, both orientations, unwarping."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from inkline.detection.detector import Detector
+from inkline.errors import UsageError
+from inkline.flat import apply
+from inkline.io.read import Sheet
+from inkline.options import OcrOptions, ReadOptions
+from inkline.orientation.classifier import Classifier
+from inkline.orientation.unwarper import Unwarper
+from inkline.paddle.inputs import sheets_of
+from inkline.paddle.names import COMMON, OWN, check_known, translate
+from inkline.paddle.results import Result, TextDetResult, TextRecResult, TopkResult, UnwarpResult
+from inkline.pipeline import OnError
+from inkline.recognition.recognizer import Recognizer
+from inkline.recognition.words import split_words
+from inkline.registry import resolve
+from inkline.registry.card import Task
+from inkline.registry.inspect import ModelFile
+from inkline.runtime import Engine, open_engine
+
+Names = dict[str, str]
+
+
+class Module:
+    """One model: opened once, called any number of times, by any number of threads.
+
+    task: which model it is. call: keyword -> flat option, of what only `predict` takes. Without a name and a folder the
+    model is Inkline's default for the task.
+    """
+
+    task: ClassVar[Task]
+    call: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, *, model_name: str | None = None, model_dir: str | Path | None = None, **keywords: Any) -> None:
+        """keywords: this model's own, and `device`, `engine`, ... as all of PaddleOCR's classes take them."""
+        own = OWN[self.task]
+        check_known(keywords, (*own, *COMMON))
+        asked = translate({k: v for k, v in keywords.items() if k in COMMON})
+        asked.warn()
+        default = "" if model_dir else getattr(OcrOptions(), f"{self.task}_model_name")
+        model = resolve(model_name or default, model_dir or "", self.task)
+        said = {own[k]: v for k, v in keywords.items() if k in own and v is not None}
+        self._options = apply(OcrOptions(), **(model.options | asked.options | said))
+        self.model_name = model.name
+        self._open(model, open_engine(model.path, self._options.engine))
+
+    def predict(self, input: Any, batch_size: int | None = None, **options: Any) -> list[Any]:
+        """Results of everything given (as `PaddleOCR.predict` takes it), in order."""
+        return list(self.predict_iter(input, batch_size, **options))
+
+    def predict_iter(
+        self, input: Any, batch_size: int | None = None, *, on_error: OnError | None = None, **options: Any
+    ) -> Iterator[Any]:
+        """The same results one by one. batch_size: how many images at most go through the net at once, 1 when None.
+
+        on_error: takes what cannot be read, as in `Ocr.stream`.
+        """
+        size = 1 if batch_size is None else batch_size
+        if type(size) is not int or size < 1:
+            raise UsageError(f"batch_size={batch_size!r}: must be a whole number, at least 1")
+        flat = {**OWN[self.task], **self.call}
+        check_known(options, flat)
+        asked = apply(self._options, **{flat[k]: v for k, v in options.items() if v is not None and flat[k]})
+        return self._results(sheets_of(input, ReadOptions(), on_error), size, asked, options)
+
+    def close(self) -> None:
+        """Nothing to stop; the reference has it."""
+
+    def _results(
+        self, sheets: Iterator[Sheet], size: int, options: OcrOptions, given: Mapping[str, Any]
+    ) -> Iterator[Result]:
+        names: Names = {}
+        while group := list(islice(sheets, size)):
+            yield from self._run(group, options, given, names)
+
+    def _open(self, model: ModelFile, engine: Engine) -> None:
+        raise NotImplementedError
+
+    def _run(
+        self, sheets: Sequence[Sheet], options: OcrOptions, given: Mapping[str, Any], names: Names
+    ) -> Iterator[Result]:
+        raise NotImplementedError
+
+
+class TextDetection(Module):
+    """Finds text; `dt_polys` int16 (N, 4, 2), `dt_scores`. Pages of any size may share a call."""
+
+    task = "text_detection"
+    call = {"max_side_limit": "text_det_max_side_limit"}  # noqa: RUF012
+
+    def _open(self, model: ModelFile, engine: Engine) -> None:
+        self._detect = Detector(engine, model.metadata)
+
+    def _run(
+        self, sheets: Sequence[Sheet], options: OcrOptions, given: Mapping[str, Any], names: Names
+    ) -> Iterator[Result]:
+        for sheet in sheets:
+            yield TextDetResult(sheet, self._detect(sheet.image, options.detect), names)
+
+
+class TextRecognition(Module):
+    """Reads images of single lines; `rec_text`, `rec_score`."""
+
+    task = "text_recognition"
+    call = {"return_word_box": "return_word_box"}  # noqa: RUF012
+
+    def _open(self, model: ModelFile, engine: Engine) -> None:
+        self._recognize = Recognizer(engine, model.charset or (), model.metadata)
+
+    def _run(
+        self, sheets: Sequence[Sheet], options: OcrOptions, given: Mapping[str, Any], names: Names
+    ) -> Iterator[Result]:
+        options = apply(options, text_recognition_batch_size=max(1, len(sheets)))
+        texts = self._recognize([sheet.image for sheet in sheets], options.recognize)
+        for sheet, text in zip(sheets, texts, strict=True):
+            h, w = sheet.image.shape[:2]
+            quad = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
+            words = split_words(text, sheet.image, quad) if options.recognize.return_word_box else None
+            yield TextRecResult(sheet, text, words, names)
+
+
+class _Orientation(Module):
+    """A classifier of orientations; `class_ids`, `scores`, `label_names`, the likeliest `topk` (1 when None)."""
+
+    label = "{}"
+
+    def __init__(self, *, topk: int | None = None, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self._topk = _checked_topk(1 if topk is None else topk)
+
+    def _open(self, model: ModelFile, engine: Engine) -> None:
+        self._classify = Classifier(engine, model.metadata)
+
+    def _run(
+        self, sheets: Sequence[Sheet], options: OcrOptions, given: Mapping[str, Any], names: Names
+    ) -> Iterator[Result]:
+        topk = self._topk if given.get("topk") is None else _checked_topk(given["topk"])
+        seen = self._classify([sheet.image for sheet in sheets], max(1, len(sheets)))
+        labels = [self.label.format(angle) for angle in self._classify.labels]
+        for sheet, orientation in zip(sheets, seen, strict=True):
+            yield TopkResult(sheet, dict(zip(labels, orientation.scores, strict=True)), topk, names)
+
+
+def _checked_topk(topk: Any) -> int:
+    if type(topk) is not int or topk < 1:
+        raise UsageError(f"topk={topk!r}: must be a whole number, at least 1")
+    return topk
+
+
+class TextLineOrientationClassification(_Orientation):
+    """Whether a line image stands on its head: labels `0_degree`, `180_degree`."""
+
+    task = "textline_orientation"
+    label = "{}_degree"
+
+
+class DocImgOrientationClassification(_Orientation):
+    """How a page image stands: labels `0`, `90`, `180`, `270`, degrees it must be turned counter-clockwise."""
+
+    task = "doc_orientation_classify"
+
+
+class TextImageUnwarping(Module):
+    """Flattens photographs of bent pages; `doctr_img` uint8 (H, W, 3) RGB, always as the net says."""
+
+    task = "doc_unwarping"
+
+    def _open(self, model: ModelFile, engine: Engine) -> None:
+        self._unwarp = Unwarper(engine, model.metadata)
+
+    def _run(
+        self, sheets: Sequence[Sheet], options: OcrOptions, given: Mapping[str, Any], names: Names
+    ) -> Iterator[Result]:
+        for sheet in sheets:
+            yield UnwarpResult(sheet, self._unwarp(sheet.image)[0], names)

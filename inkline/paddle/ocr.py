@@ -1,0 +1,152 @@
+"""`PaddleOCR` and `DocPreprocessor` as PaddleOCR 3.x has them, on Inkline's pipeline."""
+
+from collections.abc import Iterator
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Any
+from warnings import warn
+
+from inkline.errors import UsageError
+from inkline.flat import apply, to_flat
+from inkline.options import ReadOptions
+from inkline.paddle.config import config_options, read_config, to_config, write_config
+from inkline.paddle.inputs import sheets_of, sources_of
+from inkline.paddle.names import COMMON, POSITIONAL, Keywords, bind, check_known, translate
+from inkline.paddle.results import DocPreprocessorResult, OCRResult
+from inkline.pipeline import Ocr, OnError, open_straightener
+from inkline.registry import options_for
+from inkline.types import Page
+
+_CALL_2X = ("det", "rec", "cls", "bin", "inv", "alpha_color", "slice")
+
+
+class PaddleOCR:
+    """The pipeline with PaddleOCR's constructor and results; any number of threads may call one object.
+
+    Takes the keywords of PaddleOCR 3.x in its order, those of 2.x with a warning, and every flat option of Inkline.
+    None means not said: Inkline's defaults, which are the small PP-OCRv6 pair on the cpu with the optional stages off
+    (docs/paddleocr.md). Errors: UsageError for an unknown keyword or wrong value, ModelError, DownloadError, EngineError.
+    """
+
+    __signature__ = Signature(
+        [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in POSITIONAL]
+        + [Parameter("keywords", Parameter.VAR_KEYWORD)]
+    )
+
+    def __init__(self, *positional: Any, **keywords: Any) -> None:
+        keywords = bind(positional, keywords)
+        config = keywords.pop("paddlex_config", None)
+        options = {} if config is None else config_options(read_config(config))
+        asked = translate(keywords, "text_det_limit_type" in options)
+        asked.warn()
+        options |= asked.options
+        self._ocr = Ocr(**options)
+        self._reading = apply(ReadOptions(), **asked.reading)
+        self._limit_type_known = "text_det_limit_type" in options
+
+    def predict(self, input: Any, **options: Any) -> list[OCRResult]:
+        """Read everything: a path, URL, folder, glob, PDF, array, bytes, Pillow image, or a list of these.
+
+        options: for this call alone, by PaddleOCR's names or Inkline's. A bad input among several is left out with a
+        warning; a single one raises SourceError.
+        """
+        asked = self._translate(options)
+        return list(self._predict(input, asked))
+
+    def predict_iter(self, input: Any, **options: Any) -> Iterator[OCRResult]:
+        """The same results one by one, as they are ready."""
+        return self._predict(input, self._translate(options))
+
+    def ocr(self, img: Any, **options: Any) -> list[OCRResult]:
+        """The old name of `predict`. `cls` is taken as `use_textline_orientation`; results are those of 3.x, see
+        `inkline.paddle.legacy.legacy_result` for those of 2.x."""
+        warn("PaddleOCR.ocr is now predict, whose results are dicts (docs/paddleocr.md)", DeprecationWarning, 2)
+        old = {name: options.pop(name) for name in _CALL_2X if name in options}
+        for name, instead in (("det", "TextRecognition reads line images"), ("rec", "TextDetection finds boxes")):
+            if old.get(name) is False:
+                raise UsageError(f"{name}=False: {instead}; PaddleOCR does both")
+        if "cls" in old:
+            # 2.x took cls=True also from who had not opened the classifier, and went on without it
+            opened = self._ocr.options.use_textline_orientation
+            options.setdefault("use_textline_orientation", bool(old["cls"]) and opened)
+        for name in old.keys() & {"bin", "inv", "alpha_color", "slice"}:
+            warn(f"{name} has no effect: change the image before it is given", DeprecationWarning, 2)
+        return list(self._predict(img, self._translate(options)))
+
+    def close(self) -> None:
+        """Stop the worker threads; the object cannot be used afterwards."""
+        self._ocr.close()
+
+    def __enter__(self) -> "PaddleOCR":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def export_paddlex_config_to_yaml(self, yaml_path: str | Path) -> None:
+        """Write the options in force as PaddleX's OCR.yaml; `PaddleOCR(paddlex_config=yaml_path)` takes it."""
+        write_config(to_config(self._ocr.options), yaml_path)
+
+    def _translate(self, options: dict[str, Any]) -> Keywords:
+        asked = translate(options, self._limit_type_known)
+        asked.warn(stacklevel=4)
+        return asked
+
+    def _predict(self, input: Any, asked: Keywords) -> Iterator[OCRResult]:
+        sources, on_error = sources_of(input)
+        reading = apply(self._reading, **asked.reading)
+        names: dict[str, str] = {}
+        for page in self._ocr.stream(sources, on_error, reading, **asked.options):
+            yield OCRResult(page, names)
+
+
+class DocPreprocessor:
+    """Turns pages upright and flattens them: the two first stages of the pipeline, both on unless switched off."""
+
+    CALL = ("use_doc_orientation_classify", "use_doc_unwarping", "doc_orientation_thresh", "doc_unwarping_thresh")
+    OPTIONS = (*POSITIONAL[:4], *CALL, *COMMON, "paddlex_config")
+
+    def __init__(self, *positional: Any, **keywords: Any) -> None:
+        """As PaddleOCR 3.x: two names and two folders of models, the two `use_` switches, and the common keywords."""
+        given = {k: v for k, v in zip(self.OPTIONS[:6], positional, strict=False) if v is not None}
+        check_known(keywords, self.OPTIONS)
+        config = keywords.pop("paddlex_config", None)
+        asked = translate(given | keywords)
+        asked.warn()
+        options: dict[str, Any] = {"use_doc_orientation_classify": True, "use_doc_unwarping": True}
+        options |= {} if config is None else config_options(read_config(config))
+        self._options = options_for(**(options | asked.options))
+        self._straighten = open_straightener(self._options)
+
+    def predict(self, input: Any, **options: Any) -> list[DocPreprocessorResult]:
+        """Turn and flatten all pages given; `use_doc_orientation_classify`, `use_doc_unwarping` hold for this call."""
+        return list(self.predict_iter(input, **options))
+
+    def predict_iter(
+        self, input: Any, *, on_error: OnError | None = None, **options: Any
+    ) -> Iterator[DocPreprocessorResult]:
+        """The same results one by one. on_error: takes what cannot be read, as in `Ocr.stream`."""
+        check_known(options, self.CALL)
+        asked = apply(self._options, **{name: value for name, value in options.items() if value is not None})
+        self._straighten.check(asked)
+        names: dict[str, str] = {}
+        for sheet in sheets_of(input, ReadOptions(), on_error):
+            _, transform = self._straighten(sheet.image, asked)
+            page = Page(
+                (),
+                transform.size,
+                sheet.source,
+                sheet.page_index,
+                transform=transform,
+                settings=to_flat(asked),
+                warnings=sheet.warnings,
+                load_image=sheet.reload,
+            )
+            yield DocPreprocessorResult(page, names)
+
+    def close(self) -> None:
+        """Nothing to stop; the reference has it."""
+
+    def export_paddlex_config_to_yaml(self, yaml_path: str | Path) -> None:
+        """Write the options in force as PaddleX's doc_preprocessor.yaml."""
+        write_config(to_config(self._options, "doc_preprocessor"), yaml_path)

@@ -1,0 +1,276 @@
+"""What `predict` gives: dicts with PaddleOCR's keys, shapes and types, which print and save themselves.
+
+A key is exactly one of `json["res"]`. Values that PaddleOCR keeps in memory beside them (images, mostly) are made when
+they are asked for: `res["doc_preprocessor_res"]["output_img"]`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.errors import UsageError
+from inkline.formats.draw import draw_boxes, draw_caption
+from inkline.io.names import PICTURE_SUFFIXES, document_stem, picture_suffix
+from inkline.io.read import Sheet
+from inkline.types import Detections, Floats, Image, Page, Text, Transform, Word
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+Make = Callable[[], Any]
+String = str  # inside `Result`, `str` is a property
+# Lists that the reference prints as arrays, so that a page stays readable on a terminal.
+PRINTED_AS_ARRAYS = ("dt_polys", "rec_polys", "rec_scores", "rec_boxes", "textline_orientation_angles")
+
+
+class Part(dict[str, Any]):
+    """A dict some of whose values are made when asked for, and do not count as keys."""
+
+    def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make] | None = None) -> None:
+        super().__init__(values)
+        self.made = dict(made or {})
+
+    def __missing__(self, key: str) -> Any:
+        if key in self.made:
+            return self.made[key]()
+        raise KeyError(key)
+
+
+class Result(Part):
+    """One result. `pictures`: name -> a function that draws it, BGR uint8; `names` as in `document_stem`."""
+
+    pictures: dict[str, Callable[[], Image]]
+
+    def __init__(
+        self, values: Mapping[str, Any], made: Mapping[str, Make] | None = None, names: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(values, made)
+        page = "" if self["page_index"] is None else f"_{self['page_index']}"
+        self.stem = document_stem(self["input_path"], names) + page
+        self.pictures = {}
+
+    def plain(self) -> dict[str, Any]:
+        """The values as plain JSON types."""
+        return {key: _plain(value) for key, value in self.items()}
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """`{"res": {...}}`, plain Python types."""
+        return {"res": self.plain()}
+
+    @property
+    def img(self) -> "dict[str, PillowImage]":
+        """Name of the picture -> Pillow image."""
+        from PIL import Image as Pillow
+
+        return {
+            name: Pillow.fromarray(np.ascontiguousarray(draw()[:, :, ::-1])) for name, draw in self.pictures.items()
+        }
+
+    @property
+    def str(self) -> str:
+        """The result as `print` shows it: long arrays shortened."""
+        shown = {key: _shown(key, value) for key, value in self.items()}
+        with np.printoptions(threshold=1, edgeitems=1):
+            return f"{ {'res': shown} }"
+
+    def print(
+        self, json_format: bool = False, indent: int = 4, ensure_ascii: bool = False, *, format_json: bool | None = None
+    ) -> None:
+        """Print on standard output; as indented JSON with `json_format`, which PaddleOCR's documents call `format_json`."""
+        as_json = json_format if format_json is None else format_json
+        print(json.dumps(self.json, indent=indent, ensure_ascii=ensure_ascii) if as_json else self.str, flush=True)
+
+    def save_to_json(
+        self, save_path: "String | Path | None" = None, indent: int = 4, ensure_ascii: bool = False
+    ) -> Path:
+        """Write `json["res"]` to `save_path`, a file ending in .json or a folder (`<stem>_res.json`); the path written."""
+        from inkline.formats.write import replace_file
+
+        path = self._path(save_path, {".json"}, f"{self.stem}_res.json")
+        text = json.dumps(self.plain(), indent=indent, ensure_ascii=ensure_ascii)
+        replace_file(path, text.encode("utf-8", "backslashreplace"))
+        return path
+
+    def save_to_img(self, save_path: "String | Path | None" = None) -> list[Path]:
+        """Write the pictures into a folder (`<stem>_<name>.<ending of the input>`), or the first to a file of this name."""
+        from inkline.formats.to_img import encode_image
+        from inkline.formats.write import replace_file
+
+        paths = []
+        for name, draw in self.pictures.items():
+            default = f"{self.stem}_{name}{picture_suffix(self['input_path'])}"
+            path = self._path(save_path, PICTURE_SUFFIXES, default)
+            if path not in paths:
+                replace_file(path, encode_image(draw(), path.suffix))
+                paths.append(path)
+        return paths
+
+    def save_all(self, save_path: "String | Path") -> None:
+        """Write all that this result can write into a folder."""
+        self.save_to_json(save_path)
+        self.save_to_img(save_path)
+
+    def _path(self, save_path: "String | Path | None", endings: "AbstractSet[String]", name: String) -> Path:
+        from inkline.formats.write import make_folder
+
+        if save_path is None:
+            raise UsageError("save_path: give the folder to write into, or the file to write")
+        path = Path(save_path)
+        if path.suffix.lower() in endings:
+            make_folder(path.parent)
+            return path
+        return make_folder(path) / name
+
+
+def _plain(value: Any) -> Any:
+    """A value as plain JSON types."""
+    if isinstance(value, Mapping):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _shown(key: str, value: Any) -> Any:
+    if key == "doctr_img":
+        return "..."
+    if key in PRINTED_AS_ARRAYS and isinstance(value, list):
+        return np.array(value)
+    return dict(value) if isinstance(value, Part) else value
+
+
+def whole(points: Floats) -> NDArray[Any]:
+    """Points as whole pixels: int16 as in PaddleOCR, int32 where an image is too large for it."""
+    rounded = np.rint(points)
+    small = rounded.size == 0 or float(np.abs(rounded).max()) <= np.iinfo(np.int16).max
+    return rounded.astype(np.int16 if small else np.int32)
+
+
+class OCRResult(Result):
+    """A page that was read; keys as `json["res"]`, polygons as int16 arrays (4, 2), `rec_boxes` int16 (M, 4).
+
+    Coordinates are those of the file the user gave. `page` is the page in Inkline's own types;
+    `res["doc_preprocessor_res"]["output_img"]` the straightened image, and `line.straight_quad` places in it.
+    """
+
+    def __init__(self, page: Page, names: dict[str, str] | None = None) -> None:
+        values = page.to_dict()
+        step = Part(values.get("doc_preprocessor_res", {}), _preprocessed(page))
+        made: dict[str, Make] = {}
+        if "doc_preprocessor_res" in values:
+            values["doc_preprocessor_res"] = step
+        else:
+            made["doc_preprocessor_res"] = lambda: step
+        quads = [line.quad for line in page.lines]
+        values["dt_polys"] = [whole(np.array(p, np.float32)) for p in values["dt_polys"]]
+        values["rec_polys"] = [whole(quad) for quad in quads]
+        boxes = np.array(values["rec_boxes"], np.float32).reshape(-1, 4)
+        values["rec_boxes"] = whole(boxes)
+        if "text_word_boxes" in values:
+            made["text_word_region"] = lambda: [[whole(word.quad) for word in line.words] for line in page.lines]
+        super().__init__(values, made, names)
+        self.page = page
+        self.pictures["ocr_res_img"] = page.plot
+        if "doc_preprocessor_res" in values:
+            self.pictures["preprocessed_img"] = lambda: _steps(page)
+
+
+def _preprocessed(page: Page) -> dict[str, Make]:
+    """The images before, between and after turning and unwarping, BGR."""
+    from inkline.layout.geometry import turn
+
+    angle = (page.transform or Transform(page.size)).angle
+    return {
+        "input_img": lambda: page.image,
+        "rot_img": lambda: turn(page.image, angle),
+        "output_img": lambda: page.straight_image,
+    }
+
+
+def _steps(page: Page) -> Image:
+    from inkline.formats.draw import draw_preprocessing
+
+    steps = draw_preprocessing(page)
+    return page.image if steps is None else steps
+
+
+class DocPreprocessorResult(Result):
+    """A page turned and flattened: `angle` (-1 when not asked), and in memory `input_img`, `rot_img`, `output_img`, BGR."""
+
+    def __init__(self, page: Page, names: dict[str, str] | None = None) -> None:
+        stages = ("use_doc_orientation_classify", "use_doc_unwarping")
+        values: dict[String, Any] = {"input_path": page.source, "page_index": page.page_index}
+        values["model_settings"] = {stage: bool(page.settings[stage]) for stage in stages}
+        values["angle"] = page.transform.angle if page.transform and page.settings[stages[0]] else -1
+        super().__init__(values, _preprocessed(page), names)
+        self.page = page
+        self.pictures["preprocessed_img"] = lambda: _steps(page)
+
+
+class TextDetResult(Result):
+    """Boxes of one image: `dt_polys` int16 (N, 4, 2) in the file's pixels, `dt_scores` a list of floats 0..1."""
+
+    def __init__(self, sheet: Sheet, found: Detections, names: dict[String, String] | None = None) -> None:
+        polygons = found.quads if found.polygons is None else found.polygons
+        shaped = whole(found.quads) if found.polygons is None else [whole(p) for p in found.polygons]
+        values = {"dt_polys": shaped, "dt_scores": [float(score) for score in found.scores]}
+        super().__init__(_origin(sheet) | values, {"input_img": sheet.reload}, names)
+        self.pictures["res"] = lambda: draw_boxes(sheet.reload(), polygons)
+
+
+class TextRecResult(Result):
+    """What one line image says: `rec_text`, `rec_score` 0..1; with word boxes also `text_word` and `text_word_boxes`.
+
+    PaddleOCR makes `rec_text` a tuple when word boxes are asked for; here it stays the text.
+    """
+
+    def __init__(
+        self, sheet: Sheet, text: Text, words: tuple[Word, ...] | None = None, names: dict[String, String] | None = None
+    ) -> None:
+        values = _origin(sheet) | {"rec_text": text.text, "rec_score": text.score}
+        if words is not None:
+            values["text_word"] = [word.text for word in words]
+            boxes = [[*word.quad.min(axis=0), *word.quad.max(axis=0)] for word in words]
+            values["text_word_boxes"] = whole(np.array(boxes, np.float32).reshape(-1, 4))
+        super().__init__(values, {"input_img": sheet.reload}, names)
+        self.pictures["res"] = lambda: draw_caption(sheet.reload(), f"{text.text} ({text.score:.3f})")
+
+
+class TopkResult(Result):
+    """Classes of one image, the likeliest first: `class_ids` int32, `scores` rounded to 5 digits, `label_names`."""
+
+    def __init__(
+        self, sheet: Sheet, labels: Mapping[String, float], topk: int, names: dict[String, String] | None = None
+    ) -> None:
+        """labels: each class's name and probability, in the net's order."""
+        classes, scores = list(labels), list(labels.values())
+        order = sorted(range(len(scores)), key=lambda i: -scores[i])[:topk]
+        values = {
+            "class_ids": np.array(order, np.int32),
+            "scores": np.around([scores[i] for i in order], 5),
+            "label_names": [classes[i] for i in order],
+        }
+        caption = f"{classes[order[0]]} ({scores[order[0]]:.3f})"
+        super().__init__(_origin(sheet) | values, {"input_img": sheet.reload}, names)
+        self.pictures["res"] = lambda: draw_caption(sheet.reload(), caption)
+
+
+class UnwarpResult(Result):
+    """A flattened page: `doctr_img`, uint8 (H, W, 3) RGB, of the size of the input."""
+
+    def __init__(self, sheet: Sheet, flat: Image, names: dict[String, String] | None = None) -> None:
+        rgb = np.ascontiguousarray(flat[:, :, ::-1])
+        super().__init__(_origin(sheet) | {"doctr_img": rgb}, {"input_img": sheet.reload}, names)
+        self.pictures["res"] = lambda: flat
+
+
+def _origin(sheet: Sheet) -> dict[String, Any]:
+    return {"input_path": sheet.source, "page_index": sheet.page_index}

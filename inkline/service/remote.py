@@ -1,0 +1,94 @@
+"""Files from web addresses that strangers name: never from inside our own network.
+
+A name is resolved once, every address it has is checked, and the connection goes to the address that was checked, so
+that an answer that changes between the check and the connection gains nothing. Redirects are followed by the same rule.
+"""
+
+import ipaddress
+import socket
+import time
+
+import httpx
+
+from inkline import __version__
+from inkline.errors import SourceError
+from inkline.io.url import MAX_REDIRECTS, MAX_WAIT, read_body
+from inkline.options import ReadOptions
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What the standard library holds for public (some of its versions do) and is not.
+NOT_PUBLIC: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = (
+    *map(
+        ipaddress.IPv4Network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")
+    ),  # the last: Azure's host service
+    *map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")),
+)
+
+
+def fetch_public(url: str, options: ReadOptions) -> bytes:
+    """The content of an http(s) address on the public internet.
+
+    Errors: SourceError for an address that is not public, no answer, an error status or a slow one; TooLargeError above
+    `max_source_bytes`.
+    """
+    end = time.monotonic() + options.url_timeout
+    timeout = httpx.Timeout(min(MAX_WAIT, options.url_timeout))
+    try:
+        # Without trust_env: a proxy of the environment would do the resolving.
+        with httpx.Client(timeout=timeout, trust_env=False) as client:
+            target = httpx.URL(url)
+            for _ in range(MAX_REDIRECTS + 1):
+                response = client.send(_request(client, target), stream=True)
+                try:
+                    if response.status_code == 200:
+                        return read_body(response, url, end, options)
+                    if not response.has_redirect_location:
+                        raise SourceError(f"{url}: the server answered {response.status_code}")
+                    target = target.join(response.headers["Location"])
+                finally:
+                    response.close()
+            raise SourceError(f"{url}: more than {MAX_REDIRECTS} redirects")
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError) as error:
+        raise SourceError(f"{url}: cannot be fetched ({str(error) or type(error).__name__})") from error
+
+
+def _request(client: httpx.Client, url: httpx.URL) -> httpx.Request:
+    """A request to the checked address of a URL's host, under the host's own name, also for its certificate."""
+    if url.scheme not in ("http", "https") or not url.host:
+        raise SourceError(f"{url}: only http and https addresses are fetched")
+    if url.userinfo:
+        raise SourceError(f"{url.host}: an address with a user name in it is not fetched")
+    host = url.raw_host.decode("ascii")
+    address = public_address(host, url.port or (443 if url.scheme == "https" else 80))
+    headers = {
+        "Host": url.netloc.decode("ascii"),
+        "User-Agent": f"inkline/{__version__}",
+        "Accept-Encoding": "identity",
+    }
+    return client.build_request("GET", url.copy_with(host=address), headers=headers, extensions={"sni_hostname": host})
+
+
+def public_address(host: str, port: int) -> str:
+    """The first address of a host; SourceError when it has none, or any that is not public."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"{host}: no such host") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    if not addresses or not all(is_public(ipaddress.ip_address(a.partition("%")[0])) for a in addresses):
+        raise SourceError(f"{host}: only public addresses are fetched, and this is not one")
+    return addresses[0]
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one of the public internet, also by what it carries inside (IPv4 in IPv6)."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+        if address in NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(inner)
+    odd = address.is_multicast or address.is_reserved or address.is_link_local
+    return address.is_global and not odd and not any(address in network for network in NOT_PUBLIC)

@@ -1,0 +1,116 @@
+"""What learns from what: a net alone, with a teacher that stays as it is, or with a twin that learns along."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from inkline.errors import UsageError
+from inkline.training.config import DistillConfig
+from inkline.training.losses import distill
+from inkline.training.nets.model import OcrNet
+
+Outputs = Mapping[str, Tensor]
+TaskLoss = Callable[[Outputs, Mapping[str, Any]], dict[str, Tensor]]
+
+
+class Course(nn.Module):
+    """The nets of a run: `student` is the one that is evaluated and kept; `twin` and `teacher` may be None.
+
+    forward: image (N, C, H, W) and the targets that heads need -> answers of each net by its name.
+    """
+
+    def __init__(self, student: nn.Module, twin: nn.Module | None = None, teacher: nn.Module | None = None) -> None:
+        super().__init__()
+        self.student, self.twin, self.teacher = student, twin, teacher
+        if (twin or teacher) and not all(isinstance(n, OcrNet) for n in (student, twin, teacher) if n is not None):
+            raise UsageError("distill: only detectors, recognisers and classifiers can be distilled")
+        if teacher is not None:
+            teacher.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "Course":
+        super().train(mode)
+        if self.teacher is not None:
+            self.teacher.eval()
+        return self
+
+    def forward(self, image: Tensor, targets: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+        alone = self.twin is None
+        answers = {"student": answer(self.student, image, targets, not alone)}
+        if self.twin is not None:
+            answers["twin"] = answer(self.twin, image, targets, True)
+        if self.teacher is not None:
+            with torch.no_grad():
+                answers["teacher"] = answer(self.teacher, image, targets, False)
+        return answers
+
+
+def answer(net: nn.Module, image: Tensor, targets: Mapping[str, Tensor], features: bool) -> dict[str, Tensor]:
+    """A net's outputs for the losses, by name; with `features` also what its head was given."""
+    if not features:
+        return dict(net.training_outputs(image, targets))
+    given = net.features(image)
+    return {
+        **net.head.training_outputs(given, targets),
+        "features": given if isinstance(given, Tensor) else given[0],
+    }
+
+
+def course_loss(
+    answers: Mapping[str, Outputs], batch: Mapping[str, Any], task_loss: TaskLoss, config: DistillConfig
+) -> dict[str, Tensor]:
+    """The task's losses of the student, and what it and its twin learn from each other and from the teacher."""
+    parts = task_loss(answers["student"], batch)
+    if len(answers) == 1:
+        return parts
+    student, extra = answers["student"], {}
+    if "twin" in answers:
+        twin = answers["twin"]
+        extra["twin"] = task_loss(twin, batch)["loss"]
+        extra["mutual"] = config.weight * alike(student, twin)
+        if config.features:
+            extra["features"] = config.features * distill.features(student["features"], twin["features"])
+    if "teacher" in answers:
+        check_teacher(student, answers["teacher"])
+        for name in answers.keys() - {"teacher"}:
+            extra[f"teacher_{name}"] = config.weight * taught(answers[name], answers["teacher"], batch)
+        if config.decoupled and "nrtr_logits" in student:
+            extra["decoupled"] = config.decoupled * _decoupled(student, answers["teacher"], batch["nrtr"])
+    return {**parts, **extra, "loss": torch.stack([parts["loss"], *extra.values()]).sum()}
+
+
+def alike(one: Outputs, other: Outputs) -> Tensor:
+    """Mutual learning over every answer that both nets give: class scores, or a detector's text map."""
+    losses = [distill.mutual(one[name], other[name]) for name in _scores(one)]
+    if "shrink" in one:
+        losses.append(distill.mutual_maps(one["shrink"], other["shrink"]))
+    return torch.stack(losses).sum()
+
+
+def taught(student: Outputs, teacher: Outputs, batch: Mapping[str, Any]) -> Tensor:
+    """What the teacher's answers ask of a student: its text map as truth, or its class probabilities."""
+    if "shrink" in student:
+        maps = (student["shrink"], student["binary"], teacher["shrink"])
+        return distill.teacher_maps(*(m[:, 0].float() for m in maps), batch["shrink_mask"])
+    return torch.stack([distill.follow(student[n], teacher[n]) for n in _scores(student) if n in teacher]).sum()
+
+
+def _scores(outputs: Outputs) -> list[str]:
+    return [name for name in ("ctc_logits", "attention_logits", "srn_logits", "logits") if name in outputs]
+
+
+def _decoupled(student: Outputs, teacher: Outputs, ids: Tensor) -> Tensor:
+    truth = ids[:, 1 : 1 + student["nrtr_logits"].shape[1]]
+    kept = truth != 0
+    return distill.decoupled(student["nrtr_logits"][kept], teacher["nrtr_logits"][kept], truth[kept])
+
+
+def check_teacher(student: Outputs, teacher: Outputs) -> None:
+    """UsageError when a teacher's answers do not fit the student's: another charset or another number of steps."""
+    for name in _scores(student):
+        if name in teacher and teacher[name].shape != student[name].shape:
+            raise UsageError(
+                f"distill.teacher answers {name} {tuple(teacher[name].shape)}, the student {tuple(student[name].shape)}: "
+                "both need the same charset and input size"
+            )

@@ -1,0 +1,115 @@
+"""Samples to batches of tensors, and the loader of one epoch. The keys are in the package's docstring."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from inkline.errors import DataError
+from inkline.training.data.datasets import Recognition
+from inkline.training.data.plan import BatchPlan, plan_batches
+
+WIDTH_STEP = 8
+
+
+def collate(samples: Sequence[dict[str, Any]], width: int | None = None) -> dict[str, Any]:
+    """Stack the samples of a batch.
+
+    width  for recognisers: pad images on the right with 0 to this width, 0 for that of the widest line (a multiple of 8
+           pixels), and add valid_ratio. None: images are of one size, or pages that stay in a list
+    CTC ids are padded with 0 to the longest; strings, pages and polygons stay in lists.
+    """
+    batch: dict[str, Any] = {}
+    for name in samples[0]:
+        values = [sample[name] for sample in samples]
+        if name == "image" and width is not None:
+            widest = max(value.shape[2] for value in values)
+            batch[name] = _padded(values, 2, width if width else -(-widest // WIDTH_STEP) * WIDTH_STEP)
+            covered = torch.tensor([value.shape[2] for value in values], dtype=torch.float32)
+            batch["valid_ratio"] = covered / batch[name].shape[3]
+        elif name == "ctc":
+            batch[name] = _padded(values, 0, max(1, *map(len, values)))
+        elif isinstance(values[0], np.ndarray) and values[0].dtype not in (np.uint8, np.bool_):
+            batch[name] = torch.from_numpy(np.stack(values))
+        elif isinstance(values[0], int):
+            batch[name] = torch.tensor(values, dtype=torch.int64)
+        else:
+            batch[name] = values
+    return batch
+
+
+def _padded(arrays: Sequence[np.ndarray], axis: int, length: int) -> torch.Tensor:
+    """Stack arrays that differ along `axis`, zeros behind the shorter ones up to `length`."""
+    shape = list(arrays[0].shape)
+    shape[axis] = length
+    out = np.zeros((len(arrays), *shape), arrays[0].dtype)
+    for i, array in enumerate(arrays):
+        out[(i, *(slice(0, n) for n in array.shape))] = array
+    return torch.from_numpy(out)
+
+
+def in_every_turn(batch: dict[str, Any], turns: Sequence[int]) -> dict[str, Any]:
+    """A classifier's batch with each sample in every turn that has a label, one after the other: only the turn tells
+    them apart. Samples must be square unless the turns are 0 and 180. `turns`: degrees, in class order."""
+    own = [turns[i] for i in batch["label"].tolist()]
+    images, classes = [], []
+    for image, has in zip(batch["image"], own, strict=True):
+        images += [torch.rot90(image, (has - turn) // 90, (1, 2)) for turn in turns]
+        classes += range(len(turns))
+    keys = [key for key in batch["key"] for _ in turns]
+    return {**batch, "image": torch.stack(images), "label": torch.tensor(classes), "key": keys}
+
+
+def count_batches(dataset: Dataset[dict[str, Any]], plan: BatchPlan, epoch: int = 0) -> int:
+    """Return how many batches an epoch has for this process. Raises DataError for an empty data set."""
+    return len(_planned(dataset, plan, epoch))
+
+
+def _planned(dataset: Dataset[dict[str, Any]], plan: BatchPlan, epoch: int) -> list[Any]:
+    size = len(dataset)  # type: ignore[arg-type]
+    if size == 0:
+        raise DataError("the data set is empty; give label files with usable samples or a number of synthetic ones")
+    ratios = dataset.source.ratios(epoch) if isinstance(dataset, Recognition) else np.ones(size, np.float32)
+    return plan_batches(ratios, plan, epoch)
+
+
+def loader(
+    dataset: Dataset[dict[str, Any]], plan: BatchPlan, epoch: int, start: int = 0, workers: int = 0
+) -> Iterator[dict[str, Any]]:
+    """Yield the batches of one epoch from number `start` on, made by `workers` processes (0: in this one).
+
+    A pure function of its arguments: a run that stored (epoch, number of batches used) goes on exactly where it
+    stopped.
+    """
+    batches = _planned(dataset, plan, epoch)[start:]
+    combine = partial(collate, width=dataset.options.width if isinstance(dataset, Recognition) else None)
+    more: dict[str, Any] = {}
+    if workers:
+        # Not fork: OpenCV's threads and an open LMDB do not survive it, and workers would wait for ever.
+        ways = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if "forkserver" in ways else "spawn")
+        if "forkserver" in ways:  # imports the slow modules once, for the workers of every epoch
+            context.set_forkserver_preload(["inkline.training.data.batches"])
+        more = {"prefetch_factor": 4, "worker_init_fn": one_thread, "multiprocessing_context": context}
+    made = DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=combine,
+        pin_memory=torch.cuda.is_available(),
+        **more,
+    )
+    return iter(made)
+
+
+def one_thread(_: int) -> None:
+    """Keep a worker process to one thread: there are as many workers as cores."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)

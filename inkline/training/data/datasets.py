@@ -1,0 +1,286 @@
+"""Torch data sets of every task: a `Draw` in, the arrays of one sample out. They hold no state, so any worker makes any
+sample.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+from torch.utils.data import Dataset
+
+from inkline.errors import DataError
+from inkline.recognition.bidi import base_direction, visual_order
+from inkline.runtime.tensors import LINE_PART, full_contrast
+from inkline.training.data import augment_cls, augment_det, augment_rec, prepare
+from inkline.training.data.augment_cls import ClsAugment
+from inkline.training.data.augment_det import Annotated, DetAugment
+from inkline.training.data.augment_rec import RecAugment
+from inkline.training.data.encode import Alphabet, encode
+from inkline.training.data.maps import MapOptions, db_maps
+from inkline.training.data.maps_east import east_maps
+from inkline.training.data.maps_sast import sast_maps
+from inkline.training.data.plan import Draw
+from inkline.training.data.sources import Source
+from inkline.training.synth.options import PageOptions
+from inkline.training.synth.page import warped_page
+
+REPLACEMENTS = 10  # samples tried in place of one that cannot be read
+log = logging.getLogger(__name__)
+Arrays = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DetOptions:
+    """kind: db, east or sast. epochs: length of the training, over which a growing shrink ratio grows. seed: of
+    augmentation.
+    """
+
+    kind: str = "db"
+    augment: DetAugment = field(default_factory=DetAugment)
+    maps: MapOptions = field(default_factory=MapOptions)
+    epochs: int = 1
+    seed: int = 0
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class RecOptions:
+    """What recognisers are fed.
+
+    width        fixed width in pixels; 0: as wide as the batch's widest line
+    max_width    wider lines are squeezed to this
+    stretch      resize to (height, width) without keeping the shape (TPS nets, SRN)
+    squeeze      share of its width at which a line is fed
+    stride       pixels per output column: a line gets at least as many columns as CTC needs for its label; 0 = no such
+                 rule
+    visual       labels of right-to-left lines in the order seen from the left
+    """
+
+    alphabet: Alphabet
+    encoders: tuple[str, ...] = ("ctc",)
+    height: int = 48
+    width: int = 0
+    max_width: int = 3200
+    stretch: bool = False
+    squeeze: float = 1.0
+    channels: int = 3
+    stride: int = 8
+    visual: bool = True
+    augment: RecAugment = field(default_factory=RecAugment)
+    seed: int = 0
+    strict: bool = False
+
+
+CLS_KINDS = ("line", "part", "page", "tile", "angle")
+
+
+@dataclass(frozen=True)
+class ClsOptions:
+    """What classifiers are fed: `labels` in class order; sources of upright text get a drawn one.
+
+    kind   line: resized straight to `size` (height, width), RGB, ImageNet; part: the same of a random part of long lines,
+           at full contrast;
+           page: shorter side to 8/7 of the size, middle cut out, RGB, ImageNet; tile: the same, of which nets see
+           several a page; angle: the 2.x classifier, kept in shape and padded, BGR, (x/255 - 0.5)/0.5
+    """
+
+    labels: tuple[str, ...] = ("0", "180")
+    kind: str = "line"
+    size: tuple[int, int] = (80, 160)
+    augment: ClsAugment = field(default_factory=ClsAugment)
+    seed: int = 0
+    strict: bool = False
+
+
+def readable(source: Source, draw: Draw, strict: bool) -> tuple[np.ndarray, Any, str]:
+    """Return image, label and key of a sample; one that cannot be read is replaced by the next, unless `strict`."""
+    for step in range(REPLACEMENTS):
+        index = (draw.index + step) % len(source)
+        try:
+            image, label = source.load(draw.epoch, index)
+            return image, label, source.key(draw.epoch, index)
+        except DataError as error:
+            if strict:
+                raise
+            log.warning("%s; another sample takes its place", error)
+    first = source.key(draw.epoch, draw.index)
+    raise DataError(f"{first} and the {REPLACEMENTS - 1} samples after it cannot be read; check the data set")
+
+
+class Detection(Dataset[Arrays]):
+    """Crops of annotated pages with the target maps of DB, EAST or SAST."""
+
+    def __init__(self, source: Source, options: DetOptions) -> None:
+        if options.kind not in ("db", "east", "sast"):
+            raise DataError(f"no detection targets of the kind {options.kind!r}; there are db, east and sast")
+        self.source, self.options = source, options
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, draw: Draw) -> Arrays:
+        """image (3, H, W), the maps, and key."""
+        options = self.options
+        rng = np.random.default_rng((options.seed, draw.epoch, draw.index, 11))
+        _, page, key = readable(self.source, draw, options.strict)
+        other = None
+        if rng.random() < options.augment.paste:
+            lender = draw._replace(index=int(rng.random() * len(self.source)))
+            other = readable(self.source, lender, options.strict)[1]
+        cropped = augment_det.augment(rng, page, other, replace(options.augment, paste=1.0))
+        return {"image": prepare.imagenet(cropped.image), **self.targets(cropped, draw.epoch), "key": key}
+
+    def targets(self, page: Annotated, epoch: int) -> Arrays:
+        """The target maps of a crop."""
+        shape = page.image.shape[:2]
+        if self.options.kind == "east":
+            return east_maps(shape, page.polygons, page.ignore)
+        if self.options.kind == "sast":
+            return sast_maps(shape, page.polygons, page.ignore)
+        return db_maps(shape, page.polygons, page.ignore, self.options.maps, epoch / max(1, self.options.epochs))
+
+
+class Pages(Dataset[Arrays]):
+    """Whole annotated pages as they are, for evaluation."""
+
+    def __init__(self, source: Source, strict: bool = False) -> None:
+        self.source, self.strict = source, strict
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, draw: Draw) -> Arrays:
+        """image (H, W, 3) uint8, polygons, text, ignore (L,) bool, key."""
+        image, page, key = readable(self.source, draw, self.strict)
+        return {
+            "image": image,
+            "polygons": list(page.polygons),
+            "text": list(page.texts),
+            "ignore": np.array(page.ignore, bool),
+            "key": key,
+        }
+
+
+class Recognition(Dataset[Arrays]):
+    """Text lines with their label ids."""
+
+    def __init__(self, source: Source, options: RecOptions) -> None:
+        encode(options.alphabet, "", options.encoders)
+        self.source, self.options = source, options
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, draw: Draw) -> Arrays:
+        """image (C, H, w) not yet padded, text, length, key and an array of ids for each encoder."""
+        options = self.options
+        rng = np.random.default_rng((options.seed, draw.epoch, draw.index, 13))
+        image, text, key = readable(self.source, draw, options.strict)
+        if rng.random() < options.augment.concat:
+            image, text = self._joined(rng, image, text, draw)
+        image = augment_rec.augment(rng, image, options.augment)
+        text = self.label(text)
+        image = self.input(image, text, draw.height or options.height)
+        ids = encode(options.alphabet, text, options.encoders)
+        return {"image": image, "text": text, "length": len(text), "key": key, **ids}
+
+    def label(self, text: str) -> str:
+        """The text as the net meets it."""
+        return visual_order(text) if self.options.visual else text
+
+    def _joined(self, rng: np.random.Generator, image: np.ndarray, text: str, draw: Draw) -> tuple[np.ndarray, str]:
+        """Join more lines to this one while they fit into the label and the width."""
+        options = self.options
+        images, texts = [image], [text]
+        for _ in range(options.augment.concat_more):
+            index = int(rng.random() * len(self.source))
+            more, more_text, _ = readable(self.source, draw._replace(index=index), options.strict)
+            ratio = sum(i.shape[1] / i.shape[0] for i in (*images, more))
+            if (
+                ratio > options.augment.concat_ratio
+                or sum(map(len, texts)) + len(more_text) > options.alphabet.max_text_length
+            ):
+                break
+            images.append(more)
+            texts.append(more_text)
+        return augment_rec.concatenate(images, texts, base_direction(text) == "rtl")
+
+    def input(self, image: np.ndarray, text: str, height: int) -> np.ndarray:
+        """The network input of a line, float32 (C, H, w)."""
+        options = self.options
+        if options.stretch:
+            image = cv2.resize(image, (options.width, height), interpolation=cv2.INTER_LINEAR)
+        else:
+            repeats = sum(a == b for a, b in pairwise(text))
+            least = options.stride * (len(text) + repeats)
+            image = prepare.fit_line(image, height, options.width or options.max_width, least, options.squeeze)
+        return prepare.centred(prepare.to_gray(image) if options.channels == 1 else image)
+
+
+class Classification(Dataset[Arrays]):
+    """Images with the class of their turn; a source without classes (lines, pages) is turned by a drawn label."""
+
+    def __init__(self, source: Source, options: ClsOptions) -> None:
+        if options.kind not in CLS_KINDS:
+            raise DataError(
+                f"no classifier input of the kind {options.kind!r}; there are {', '.join(CLS_KINDS[:-1])} and {CLS_KINDS[-1]}"
+            )
+        self.source, self.options = source, options
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, draw: Draw) -> Arrays:
+        """image (3, H, W), label, key."""
+        options = self.options
+        rng = np.random.default_rng((options.seed, draw.epoch, draw.index, 17))
+        image, label, key = readable(self.source, draw, options.strict)
+        if not isinstance(label, str) or label not in options.labels:
+            label = options.labels[int(rng.random() * len(options.labels))]
+            image = augment_cls.turned(image, label)
+        if options.kind == "part":
+            height, width = image.shape[:2]
+            room = max(0, width - round(height * LINE_PART))
+            image = image[:, (start := int(rng.random() * (room + 1))) : start + width - room]
+        image = augment_cls.augment(rng, image, options.augment)
+        return {"image": self.input(image), "label": options.labels.index(label), "key": key}
+
+    def input(self, image: np.ndarray) -> np.ndarray:
+        """The network input, float32 (3, H, W)."""
+        height, width = self.options.size
+        if self.options.kind == "angle":
+            fitted = prepare.centred(prepare.fit_line(image, height, width))
+            return np.pad(fitted, ((0, 0), (0, 0), (0, width - fitted.shape[2])))
+        if self.options.kind in ("page", "tile"):
+            image = prepare.resize_short_and_crop(image, round(height * 8 / 7), height)
+        else:
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        if self.options.kind == "part":
+            image = full_contrast(image)
+        return prepare.imagenet(image[..., ::-1])
+
+
+class Unwarping(Dataset[Arrays]):
+    """Photographed synthetic pages with the mesh that flattens them."""
+
+    def __init__(
+        self, options: PageOptions, count: int, size: tuple[int, int] = (712, 488), grid: tuple[int, int] = (45, 31)
+    ) -> None:
+        self.options, self.count, self.size, self.grid = options, count, size, grid
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, draw: Draw) -> Arrays:
+        """image (3, H, W), grid (2, h, w), key."""
+        number = draw.epoch * self.count + draw.index
+        seen, _, grid = warped_page(self.options, number, self.grid)
+        seen = cv2.resize(seen, self.size[::-1], interpolation=cv2.INTER_AREA)
+        image = np.ascontiguousarray(seen.astype(np.float32).transpose(2, 0, 1) / 255)
+        key = f"synth:warp:{self.options.line.script}:{self.options.line.seed}:{number}"
+        return {"image": image, "grid": np.ascontiguousarray(grid.transpose(2, 0, 1)), "key": key}

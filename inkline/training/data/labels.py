@@ -1,0 +1,270 @@
+"""Reading label files: the reference's det, rec and cls lists and LMDB, and our labels.jsonl, with everything odd
+reported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inkline.errors import DataError
+from inkline.training.data.samples import (
+    LMDB_SIGN,
+    TASKS,
+    Problem,
+    Region,
+    Report,
+    Sample,
+    open_lmdb,
+    polygon_problem,
+    read_image,
+)
+
+IGNORED_TEXTS = ("###", "*")
+CROP = re.compile(r"(_crop)?_\d+$")
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a set is read.
+
+    root             folder the image paths start from; empty = the label file's own
+    charset          characters a recognition label may hold; empty = any. Without a space in it, spaces leave the
+                     labels
+    max_text_length  longer recognition labels are skipped; 0 = any length
+    labels           the labels a classification set may hold
+    decode           decode every image (slow) instead of only looking whether the file is there
+    strict           the first problem is an error
+    lower            recognition labels become lower case
+    """
+
+    root: str = ""
+    charset: tuple[str, ...] = ()
+    max_text_length: int = 0
+    labels: tuple[str, ...] = ("0", "180")
+    decode: bool = False
+    strict: bool = False
+    lower: bool = False
+
+
+class _Reader:
+    """Collects problems while one set is read."""
+
+    def __init__(self, task: str, options: LoadOptions) -> None:
+        self.task, self.options = task, options
+        self.problems: list[Problem] = []
+        self.missing: Counter[str] = Counter()
+        self.allowed = frozenset(options.charset)
+        self.outside = self.seen = 0
+
+    def report(self, kind: str, where: str, detail: str) -> None:
+        """Note a problem; strict reading stops here."""
+        if self.options.strict:
+            raise DataError(f"{where}: {kind}: {detail}")
+        self.problems.append(Problem(kind, where, detail))
+
+
+def load(task: str, source: str, options: LoadOptions | None = None) -> tuple[list[Sample], Report]:
+    """Return the usable samples of a set and the report on the rest.
+
+    `source` is a label file (`path<TAB>label` lines or `.jsonl`), an LMDB folder, or a folder with a labels.jsonl in
+    it.
+    Raises DataError for a source that is missing or of another kind, when a charset is given that lacks characters of
+    half the
+    labels or more, when nothing usable is left, and with `strict` at the first problem.
+    """
+    if task not in TASKS:
+        raise DataError(f"no task {task!r} to load data for; there are {', '.join(TASKS)}")
+    options = options if options is not None else LoadOptions()
+    reader = _Reader(task, options)
+    file = _label_file(source)
+    samples, skipped = [], 0
+    for found in _rows(reader, file):
+        sample = _checked(reader, found) if found is not None else None
+        if sample is None:
+            skipped += 1
+            continue
+        samples.append(sample)
+    report = Report(task, len(samples), skipped, tuple(reader.problems), reader.missing)
+    if reader.outside * 2 >= max(1, reader.seen) and reader.outside:
+        shown = "".join(c for c, _ in reader.missing.most_common(20))
+        raise DataError(
+            f"{source}: the charset lacks characters of {reader.outside} of {reader.seen} labels (such as {shown}); "
+            "give the right charset"
+        )
+    if not samples:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in report.counts.items()) or "it is empty"
+        raise DataError(f"{source}: no usable {task} sample ({kinds}); see `inkline data check`")
+    return samples, report
+
+
+def _label_file(source: str) -> Path:
+    """The file or LMDB folder that `source` means."""
+    path = Path(source)
+    if not path.exists():
+        raise DataError(f"{source}: no such label file or folder")
+    if path.is_dir() and not (path / "data.mdb").is_file():
+        if not (path / "labels.jsonl").is_file():
+            raise DataError(f"{source}: a folder without labels.jsonl or data.mdb; give the label file itself")
+        return path / "labels.jsonl"
+    return path
+
+
+def _rows(reader: _Reader, file: Path) -> Iterator[Sample | None]:
+    """Yield every row of a set, None for a row that cannot be understood."""
+    if file.is_dir():
+        yield from _lmdb_rows(reader, file)
+        return
+    root = reader.options.root or str(file.parent)
+    if not os.path.isdir(root):
+        raise DataError(f"{root}: no such image folder")
+    understand = _json_row if file.suffix == ".jsonl" else _tab_row
+    try:
+        with open(file, encoding="utf-8-sig") as stream:
+            for number, line in enumerate(stream, 1):
+                line = line.rstrip("\r\n")
+                if not line.strip():
+                    continue
+                where = f"{file}:{number}"
+                try:
+                    yield understand(reader, where, root, line)
+                except (ValueError, KeyError, TypeError, IndexError) as error:
+                    reader.report("label not understood", where, f"{error or type(error).__name__} in {line[:80]!r}")
+                    yield None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: not UTF-8 ({error.reason} at byte {error.start}); convert the label file") from None
+
+
+def _tab_row(reader: _Reader, where: str, root: str, line: str) -> Sample:
+    """One `path<TAB>label` line of the reference; `path` may be a JSON list of paths that show the same text."""
+    path, tab, label = line.partition("\t")
+    if not tab:
+        raise ValueError("no tab between path and label")
+    names = json.loads(path) if path.startswith("[") else [path]
+    paths = tuple(os.path.join(root, name) for name in names)
+    doc = CROP.sub("", os.path.splitext(names[0])[0]) if "_crop_" in names[0] else os.path.splitext(names[0])[0]
+    if reader.task == "det":
+        regions = [_region(item["points"], item["transcription"], None) for item in json.loads(label)]
+        return Sample(paths, where, doc, regions=tuple(regions))
+    return (
+        Sample(paths, where, doc, text=label)
+        if reader.task == "rec"
+        else Sample(paths, where, doc, label=label.strip())
+    )
+
+
+def _json_row(reader: _Reader, where: str, root: str, line: str) -> Sample | None:
+    """One object of labels.jsonl; None for a page whose places of text are not known."""
+    row = json.loads(line)
+    paths = (os.path.join(root, row["image"]),)
+    doc = str(row.get("doc", row["image"]))
+    if reader.task == "rec":
+        if "text" not in row:
+            raise ValueError("no 'text': this is a set of pages, not of lines")
+        return Sample(paths, where, doc, text=row["text"])
+    if reader.task == "cls":
+        return Sample(paths, where, doc, label=str(row["label"]))
+    if any(item["points"] is None for item in row["lines"]):
+        reader.report("no points", where, "the page's texts are known, their places are not")
+        return None
+    regions = [_region(item["points"], item.get("text", ""), bool(item.get("ignore", False))) for item in row["lines"]]
+    return Sample(paths, where, doc, regions=tuple(regions))
+
+
+def _region(points: Any, text: str, ignore: bool | None) -> Region:
+    """A region; without a word on it, the reference's `###` and `*` mean: ignore."""
+    array = np.asarray(points, np.float32)
+    if array.ndim == 1 and array.size % 2 == 0:
+        array = array.reshape(-1, 2)
+    return Region(array, unicodedata.normalize("NFC", text), text in IGNORED_TEXTS if ignore is None else ignore)
+
+
+def _lmdb_rows(reader: _Reader, folder: Path) -> Iterator[Sample | None]:
+    """The entries of an LMDB as the text recognition sets use it: num-samples, image-%09d, label-%09d, counted from 1."""
+    if reader.task != "rec":
+        raise DataError(f"{folder}: an LMDB holds recognition sets only; give a label file for the task {reader.task}")
+    with open_lmdb(str(folder)).begin() as transaction:
+        stored = transaction.get(b"num-samples")
+        if stored is None:
+            raise DataError(f"{folder}: an LMDB without num-samples; it is no text recognition set")
+        for number in range(1, int(stored) + 1):
+            where = f"{folder}#{number}"
+            label = transaction.get(f"label-{number:09d}".encode())
+            if label is None or transaction.get(f"image-{number:09d}".encode()) is None:
+                reader.report("missing file", where, "no such entry in the LMDB")
+                yield None
+                continue
+            text = bytes(label).decode("utf-8", "replace")
+            yield Sample((f"{LMDB_SIGN}{folder}#{number}",), where, where, text=text)
+
+
+def _checked(reader: _Reader, sample: Sample) -> Sample | None:
+    """The sample without what cannot be used of it, or None."""
+    present = tuple(path for path in sample.paths if _usable_image(reader, sample.where, path))
+    if not present:
+        return None
+    check = {"det": _checked_regions, "rec": _checked_text, "cls": _checked_label}[reader.task]
+    return check(reader, sample, present)
+
+
+def _usable_image(reader: _Reader, where: str, path: str) -> bool:
+    if path.startswith(LMDB_SIGN) and not reader.options.decode:
+        return True
+    if not path.startswith(LMDB_SIGN) and not os.path.isfile(path):
+        reader.report("missing file", where, path)
+        return False
+    if reader.options.decode:
+        try:
+            read_image(path)
+        except DataError as error:
+            reader.report("unreadable image", where, str(error))
+            return False
+    return True
+
+
+def _checked_regions(reader: _Reader, sample: Sample, present: tuple[str, ...]) -> Sample | None:
+    regions = []
+    for i, region in enumerate(sample.regions):
+        wrong = polygon_problem(region.points)
+        if wrong:
+            reader.report("degenerate polygon", sample.where, f"region {i} ({region.text!r}) has {wrong}")
+            continue
+        regions.append(region)
+    return Sample(present, sample.where, sample.doc, regions=tuple(regions))
+
+
+def _checked_text(reader: _Reader, sample: Sample, present: tuple[str, ...]) -> Sample | None:
+    text = unicodedata.normalize("NFC", sample.text)
+    text = text.lower() if reader.options.lower else text
+    if reader.allowed and " " not in reader.allowed:
+        text = text.replace(" ", "")
+    reader.seen += 1
+    if not text.strip() or text in IGNORED_TEXTS[:1]:
+        reader.report("empty text", sample.where, repr(sample.text))
+        return None
+    if reader.allowed and not reader.allowed.issuperset(text):
+        lacking = [c for c in text if c not in reader.allowed]
+        reader.missing.update(lacking)
+        reader.outside += 1
+        reader.report("character outside the charset", sample.where, f"{''.join(dict.fromkeys(lacking))!r} in {text!r}")
+        return None
+    if reader.options.max_text_length and len(text) > reader.options.max_text_length:
+        reader.report("text too long", sample.where, f"{len(text)} characters, {reader.options.max_text_length} fit")
+        return None
+    return Sample(present, sample.where, sample.doc, text=text)
+
+
+def _checked_label(reader: _Reader, sample: Sample, present: tuple[str, ...]) -> Sample | None:
+    if sample.label not in reader.options.labels:
+        reader.report("unknown label", sample.where, f"{sample.label!r} is none of {', '.join(reader.options.labels)}")
+        return None
+    return Sample(present, sample.where, sample.doc, label=sample.label)

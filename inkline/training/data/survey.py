@@ -1,0 +1,195 @@
+"""Looking at a set before training on it: check, split by document, figures, and samples after augmentation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from inkline.errors import DataError, OutputError
+from inkline.training.data import augment_cls, augment_det, augment_rec
+from inkline.training.data.augment_cls import ClsAugment
+from inkline.training.data.augment_det import Annotated, DetAugment
+from inkline.training.data.augment_rec import RecAugment
+from inkline.training.data.labels import LoadOptions, load
+from inkline.training.data.samples import LMDB_SIGN, Report, Sample
+from inkline.training.data.sources import Labelled
+from inkline.training.synth.sheet import contact_sheet, outline
+
+
+def check(task: str, source: str, options: LoadOptions) -> Report:
+    """Read a whole set, decoding every image, and return what was found. Raises DataError as `load` does."""
+    return load(task, source, replace(options, decode=True))[1]
+
+
+def part_of(doc: str, shares: dict[str, float], seed: int) -> str:
+    """Return the part a document falls into: a hash of (seed, doc) against the running sum of the shares."""
+    total = sum(shares.values())
+    at = int.from_bytes(hashlib.sha256(f"{seed}:{doc}".encode()).digest()[:8], "big") / 2**64 * total
+    for name, share in shares.items():
+        if at < share:
+            return name
+        at -= share
+    return list(shares)[-1]
+
+
+def split(
+    task: str, source: str, shares: dict[str, float], seed: int = 0, options: LoadOptions | None = None
+) -> dict[str, Path]:
+    """Write `<stem>.<part><suffix>` beside a label file for each part, lines as they are; return the files.
+
+    Whole documents fall into one part, and adding samples later moves none of the old ones. Lines that loading skips
+    are left out.
+    Raises DataError for shares that are no shares, when a part stays empty, and as `load` does.
+    """
+    if len(shares) < 2 or any(share <= 0 for share in shares.values()):
+        raise DataError(f"a split needs at least two parts with shares above 0, not {shares}")
+    samples, _ = load(task, source, options)
+    file = Path(samples[0].where.rpartition(":")[0])
+    if not file.is_file():
+        raise DataError(f"{source}: only label files can be split")
+    lines = file.read_text(encoding="utf-8-sig").split("\n")
+    parts: dict[str, list[str]] = {name: [] for name in shares}
+    for sample in samples:
+        number = int(sample.where.rpartition(":")[2])
+        parts[part_of(sample.doc, shares, seed)].append(lines[number - 1].rstrip("\r"))
+    empty = [name for name, rows in parts.items() if not rows]
+    if empty:
+        count = len({sample.doc for sample in samples})
+        raise DataError(
+            f"{source}: no document of {count} falls into {', '.join(empty)}; use larger shares or another seed"
+        )
+    written = {}
+    for name, rows in parts.items():
+        target = file.with_name(f"{file.stem}.{name}{file.suffix}")
+        try:
+            target.with_suffix(target.suffix + ".part").write_text("\n".join(rows) + "\n", encoding="utf-8")
+            os.replace(target.with_suffix(target.suffix + ".part"), target)
+        except OSError as error:
+            raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
+        written[name] = target
+    return written
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Figures of a set. Sizes are (lowest, median, highest); `characters` and `labels` count occurrences."""
+
+    task: str
+    samples: int
+    documents: int
+    width: tuple[int, int, int]
+    height: tuple[int, int, int]
+    regions: tuple[int, int, int]
+    ignored: int
+    length: tuple[int, int, int]
+    characters: Counter[str]
+    labels: Counter[str]
+
+    def lines(self) -> list[str]:
+        """The figures as text."""
+        out = [f"{self.samples} samples of {self.documents} documents"]
+        out.append(
+            "width {} / {} / {} px, height {} / {} / {} px (lowest / median / highest)".format(
+                *self.width, *self.height
+            )
+        )
+        if self.task == "det":
+            out.append("regions on a page {} / {} / {}, ".format(*self.regions) + f"{self.ignored} ignored in all")
+        if self.task == "cls":
+            out += [f"label {label}: {count}" for label, count in sorted(self.labels.items())]
+        if self.characters:
+            out.append("characters in a text {} / {} / {}".format(*self.length))
+            out.append(f"{len(self.characters)} different characters in {sum(self.characters.values())}")
+            out.append("most frequent: " + " ".join(f"{c!r}x{n}" for c, n in self.characters.most_common(30)))
+            rare = sorted(c for c, n in self.characters.items() if n == 1)
+            out.append(f"{len(rare)} characters occur once: {''.join(rare[:100])}")
+        return out
+
+
+def stats(task: str, samples: Sequence[Sample]) -> Stats:
+    """Return the figures of loaded samples; images are not decoded, only their headers are read."""
+    if not samples:
+        raise DataError("no sample to describe")
+    sizes = [size for sample in samples if (size := _size(sample.paths[0])) is not None]
+    texts = [
+        t for s in samples for t in ([s.text] if task == "rec" else [r.text for r in s.regions if not r.ignore]) if t
+    ]
+    return Stats(
+        task,
+        len(samples),
+        len({sample.doc for sample in samples}),
+        _spread([w for w, _ in sizes]),
+        _spread([h for _, h in sizes]),
+        _spread([len(sample.regions) for sample in samples]),
+        sum(region.ignore for sample in samples for region in sample.regions),
+        _spread([len(text) for text in texts]),
+        Counter(c for text in texts for c in text),
+        Counter(sample.label for sample in samples if sample.label),
+    )
+
+
+def _size(path: str) -> tuple[int, int] | None:
+    """Width and height from an image's header."""
+    if path.startswith(LMDB_SIGN):
+        return None
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, UnidentifiedImageError):
+        return None
+
+
+def _spread(values: Sequence[int]) -> tuple[int, int, int]:
+    return (min(values), int(np.median(values)), max(values)) if values else (0, 0, 0)
+
+
+def show(
+    samples: Sequence[Sample], recipe: DetAugment | RecAugment | ClsAugment, count: int = 24, seed: int = 0
+) -> np.ndarray:
+    """Return a contact sheet of `count` samples, evenly chosen, as augmentation by `recipe` leaves them: BGR uint8."""
+    if not samples:
+        raise DataError("no sample to show")
+    source = Labelled(tuple(samples), seed)
+    shown = []
+    for i in range(count):
+        index = i * len(samples) // count if count < len(samples) else i % len(samples)
+        rng = np.random.default_rng((seed, i))
+        image, label = source.load(i // max(1, len(samples)), index)
+        if isinstance(recipe, DetAugment):
+            other = source.load(0, int(rng.random() * len(samples)))[1]
+            shown.append(_shown_page(rng, label, other, recipe))
+        elif isinstance(recipe, RecAugment):
+            shown.append((augment_rec.augment(rng, image, recipe), str(label)))
+        else:
+            shown.append((augment_cls.augment(rng, image, recipe), str(label)))
+    return contact_sheet(shown, 2) if isinstance(recipe, RecAugment) else contact_sheet(shown, 4, (400, 400))
+
+
+def _shown_page(
+    rng: np.random.Generator, page: Annotated, other: Annotated, recipe: DetAugment
+) -> tuple[np.ndarray, str]:
+    """A page after augmentation with its regions drawn in."""
+    done = augment_det.augment(rng, page, other, recipe)
+    care = sum(not skip for skip in done.ignore)
+    return outline(done.image, done.polygons), f"{care} regions, {len(done.ignore) - care} ignored"
+
+
+def report_json(report: Report) -> str:
+    """The report as one JSON object, for programs."""
+    problems = [{"kind": p.kind, "where": p.where, "detail": p.detail} for p in report.problems]
+    body = {
+        "task": report.task,
+        "usable": report.usable,
+        "skipped": report.skipped,
+        "counts": report.counts,
+        "problems": problems,
+    }
+    return json.dumps(body, ensure_ascii=False)

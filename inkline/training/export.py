@@ -1,0 +1,209 @@
+"""From a torch net to one ONNX file that says of itself all that is needed to use it.
+
+The file is written beside its place, compared with torch at several sizes, and only then gets its name.
+Metadata keys are those that `inkline.registry.inspect` reads: `inkline.*`, lists and tables as JSON, and `character` for the
+charset, one character a line, without blank, marks and trailing space.
+"""
+
+import copy
+import dataclasses
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+import inkline
+from inkline.errors import ModelError, UsageError, near
+from inkline.recognition.attention import class_count
+from inkline.training.nets.build import BUILDERS
+from inkline.training.nets.interface import INTERFACES, Interface
+from inkline.training.rounding import round_net, store_weights
+from inkline.types import Store
+
+OPSET = 17  # grid_sample needs 16, layer norm is one node from 17 on
+TOLERANCE = 1e-4  # of the largest value, 1 at least; float32 kernels of two libraries differ by some 1e-6
+SIDES = {"H": 2, "W": 3}
+
+# What torch's exporter says of every net, and why it does no harm here.
+HARMLESS = (
+    (DeprecationWarning, "You are using the legacy TorchScript-based ONNX export"),  # chosen: it needs no more packages
+    (DeprecationWarning, "The feature will be removed"),  # the same, a level deeper
+    (UserWarning, "Exporting a model to ONNX with a batch_size other than 1"),  # LSTM: checked below with other batches
+    (UserWarning, "Constant folding - Only steps=1 can be constant folded"),  # reversed slices stay nodes
+    (torch.jit.TracerWarning, "Converting a tensor to a Python boolean"),  # shape checks inside torch's LSTM
+    (torch.jit.TracerWarning, "Converting a tensor to a Python integer"),  # TPS: the height, which is fixed in the file
+    (torch.jit.TracerWarning, "torch.tensor results are registered as constants"),  # and its rows
+)
+
+
+def describe(
+    name: str,
+    *,
+    charset: Sequence[str] = (),
+    options: Mapping[str, object] | None = None,
+    version: str = "1",
+    licence: str = "Apache-2.0",
+    called: str = "",
+) -> dict[str, str]:
+    """The metadata of a file that holds the net `name`.
+
+    charset: of a recogniser, in the order of its classes, the space (if it reads one) last.
+    options: tuned option values by flat name, laid over those that the kind of net needs. version: of the weights.
+    licence: of the weights, as an SPDX identifier. called: the model's own name, when it is not to be that of its net.
+    UsageError for an unknown net.
+    """
+    if name not in INTERFACES:
+        raise UsageError(f"no net is called {name!r}{near(name, BUILDERS)}")
+    interface = INTERFACES[name]
+    facts = {**interface.facts, "options": {**interface.facts.get("options", {}), **(options or {})}}
+    metadata = {
+        "inkline.name": called or name,
+        "inkline.net": name,
+        "inkline.task": interface.task,
+        "inkline.version": version,
+        "inkline.licence": licence,
+        "inkline.producer": f"inkline {inkline.__version__}",
+        "inkline.mean": json.dumps(interface.mean),
+        "inkline.std": json.dumps(interface.std),
+        "inkline.channel_order": interface.order,
+    }
+    metadata |= {f"inkline.{key}": fact if isinstance(fact, str) else json.dumps(fact) for key, fact in facts.items()}
+    if charset:
+        # readers add the space that a CTC net has one class more for; other decoders count every character
+        implied = charset[-1] == " " and facts.get("decoder") == "ctc"
+        metadata["character"] = "\n".join(charset[:-1] if implied else charset)
+    return metadata
+
+
+def export(model: nn.Module, path: Path | str, metadata: Mapping[str, str], store: Store = "single") -> float:
+    """Write `model` as one ONNX file and return its largest deviation from torch, as a part of the output's largest value.
+
+    model: a net of `BUILDERS`, in either form; it stays as it is. path: ends in .onnx; its folder must exist. metadata: of
+    `describe`. The file is fused, takes any batch, and any height and width that its kind of net can take. store: how
+    the weights are kept (`inkline.training.rounding`); engines compute in single precision as ever, and the deviation is
+    that from torch with weights rounded the same way.
+    ModelError when the charset does not fit the net or the file does not give torch's results; nothing is then written.
+    """
+    path = Path(path)
+    interface = _interface(metadata)
+    if path.suffix != ".onnx":
+        raise UsageError(f"{path}: an exported model must be called something.onnx")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: folder {path.parent} does not exist; make it first")
+    net = copy.deepcopy(model).cpu().eval()
+    net.fuse()
+    round_net(net, store)
+    _check_charset(net, interface, metadata)
+    handle, name = tempfile.mkstemp(suffix=".onnx", prefix=f".{path.stem}-", dir=path.parent)
+    os.close(handle)
+    draft = Path(name)
+    try:
+        _trace(net, interface, draft)
+        _label(draft, metadata, store)
+        deviation = _compare(net, interface, draft)
+        draft.chmod(0o644)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return deviation
+
+
+def _interface(metadata: Mapping[str, str]) -> Interface:
+    """The net's kind, its input as high and wide as the description says: a run may have chosen a size of its own."""
+    interface = INTERFACES[metadata["inkline.net"]]
+    channels, *sides = interface.shape
+    height, width = (
+        int(metadata.get(f"inkline.input_{name}", side)) for name, side in zip(("height", "width"), sides, strict=True)
+    )
+    return dataclasses.replace(interface, shape=(channels, height, width))
+
+
+def input_shapes(interface: Interface) -> list[tuple[int, int, int, int]]:
+    """Small inputs (N, C, H, W) to trace and compare with: several batches and, where sides are free, several sizes."""
+    channels, height, width = interface.shape
+    step = interface.multiple
+    sizes = [
+        (height if "H" not in interface.free else h * step, width if "W" not in interface.free else w * step)
+        for h, w in ((1, 3), (1, 2), (2, 2))
+    ]
+    return [(n, channels, *size) for n, size in zip((2, 1, 3), sizes, strict=True)]
+
+
+def _check_charset(net: nn.Module, interface: Interface, metadata: Mapping[str, str]) -> None:
+    """ModelError unless the net has a class for each character and each mark of its decoder."""
+    if "character" not in metadata:
+        return
+    count = len(metadata["character"].split("\n"))
+    decoder = interface.facts.get("decoder")
+    if decoder is None:
+        raise ModelError(f"{metadata['inkline.name']} reads no text; export it without a charset")
+    with torch.no_grad():
+        classes = net(torch.zeros(1, *interface.shape)).shape[2]
+    fitting = [class_count(decoder, n) for n in ((count, count + 1) if decoder == "ctc" else (count,))]
+    if classes not in fitting:
+        raise ModelError(
+            f"the net has {classes} classes, but a charset of {count} characters fits {' or '.join(map(str, fitting))}; "
+            "give the charset that the net was trained with"
+        )
+
+
+def _trace(net: nn.Module, interface: Interface, path: Path) -> None:
+    axes = {"x": {0: "batch", **{SIDES[side]: side for side in interface.free}}}
+    for name, sides in interface.outputs.items():
+        axes[name] = {i: side for i, side in enumerate(sides) if side is not None}
+    with warnings.catch_warnings():
+        for category, message in HARMLESS:
+            warnings.filterwarnings("ignore", message, category)
+        torch.onnx.export(
+            net,
+            (random_input(input_shapes(interface)[0]),),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["x"],
+            output_names=list(interface.outputs),
+            dynamic_axes=axes,
+        )
+
+
+def _label(path: Path, metadata: Mapping[str, str], store: Store) -> None:
+    """Write the metadata into the file, which must be a valid ONNX model."""
+    model = onnx.load(path)
+    store_weights(model, store)
+    onnx.helper.set_model_props(model, dict(metadata))
+    model.producer_name, model.producer_version = "inkline", inkline.__version__
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def random_input(shape: Sequence[int], seed: int = 0) -> Tensor:
+    """Float32 values between -1 and 1."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def _compare(net: nn.Module, interface: Interface, path: Path) -> float:
+    """Largest deviation of the file from the net over all `input_shapes`; ModelError above the tolerance."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for shape in input_shapes(interface):
+        x = random_input(shape, seed=1)
+        with torch.no_grad():
+            wanted = net(x)
+        wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+        for name, ours, theirs in zip(interface.outputs, session.run(None, {"x": x.numpy()}), wanted, strict=True):
+            reference = theirs.numpy()
+            if ours.shape != reference.shape:
+                raise ModelError(f"the exported file gives {name} of shape {ours.shape}, torch {reference.shape}")
+            deviation = float(np.abs(ours - reference).max() / max(1.0, np.abs(reference).max()))
+            if not deviation <= TOLERANCE:
+                raise ModelError(f"the exported file differs from torch by {deviation:.1e} in {name} for input {shape}")
+            worst = max(worst, deviation)
+    return worst

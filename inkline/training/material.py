@@ -1,0 +1,294 @@
+"""What a run learns from and is judged by: sources named in the configuration, as data sets of the task."""
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from inkline.errors import DataError, UsageError
+from inkline.recognition.attention import class_count
+from inkline.training.config import Config, shipped
+from inkline.training.data.batches import count_batches, in_every_turn, loader
+from inkline.training.data.datasets import (
+    Classification,
+    ClsOptions,
+    Detection,
+    DetOptions,
+    Recognition,
+    RecOptions,
+    Unwarping,
+)
+from inkline.training.data.encode import ENCODERS, Alphabet
+from inkline.training.data.labels import LoadOptions, load
+from inkline.training.data.plan import BatchPlan
+from inkline.training.data.samples import Report
+from inkline.training.data.sources import Labelled, Mixture, Source, SynthLines, SynthPages, mixed
+from inkline.training.nets.interface import INTERFACES
+from inkline.training.synth.options import LineOptions, PageOptions
+from inkline.training.synth.scripts import script_of
+from inkline.training.weights import Origin, load_origin, read_charset
+
+HELD_OUT = 1_000_003  # added to the seed of generated text that a net is judged by
+Batches = Callable[[int, int], Iterator[dict[str, Any]]]
+
+DECODERS = ("ctc", "attention", "srn")  # heads that answer at inference, the first that trains
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A run's data: the batches of (epoch, start), how many an epoch has, and what the net is judged by.
+
+    charset: of a recogniser, without special classes. classes: width of the net's last layer, None where it has none.
+    origin: the weights the net starts from. judged: a source, or the data set of an unwarping net; None: no judgement.
+    """
+
+    batches: Batches = field(repr=False)
+    batches_per_epoch: int
+    about: str
+    judged: Source | Dataset[Any] | None
+    charset: tuple[str, ...] = ()
+    classes: int | None = None
+    origin: Origin | None = None
+
+    @property
+    def fused(self) -> bool:
+        return self.origin is not None and self.origin.fused
+
+
+def origin_of(config: Config) -> Origin | None:
+    """The weights that `model.start` names, None when the net starts from nothing."""
+    return load_origin(config.model.start, config.model.name) if config.model.start else None
+
+
+def charset_of(config: Config, origin: Origin | None) -> tuple[str, ...]:
+    """The characters a recogniser is to learn: those of `model.charset`, else those it starts with."""
+    if config.model.charset:
+        path = Path(config.model.charset)
+        return read_charset(path if path.exists() else shipped(config.model.charset), config.model.space)
+    if origin is not None and origin.charset:
+        return origin.charset
+    raise UsageError("model.charset: give a file with one character a line, or model.start, whose charset is taken")
+
+
+def decoder_of(config: Config) -> str:
+    """The head that answers at inference: the first of CTC, attention and SRN that has a weight."""
+    for name in DECODERS:
+        if getattr(config.loss, name) > 0:
+            return name
+    raise UsageError("loss: a recogniser needs a weight above 0 for ctc, attention or srn")
+
+
+def open_source(
+    spec: str, config: Config, charset: Sequence[str], held_out: bool = False
+) -> tuple[Source, Report | None]:
+    """The source that an entry of `data.train`, `data.evaluate` or `data.replay` names, and what loading it found.
+
+    Lines that hold characters outside the charset are not learned from, but the net is judged by them.
+    """
+    seed = config.run.seed + (HELD_OUT if held_out else 0)
+    kind, _, rest = spec.partition(":")
+    if kind in ("lines", "pages"):
+        return _generated(spec, config, charset, seed), None
+    task, path = (kind, rest) if kind in ("rec", "det", "cls") and rest else (config.task, spec)
+    options = LoadOptions(
+        root=config.data.root,
+        charset=tuple(charset) if task == "rec" and config.task == "rec" and not held_out else (),
+        max_text_length=config.data.max_text_length if fixed_length(config) and not held_out else 0,
+        labels=tuple(map(str, config.model.labels)),
+        strict=config.data.strict,
+        lower=config.data.lower and not held_out,
+    )
+    samples, report = load(task, path, options)
+    if held_out and config.evaluate.limit:
+        samples = samples[: config.evaluate.limit]
+    return Labelled(tuple(samples), seed), report
+
+
+def fixed_length(config: Config) -> bool:
+    """Whether some decoder of a recogniser holds `data.max_text_length` characters and no more."""
+    return config.task == "rec" and any(getattr(config.loss, name) > 0 for name in ENCODERS if name != "ctc")
+
+
+def _generated(spec: str, config: Config, charset: Sequence[str], seed: int) -> Source:
+    kind, script, count = (*spec.split(":"), "", "")[:3]
+    if not script or not count.isdigit() or int(count) < 1:
+        raise UsageError(
+            f"{spec}: generated text is lines:SCRIPT:COUNT or pages:SCRIPT:COUNT, such as lines:latin:20000"
+        )
+    script_of(script)  # an unknown one is refused here, not sample by sample
+    base = config.lines if kind == "lines" else config.pages.line
+    longest = min(base.max_chars, config.data.max_text_length) if fixed_length(config) else base.max_chars
+    options: LineOptions = dataclasses.replace(
+        base,
+        script=script,
+        seed=seed,
+        charset=base.charset or tuple(charset),
+        min_chars=min(base.min_chars, longest),
+        max_chars=longest,
+    )
+    if kind == "lines":
+        return SynthLines(options, int(count))
+    pages: PageOptions = dataclasses.replace(config.pages, line=options)
+    return SynthPages(pages, int(count))
+
+
+def open_all(config: Config, charset: Sequence[str]) -> tuple[Source, dict[str, Report]]:
+    """All of `data.train` and `data.replay` as one source, and what loading each label file found."""
+    if not config.data.train:
+        raise UsageError("data.train: give at least one label file, or generated text such as lines:latin:20000")
+    reports: dict[str, Report] = {}
+
+    def opened(specs: Sequence[str]) -> list[Source]:
+        found = []
+        for spec in specs:
+            source, report = open_source(spec, config, charset)
+            found.append(source)
+            if report is not None:
+                reports[spec] = report
+        return found
+
+    new = mixed(opened(config.data.train), config.data.ratios)
+    if not config.data.replay:
+        return new, reports
+    share = config.data.replay_share
+    if not 0 < share < 1:
+        raise UsageError(f"data.replay_share={share}: must be between 0 and 1, the ends left out")
+    old = opened(config.data.replay)
+    ratio = len(new) * share / (1 - share) / sum(map(len, old))
+    return Mixture(((new, 1.0), *((source, ratio) for source in old))), reports
+
+
+def open_judged(config: Config, charset: Sequence[str]) -> Source | None:
+    """All of `data.evaluate` as one source, None when there is none."""
+    if not config.data.evaluate:
+        return None
+    return mixed([open_source(spec, config, charset, held_out=True)[0] for spec in config.data.evaluate])
+
+
+def dataset_of(config: Config, source: Source, charset: Sequence[str]) -> Dataset[Any]:
+    """The torch data set of the task over a source."""
+    data, seed = config.data, config.run.seed
+    if config.task == "det":
+        det = DetOptions(
+            data.kind or "db", config.augment.det, config.augment.maps, config.run.epochs, seed, data.strict
+        )
+        return Detection(source, det)
+    if config.task == "cls":
+        labels = tuple(map(str, config.model.labels))
+        size = (data.height, data.width)
+        return Classification(
+            source, ClsOptions(labels, data.kind or "line", size, config.augment.cls, seed, data.strict)
+        )
+    encoders = tuple(name for name in ENCODERS if getattr(config.loss, name) > 0)
+    longest = data.max_text_length if fixed_length(config) else 10_000
+    options = RecOptions(
+        Alphabet(tuple(charset), longest),
+        encoders,
+        data.height,
+        data.width,
+        data.max_width,
+        data.stretch,
+        squeeze=data.squeeze,
+        stride=data.stride if "ctc" in encoders else 0,
+        augment=config.augment.rec,
+        seed=seed,
+        strict=data.strict,
+    )
+    return Recognition(source, options)
+
+
+def prepare(config: Config, rank: int = 0, world: int = 1) -> Material:
+    """Everything a run of a detector, recogniser or classifier learns from, for process `rank` of `world`."""
+    origin = origin_of(config)
+    charset = charset_of(config, origin) if config.task == "rec" else ()
+    source, reports = open_all(config, charset)
+    dataset = dataset_of(config, source, charset)
+    judged = open_judged(config, charset) if rank == 0 else None
+    classes = class_count(decoder_of(config), len(charset)) if config.task == "rec" else None
+    if config.task == "cls":
+        classes = len(config.model.labels)
+    about = f"{len(source)} samples an epoch" + _skipped(reports)
+    material = _material(config, dataset, rank, world, about, judged)
+    return dataclasses.replace(material, charset=charset, classes=classes, origin=origin)
+
+
+def prepare_unwarp(config: Config, rank: int = 0, world: int = 1) -> Material:
+    """The photographed pages an unwarping net learns from; only generated ones can be had with an exact answer."""
+
+    def warped(specs: Sequence[str], seed: int) -> Dataset[Any]:
+        if len(specs) != 1 or not specs[0].startswith("pages:"):
+            raise UsageError(
+                f"an unwarping net learns from one entry pages:SCRIPT:COUNT, not {', '.join(specs) or '(none)'}"
+            )
+        pages = _generated(specs[0], config, (), seed)
+        assert isinstance(pages, SynthPages)
+        return Unwarping(pages.options, pages.count)
+
+    dataset = warped(config.data.train, config.run.seed)
+    judged = warped(config.data.evaluate, config.run.seed + HELD_OUT) if config.data.evaluate else None
+    about = f"{len(dataset)} generated pages an epoch"  # type: ignore[arg-type]
+    material = _material(config, dataset, rank, world, about, judged)
+    return dataclasses.replace(material, origin=origin_of(config))
+
+
+def _material(
+    config: Config, dataset: Dataset[Any], rank: int, world: int, about: str, judged: Source | Dataset[Any] | None
+) -> Material:
+    data, rec = config.data, config.task == "rec"
+    plan = BatchPlan(
+        data.batch_size,
+        config.run.seed,
+        heights=(data.heights or (data.height,)) if rec else (0,),
+        base_width=data.width or 320,
+        by_area=data.by_area,
+        group=data.group,
+        squeeze=data.squeeze,
+        max_ratio=data.max_width / data.height,
+        rank=rank,
+        world=world,
+    )
+    steps = count_batches(dataset, plan)
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    workers = max((processors - 1) // here, 0) if data.workers < 0 else data.workers
+    interface = INTERFACES.get(config.model.name)
+    plain = rec and interface is not None and interface.std[0] == 1 / 255  # SRN takes values 0..255
+
+    def batches(epoch: int, start: int) -> Iterator[dict[str, Any]]:
+        for batch in plainly(loader(dataset, plan, epoch, start, workers)):
+            if plain:
+                batch["image"] = batch["image"] * 127.5 + 127.5
+            yield in_every_turn(batch, config.model.labels) if data.every_turn else batch
+
+    return Material(batches, steps, about, judged)
+
+
+def plainly(batches: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The batches; an error of ours in a worker process comes without the trace that torch wraps around it."""
+    try:
+        yield from batches
+    except DataError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise DataError(last.removeprefix("inkline.errors.DataError: ")) from None
+
+
+def _skipped(reports: Mapping[str, Report]) -> str:
+    """What loading left out, in words; nothing when it took everything."""
+    total: Counter[str] = Counter()
+    for report in reports.values():
+        total.update(report.counts)
+    skipped = sum(report.skipped for report in reports.values())
+    kinds = ", ".join(f"{count} {kind}" for kind, count in total.most_common(4))
+    return f" ({skipped} skipped: {kinds}; see `inkline data check`)" if total else ""
+
+
+def require_judged(material: Material, metric: str) -> Source | Dataset[Any]:
+    """What the net is judged by; DataError when there is nothing."""
+    if material.judged is None:
+        raise DataError(f"data.evaluate: give a label file to compute {metric} on, or set evaluate.every to 0")
+    return material.judged

@@ -1,0 +1,216 @@
+"""The text of a line: words in sentences with case and punctuation, tokens, rare letters; always within the charset."""
+
+from __future__ import annotations
+
+import unicodedata
+from itertools import pairwise
+
+import numpy as np
+
+from inkline.errors import DataError
+from inkline.training.synth.options import LineOptions
+from inkline.training.synth.scripts import BORROWS, INDIC, SCRIPTS, Script, indic, script_of
+from inkline.training.synth.tokens import address, between, pick, token
+from inkline.training.synth.words import homorganic, invent, polytonic, prereform, vocabulary
+
+HARAKAT = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652"
+KASHIDA = "\u0640"
+DANDA = "।॥"
+JOINING = frozenset("بتثجحخسشصضطظعغفقكلمنهيئپچکگی")  # Arabic letters that join the next one
+HOMORGANIC = 0.3  # share of their words whose nasals are spelled as Sanskrit has them
+VISARGA = 0.05  # share of the words of Sanskrit's kin that end in its breath, which looks like a colon
+COMPOUND = 0.15  # share of the words of India's scripts that are two, written as one
+TRIES = 50
+
+
+def compose(rng: np.random.Generator, options: LineOptions, low: int, length: int) -> str:
+    """Return the NFC text of a line of about `length` characters, at least `low`, every one of them in
+    `options.charset`.
+
+    Raises DataError when the charset lets no text through.
+    """
+    script = script_of(options.script)
+    allowed = options.allowed
+    for _ in range(TRIES):
+        text = _cut(_sequence(rng, options, script, length), length)
+        if allowed:
+            text = " ".join("".join(c for c in text if c in allowed or c == " ").split())
+            if " " in text and " " not in allowed:
+                text = text.replace(" ", "")
+        if len(text) >= low:
+            return text
+    raise DataError(
+        f"the charset of {len(options.charset)} characters lets no {script.name} text of {low} characters through"
+    )
+
+
+def target_lengths(options: LineOptions, indices: np.ndarray) -> np.ndarray:
+    """Return how many characters the lines with these indices aim at, int64, without drawing them.
+
+    Mostly near the long end, as lines of running text are, with a tail of short fields and single words. A hash of
+    (seed, index)
+    instead of a generator makes a million of them cheap, so that batches can be planned by width.
+    """
+    share, form = (_uniform(indices, options.seed, salt) for salt in (1, 2))
+    share = np.where(form < 0.4, share**2.5, 1 - 0.6 * share)
+    return options.min_chars + np.round((options.max_chars - options.min_chars) * share).astype(np.int64)
+
+
+def _uniform(indices: np.ndarray, seed: int, salt: int) -> np.ndarray:
+    """Uniform numbers 0..1 from (seed, salt, index): the output function of splitmix64 (Steele et al. 2014)."""
+    x = indices.astype(np.uint64) + np.uint64((seed * 0x9E3779B97F4A7C15 + salt * 0xD1B54A32D192ED03) % 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+    return np.asarray((x ^ (x >> np.uint64(31))) >> np.uint64(11), np.float64) / 2**53
+
+
+def _cut(text: str, length: int) -> str:
+    """Shorten `text` to `length` characters without parting a mark, virama or joiner from its letter, or leaving a
+    space behind.
+    """
+    if len(text) > length:
+        end = length
+        while end < len(text) and end > 1 and (_binds(text[end]) or _conjoins(text[end - 1])):
+            end -= 1
+        text = text[:end]
+    return text.strip()
+
+
+def _binds(c: str) -> bool:
+    return unicodedata.category(c)[0] == "M" or c in "\u200c\u200d"
+
+
+def _conjoins(c: str) -> bool:
+    return unicodedata.combining(c) == 9 or c in "\u200c\u200d"
+
+
+def _sequence(rng: np.random.Generator, options: LineOptions, script: Script, length: int) -> str:
+    """Pieces joined as the script joins them until `length` is reached."""
+    casing = rng.random()
+    lists = vocabulary(options.words, script, options.allowed)
+    words = pick(rng, lists) if lists else ()
+    tokens = 0.9 if rng.random() < options.tokens / 2 else options.tokens / 2
+    rare = 0.8 if rng.random() < options.rare / 2 else options.rare / 2 if lists else 1.0
+    foreign = options.latin if script.name not in ("latin", "english") else 0.0
+    allowed = options.allowed
+    text: list[str] = []
+    size = refused = 0
+    while size < length + 1:
+        piece = _piece(rng, script, words, options, (tokens, rare, foreign))
+        if script.cased:
+            capitals = casing < options.capitals
+            piece = _upper(piece, script) if capitals else _case(rng, piece, casing, first=not text)
+        piece = _punctuate(rng, piece, script, options.punctuation)
+        if allowed and refused < TRIES and not all(c in allowed or c == " " for c in piece):
+            refused += (
+                1  # another piece, so that no torn one is written; when none is whole, `compose` cleans what there is
+            )
+            continue
+        if text and script.spaces:
+            text.append(" ")
+        text.append(piece)
+        size += len(piece) + int(script.spaces)
+    return "".join(text)
+
+
+def _piece(
+    rng: np.random.Generator,
+    script: Script,
+    words: tuple[str, ...],
+    options: LineOptions,
+    shares: tuple[float, float, float],
+) -> str:
+    """One word, invented word, foreign word or token."""
+    tokens, rare, foreign = shares
+    roll = rng.random()
+    if roll < tokens:
+        piece = address(rng, words) if words and rng.random() < 0.08 else token(rng)
+        if script.digits and rng.random() < 0.6:
+            piece = piece.translate({ord("0") + i: d for i, d in enumerate(script.digits)})
+        return piece
+    if rng.random() < foreign:
+        return _foreign(rng, options)
+    if not words or rng.random() < rare:
+        return invent(rng, script, options.allowed)
+    word = _frequent(rng, words)
+    if script.name in INDIC:
+        word = _of_india(rng, word, words, script)
+    if script.name == "polytonic":
+        word = polytonic(rng, word)
+    if script.name == "prereform":
+        word = prereform(word)
+    if script.name == "arabic" and rng.random() < options.marks:
+        word = "".join([c + (pick(rng, HARAKAT) if c.isalpha() and rng.random() < 0.7 else "") for c in word])
+    return unicodedata.normalize("NFC", word)
+
+
+def _frequent(rng: np.random.Generator, words: tuple[str, ...]) -> str:
+    """A word of a list that begins with the most frequent ones."""
+    return words[int(len(words) * rng.random() ** 1.5)]
+
+
+def _of_india(rng: np.random.Generator, word: str, words: tuple[str, ...], script: Script) -> str:
+    """`word`, at times written as one with the next, and in Sanskrit's kin with its nasals and its breath."""
+    if rng.random() < COMPOUND:
+        word += _frequent(rng, words)
+    if script.name not in BORROWS:
+        return word
+    if rng.random() < HOMORGANIC:
+        word = homorganic(word, script.name)
+    if rng.random() < VISARGA and not unicodedata.combining(word[-1]):
+        finals = indic(INDIC[script.name]).finals
+        word = word.rstrip(finals) + finals[-1]
+    return word
+
+
+def stretch(rng: np.random.Generator, text: str) -> str:
+    """Arabic text as printers fill a line with it: joins drawn out. A label does not tell of it."""
+    share = 0.25 * rng.random()
+    shown = [text[:1]]
+    for before, after in pairwise(text):
+        joined = before in JOINING and after.isalpha() and not (before == "ل" and after in "اأإآ")
+        shown += KASHIDA * int(rng.integers(1, 4)) if joined and rng.random() < share else ""
+        shown.append(after)
+    return "".join(shown)
+
+
+def _foreign(rng: np.random.Generator, options: LineOptions) -> str:
+    """A Latin word in another script's text."""
+    latin = SCRIPTS["english"]
+    lists = vocabulary(tuple(options.latin_words), latin, frozenset())
+    word = pick(rng, pick(rng, lists)) if lists else invent(rng, latin, frozenset())
+    return word.capitalize() if rng.random() < 0.4 else word.upper() if rng.random() < 0.2 else word
+
+
+def _case(rng: np.random.Generator, word: str, style: float, first: bool) -> str:
+    """Apply the line's casing: as it is, sentence or title."""
+    if style < 0.27 or (first and style < 0.75) or rng.random() < 0.1:
+        return word[:1].upper() + word[1:] if len(word[:1].upper()) == 1 else word
+    return word
+
+
+def _upper(word: str, script: Script) -> str:
+    """Capitals; Greek capitals lose their accents, as printed."""
+    upper = word.upper()
+    if script.name in ("greek", "polytonic"):
+        upper = "".join(c for c in unicodedata.normalize("NFD", upper) if not unicodedata.combining(c) or c == "\u0308")
+    return unicodedata.normalize("NFC", upper)
+
+
+def _punctuate(rng: np.random.Generator, word: str, script: Script, share: float) -> str:
+    """Add a mark behind the word, brackets or quotes around it, a hyphen or dash, each seldom."""
+    roll = rng.random() / max(share, 1e-6)
+    if roll < 0.6:
+        mark = script.marks[0] if rng.random() < 0.4 else pick(rng, script.marks)
+        return f"{word} {mark}" if mark in DANDA and rng.random() < 0.7 else word + mark
+    if roll < 0.75:
+        pair = pick(rng, script.quotes)
+        return pair[0] + word + pair[1]
+    if roll < 0.85 and script.spaces:
+        return word + pick(rng, ("-", " -", " –", "/", "...", "'", " &", " —"))
+    return word + digits_after(rng) if 0.85 <= roll < 0.9 else word
+
+
+def digits_after(rng: np.random.Generator) -> str:
+    """A number glued to a word, as in names of products and footnote signs."""
+    return str(between(rng, 0, 99))

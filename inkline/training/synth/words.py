@@ -1,0 +1,260 @@
+"""Words to draw: read from word lists, dictionaries and running text, or built letter by letter where no list exists."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from inkline.errors import DataError
+from inkline.training.synth.scripts import BORROWS, INDIC, SCRIPTS, Script, indic
+from inkline.training.synth.tokens import between, pick
+
+LONGEST_WORD = 24
+
+
+def read_words(path: Path) -> list[str]:
+    """Return the words of one file, NFC, in file order and once each.
+
+    `.dic` files (hunspell) lose their count line and flags; in other files every run of non-spaces is a word, so lists
+    of one
+    word a line and running text both serve. Raises DataError for a file that is missing or not UTF-8.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: no word list ({error}); give a UTF-8 text file of words, or a folder of <language>.txt"
+        ) from None
+    if path.suffix == ".dic":
+        lines = [line.split("/", 1)[0].split("\t", 1)[0] for line in lines[1:]]
+    return list(dict.fromkeys(unicodedata.normalize("NFC", word) for line in lines for word in line.split()))
+
+
+def word_files(sources: tuple[str, ...], script: Script) -> list[Path]:
+    """Return the word files of `sources`: a file as it is, a folder's `<language>.txt` and `.dic` of the script's
+    languages.
+    """
+    files: list[Path] = []
+    for source in map(Path, sources):
+        if not source.exists():
+            raise DataError(f"{source}: no such word list or folder")
+        found = (
+            [source / f"{code}{ending}" for code in script.languages for ending in (".txt", ".dic")]
+            if source.is_dir()
+            else [source]
+        )
+        files += [file for file in found if file.is_file()]
+    return files
+
+
+def keeps(word: str, script: Script, allowed: frozenset[str]) -> bool:
+    """Whether every letter of `word` belongs to the script and every character is in `allowed` (empty = anything)."""
+    if not word or len(word) > LONGEST_WORD or (allowed and not allowed.issuperset(word)):
+        return False
+    letters = [c for c in word if unicodedata.category(c)[0] in "LM"]
+    return bool(letters) and all(any(low <= ord(c) <= high for low, high in script.ranges) for c in letters)
+
+
+@lru_cache(maxsize=16)
+def vocabulary(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) -> tuple[tuple[str, ...], ...]:
+    """Return one tuple of usable words per word file (so that each language is drawn equally often), most frequent
+    first, those of a kindred script behind them.
+
+    Files with fewer than 50 usable words are left out, and so are Brahmic lists that lost their vowel signs. Raises
+    DataError when words were given, most of them are written in the
+    script, and `allowed` has the characters of less than half of those.
+    """
+    lists: list[tuple[str, ...]] = []
+    written = usable = 0
+    for file in word_files(sources, script):
+        words = [word for word in read_words(file) if keeps(word, script, frozenset())]
+        if script.name in INDIC and sum(any(_is_mark(c) for c in word) for word in words) * 10 < len(words):
+            continue  # a list whose vowel signs were lost: its words do not exist
+        kept = tuple(word for word in words if not allowed or allowed.issuperset(word))
+        written, usable = written + len(words), usable + len(kept)
+        if len(kept) >= max(1, min(50, len(words) // 2)):
+            lists.append(kept)
+    lists += borrowed(sources, script, allowed)
+    if written and usable * 2 < written:
+        raise DataError(
+            f"the charset lacks characters of {written - usable} of {written} {script.name} words; "
+            "give the charset of this script"
+        )
+    return tuple(lists)
+
+
+def borrowed(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) -> list[tuple[str, ...]]:
+    """Return the word lists of the script that `script` borrows from (`BORROWS`), each letter moved to the same place of
+    its own block; words whose letters do not exist there are left out.
+    """
+    lender = BORROWS.get(script.name)
+    if lender is None:
+        return []
+    step, (low, high) = INDIC[script.name] - INDIC[lender], SCRIPTS[lender].ranges[0]
+    lists = []
+    for file in word_files(sources, SCRIPTS[lender]):
+        moved = ("".join(chr(ord(c) + step) if low <= ord(c) <= high else c for c in word) for word in read_words(file))
+        kept = tuple(w for w in moved if keeps(w, script, allowed or frozenset(script.letters)))
+        lists += [kept] if len(kept) >= 50 else []
+    return lists
+
+
+def _is_mark(c: str) -> bool:
+    return unicodedata.category(c)[0] == "M"
+
+
+def syllable(rng: np.random.Generator, name: str) -> str:
+    """Return one orthographic syllable of a Brahmic script: conjunct consonants, a vowel sign, sometimes a final sign; or
+    an avagraha, which stands for a vowel left out.
+    """
+    parts = indic(INDIC[name])
+    if rng.random() < 0.08:
+        return pick(rng, parts.vowels)
+    if parts.avagraha and rng.random() < 0.02:
+        return parts.avagraha
+    conjunct = 0.05 if name == "tamil" else 0.25
+    text = pick(rng, parts.consonants)
+    while rng.random() < conjunct and len(text) < 5:
+        # r takes part in every third: above the letters that follow it, below those before it
+        r_first, r_last = (rng.random(2) < 0.17) if name != "tamil" else (False, False)
+        if r_first and len(text) == 1:
+            text = parts.ra + parts.virama + text
+        else:
+            text += parts.virama + (parts.ra if r_last else pick(rng, parts.consonants))
+    if rng.random() < (0.2 if name == "tamil" else 0.03):
+        return text + parts.virama
+    if rng.random() < 0.65:
+        text += pick(rng, parts.signs)
+    if parts.finals and rng.random() < 0.08 and name != "tamil":
+        text += pick(rng, parts.finals)
+    return text
+
+
+STOPS = (0x15, 0x1A, 0x1F, 0x24, 0x2A)
+
+
+def homorganic(word: str, name: str) -> str:
+    """Return `word` with every anusvara before a stop spelled as the nasal of that stop's row, as Sanskrit has it: अंक is
+    अङ्क. The rows (k, c, ṭ, t, p) of five letters, the nasal last, stand at the same places in every Brahmic block.
+    """
+    base = INDIC[name]
+    anusvara, virama = chr(base + 0x02), chr(base + 0x4D)
+    letters = list(word)
+    for i, (before, after) in enumerate(pairwise(word)):
+        row = next((start for start in STOPS if start <= ord(after) - base < start + 4), None)
+        if before == anusvara and row is not None:
+            letters[i] = chr(base + row + 4) + virama
+    return "".join(letters)
+
+
+def invent(rng: np.random.Generator, script: Script, allowed: frozenset[str]) -> str:
+    """Return a made-up word whose letters are drawn evenly, so that rare letters are seen: syllables in Brahmic
+    scripts.
+    """
+    size = between(rng, 1, 7)
+    if script.name in INDIC:
+        syllables = [syllable(rng, script.name) for _ in range(size)]
+        whole = [part for part in syllables if not allowed or allowed.issuperset(part)]
+        return unicodedata.normalize("NFC", "".join(whole))
+    letters = evenly(script, allowed)
+    if not letters:
+        raise DataError(f"the charset holds no letter of the script {script.name!r}; give the charset of this script")
+    if script.cased and rng.random() < 0.85:
+        letters = lower_letters(script, allowed) or letters
+    word = "".join([pick(rng, letters) for _ in range(size)])
+    word = word.lstrip("".join(c for c in word if _is_mark(c)))
+    return unicodedata.normalize("NFC", word) or pick(rng, base_letters(script, allowed) or letters)
+
+
+@lru_cache(maxsize=16)
+def evenly(script: Script, allowed: frozenset[str]) -> str:
+    """Return the script's letters that `allowed` has."""
+    return "".join(c for c in script.letters if not allowed or c in allowed)
+
+
+@lru_cache(maxsize=16)
+def lower_letters(script: Script, allowed: frozenset[str]) -> str:
+    """Return the lower-case ones of `evenly`."""
+    return "".join(c for c in evenly(script, allowed) if c.islower())
+
+
+@lru_cache(maxsize=16)
+def base_letters(script: Script, allowed: frozenset[str]) -> str:
+    """Return those of `evenly` that can start a word."""
+    return "".join(c for c in evenly(script, allowed) if unicodedata.category(c)[0] == "L")
+
+
+ACUTE, GRAVE, CIRCUMFLEX, SMOOTH, ROUGH, SUBSCRIPT = "\u0301", "\u0300", "\u0342", "\u0313", "\u0314", "\u0345"
+LONG_VOWELS = "αηιυω"
+
+
+def polytonic(rng: np.random.Generator, word: str) -> str:
+    """Return a modern Greek `word` spelled the old way: breathings on first vowels, three accents, iota subscripts.
+
+    Not a correct spelling but a correct set of letters: where each sign may stand is respected, which one stands there
+    is drawn.
+    """
+    out: list[str] = []
+    vowels = "αεηιουω"
+    lowered = unicodedata.normalize("NFD", word.lower())
+    first = next((i for i, c in enumerate(lowered) if c.isalpha()), 0)
+    diphthong = lowered[first : first + 2] in ("αι", "ει", "οι", "υι", "αυ", "ευ", "ου", "ηυ")
+    breathing_at = (first + 1 if diphthong else first) if lowered[first : first + 1] in tuple(vowels) else -1
+    final = len(lowered) - 1
+    for i, c in enumerate(lowered):
+        if unicodedata.combining(c):
+            if c == ACUTE:
+                last = i >= final - 1
+                long = out and out[-1][0] in LONG_VOWELS
+                roll = rng.random()
+                c = GRAVE if last and roll < 0.45 else CIRCUMFLEX if long and roll > 0.6 else ACUTE
+            out.append(c)
+            continue
+        if c in vowels or c == "ρ":
+            extra = ""
+            if i == breathing_at:
+                extra = ROUGH if c == "υ" and not diphthong else pick(rng, (SMOOTH, SMOOTH, ROUGH))
+            elif c == "ρ" and i == first:
+                extra = ROUGH
+            out.append(c + extra)
+            continue
+        out.append(c)
+    text = "".join(out)
+    if rng.random() < 0.12:
+        at = max(text.rfind("ω"), text.rfind("η"), text.rfind("α"))
+        if at >= 0 and at >= len(text) - 3:
+            end = at + 1
+            while end < len(text) and unicodedata.combining(text[end]):
+                end += 1
+            if end == len(text) or text[end] not in "υι":
+                text = text[:end] + SUBSCRIPT + text[end:]
+    return unicodedata.normalize("NFC", text)
+
+
+HARD_ENDS, SOFT_VOWELS = "бвгджзклмнпрстфхцчшщ", "аеёиоуыэюяй"
+# Roots that were spelled with yat, as they are spelled now; the yat stands in place of their е.
+YAT = {
+    root: root.replace("е", "ѣ", 1)
+    for root in (
+        *("бег", "бед", "бел", "вед", "век", "вер", "вес", "ветер", "вест", "где", "гнев", "грех", "дев", "дел", "дет"),
+        *("лес", "лет", "место", "мес", "мер", "нет", "рек", "свет", "север", "сед", "след", "смел", "снег", "стен"),
+        *("тел", "тень", "уезд", "хлеб", "цвет", "цел", "цен", "человек", "здесь", "резк", "сер", "сен"),
+    )
+}
+
+
+def prereform(word: str) -> str:
+    """Return a Russian `word` spelled as before 1918: ъ behind a last consonant, і before vowels, ѣ in common roots.
+
+    Not a correct spelling but a correct set of letters where they stand.
+    """
+    root = next((root for root in YAT if root in word), None)
+    word = word.replace(root, YAT[root], 1) if root else word
+    letters = [
+        "і" if c == "и" and word[i + 1 : i + 2] and word[i + 1] in SOFT_VOWELS else c for i, c in enumerate(word)
+    ]
+    return "".join(letters) + ("ъ" if word[-1:] and word[-1] in HARD_ENDS else "")

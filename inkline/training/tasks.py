@@ -1,0 +1,140 @@
+"""What differs between the tasks: the data, the net's targets, the loss, and how a net is judged."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from inkline.errors import UsageError
+from inkline.training.config import Config
+from inkline.training.course import Course
+from inkline.training.data.batches import collate
+from inkline.training.data.plan import Draw
+from inkline.training.losses import detection, recognition
+from inkline.training.losses.unwarp import unwarp
+from inkline.training.material import Material, prepare, prepare_unwarp, require_judged
+from inkline.training.nets.build import build
+from inkline.training.runner import classifier_of, detector_of, reader_of
+from inkline.training.score import Scores, score_classifier, score_detector, score_reader
+from inkline.training.weights import begin, load_origin
+
+Outputs = Mapping[str, Tensor]
+Batch = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kind of net. targets: entries of a batch that the net itself is given; metric: highest is best."""
+
+    metric: str
+    targets: tuple[str, ...]
+    prepare: Callable[[Config, int, int], Material]
+    loss: Callable[[Outputs, Batch, Config, Material], dict[str, Tensor]]
+    judge: Callable[[nn.Module, Config, Material, torch.device], Scores]
+
+
+def make_course(config: Config, material: Material) -> tuple[Course, str]:
+    """The net to train, with what it starts from, its twin and its teacher; and a sentence on what was kept."""
+    student, said = _student(config, material)
+    twin = _student(config, material)[0] if config.distill.mutual else None
+    teacher = None
+    if config.distill.teacher:
+        origin = load_origin(config.distill.teacher, config.distill.teacher_name)
+        if origin.charset != material.charset:
+            raise UsageError(f"distill.teacher {config.distill.teacher} has another charset than the student")
+        if config.distill.decoupled and not any(name.startswith("head.gtc_head.") for name in origin.state):
+            raise UsageError(
+                f"distill.decoupled: {config.distill.teacher} has no NRTR branch; give a training checkpoint"
+            )
+        teacher, _ = begin(build(origin.name, material.classes), origin, material.charset)
+        said += f"; taught by {origin.name}"
+    return Course(student, twin, teacher), said
+
+
+def _student(config: Config, material: Material) -> tuple[nn.Module, str]:
+    try:
+        net = build(config.model.name, material.classes)
+    except ValueError as error:
+        raise UsageError(f"model.name: {error}") from None
+    return begin(net, material.origin, material.charset) if material.origin else (net, "freshly initialised")
+
+
+def detection_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
+    """The loss of DB, EAST or SAST, whichever the net is."""
+    kind = config.data.kind or "db"
+    if kind == "db":
+        if "cbn" in outputs:  # as the reference wires the heads of the large detectors of v4 and v5
+            outputs = {**outputs, "shrink": outputs["cbn"], "cbn": outputs["binary"]}
+        return detection.db(outputs, batch, config.loss.maps, config.loss.auxiliary)
+    return {"east": detection.east, "sast": detection.sast}[kind](outputs, batch)
+
+
+def recognition_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
+    """The weighted losses of all heads that train (multi-head: CTC beside NRTR or SAR)."""
+    loss, parts = config.loss, {}
+    if loss.ctc:
+        parts["ctc"] = loss.ctc * recognition.ctc(outputs["ctc_logits"], batch["ctc"], batch["length"], loss.ctc_focal)
+    if loss.nrtr:
+        parts["nrtr"] = loss.nrtr * recognition.nrtr(outputs["nrtr_logits"], batch["nrtr"], loss.nrtr_smoothing)
+    if loss.sar:
+        padding = len(material.charset) + 2
+        parts["sar"] = loss.sar * recognition.sar(outputs["sar_logits"], batch["sar"], padding)
+    if loss.attention:
+        truth = batch["attention"][:, 1:]
+        parts["attention"] = loss.attention * recognition.attention(outputs["attention_logits"], truth)
+    if loss.srn:
+        logits = (outputs[name].flatten(0, 1) for name in ("srn_logits", "word_logits", "gsrm_logits"))
+        parts["srn"] = loss.srn * recognition.srn(*logits, batch["srn"])["loss"]
+    return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+
+
+def classification_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
+    """Cross entropy."""
+    return {"loss": recognition.classes(outputs["logits"], batch["label"], config.loss.label_smoothing)}
+
+
+def unwarping_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
+    """Distance of the grid and of the flattened page."""
+    return unwarp(outputs["points2d"], batch["image"], batch["grid"], config.loss.image)
+
+
+def judge_detector(net: nn.Module, config: Config, material: Material, device: torch.device) -> Scores:
+    """Hmean on whole pages, through the detector that inference uses."""
+    return score_detector(detector_of(net, config, device), require_judged(material, "hmean"))
+
+
+def judge_reader(net: nn.Module, config: Config, material: Material, device: torch.device) -> Scores:
+    """Accuracy and its relatives on whole lines, through the recogniser that inference uses."""
+    read = reader_of(net, config, material.charset, device)
+    return score_reader(read, require_judged(material, "acc"), config.evaluate.batch_size)
+
+
+def judge_classifier(net: nn.Module, config: Config, material: Material, device: torch.device) -> Scores:
+    """Top-1 accuracy, through the classifier that inference uses."""
+    classify = classifier_of(net, config, device)
+    labels = tuple(map(str, config.model.labels))
+    return score_classifier(classify, require_judged(material, "acc"), labels, config.evaluate.batch_size)
+
+
+@torch.no_grad()
+def judge_unwarper(net: nn.Module, config: Config, material: Material, device: torch.device) -> Scores:
+    """Mean distance of the found grid from the true one; `score` is its negative, as higher is to be better."""
+    pages = require_judged(material, "score")
+    draws = [Draw(0, i) for i in range(len(pages))]  # type: ignore[arg-type]
+    total = 0.0
+    for batch in DataLoader(pages, config.evaluate.batch_size, sampler=draws, collate_fn=collate):
+        found = net(batch["image"].to(device)).float().cpu()
+        total += (found - batch["grid"]).abs().mean(dim=(1, 2, 3)).sum().item()
+    error = total / len(draws)
+    return Scores({"grid_error": error, "score": -error})
+
+
+TASKS = {
+    "det": Task("hmean", (), prepare, detection_loss, judge_detector),
+    "rec": Task("acc", ("nrtr", "sar", "attention", "valid_ratio"), prepare, recognition_loss, judge_reader),
+    "cls": Task("acc", (), prepare, classification_loss, judge_classifier),
+    "unwarp": Task("score", (), prepare_unwarp, unwarping_loss, judge_unwarper),
+}

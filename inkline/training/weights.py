@@ -1,0 +1,161 @@
+"""Weights to start from: a checkpoint of ours or a published model, fitted to the charset that is to be learned."""
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from inkline.errors import DataError, ModelError, UsageError
+from inkline.training.convert import Description, convert, load_checkpoint
+from inkline.training.convert.paddle import load_tensors
+from inkline.training.evaluate import find_model
+from inkline.training.nets.build import BUILDERS, build
+from inkline.training.nets.model import TRAINING_ONLY
+
+# Parameters with one row (or column) a character: pattern, axis, how many special classes stand behind the characters.
+# What stands in front of them (blank, start, other inputs) is the rest.
+CLASS_ROWS = (
+    (r"head\.(ctc_head\.)?fc2?\.(weight|bias)", 0, 0),  # CTC: blank, characters
+    (r"head\.gtc_head\.(embedding\.embedding|tgt_word_prj)\.weight", 0, 1),  # NRTR: 4, characters, 1 that is never used
+    (r"head\.sar_head\.decoder\.embedding\.weight", 0, 3),  # SAR: characters, unknown, start, padding
+    (r"head\.sar_head\.decoder\.prediction\.(weight|bias)", 0, 2),
+    (r"head\.generator\.(weight|bias)", 0, 1),  # RARE: start, characters, end
+    (r"head\.attention_cell\.rnn\.weight_ih", 1, 1),
+    (r"head\.(gsrm\.fc0|vsfd\.fc1)\.(weight|bias)", 0, 2),  # SRN: characters, start, end
+    (r"head\.gsrm\.embedding\.weight", 0, 3),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Weights to start from: of the net `name`, in fused form or not, with the charset they were trained with.
+
+    classes: width of the net's last layer, None where it has none.
+    """
+
+    source: str
+    name: str
+    state: Mapping[str, Tensor]
+    charset: tuple[str, ...]
+    classes: int | None
+    fused: bool
+
+    def net(self) -> nn.Module:
+        """The net as it was, in eval mode."""
+        net, _ = begin(build(self.name, self.classes), self, self.charset)
+        return net.eval()
+
+
+def read_charset(path: Path, space: bool) -> tuple[str, ...]:
+    """The characters in a file, one a line, in class order without the blank; a space is added at the end if asked for."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not readable as a charset ({error}); one character a line in UTF-8") from error
+    characters = [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+    twice = {c for c in characters if characters.count(c) > 1} if len(set(characters)) < len(characters) else set()
+    if twice or not characters or "" in characters:
+        wrong = (
+            f"lists {', '.join(map(repr, sorted(twice)[:5]))} twice" if twice else "has an empty line or none at all"
+        )
+        raise DataError(f"{path}: {wrong}; a charset is one character a line, each once")
+    return (*characters, " ") if space and " " not in characters else tuple(characters)
+
+
+def load_origin(source: str, name: str = "") -> Origin:
+    """Read a checkpoint of a run or of `inkline convert` (.pt), or a published model; `name`: its net.
+
+    A published model is a name of the zoo, an ONNX file or folder, or a file of weights (.pdparams, .safetensors) whose
+    net `name` must tell. Raises ModelError for a file that is missing, damaged, or of another net.
+    """
+    path = Path(source).expanduser()
+    if source.endswith(".pt"):
+        net, about = load_checkpoint(path)
+        if name and about.name != name:
+            raise ModelError(
+                f"{source} holds {about.name}, not {name}; give a checkpoint of {name}, or train {about.name}"
+            )
+        return _origin(source, net, about)
+    charset = None
+    if not path.exists() or path.is_dir() or path.suffix == ".onnx":
+        file = find_model(source)
+        path, name, charset = file.path, name or file.metadata.get("inkline.net") or file.name, file.charset
+    if name not in BUILDERS:
+        raise UsageError(
+            f"{source} does not say which net it holds; give -o model.name=NET, for instance PP-OCRv6_small_rec"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        convert(path, name, Path(folder) / "start.pt", charset)
+        return _origin(source, *load_checkpoint(Path(folder) / "start.pt"))
+
+
+def _origin(source: str, net: nn.Module, about: Description) -> Origin:
+    state = {k: v for k, v in net.state_dict().items() if not (about.partial and k.startswith(TRAINING_ONLY))}
+    return Origin(source, about.name, state, about.charset, about.classes, about.fused)
+
+
+def begin(net: nn.Module, origin: Origin, charset: Sequence[str] = ()) -> tuple[nn.Module, str]:
+    """Give a new net the weights of `origin`, fitted to `charset`; returns the net and a sentence about what was kept.
+
+    The heads that only training uses may be missing from the origin and stay as initialised. ModelError when anything
+    else is missing, left over or of another shape.
+    """
+    if origin.fused:
+        net = net.fuse()
+    fresh = net.state_dict()
+    state = dict(origin.state)
+    said = [f"weights of {origin.source}"]
+    if charset and tuple(charset) != origin.charset:
+        if not origin.charset:
+            raise UsageError(f"{origin.source} does not say its charset; start from a model that does")
+        state |= head_surgery(state, fresh, origin.charset, charset)
+        kept = len(set(charset) & set(origin.charset))
+        said.append(f"{kept} characters kept, {len(charset) - kept} new, {len(origin.charset) - kept} dropped")
+    untrained = {k: v for k, v in fresh.items() if k not in state and k.startswith(TRAINING_ONLY)}
+    try:
+        load_tensors(net, {**untrained, **state})
+    except ValueError as error:
+        raise ModelError(f"{origin.source}, weights of {origin.name}: {error}") from None
+    new = sorted({".".join(k.split(".")[:2]) for k in untrained})
+    if new:
+        said.append(f"freshly initialised: {', '.join(new)}")
+    return net, "; ".join(said)
+
+
+@torch.no_grad()
+def head_surgery(
+    state: Mapping[str, Tensor], fresh: Mapping[str, Tensor], old: Sequence[str], new: Sequence[str]
+) -> dict[str, Tensor]:
+    """Class rows for the charset `new` from those trained for `old`: characters of both keep theirs, wherever they stand.
+
+    state: the trained tensors; fresh: those of a net built for `new`. A character that is new gets the mean of the old
+    rows plus a tenth of its fresh row: it neither shouts down the old ones nor starts dead.
+    """
+    rows = {}
+    for name, trained in state.items():
+        layout = next((rest for pattern, *rest in CLASS_ROWS if re.fullmatch(pattern, name)), None)
+        if layout is not None and name in fresh:
+            rows[name] = _moved(trained, fresh[name], old, new, *layout)
+    if not rows:
+        raise ModelError("this net has no head with a row a character; its charset cannot be changed")
+    return rows
+
+
+def _moved(trained: Tensor, fresh: Tensor, old: Sequence[str], new: Sequence[str], axis: int, behind: int) -> Tensor:
+    source, out = trained.movedim(axis, 0), fresh.clone().movedim(axis, 0)
+    front = len(source) - len(old) - behind
+    if front != len(out) - len(new) - behind or front < 0:
+        raise ModelError(f"a head with {len(source)} classes does not fit its charset of {len(old)} characters")
+    out[:front] = source[:front]
+    if behind:
+        out[-behind:] = source[-behind:]
+    place = {character: i for i, character in reversed(list(enumerate(old)))}
+    mean = source[front : front + len(old)].mean(dim=0)
+    for i, character in enumerate(new, front):
+        at = place.get(character)
+        out[i] = source[front + at] if at is not None else mean + 0.1 * out[i]
+    return out.movedim(0, axis).contiguous()

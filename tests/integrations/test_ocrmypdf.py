@@ -1,0 +1,209 @@
+"""The plug-in under the real OCRmyPDF, beside its Tesseract engine on the same pages."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkline.types import Document
+from tests.fixtures.draw import LETTER, RECEIPT, letter, receipt
+from tests.formats.pdf_readers import pdfium_text, poppler_words, render
+
+pytest.importorskip("ocrmypdf")
+pytest.importorskip("pikepdf")
+
+from ocrmypdf.exceptions import BadArgsError
+
+from inkline.integrations import ocrmypdf as plugin
+from inkline.languages import GROUPS, LANGUAGES, canonical
+from inkline.orientation.classifier import Orientation
+
+ROOT = Path(__file__).resolve().parent.parent
+DPI = 150
+TEXT = " ".join(" ".join(row) for row in RECEIPT) + " " + " ".join(LETTER)
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pages without text: a receipt and a letter."""
+    path = tmp_path_factory.mktemp("scan") / "scan.pdf"
+    receipt().convert("RGB").save(path, save_all=True, append_images=[letter()], resolution=DPI)
+    return path
+
+
+def ocrmypdf(*arguments: object, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run OCRmyPDF's command; `path` replaces the search path of programs."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    if path is not None:
+        environment["PATH"] = path
+    command = [
+        sys.executable,
+        "-m",
+        "ocrmypdf",
+        "--output-type",
+        "pdf",
+        "--optimize",
+        "0",
+        "--jobs",
+        "1",
+        *map(str, arguments),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
+
+
+def with_inkline(*arguments: object, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    return ocrmypdf("--plugin", "inkline.integrations.ocrmypdf", *arguments, path=path)
+
+
+def words_found(path: Path) -> float:
+    """The share of the pages' words that PDFium reads."""
+    found = re.findall(r"\w+", pdfium_text(path, 0) + " " + pdfium_text(path, 1))
+    wanted = re.findall(r"\w+", TEXT)
+    return sum(word in found for word in wanted) / len(wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", ["auto", "fpdf2"])
+def test_pages_become_searchable_and_look_the_same(renderer: str, scan: Path, tmp_path: Path) -> None:
+    out, sidecar = tmp_path / "out.pdf", tmp_path / "out.txt"
+    done = with_inkline("--pdf-renderer", renderer, "--sidecar", sidecar, scan, out)
+    assert done.returncode == 0, done.stderr
+    assert words_found(out) > 0.95
+    assert "CORNER BAKERY" in sidecar.read_text() and "Kind regards," in sidecar.read_text()
+    for page in range(2):
+        np.testing.assert_array_equal(render(out, page, 1.5), render(scan, page, 1.5))
+    word = next(w for w in poppler_words(out) if w.text == "BAKERY")
+    assert word.box[1] == pytest.approx(40 * 72 / DPI, abs=6)
+
+
+@pytest.mark.slow
+def test_as_good_as_its_tesseract_engine(scan: Path, tmp_path: Path) -> None:
+    """On the same pages: no fewer words, no larger files."""
+    if shutil.which("tesseract") is None:
+        pytest.skip("tesseract is not installed (tesseract-ocr)")
+    ours, theirs = tmp_path / "ours.pdf", tmp_path / "theirs.pdf"
+    assert with_inkline(scan, ours).returncode == 0
+    done = ocrmypdf(scan, theirs)
+    assert done.returncode == 0, done.stderr
+    assert words_found(ours) >= words_found(theirs)
+    assert ours.stat().st_size <= theirs.stat().st_size
+
+
+@pytest.mark.slow
+def test_tesseract_need_not_be_installed(scan: Path, tmp_path: Path) -> None:
+    done = with_inkline("--pages", "1", scan, tmp_path / "out.pdf", path=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "BAKERY" in pdfium_text(tmp_path / "out.pdf")
+
+
+@pytest.mark.slow
+def test_skewed_pages_are_set_straight(tmp_path: Path) -> None:
+    turned = letter().rotate(3, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
+    turned.save(tmp_path / "in.pdf", resolution=DPI)
+    done = with_inkline("--deskew", tmp_path / "in.pdf", tmp_path / "out.pdf")
+    assert done.returncode == 0, done.stderr
+    words = [w for w in poppler_words(tmp_path / "out.pdf") if w.text in ("Dear", "Whitfield,")]
+    assert len(words) == 2
+    assert words[0].box[3] == pytest.approx(words[1].box[3], abs=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--inkline-option", "text_det_tresh=0.2"), "text_det_thresh"),
+        (("--inkline-option", "text_det_thresh"), "NAME=VALUE"),
+        (("--inkline-option", "text_det_thresh=2"), "from 0 to 1"),
+        (("-l", "rus+ara"), "no recogniser of Inkline reads all of these"),
+    ],
+)
+def test_wrong_options_are_told_in_a_line(arguments: tuple[str, ...], message: str, scan: Path, tmp_path: Path) -> None:
+    done = with_inkline(*arguments, scan, tmp_path / "out.pdf")
+    assert done.returncode == 1
+    assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_every_code_of_tesseract_means_a_language() -> None:
+    assert set(plugin.TESSERACT_CODES.values()) <= set(LANGUAGES) | set(GROUPS)
+    assert all(len(code) == 3 or "_" in code for code in plugin.TESSERACT_CODES)
+
+
+@pytest.mark.parametrize(
+    ("codes", "lang"),
+    [
+        (["eng"], "en"),
+        (["deu", "fra"], "de"),
+        (["eng", "chi_sim"], "ch"),
+        (["jpn_vert"], "japan"),
+        (["ara", "eng", "fra"], "ar"),
+        (["de"], "de"),
+        (["deu_frak"], "de"),
+    ],
+)
+def test_languages_choose_a_recogniser(codes: list[str], lang: str) -> None:
+    found = plugin.language_of(codes)
+    assert LANGUAGES[canonical(found)].group == LANGUAGES[lang].group
+
+
+@pytest.mark.parametrize("codes", [["rus", "ara"], ["xyz"]])
+def test_languages_without_a_recogniser_are_refused(codes: list[str]) -> None:
+    with pytest.raises(BadArgsError):
+        plugin.language_of(codes)
+
+
+@pytest.mark.parametrize("degrees", [-4.0, 0.0, 2.5])
+def test_skew_is_that_of_the_long_lines(degrees: float) -> None:
+    from tests.io.sample import turned
+
+    quads = [turned(50, 100 + 40 * i, 600, 24, degrees) for i in range(9)] + [turned(50, 500, 30, 24, 30)]
+    assert plugin.skew(np.stack(quads)) == pytest.approx(degrees, abs=0.01)
+    assert plugin.skew(np.zeros((0, 4, 2), np.float32)) == 0
+
+
+def options(**values: Any) -> Any:
+    """What of OCRmyPDF's options the engine looks at."""
+    return SimpleNamespace(languages=["eng"], ocr_engine="auto", inkline=plugin.InklineOptions(**values))
+
+
+@pytest.mark.parametrize(("angle", "clockwise"), [(0, 0), (90, 270), (180, 180), (270, 90)])
+def test_orientation_is_clockwise_and_sure_from_our_threshold(
+    angle: int, clockwise: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Orientation(angle, 0.95, (0.95,))
+    monkeypatch.setattr(plugin, "_open_classifier", lambda options: lambda images: [seen] * len(images))
+    monkeypatch.setattr(plugin, "_OPENED", {})
+    receipt().save(tmp_path / "page.png")
+    found = plugin.InklineEngine.get_orientation(tmp_path / "page.png", options())
+    assert found.angle == clockwise and found.confidence > 15
+
+
+def test_hocr_and_elements_hold_the_same_words(ocr: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of handing a page to OCRmyPDF, and the engine itself, give one text."""
+    from ocrmypdf.hocrtransform.hocr_parser import HocrParser
+
+    receipt().save(tmp_path / "page.png", dpi=(DPI, DPI))
+    page = ocr(tmp_path / "page.png", return_word_box=True)
+    monkeypatch.setattr(plugin, "_read", lambda image, options: page)
+    engine = plugin.InklineEngine()
+    engine.generate_hocr(tmp_path / "page.png", tmp_path / "page.hocr", tmp_path / "page.txt", options())
+    parsed = HocrParser(tmp_path / "page.hocr").parse()
+    tree, text = engine.generate_ocr(tmp_path / "page.png", options(), 4)
+    words = [word.text for word in tree.iter_by_class("ocrx_word")]
+    assert words == [word.text for word in parsed.iter_by_class("ocrx_word")] == text.split()
+    assert text == (tmp_path / "page.txt").read_text() == Document((page,)).text
+    assert (tree.dpi, tree.page_number, tree.bbox.right) == (pytest.approx(DPI, abs=0.1), 4, page.size[0])
+    assert all(
+        line.bbox.left <= word.bbox.left + 1 for line in tree.iter_by_class("ocr_line") for word in line.children
+    )
+
+
+def test_engine_steps_back_for_another_choice() -> None:
+    assert plugin.get_ocr_engine(SimpleNamespace(ocr_engine="tesseract")) is None
+    assert isinstance(plugin.get_ocr_engine(None), plugin.InklineEngine)

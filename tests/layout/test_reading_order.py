@@ -1,0 +1,48 @@
+"""Reading order."""
+
+import numpy as np
+
+from inkline.layout.reading_order import column_order, paragraphs, reference_order
+
+
+def box(x, y, w, h=20):
+    return [[x, y], [x + w, y], [x + w, y + h], [x, y + h]]
+
+
+def quads(*boxes):
+    return np.array([box(*b) for b in boxes], np.float32)
+
+
+def test_reference_order_straightens_rows_by_ten_pixels():
+    q = quads((200, 10, 50), (10, 15, 50), (10, 60, 50), (100, 52, 50))
+    assert reference_order(q).tolist() == [1, 0, 2, 3]
+
+
+def test_two_columns_under_a_title_are_read_one_after_the_other():
+    title, footer = (100, 0, 600, 40), (150, 400, 500, 20)
+    left = [(20, 60 + 30 * i, 350) for i in range(10)]
+    right = [(420, 62 + 30 * i, 340) for i in range(10)]
+    order = column_order(quads(title, *left, *right, footer))
+    assert order.tolist() == list(range(22))
+
+
+def test_rows_of_a_receipt_are_read_across():
+    rows = [cell for i in range(8) for cell in ((10, 30 * i, 120), (400, 30 * i + 3, 60))]
+    shuffled = np.random.default_rng(0).permutation(len(rows))
+    order = column_order(quads(*[rows[i] for i in shuffled]))
+    assert [int(shuffled[i]) for i in order] == list(range(len(rows)))
+
+
+def test_slightly_turned_rows_hold_together():
+    q = quads(*[(100 * i, 10 + 4 * i, 90) for i in range(8)], *[(100 * i, 40 + 4 * i, 90) for i in range(8)])
+    assert column_order(q).tolist() == list(range(16))
+
+
+def test_no_boxes():
+    for order in (column_order, reference_order, paragraphs):
+        assert order(np.zeros((0, 4, 2), np.float32)).tolist() == []
+
+
+def test_paragraphs_part_at_gaps_and_at_other_sizes():
+    q = quads((0, 0, 300), (0, 25, 300), (0, 80, 300), (0, 105, 200), (0, 130, 300, 60))
+    assert paragraphs(q).tolist() == [0, 0, 1, 1, 2]

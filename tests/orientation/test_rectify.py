@@ -1,0 +1,250 @@
+"""Turning and flattening: gated by the nets' own certainty, judged by the lines, mapped back to the file's pixels."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from unwarp_net import curl, straight
+
+import inkline.pipeline
+from inkline import Ocr, Page
+from inkline.flat import apply
+from inkline.io.read import read
+from inkline.layout.geometry import sample_by_grid, turn
+from inkline.options import OcrOptions
+from inkline.orientation.classifier import Classifier
+from inkline.orientation.judge import Judge
+from inkline.orientation.rectify import Straightener, bend
+from inkline.orientation.unwarper import Unwarper
+from inkline.types import Detections, Floats, Image, Text, Transform
+
+PAGE_META = {
+    "inkline.labels": '["0", "90", "180", "270"]',
+    "inkline.input_height": "8",
+    "inkline.input_width": "8",
+    "inkline.resize": "stretch",
+}
+
+
+class StandIn:
+    """An engine that is a plain answer."""
+
+    streams = 1
+    metadata: dict[str, str] = {}  # noqa: RUF012
+
+    def __init__(self, answer: NDArray[Any]) -> None:
+        self.answer = answer
+
+    def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
+        return [np.repeat(self.answer, len(x), axis=0)]
+
+
+def classifier(angle: int, score: float) -> Classifier:
+    scores = np.full((1, 4), (1 - score) / 3, np.float32)
+    scores[0, angle // 90] = score
+    return Classifier(StandIn(scores), PAGE_META)
+
+
+def unwarper(grid: Floats) -> Unwarper:
+    return Unwarper(StandIn((grid * 2 - 1).transpose(2, 0, 1)[None]), {})
+
+
+class Saying(Judge):
+    """A judge whose answers are given."""
+
+    def __init__(self, angle: int = 0, better: bool = False) -> None:
+        self._angle, self._better = angle, better
+
+    def angle(self, image: Image) -> int:
+        return self._angle
+
+    def prefers(self, changed: Image, original: Image) -> bool:
+        return self._better
+
+
+TURN = apply(OcrOptions(), use_doc_orientation_classify=True, doc_orientation_rule="net")
+FLATTEN = apply(OcrOptions(), use_doc_unwarping=True)
+BLANK: Image = np.zeros((60, 40, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("net", "score", "lines", "expected"),
+    [(90, 0.95, 0, 90), (90, 0.6, 0, 0), (90, 0.6, 180, 180), (0, 0.95, 180, 0), (90, 0.6, None, 0)],
+)
+def test_a_page_is_turned_when_the_net_is_sure_or_the_lines_say_so(
+    net: int, score: float, lines: int | None, expected: int
+) -> None:
+    judge = None if lines is None else Saying(lines)
+    image, transform = Straightener(classifier(net, score), None)(BLANK, TURN, judge)
+    assert transform.angle == expected
+    assert image.shape == ((40, 60, 3) if expected == 90 else (60, 40, 3))
+
+
+@pytest.mark.parametrize(
+    ("net", "score", "lines", "expected"), [(0, 0.95, 180, 0), (90, 0.95, 0, 0), (90, 0.95, 90, 90), (0, 0.6, 180, 180)]
+)
+def test_gated_the_lines_are_asked_only_where_the_net_is_not_sure_that_a_page_is_upright(
+    net: int, score: float, lines: int, expected: int
+) -> None:
+    options = apply(TURN, doc_orientation_rule="gated")
+    _, transform = Straightener(classifier(net, score), None)(BLANK, options, Saying(lines))
+    assert transform.angle == expected
+
+
+@pytest.mark.parametrize(
+    ("depth", "better", "flattened"),
+    [(0.0, True, False), (0.005, True, False), (0.05, True, True), (0.05, False, False), (0.05, None, True)],
+)
+def test_a_page_is_flattened_when_it_is_bent_and_reads_better(
+    depth: float, better: bool | None, flattened: bool
+) -> None:
+    judge = None if better is None else Saying(0, better)
+    _, transform = Straightener(None, unwarper(curl(depth)))(BLANK, FLATTEN, judge)
+    assert (transform.grid is not None) == flattened
+
+
+def test_bend() -> None:
+    cropped = straight() * 0.8 + 0.1
+    assert bend(straight(), 400, 600) < 1e-6 and bend(cropped, 400, 600) < 1e-6
+    assert bend(curl(0.02), 400, 600) < bend(curl(0.04), 400, 600)
+    centre = straight() - 0.5
+    skewed = 0.5 + centre @ np.array([[1, 0.05], [-0.05, 1]], np.float32)
+    assert bend(skewed.astype(np.float32), 500, 500) == pytest.approx(0.05 * np.sqrt(2 * 1.04 / 12), rel=0.05)
+
+
+def test_straight_pixels_lie_where_they_were_sampled() -> None:
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 256, (90, 70, 3)).astype(np.uint8), (0, 0), 3)
+    for angle in (0, 90, 180, 270):
+        transform = Transform((70, 90), angle, curl(0.1))
+        flat = sample_by_grid(turn(image, angle), curl(0.1))
+        w, h = transform.straight_size
+        points = np.array([[x + 0.5, y + 0.5] for x in (3, w // 2, w - 4) for y in (3, h // 2, h - 4)], np.float32)
+        at = transform.to_source(points) - 0.5
+        seen = cv2.remap(image, at[:, :1], at[:, 1:], cv2.INTER_LINEAR)[:, 0]
+        expected = flat[(points[:, 1] - 0.5).astype(int), (points[:, 0] - 0.5).astype(int)]
+        assert np.abs(seen.astype(int) - expected.astype(int)).max() <= 4
+
+
+def lines_of(rows: list[tuple[int, int, int, int]]) -> Detections:
+    quads = [[[x, y], [x + w, y], [x + w, y + h], [x, y + h]] for x, y, w, h in rows]
+    return Detections(np.array(quads, np.float32).reshape(-1, 4, 2), np.ones(len(rows), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("rows", "text", "scores", "expected"),
+    [
+        ([(5, 5, 100, 10)], "abc", (0.9, 0.5), 0),
+        ([(5, 5, 100, 10)], "abc", (0.5, 0.9), 180),
+        ([(5, 5, 100, 10)], "abc", (0.7, 0.72), 0),
+        ([(5, 5, 10, 100)], "abc", (0.9, 0.5), 90),
+        ([(5, 5, 10, 100)], "abc", (0.5, 0.9), 270),
+        ([(5, 5, 10, 100)], "abc", (0.85, 0.87), 0),
+        ([(5, 5, 10, 100)], "縦書き", (0.9, 0.5), 0),
+        ([], "", (0, 0), 0),
+        ([(5, 5, 100, 10)] * 4, "abc", (0.5, 0.7), 0),
+        ([(5, 5, 100, 10)] * 5, "abc", (0.5, 0.7), 180),
+        ([(5, 5, 10, 100)] * 4, "abc", (0.7, 0.5), 0),
+        ([(5, 5, 20, 20)], "x", (0.1, 0.9), 0),
+    ],
+)
+def test_what_lines_say(
+    rows: list[tuple[int, int, int, int]], text: str, scores: tuple[float, float], expected: int
+) -> None:
+    answers = list(scores)
+
+    def read_lines(crops: Sequence[Image]) -> list[Text]:
+        score, none = answers.pop(0), np.zeros(0, np.float32)
+        return [Text(text, score, none, none) for _ in crops]
+
+    judge = Judge(lambda image: lines_of(rows), read_lines)
+    assert judge.angle(np.zeros((120, 120, 3), np.uint8)) == expected
+
+
+@pytest.fixture(scope="module")
+def receipt() -> Image:
+    return next(read(Path(__file__).parent.parent / "fixtures/receipt.png")).image
+
+
+def same_places(page: Page, other: Page, angle: int) -> None:
+    """Lines of `other`, a page shown turned counter-clockwise by `angle`, lie where those of `page` do."""
+    to_shown = Transform((other.size), (360 - angle) % 360)
+    once = [text for text, count in Counter(line.text for line in page.lines).items() if count == 1]
+    found = {line.text: line for line in other.lines}
+    shared = [line for line in page.lines if line.text in once]
+    assert len(shared) > 14
+    for line in shared:
+        expected = to_shown.to_source(line.quad)
+        assert np.abs(expected.mean(axis=0) - found[line.text].quad.mean(axis=0)).max() < 4, line.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_a_turned_page_is_read_by_its_lines(receipt: Image, angle: int) -> None:
+    with Ocr(use_doc_orientation_classify=True, doc_orientation_rule="lines", cpu_threads=1) as ocr:
+        page, shown = ocr(receipt), ocr(turn(receipt, angle))
+    assert page.transform is not None and page.transform.is_identity
+    assert shown.transform is not None and shown.transform.angle == 360 - angle
+    assert np.array_equal(shown.straight_image, receipt)
+    assert [line.text for line in shown.lines] == [line.text for line in page.lines]
+    same_places(page, shown, angle)
+    for line, upright in zip(shown.lines, page.lines, strict=True):
+        assert np.allclose(line.straight_quad, upright.straight_quad)
+
+
+@pytest.mark.slow
+def test_a_bent_page_is_flattened_and_its_lines_lie_on_the_bent_page(
+    receipt: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A page bent so that `curl` flattens it: look up, for each bent pixel, where it came from.
+    grid = curl(0.15)
+    h, w = receipt.shape[:2]
+    x = np.arange(w) / (w - 1)
+    bent = np.full_like(receipt, 255)
+    rows = (np.arange(h)[:, None] / (h - 1) - 0.15 * np.sin(np.pi * x)) / 0.85 * (h - 1)
+    bent[:] = cv2.remap(
+        receipt, np.broadcast_to(np.arange(w, dtype=np.float32), (h, w)).copy(), rows.astype(np.float32),
+        cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(255, 255, 255),
+    )  # fmt: skip
+    flatten = Straightener(None, unwarper(grid))
+    monkeypatch.setattr(inkline.pipeline, "open_straightener", lambda options: flatten)
+    with Ocr(use_doc_unwarping=True, cpu_threads=1) as ocr:
+        page = ocr(bent)
+        untouched = ocr(receipt)
+    assert page.transform is not None and page.transform.grid is not None
+    assert untouched.transform is not None and untouched.transform.grid is None  # it reads worse when bent
+    assert {"CORNER BAKERY", "15.65", "Thank you!"} <= {line.text for line in page.lines}
+    line = next(line for line in page.lines if line.text == "Thank you!")
+    upright = next(line for line in untouched.lines if line.text == "Thank you!")
+    bent_quad = upright.quad.copy()
+    bent_quad[:, 1] = upright.quad[:, 1] * 0.85 + 0.15 * h * np.sin(np.pi * upright.quad[:, 0] / w)
+    assert np.abs(line.quad - bent_quad).max() < 6
+    assert np.abs(line.straight_quad - upright.straight_quad).max() < 6
+    assert page.straight_image.shape == receipt.shape
+
+
+@pytest.mark.slow
+def test_lines_on_their_head_are_read_both_ways(receipt: Image) -> None:
+    options: dict[str, Any] = {"use_textline_orientation": True, "cpu_threads": 1}
+    with Ocr(**options) as ocr:
+        plain = ocr(receipt)
+        mixed = receipt.copy()
+        mixed[280:] = turn(receipt[280:], 180)
+        page = ocr(mixed)
+        alone = ocr(mixed, textline_orientation_rule="net")
+        streamed = next(iter(ocr.stream([mixed])))
+    assert {line.angle for line in plain.lines} == {0}
+    assert sorted(line.text for line in page.lines) == sorted(line.text for line in plain.lines)
+    below = [line for line in page.lines if line.quad[:, 1].mean() > 280]
+    assert {line.angle for line in below} == {180} and len(below) > 6
+    assert len(page.line_angles) == len(page.detections)
+    thanks = next(line for line in page.lines if line.text == "Thank you!")
+    corners = thanks.reading_quad
+    assert corners[0, 0] > corners[1, 0] and corners[0, 1] > corners[3, 1]  # it runs from right to left
+    assert {line.angle for line in alone.lines} == {0, 180}
+    assert [line.text for line in streamed.lines] == [line.text for line in page.lines]

@@ -1,0 +1,104 @@
+"""Keywords: those of 3.x, older names, those of 2.x, and what nobody knows."""
+
+import inspect
+from typing import Any
+
+import pytest
+
+from inkline import PaddleOCR
+from inkline.errors import UsageError
+from inkline.flat import flat_fields
+from inkline.options import OcrOptions, ReadOptions
+from inkline.paddle.names import DROPPED, PADDLE_ONLY, POSITIONAL, RENAMED, bind, translate
+
+
+def test_names_exist() -> None:
+    known = flat_fields(OcrOptions) | flat_fields(ReadOptions)
+    assert set(RENAMED.values()) <= known.keys()
+    assert set(POSITIONAL) - {"lang", "ocr_version"} <= known.keys()
+    assert not (set(RENAMED) | set(DROPPED) | set(PADDLE_ONLY)) & known.keys()
+
+
+def test_the_constructor_shows_its_order() -> None:
+    assert list(inspect.signature(PaddleOCR).parameters)[:26] == list(POSITIONAL)
+
+
+def test_positional() -> None:
+    assert bind((None, None, "UVDoc"), {"lang": "en"})["doc_unwarping_model_name"] == "UVDoc"
+    with pytest.raises(TypeError, match="27 were given"):
+        bind(tuple(range(27)), {})
+    with pytest.raises(TypeError, match="two values for 'doc_orientation_classify_model_name'"):
+        bind(("a",), {"doc_orientation_classify_model_name": "b"})
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_renamed(old: str, new: str) -> None:
+    asked = translate({old: 1}, limit_type_known=True)
+    assert asked.options == {new: 1}
+    assert asked.notes == ((DeprecationWarning, f"{old} is now {new}"),)
+    with pytest.raises(UsageError, match=f"{old} is the old name of {new}"):
+        translate({old: 1, new: 1})
+
+
+@pytest.mark.parametrize("name", DROPPED)
+def test_dropped(name: str) -> None:
+    asked = translate({name: "x"})
+    assert asked.options == {}
+    ((category, text),) = asked.notes
+    assert category is DeprecationWarning and text.startswith(f"{name} has no effect: ")
+
+
+def test_paddle_only_is_quiet_when_it_asks_for_nothing_else() -> None:
+    keywords: dict[str, Any] = {"enable_hpi": False, "use_tensorrt": False, "precision": "fp32", "enable_mkldnn": False}
+    keywords |= {"mkldnn_cache_capacity": 10, "enable_cinn": False, "cpu_threads": 3}
+    asked = translate(keywords)
+    assert asked.notes == ()
+    assert asked.options == {"cpu_threads": 3}
+    ((category, text),) = translate({"precision": "fp16"}).notes
+    assert category is UserWarning and "precision='fp16' has no effect" in text
+
+
+def test_engines() -> None:
+    assert translate({"engine": "onnxruntime"}).options == {"engine": "onnxruntime"}
+    asked = translate({"engine": "paddle_static"})
+    assert asked.options == {} and "ONNX Runtime" in asked.notes[0][1]
+    config = {"onnxruntime": {"intra_op_num_threads": 2, "device_type": "gpu", "device_id": 1}}
+    assert translate({"engine_config": config}).options == {"cpu_threads": 2, "device": "gpu:1"}
+    assert translate({"engine_config": config, "cpu_threads": 1}).options == {"cpu_threads": 1, "device": "gpu:1"}
+
+
+def test_use_gpu_is_a_device() -> None:
+    assert translate({"use_gpu": False}).options == {"device": "cpu"}
+    assert translate({"use_gpu": True}).options == {"device": "gpu:0"}
+    assert translate({"use_gpu": True, "device": "cpu"}).options == {"device": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("keywords", "limit_type"),
+    [
+        ({"text_det_limit_side_len": 736}, "min"),
+        ({"det_limit_side_len": 960}, "max"),
+        ({"text_det_limit_side_len": 736, "text_det_limit_type": "max"}, "max"),
+        ({"det_limit_side_len": 736, "det_limit_type": "min"}, "min"),
+    ],
+)
+def test_side_length_alone(keywords: dict[str, Any], limit_type: str) -> None:
+    assert translate(keywords).options["text_det_limit_type"] == limit_type
+
+
+def test_none_says_nothing_and_zero_is_a_value() -> None:
+    asked = translate({"text_det_thresh": 0, "text_rec_score_thresh": None, "pdf_dpi": 100, "lang": "en"})
+    assert asked.options == {"text_det_thresh": 0, "lang": "en"}
+    assert asked.reading == {"pdf_dpi": 100}
+
+
+def test_unknown_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"unknown argument 'text_det_tresh'; did you mean 'text_det_thresh'"):
+        translate({"text_det_tresh": 0.3})
+    with pytest.raises(ValueError, match="unknown argument"):  # as in PaddleOCR, where it is a ValueError
+        PaddleOCR(nonsense=1)
+
+
+def test_a_dictionary_must_lie_beside_its_model() -> None:
+    with pytest.raises(UsageError, match="beside the model"):
+        translate({"rec_char_dict_path": "dict.txt"})

@@ -1,0 +1,35 @@
+"""Latin letters and those of other scripts that have the same shape."""
+
+import pytest
+
+from inkline.recognition.homoglyphs import CYRILLIC, GREEK, Lookalikes, lookalikes_of, one_script
+
+
+@pytest.mark.parametrize(
+    ("pair", "seen", "meant"),
+    [
+        (CYRILLIC, "Invo\u0456\u0441\u0435", "Invoice"),  # ends in Cyrillic letters
+        (CYRILLIC, "Bc\u0435м", "\u0412\u0441\u0435м"),
+        (CYRILLIC, "B начале", "\u0412 начале"),  # a word of lookalikes goes with its line
+        (CYRILLIC, "счёт B12", "счёт B12"),  # a code
+        (CYRILLIC, "Жwж", "Жwж"),  # letters of both scripts: nothing is known
+        (CYRILLIC, "COCA", "COCA"),  # nothing tells
+        (CYRILLIC, "", ""),
+        (CYRILLIC, "a  b", "a  b"),
+        (GREEK, "λ\u006fγ\u006fς", "λ\u03bfγ\u03bfς"),  # Latin o in a Greek word
+        (GREEK, "f\u03bfr \u03bf", "for o"),  # omicrons in an English line
+        (GREEK, "ἄ\u0076θρωπος", "ἄ\u03bdθρωπος"),
+        (GREEK, "AΓ. 65", "\u0391Γ. 65"),
+    ],
+)
+def test_one_script(pair: Lookalikes, seen: str, meant: str) -> None:
+    assert one_script(seen, pair) == meant and len(one_script(seen, pair)) == len(seen)
+
+
+@pytest.mark.parametrize("pair", [CYRILLIC, GREEK])
+def test_lookalikes_come_in_pairs(pair: Lookalikes) -> None:
+    assert len(pair.latin) == len(pair.other) == len(set(pair.latin)) == len(set(pair.other))
+    assert all(c.isascii() for c in pair.latin) and not any(c.isascii() for c in pair.other)
+    assert all(any(first <= c <= last for first, last in pair.ranges) for c in pair.other + pair.own)
+    assert lookalikes_of(pair.latin + pair.other + pair.own + "w") is pair
+    assert lookalikes_of(pair.latin) is None and lookalikes_of(pair.latin + pair.other) is None

@@ -1,0 +1,114 @@
+"""The cards: complete, true to the published list, and consistent with the options and languages."""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from inkline.errors import UsageError
+from inkline.flat import apply, flat_fields
+from inkline.languages import LANGUAGES, ROUTES
+from inkline.languages import OWN as OWN_ROUTES
+from inkline.options import OcrOptions
+from inkline.registry.card import Archive, ModelCard, Task, Url, WheelFile
+from inkline.registry.cards import CARDS, OLD_NAMES, SYSTEMS, find
+from inkline.registry.checksums import MIRROR_FILES, WHEEL_FILES
+from inkline.registry.classic import CLASSIC
+from inkline.registry.detectors import DETECTORS
+from inkline.registry.others import OTHERS
+from inkline.registry.own import OWN
+from inkline.registry.recognizers import RECOGNIZERS
+
+
+@pytest.mark.parametrize("card", CARDS.values(), ids=list(CARDS))
+def test_card_is_complete(card: ModelCard) -> None:
+    assert card.task in get_args(Task) and card.licence
+    assert set(card.languages) <= set(LANGUAGES)
+    assert bool(card.languages) == (card.task == "text_recognition")
+    assert card.sources or "trained" in card.note
+    assert all(f.test_set and f.value > 0 for f in card.figures)
+    assert set(card.metadata) >= {"inkline.mean", "inkline.std", "inkline.channel_order"}
+    assert apply(OcrOptions(), **card.options)
+    if card.task == "text_recognition":
+        assert card.charset and card.metadata["inkline.decoder"]
+        assert card.input_height in (32, 48) or not card.sources
+    if card.task.endswith(("orientation", "classify")):
+        assert len(json.loads(card.metadata["inkline.labels"])) == card.classes
+        assert card.input_height and card.metadata["inkline.input_width"] and card.metadata["inkline.resize"]
+    for source in card.sources:
+        if isinstance(source, Url | Archive):
+            assert source.url.startswith("https://")
+
+
+def test_names_are_unique() -> None:
+    assert len(CARDS) == len(DETECTORS) + len(RECOGNIZERS) + len(OTHERS) + len(OWN) + len(CLASSIC)
+    assert not OLD_NAMES.keys() & CARDS.keys() and all(name in CARDS for name in OLD_NAMES.values())
+    for name, (detector, recognizer) in SYSTEMS.items():
+        assert name not in CARDS and name not in OLD_NAMES
+        assert CARDS[detector].task == "text_detection" and CARDS[recognizer].task == "text_recognition"
+
+
+def test_options_and_routes_name_models_of_the_zoo() -> None:
+    for name, (_, field, _) in flat_fields(OcrOptions).items():
+        if name.endswith("_model_name"):
+            assert CARDS[field.default].task == name.removesuffix("_model_name")
+    for detector, recognizers in (*ROUTES.values(), ("PP-OCRv6_small_det", OWN_ROUTES)):
+        assert CARDS[detector].task == "text_detection"
+        for group, name in recognizers.items():
+            codes = {code for code, language in LANGUAGES.items() if group in (code, language.group)} - {"pi"}
+            assert codes <= set(CARDS[name].languages), (name, group)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PP-OCRv6_small_det",
+        "PP-OCRv6_small_rec",
+        "ch_ppocr_mobile_v2.0_cls",
+        "PP-OCRv4_mobile_det",
+        "PP-OCRv4_mobile_rec",
+    ],
+)
+def test_models_that_the_package_index_holds(name: str) -> None:
+    assert isinstance(find(name).sources[0], WheelFile) and find(name).size_bytes
+
+
+def test_find() -> None:
+    assert find("ch_PP-OCRv4_rec").name == "PP-OCRv4_mobile_rec"
+    with pytest.raises(UsageError, match=r"no model is called 'latin_rec'; did you mean .*latin_"):
+        find("latin_rec")
+    with pytest.raises(UsageError, match="inkline models list"):
+        find("§")
+    with pytest.raises(UsageError, match="is a detector and a recogniser: ch_det_mv3_db and ch_rec_mv3_crnn"):
+        find("chinese_db_crnn_mobile")
+
+
+def test_sums_are_those_published(shared: Path) -> None:
+    published = json.loads((shared / "model_sources.json").read_text(encoding="utf-8"))
+    urls = {entry["url"].partition("/onnx/")[2]: entry["sha256"] for entry in published["onnx"]}
+    assert urls == MIRROR_FILES
+    for wheel in published["wheels"]:
+        files = WHEEL_FILES.get((wheel["distribution"], wheel["version"]))
+        assert files is None or files == {file["path"]: file["sha256"] for file in wheel["files"]}
+
+
+def test_every_mirrored_file_is_on_a_card() -> None:
+    on_cards = {s.url.partition("/onnx/")[2] for card in CARDS.values() for s in card.sources if isinstance(s, Url)}
+    assert MIRROR_FILES.keys() <= on_cards
+
+
+def test_models_named_in_the_source_documents_have_a_card(shared: Path) -> None:
+    import re
+
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((shared / "source").glob("*.md")))
+    text += (shared / "FACTS.md").read_text(encoding="utf-8").partition("## 5.")[2].partition("## 6.")[0]
+    found = set(re.findall(r"\b(?:\w+_)?PP-OCRv\d_(?:\w+_)?(?:det|rec)(?:_doc)?\b", text))
+    found |= set(re.findall(r"\b(?:PP-LCNet_\w+_(?:textline|doc)_ori|UVDoc|ch_\w*SVTR\w*_rec)\b", text))
+    found |= set(re.findall(r"official_pretrained_model/([\w.-]+)_pretrained", text))
+    systems = set(re.findall(r"\b(?:chinese_db_crnn_\w+|(?:\w+_)?(?:PP-OCRv\d|ppocr_\w+_v2\.0)_xx)\b", text))
+    assert len(systems) > 5 and systems <= SYSTEMS.keys()
+    known = CARDS.keys() | OLD_NAMES.keys()
+    vague = {"PP-OCRv4_det", "PP-OCRv5_rec", "PP-OCRv3_rec"}  # a whole series
+    assert len(found) > 25
+    assert {name for name in found if name not in known and name not in vague} == set()

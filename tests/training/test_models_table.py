@@ -1,0 +1,34 @@
+"""docs/models.md lists every net, each equal to its reference."""
+
+from pathlib import Path
+
+import pytest
+
+from inkline.training.nets.build import BUILDERS, build
+from inkline.training.nets.interface import INTERFACES
+from inkline.training.nets.model import TRAINING_ONLY
+
+ROOT = Path(__file__).parents[2]
+
+
+def rows():
+    lines = (ROOT / "docs" / "models.md").read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    return {row[0]: row[1:] for row in cells if row[0] != "net"}
+
+
+def test_every_net_has_a_row():
+    assert list(rows()) == list(BUILDERS)
+
+
+def test_every_net_equals_its_golden():
+    assert [name for name, row in rows().items() if not row[-1].startswith("equal")] == []
+
+
+@pytest.mark.parametrize("name", ["CRNN_MobileNetV3", "PP-OCRv6_tiny_det", "ch_ppocr_mobile_v2.0_cls"])
+def test_rows_are_of_this_code(name):
+    net = build(name).fuse()
+    count = sum(p.numel() for key, p in net.named_parameters() if not key.startswith(TRAINING_ONLY))
+    shape, parameters, *_ = rows()[name]
+    assert shape == "x".join(map(str, INTERFACES[name].shape))
+    assert float(parameters) == pytest.approx(count / 1e6, abs=0.02)

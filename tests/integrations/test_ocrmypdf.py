@@ -26,7 +26,7 @@ from inkline.integrations import ocrmypdf as plugin
 from inkline.languages import GROUPS, LANGUAGES, canonical
 from inkline.orientation.classifier import Orientation
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DPI = 150
 TEXT = " ".join(" ".join(row) for row in RECEIPT) + " " + " ".join(LETTER)
 

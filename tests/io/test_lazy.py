@@ -7,7 +7,8 @@ from tests.conftest import ROOT
 
 SCRIPT = """
 import sys
-from inkline.io import read, write
+from inkline.formats import write
+from inkline.io import read
 heavy = {"PIL", "pypdfium2", "httpx", "torch", "onnxruntime"} & set(sys.modules)
 assert not heavy, heavy
 import numpy as np

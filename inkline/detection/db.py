@@ -1,5 +1,8 @@
-"""DB post-processing: from a probability map to boxes (Liao et al., "Real-time Scene Text Detection with Differentiable
-Binarization", 2020; the exact steps are those of PaddleOCR 3.x, FACTS 3.3)."""
+"""DB post-processing: from a probability map to boxes.
+
+Liao et al., "Real-time Scene Text Detection with Differentiable Binarization", 2020; the exact steps are those of
+PaddleOCR 3.x (docs/reference_rules.md, DB post-processing).
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,8 +15,8 @@ from inkline.layout.geometry import min_area_quad, unclip
 from inkline.options import DetectOptions
 from inkline.types import Detections, Floats, empty_quads
 
-MIN_SIZE = 3  # px on the map: a text core with a shorter side is noise
-MIN_GROWN = MIN_SIZE + 2
+MIN_CORE_PX = 3  # on the map: a text core with a shorter side is noise
+MIN_GROWN_PX = MIN_CORE_PX + 2  # on the map, after growing
 
 
 def db_boxes(probability: Floats, width: int, height: int, options: DetectOptions) -> Detections:
@@ -21,32 +24,35 @@ def db_boxes(probability: Floats, width: int, height: int, options: DetectOption
 
     Boxes come in the order of the contours (roughly bottom to top), corners whole pixels within [0, width] x [0, height].
     """
+    # Contours of what is probably text.
     mask = (probability > options.thresh).astype(np.uint8)
     if options.use_dilation:
         mask = np.asarray(cv2.dilate(mask, np.ones((2, 2), np.uint8)), np.uint8)
     contours = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0][: options.max_candidates]
+    # Grown shapes, scaled from the map to the image.
     scale = np.array([width / probability.shape[1], height / probability.shape[0]], np.float32)
     limit = np.array([width, height], np.float32)
-    find = _polygons if options.box_type == "poly" else _quads
+    is_poly = options.box_type == "poly"
+    find = _polygons if is_poly else _quads
     shapes, scores = [], []
     for shape, score in find(probability, contours, options):
         shapes.append(np.clip(np.round(shape * scale), 0, limit))
         scores.append(score)
     if not shapes:
-        return Detections(empty_quads(), np.zeros(0, np.float32), () if options.box_type == "poly" else None)
-    column = np.array(scores, np.float32)
-    if options.box_type == "poly":
+        return Detections(empty_quads(), np.zeros(0, np.float32), () if is_poly else None)
+    if is_poly:
         quads = np.stack([min_area_quad(shape)[0] for shape in shapes])
-        return Detections(quads, column, tuple(shapes))
-    return Detections(np.stack(shapes), column)
+        return Detections(quads, np.array(scores, np.float32), tuple(shapes))
+    return Detections(np.stack(shapes), np.array(scores, np.float32))
 
 
 def _quads(
     probability: Floats, contours: Sequence[NDArray[Any]], options: DetectOptions
 ) -> Iterator[tuple[Floats, float]]:
+    """Each contour's rectangle, grown, and its score."""
     for contour in contours:
         quad, short = min_area_quad(contour)
-        if short < MIN_SIZE:
+        if short < MIN_CORE_PX:
             continue
         score = mean_inside(probability, quad if options.score_mode == "fast" else contour.reshape(-1, 2))
         if score < options.box_thresh:
@@ -55,24 +61,24 @@ def _quads(
         if len(pieces) != 1:
             continue
         grown, short = min_area_quad(pieces[0])
-        if short >= MIN_GROWN:
+        if short >= MIN_GROWN_PX:
             yield grown, score
 
 
 def _polygons(
     probability: Floats, contours: Sequence[NDArray[Any]], options: DetectOptions
 ) -> Iterator[tuple[Floats, float]]:
+    """Each contour's outline, simplified and grown, and its score."""
     for contour in contours:
-        polygon = (
-            cv2.approxPolyDP(contour, 0.002 * cv2.arcLength(contour, True), True).reshape(-1, 2).astype(np.float32)
-        )
+        tolerance = 0.002 * cv2.arcLength(contour, True)
+        polygon = cv2.approxPolyDP(contour, tolerance, True).reshape(-1, 2).astype(np.float32)
         if len(polygon) < 4:
             continue
         score = mean_inside(probability, polygon)
         if score < options.box_thresh:
             continue
         pieces = unclip(polygon, options.unclip_ratio)
-        if len(pieces) == 1 and len(pieces[0]) >= 4 and min_area_quad(pieces[0])[1] >= MIN_GROWN:
+        if len(pieces) == 1 and len(pieces[0]) >= 4 and min_area_quad(pieces[0])[1] >= MIN_GROWN_PX:
             yield pieces[0], score
 
 

@@ -1,4 +1,8 @@
-"""Several looks at one page: at which size, in which tiles, and how their boxes become one list."""
+"""Multi-scale detection: the net's input size, tiles, the coarse pass before the full one, and how passes are merged.
+
+A page is normally seen in one pass at the size of `detect_size`. A coarse pass before it may show that most of the page is
+empty; then the full pass sees only windows around what the coarse one found. A finer pass follows where the text is small.
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,168 +12,239 @@ import cv2
 import numpy as np
 
 from inkline.options import DetectOptions
-from inkline.runtime.tensors import MAX_NET_PIXELS, net_size
-from inkline.types import Detections, Floats
+from inkline.types import Detections, Floats, Image
 
-OVERLAP = 256  # px: what two neighbouring tiles share; each gives up half of it, where it sees too little around
-GOOD_HEIGHT = 20  # px: the box height that a closer look aims at
-CELL = 32  # px of a net input: the grain of windows
-TRACE = 0.005  # from this probability a small look's pixel is worth another look
-MARGIN = 2  # cells around such a pixel that are looked at with it
-CALL = 4  # cells: what one more call of the net costs
-LEAST_SCALE = 0.25  # of an image in its smaller look
-LEAST_GAIN = 0.3  # of the pixels of a look, what a smaller one before it may cost
-LINE_PIXELS = 48 * 48  # what reading a square of a line costs, in pixels of a net
+STRIDE_PX = 32  # both sides of a net input are multiples of this; also the grain of windows (a cell)
+MAX_NET_PX = 32_000_000  # of one pass in tiles, all together: its map takes 128 MB
+MAX_STRIP_RATIO = 3  # a longer strip counts as this many times as long as wide, so that its width stays legible
+TILE_OVERLAP_PX = 256  # shared by two neighbouring tiles; each gives up half of it, where it sees too little around
+
+FINE_BOX_HEIGHT_PX = 20  # the box height that a finer pass aims at
+VANISHED_SCALE = 0.25  # a page shrunk below this that shows nothing may have lost its text
+
+MIN_TEXT_PROBABILITY = 0.005  # from here a pixel of a coarse pass is worth another pass
+MARGIN_CELLS = 2  # cells around such a pixel that are seen with it
+EXTRA_CALL_CELLS = 4  # cells: what one more call of the net costs
+MIN_COARSE_SCALE = 0.25  # of the image, in a coarse pass: below it letters of 12 px would be lower than 3
+MAX_COARSE_COST = 0.3  # of the pixels of the full pass, what the coarse one may cost
+
+LINE_SQUARE_PX = 48 * 48  # what reading a square of a line costs, in pixels of a net
+SPARSE_COST = 0.25  # a page whose lines cost less than this share of a pass to read has time for another pass
+
+Box = tuple[int, int, int, int]  # y0, y1, x0, x1
+
+
+def detect_size(height: int, width: int, options: DetectOptions) -> tuple[int, int]:
+    """Height and width of the detector's input for an image, both multiples of 32.
+
+    The rules of PaddleOCR 3.x (docs/reference_rules.md, Detection input size): `max` shrinks to the limit, `min` enlarges
+    to it, `resize_long` does both, never beyond `max_enlarge` (a limit of ours); then `max_side_limit` holds.
+    `resize_long` with tiles (ours) takes the longer side for three times the shorter at most and ends at MAX_NET_PX.
+    """
+    if options.input_shape is not None:
+        return options.input_shape[1], options.input_shape[2]
+    long, short, limit = max(height, width), min(height, width), options.limit_side_len
+    is_strip = options.limit_type == "resize_long" and options.tile_side > 0 and long > MAX_STRIP_RATIO * short
+    if is_strip:
+        long = MAX_STRIP_RATIO * short
+    ratio = min(_limit_ratio(long, short, limit, options.limit_type), options.max_enlarge)
+    if is_strip:
+        ratio = min(ratio, math.sqrt(MAX_NET_PX / (height * width)))
+        return round_to_stride(height * ratio, width * ratio)
+    height, width = int(height * ratio), int(width * ratio)
+    if max(height, width) > options.max_side_limit:
+        long = max(height, width)
+        height, width = (int(side * options.max_side_limit / long) for side in (height, width))
+    return round_to_stride(height, width)
+
+
+def _limit_ratio(long: int, short: int, limit: int, limit_type: str) -> float:
+    """The factor that brings an image with these sides to its limit."""
+    if limit_type == "resize_long" or (limit_type == "max" and long > limit):
+        return limit / long
+    if limit_type == "min" and short < limit:
+        return limit / short
+    return 1.0
+
+
+def round_to_stride(height: float, width: float) -> tuple[int, int]:
+    """Each side at the nearest multiple of 32, halves at the even one, 32 at least."""
+    rows, columns = (max(1, round(side / STRIDE_PX)) for side in (height, width))
+    return rows * STRIDE_PX, columns * STRIDE_PX
+
+
+def pad_tiny(image: Image) -> Image:
+    """An image whose sides sum to less than 64 px gets black at the right and bottom, to 32 x 32 at least.
+
+    Source: PaddleOCR 3.x (docs/reference_rules.md, Detection input size).
+    """
+    h, w = image.shape[:2]
+    if h + w >= 2 * STRIDE_PX:
+        return image
+    bottom, right = max(STRIDE_PX - h, 0), max(STRIDE_PX - w, 0)
+    return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT), np.uint8)
 
 
 @dataclass(frozen=True)
 class Tile:
     """A window of a net input and the part of it that counts: each (y0, y1, x0, x1) in pixels of the whole input."""
 
-    window: tuple[int, int, int, int]
-    kept: tuple[int, int, int, int]
+    window: Box
+    kept: Box
 
 
 def tiles(height: int, width: int, side: int) -> list[Tile]:
     """Windows of at most `side` x `side` that cover an input, all of one size; what they keep covers it once."""
-    return [
-        Tile((*y, *x), (*keep_y, *keep_x)) for y, keep_y in _spans(height, side) for x, keep_x in _spans(width, side)
-    ]
-
-
-def windows(seen: Floats, size: tuple[int, int], side: int, least: float = TRACE) -> list[Tile]:
-    """Windows of a net input of `size` (height, width) around all that a smaller look holds for text, however doubtful.
-
-    seen: that look's probabilities (h, w), of which those above `least` count. What lies near joins one window where that
-    costs little; a window of more than `side` (0: no limit) is cut into tiles. Nothing is kept twice; where nothing was
-    seen, there are no windows.
-    """
-    height, width = (length // CELL for length in size)
-    rows, columns = np.nonzero(seen > least)
-    active = np.zeros((height, width), np.uint8)
-    active[rows * height // seen.shape[0], columns * width // seen.shape[1]] = 1
-    active = np.asarray(cv2.dilate(active, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)), np.uint8)
-    stats = cv2.connectedComponentsWithStats(active)[2][1:, :4].tolist()
-    found = []
-    for y0, y1, x0, x1 in _joined([(y, y + h, x, x + w) for x, y, w, h in stats]):
-        top, left = y0 * CELL, x0 * CELL
-        for tile in tiles((y1 - y0) * CELL, (x1 - x0) * CELL, side or max(size)):
-            (a, b, c, d), (e, f, g, h) = tile.window, tile.kept
-            found.append(Tile((a + top, b + top, c + left, d + left), (e + top, f + top, g + left, h + left)))
-    return found
-
-
-def glances(
-    height: int, small: tuple[int, int], size: tuple[int, int]
-) -> tuple[tuple[tuple[int, int], float, float], ...]:
-    """The looks at an image of `height` before one at `size`, each (net size, probability, share).
-
-    It pays to go on where what is at least that probable takes no more than that share of the page. The first, a
-    sixteenth of the pixels, tells signs and photos from written pages; what the second, at `small`, shows are the windows.
-    None where `small` would see too little (letters of 12 px in the image at less than 3) or saves nothing.
-    """
-    if small[0] < LEAST_SCALE * height or small[0] * small[1] > LEAST_GAIN * size[0] * size[1]:
-        return ()
-    return (net_size(small[0] / 2, small[1] / 2), 0.2, 0.5), (small, TRACE, 0.7)
-
-
-def share(seen: Floats, size: tuple[int, int], least: float = TRACE) -> float:
-    """The share of a net input of `size` that `windows` of it covers."""
-    return sum(_area(tile.window) for tile in windows(seen, size, 0, least)) / (size[0] * size[1])
-
-
-def _joined(boxes: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """Boxes (y0, y1, x0, x1) of which those are put together that overlap or that cost little more as one."""
-    found: list[tuple[int, int, int, int]] = []
-    for box in boxes:
-        while other := next((b for b in found if _belong_together(box, b)), None):
-            found.remove(other)
-            box = _around(box, other)
-        found.append(box)
-    return found
-
-
-def _belong_together(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
-    overlap = a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
-    return overlap or _area(_around(a, b)) <= _area(a) + _area(b) + CALL
-
-
-def _around(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    return min(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), max(a[3], b[3])
-
-
-def _area(box: tuple[int, int, int, int]) -> int:
-    return (box[1] - box[0]) * (box[3] - box[2])
+    rows, columns = _spans(height, side), _spans(width, side)
+    return [Tile((*y, *x), (*keep_y, *keep_x)) for y, keep_y in rows for x, keep_x in columns]
 
 
 def _spans(length: int, side: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """(window, kept part) along one axis: evenly spread, neighbours share OVERLAP or more."""
+    """(window, kept part) along one axis: evenly spread, neighbours share TILE_OVERLAP_PX or more."""
     if length <= side:
         return [((0, length), (0, length))]
-    count = math.ceil((length - OVERLAP) / (side - OVERLAP))
+    count = math.ceil((length - TILE_OVERLAP_PX) / (side - TILE_OVERLAP_PX))
     starts = [round(i * (length - side) / (count - 1)) for i in range(count)]
     borders = [0, *((a + side + b) // 2 for a, b in pairwise(starts)), length]
     return [((s, s + side), (borders[i], borders[i + 1])) for i, s in enumerate(starts)]
 
 
-def closer_size(
+def coarse_passes(
+    height: int, coarse: tuple[int, int], full: tuple[int, int]
+) -> tuple[tuple[tuple[int, int], float, float], ...]:
+    """The passes over an image of `height` before one at the size `full`: each (net size, probability, share).
+
+    It pays to go on where pixels of at least that probability need windows over no more than that share of the page. The
+    first, a sixteenth of the pixels, tells signs and photos from written pages; the second, at `coarse`, gives the windows.
+    None where `coarse` would see too little or saves nothing.
+    """
+    too_small = coarse[0] < MIN_COARSE_SCALE * height
+    if too_small or coarse[0] * coarse[1] > MAX_COARSE_COST * full[0] * full[1]:
+        return ()
+    return (round_to_stride(coarse[0] / 2, coarse[1] / 2), 0.2, 0.5), (coarse, MIN_TEXT_PROBABILITY, 0.7)
+
+
+def text_windows(
+    probability: Floats, size: tuple[int, int], side: int, least: float = MIN_TEXT_PROBABILITY
+) -> list[Tile]:
+    """Windows of a net input of `size` (height, width) around all that a coarse pass takes for text, however doubtful.
+
+    probability: that pass's map (h, w), of which pixels above `least` count. What lies near joins one window where that
+    costs little; a window of more than `side` (0: no limit) is cut into tiles. Nothing is kept twice; where nothing was
+    found, there are no windows.
+    """
+    # Mark the cells that hold text, and those around them.
+    height, width = (length // STRIDE_PX for length in size)
+    rows, columns = np.nonzero(probability > least)
+    active = np.zeros((height, width), np.uint8)
+    active[rows * height // probability.shape[0], columns * width // probability.shape[1]] = 1
+    kernel = np.ones((2 * MARGIN_CELLS + 1, 2 * MARGIN_CELLS + 1), np.uint8)
+    active = np.asarray(cv2.dilate(active, kernel), np.uint8)
+    # Connected cells are a window; windows that cost little more as one are joined.
+    stats = cv2.connectedComponentsWithStats(active)[2][1:, :4].tolist()
+    found = []
+    for cells in _join_near([(y, y + h, x, x + w) for x, y, w, h in stats]):
+        top, bottom, left, right = (STRIDE_PX * at for at in cells)
+        for tile in tiles(bottom - top, right - left, side or max(size)):
+            found.append(Tile(_moved(tile.window, top, left), _moved(tile.kept, top, left)))
+    return found
+
+
+def windows_share(probability: Floats, size: tuple[int, int], least: float = MIN_TEXT_PROBABILITY) -> float:
+    """The share of a net input of `size` that `text_windows` of it cover."""
+    return sum(_area(tile.window) for tile in text_windows(probability, size, 0, least)) / (size[0] * size[1])
+
+
+def _join_near(boxes: list[Box]) -> list[Box]:
+    """Boxes in cells, of which those are put together that overlap or that cost little more as one."""
+    found: list[Box] = []
+    for box in boxes:
+        while other := next((b for b in found if _belong_together(box, b)), None):
+            found.remove(other)
+            box = _bounds(box, other)
+        found.append(box)
+    return found
+
+
+def _belong_together(a: Box, b: Box) -> bool:
+    overlap = a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
+    return overlap or _area(_bounds(a, b)) <= _area(a) + _area(b) + EXTRA_CALL_CELLS
+
+
+def _bounds(a: Box, b: Box) -> Box:
+    return min(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), max(a[3], b[3])
+
+
+def _moved(box: Box, down: int, right: int) -> Box:
+    return box[0] + down, box[1] + down, box[2] + right, box[3] + right
+
+
+def _area(box: Box) -> int:
+    return (box[1] - box[0]) * (box[3] - box[2])
+
+
+def finer_size(
     found: Detections, height: int, width: int, size: tuple[int, int], options: DetectOptions
 ) -> tuple[int, int]:
-    """The net size for another look at an image of height x width after one at `size`; `size` itself if that will do.
+    """The net size for another pass over an image of height x width after one at `size`; `size` itself if that will do.
 
     Where half of the boxes are lower than `small_text` in the net's pixels, letters are lost; the page is enlarged so
-    that they become GOOD_HEIGHT, though never by more than `max_enlarge` over its own pixels. A page shrunk to less than
-    a quarter that shows nothing is seen at four times the size: its text may have vanished.
+    that they become FINE_BOX_HEIGHT_PX, though never by more than `max_enlarge` over its own pixels. A page shrunk to
+    less than a quarter that shows nothing is seen at four times the size: its text may have vanished.
     """
     scale = max(size) / max(height, width)
+    wanted = scale
     if len(found) >= 3:
-        median = float(np.median(heights(found.quads))) * scale
-        wanted = scale * GOOD_HEIGHT / max(median, 1) if median < options.small_text else scale
-    else:
-        wanted = 4 * scale if not len(found) and scale < 0.25 and options.small_text > 0 else scale
-    wanted = min(wanted, max(options.max_enlarge, 1), math.sqrt(MAX_NET_PIXELS / (height * width)))
-    return net_size(height * wanted, width * wanted) if wanted > 1.2 * scale else size
+        median_px = float(np.median(box_heights(found.quads))) * scale
+        if median_px < options.small_text:
+            wanted = scale * FINE_BOX_HEIGHT_PX / max(median_px, 1)
+    elif not len(found) and scale < VANISHED_SCALE and options.small_text > 0:
+        wanted = scale / VANISHED_SCALE
+    wanted = min(wanted, max(options.max_enlarge, 1), math.sqrt(MAX_NET_PX / (height * width)))
+    return round_to_stride(height * wanted, width * wanted) if wanted > 1.2 * scale else size
 
 
-def heights(quads: Floats) -> Floats:
-    """The shorter side of each of quads (N, 4, 2): (N,)."""
+def box_heights(quads: Floats) -> Floats:
+    """The shorter side of each of quads (N, 4, 2): (N,) px."""
     edges = np.linalg.norm(quads[:, 1:3] - quads[:, :2], axis=2)
     return np.asarray(edges.min(axis=1), np.float32)
 
 
-def is_sparse(found: Detections, size: tuple[int, int]) -> bool:
-    """Whether reading the boxes costs less than a quarter of a look at `size`: time for another look."""
+def has_little_text(found: Detections, size: tuple[int, int]) -> bool:
+    """Whether reading the boxes costs less than a quarter of a pass at `size`: time for another pass."""
     edges = np.linalg.norm(found.quads[:, 1:3] - found.quads[:, :2], axis=2)
     squares = float((edges.max(axis=1) / np.maximum(edges.min(axis=1), 1)).sum())
-    return squares * LINE_PIXELS < 0.25 * size[0] * size[1]
+    return squares * LINE_SQUARE_PX < SPARSE_COST * size[0] * size[1]
 
 
-def merge_looks(first: Detections, second: Detections) -> Detections:
-    """All boxes of the first look, and from the second what the first did not see.
+def merge_passes(first: Detections, second: Detections) -> Detections:
+    """All boxes of the first pass, and from the second what the first did not find.
 
     A box of the second is taken where the first's cover less than 0.3 of it, and in the place of pieces that lie within
     it and cover less than 0.6 of it: a line of large letters that fell apart.
     """
-    quads, area = [*first.quads, *second.quads], [float(cv2.contourArea(q)) for q in (*first.quads, *second.quads)]
+    quads = [*first.quads, *second.quads]
+    area = [float(cv2.contourArea(quad)) for quad in quads]
     kept = list(range(len(first)))
-    for at in range(len(first), len(quads)):
-        shared = {i: s for i in kept if (s := _shared(quads[i], quads[at]))}
-        covered = sum(shared.values()) / max(area[at], 1)
-        inside = [i for i, s in shared.items() if s > 0.7 * area[i]]
-        beside = [i for i, s in shared.items() if s > 0.1 * area[at] and i not in inside]
-        if covered < 0.3 and not any(s > 0.5 * area[i] for i, s in shared.items()):
-            kept.append(at)
-        elif inside and not beside and covered < 0.6:
-            kept = [i for i in kept if i not in inside] + [at]
+    for new in range(len(first), len(quads)):
+        shared = {old: s for old in kept if (s := _shared_area(quads[old], quads[new]))}
+        covered = sum(shared.values()) / max(area[new], 1)
+        pieces = [old for old, s in shared.items() if s > 0.7 * area[old]]
+        neighbours = [old for old, s in shared.items() if s > 0.1 * area[new] and old not in pieces]
+        is_new = covered < 0.3 and not any(s > 0.5 * area[old] for old, s in shared.items())
+        if not is_new and pieces and not neighbours and covered < 0.6:
+            kept = [old for old in kept if old not in pieces]  # the whole line replaces its pieces
+            is_new = True
+        if is_new:
+            kept.append(new)
     polygons = None
     if first.polygons is not None and second.polygons is not None:
         polygons = (*first.polygons, *second.polygons)
-    return Detections(
-        np.concatenate([first.quads, second.quads]), np.concatenate([first.scores, second.scores]), polygons
-    )[kept]
+    scores = np.concatenate([first.scores, second.scores])
+    return Detections(np.concatenate([first.quads, second.quads]), scores, polygons)[kept]
 
 
-def _shared(a: Floats, b: Floats) -> float:
+def _shared_area(a: Floats, b: Floats) -> float:
     """Area that two quads share; 0 when their bounds do not touch."""
     if (a.max(axis=0) <= b.min(axis=0)).any() or (b.max(axis=0) <= a.min(axis=0)).any():
         return 0.0

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkline.detection.east import NMS_THRESH, locality_aware_nms
+from inkline.detection.east import MAX_NMS_OVERLAP, locality_aware_nms
 from inkline.layout.geometry import min_area_quad
 from inkline.options import DetectOptions
 from inkline.types import Detections, Floats, empty_quads
 
-MIN_AREA = 5  # map pixels: a smaller quad is noise
-MIN_SIDE = 3  # map pixels
+MIN_AREA_PX = 5  # map pixels: a smaller quad is noise
+MIN_SIDE_PX = 3  # map pixels
 
 
 class Outline(NamedTuple):
@@ -55,10 +55,11 @@ def sast_boxes(maps: SastMaps, width: int, height: int, options: DetectOptions) 
     limit = np.array([width, height], np.float32)
     pixels = np.argwhere(maps.score > options.thresh)[:, ::-1]  # (x, y), row by row
     shapes, scores = [], []
+    # Every text's quad, scored over its own pixels, then its outline in the image.
     for quad, members in _instances(maps, pixels):
         score = float(maps.score[members[:, 1], members[:, 0]].mean())
         sides = np.linalg.norm(quad[1] - quad[0]), np.linalg.norm(quad[2] - quad[1])
-        if score < options.box_thresh or min(sides) < MIN_SIDE or cv2.contourArea(quad) < MIN_AREA:
+        if score < options.box_thresh or min(sides) < MIN_SIDE_PX or cv2.contourArea(quad) < MIN_AREA_PX:
             continue
         shape = _outline(maps.border, quad, members, outline)
         shapes.append(np.clip(shape * scale, 0, limit).astype(np.float32))
@@ -79,7 +80,7 @@ def _instances(maps: SastMaps, pixels: NDArray[np.int64]) -> list[tuple[Floats, 
         return []
     xs, ys = pixels.T
     quads = pixels[:, None] - maps.corners[:, ys, xs].T.reshape(-1, 4, 2)
-    quads, _ = locality_aware_nms(quads.astype(np.float32), maps.score[ys, xs], NMS_THRESH)
+    quads, _ = locality_aware_nms(quads.astype(np.float32), maps.score[ys, xs], MAX_NMS_OVERLAP)
     owner = _nearest(pixels - maps.centre[:, ys, xs].T, quads.mean(axis=1))
     found = [(quad, pixels[owner == i]) for i, quad in enumerate(quads)]
     return [(quad, members) for quad, members in found if len(members)]

@@ -1,61 +1,17 @@
 """From an image to a net's input: sizes, resampling, normalisation."""
 
-import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from inkline.options import DetectOptions
 from inkline.types import Floats, Image
 
-MAX_NET_PIXELS = 32_000_000  # of one look in tiles, all together: its map takes 128 MB
 LINE_PART = 4.0  # line heights: of a longer part, squeezed to a small input, too little of the letters would be left
 LINE_PARTS = 5  # of a line are looked at
 TILES = 6  # of a page are looked at along each side
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-def detect_size(height: int, width: int, options: DetectOptions) -> tuple[int, int]:
-    """Height and width of the detector's input for an image, both multiples of 32 (FACTS 3.2, rules of PaddleOCR 3.x).
-
-    `max` shrinks to the limit, `min` enlarges to it, `resize_long` does both, never beyond `max_enlarge` (a limit of
-    ours); then `max_side_limit` holds; see `net_size` for the rest. `resize_long` with tiles (ours) takes the longer side
-    for three times the shorter at most, so that the width of a long strip stays legible, and ends at MAX_NET_PIXELS.
-    """
-    if options.input_shape is not None:
-        return options.input_shape[1], options.input_shape[2]
-    long, short, limit = max(height, width), min(height, width), options.limit_side_len
-    strip = options.limit_type == "resize_long" and options.tile_side and long > 3 * short
-    if strip:
-        long = 3 * short
-    ratio = 1.0
-    if options.limit_type == "resize_long" or (options.limit_type == "max" and long > limit):
-        ratio = limit / long
-    elif options.limit_type == "min" and short < limit:
-        ratio = limit / short
-    ratio = min(ratio, options.max_enlarge)
-    if strip:
-        return net_size(*(side * min(ratio, math.sqrt(MAX_NET_PIXELS / (height * width))) for side in (height, width)))
-    height, width = int(height * ratio), int(width * ratio)
-    long = max(height, width)
-    if long > options.max_side_limit:
-        height, width = (int(side * options.max_side_limit / long) for side in (height, width))
-    return net_size(height, width)
-
-
-def net_size(height: float, width: float) -> tuple[int, int]:
-    """Each side at the nearest multiple of 32, halves at the even one, 32 at least."""
-    return max(32, round(height / 32) * 32), max(32, round(width / 32) * 32)
-
-
-def pad_tiny(image: Image) -> Image:
-    """An image whose sides sum to less than 64 px gets black at the right and bottom, to 32 x 32 at least (FACTS 3.2)."""
-    h, w = image.shape[:2]
-    if h + w >= 64:
-        return image
-    return np.asarray(cv2.copyMakeBorder(image, 0, max(32 - h, 0), 0, max(32 - w, 0), cv2.BORDER_CONSTANT), np.uint8)
 
 
 def line_parts(image: Image, most: float = LINE_PART, count: int = LINE_PARTS) -> list[Image]:

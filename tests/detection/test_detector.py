@@ -1,4 +1,4 @@
-"""Looking at a page: with the detector's real weights."""
+"""Passes over a page, with the detector's real weights."""
 
 from dataclasses import replace
 
@@ -62,7 +62,7 @@ def test_a_written_page_costs_one_glance_more(detector):
     assert sizes == [(320, 256), (1280, 960)]
 
 
-def test_a_white_page_costs_two_glances(detector):
+def test_a_white_page_costs_two_coarse_passes(detector):
     detect, sizes = detector
     assert len(detect(np.full((720, 1280, 3), 255, np.uint8), DetectOptions())) == 0
     assert sizes == [(192, 320), (352, 640)]

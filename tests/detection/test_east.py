@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inkline.detection.east import STRIDE, east_boxes, locality_aware_nms, overlap
+from inkline.detection.east import MAP_STRIDE_PX, east_boxes, locality_aware_nms, overlap
 from inkline.options import DetectOptions
 
 OPTIONS = DetectOptions(thresh=0.8, box_thresh=0.1)
@@ -13,12 +13,12 @@ def maps_of(quads, height=64, width=96, shrink=0.6):
     score = np.zeros((height, width), np.float32)
     geometry = np.zeros((8, height, width), np.float32)
     for quad in np.asarray(quads, np.float32):
-        core = (quad.mean(axis=0) + (quad - quad.mean(axis=0)) * shrink) / STRIDE
+        core = (quad.mean(axis=0) + (quad - quad.mean(axis=0)) * shrink) / MAP_STRIDE_PX
         mask = np.zeros((height, width), np.uint8)
         cv2.fillPoly(mask, [np.round(core).astype(np.int32)], 1)
         ys, xs = np.nonzero(mask)
         score[ys, xs] = 0.95
-        pixels = np.stack([xs, ys], axis=1) * STRIDE
+        pixels = np.stack([xs, ys], axis=1) * MAP_STRIDE_PX
         geometry[:, ys, xs] = (pixels[:, None] - quad[None]).reshape(-1, 8).T
     return score, geometry
 

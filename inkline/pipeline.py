@@ -22,7 +22,7 @@ from inkline.orientation.classifier import Classifier
 from inkline.orientation.judge import Judge
 from inkline.orientation.rectify import NOT_OPENED, Straightener
 from inkline.orientation.unwarper import Unwarper
-from inkline.recognition.ctc import settle_accents
+from inkline.recognition.corrections import resolve_accents
 from inkline.recognition.recognizer import Recognizer
 from inkline.recognition.words import ink_quad, split_words
 from inkline.registry import options_for, resolve
@@ -243,7 +243,7 @@ class Ocr:
         options, transform = cut.options, cut.transform
         lines = []
         block = paragraphs(cut.found.quads) if options.reading_order == "columns" else np.zeros(len(texts), np.int64)
-        for i, text in enumerate(settle_accents(texts)):
+        for i, text in enumerate(resolve_accents(texts)):
             if text.score < options.recognize.score_thresh:
                 continue
             straight, turns = cut.found.quads[i], cut.angles[i] // 90

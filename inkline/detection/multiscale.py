@@ -224,19 +224,20 @@ def merge_passes(first: Detections, second: Detections) -> Detections:
     it and cover less than 0.6 of it: a line of large letters that fell apart.
     """
     quads = [*first.quads, *second.quads]
-    area = [float(cv2.contourArea(quad)) for quad in quads]
+    area = np.array([cv2.contourArea(quad) for quad in quads])
     kept = list(range(len(first)))
     for new in range(len(first), len(quads)):
-        shared = {old: s for old in kept if (s := _shared_area(quads[old], quads[new]))}
-        covered = sum(shared.values()) / max(area[new], 1)
-        pieces = [old for old, s in shared.items() if s > 0.7 * area[old]]
-        neighbours = [old for old, s in shared.items() if s > 0.1 * area[new] and old not in pieces]
-        is_new = covered < 0.3 and not any(s > 0.5 * area[old] for old, s in shared.items())
-        if not is_new and pieces and not neighbours and covered < 0.6:
-            kept = [old for old in kept if old not in pieces]  # the whole line replaces its pieces
-            is_new = True
-        if is_new:
+        # What the boxes kept so far share with the new one.
+        shared = np.array([_shared_area(quads[old], quads[new]) for old in kept])
+        covered = sum(shared) / max(area[new], 1)
+        if covered < 0.3 and not (shared > 0.5 * area[kept]).any():
             kept.append(new)
+            continue
+        # A whole line takes the place of its pieces, unless it reaches into another line.
+        is_piece = shared > 0.7 * area[kept]
+        reaches_others = ((shared > 0.1 * area[new]) & ~is_piece).any()
+        if is_piece.any() and not reaches_others and covered < 0.6:
+            kept = [old for old, piece in zip(kept, is_piece, strict=True) if not piece] + [new]
     polygons = None
     if first.polygons is not None and second.polygons is not None:
         polygons = (*first.polygons, *second.polygons)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from inkline.errors import ModelError
-from inkline.recognition.recognizer import Run
+from inkline.recognition.recognizer import ParallelMap
 from inkline.runtime import Engine
 from inkline.runtime.tensors import (
     IMAGENET_MEAN,
@@ -61,7 +61,7 @@ class Classifier:
         )
         self._rgb = meta.get("inkline.channel_order", "RGB") == "RGB"
 
-    def __call__(self, images: Sequence[Image], batch_size: int = 8, run: Run = map) -> list[Orientation]:
+    def __call__(self, images: Sequence[Image], batch_size: int = 8, run: ParallelMap = map) -> list[Orientation]:
         """Orientations of images uint8 (H, W, 3) BGR, in order; `batch_size` inputs go through the net together."""
         parts = [self._parts(image) for image in images]
         inputs = [part for several in parts for part in several]

@@ -67,7 +67,7 @@ def has_rtl(text: str) -> bool:
 
 
 def _reordered(levels: list[int]) -> list[int]:
-    """Rule L2: from the highest level down, every run of at least that level is turned round."""
+    """Rule L2: from the highest level down, every run of at least that level is reversed."""
     order = list(range(len(levels)))
     for level in range(max(levels, default=0), 0, -1):
         start = 0
@@ -102,31 +102,38 @@ def _levels(text: str, base: Direction) -> list[int]:
 
 def _resolve_weak(types: list[str], outside: str) -> None:
     """Rules W1 to W7, in place."""
-    strong = previous = outside
-    for i, kind in enumerate(types):
-        if kind == "NSM":
-            kind = previous  # W1
-        if kind == "EN" and strong == "AL":
-            kind = "AN"  # W2
-        if kind in ("L", "R", "AL"):
-            strong = kind
-        types[i] = previous = kind
-    for i, kind in enumerate(types):
-        if kind == "AL":
-            types[i] = "R"  # W3
-    for i in range(1, len(types) - 1):  # W4
+    _resolve_marks_and_numbers(types, outside)
+    # W3: letters of Arabic run as those of Hebrew do.
+    types[:] = ["R" if kind == "AL" else kind for kind in types]
+    # W4: one separator between two numbers of a kind belongs to them.
+    for i in range(1, len(types) - 1):
         before, kind, after = types[i - 1 : i + 2]
-        if before == after and ((kind == "ES" and before == "EN") or (kind == "CS" and before in ("EN", "AN"))):
+        joins = (kind == "ES" and before == "EN") or (kind == "CS" and before in ("EN", "AN"))
+        if joins and before == after:
             types[i] = before
     _spread_terminators(types)
+    # W6: separators and terminators left over are neutral. W7: a number behind Latin letters runs with them.
     strong = outside
     for i, kind in enumerate(types):
         if kind in ("ES", "CS", "ET"):
-            types[i] = "ON"  # W6
+            types[i] = "ON"
         elif kind in ("L", "R"):
             strong = kind
         elif kind == "EN" and strong == "L":
-            types[i] = "L"  # W7
+            types[i] = "L"
+
+
+def _resolve_marks_and_numbers(types: list[str], outside: str) -> None:
+    """Rules W1 and W2: marks take the type of what they stand on, numbers behind Arabic letters are Arabic numbers."""
+    strong = previous = outside
+    for i, kind in enumerate(types):
+        if kind == "NSM":
+            kind = previous
+        if kind == "EN" and strong == "AL":
+            kind = "AN"
+        if kind in ("L", "R", "AL"):
+            strong = kind
+        types[i] = previous = kind
 
 
 def _spread_terminators(types: list[str]) -> None:
@@ -146,10 +153,17 @@ def _resolve_neutral(types: list[str], outside: str) -> None:
         if types[start] in ("L", "R", "EN", "AN"):
             start += 1
             continue
+        # A run of neutrals, and the directions on both sides of it; numbers count as right to left.
         end = start
         while end < len(types) and types[end] not in ("L", "R", "EN", "AN"):
             end += 1
-        before = outside if start == 0 else "L" if types[start - 1] == "L" else "R"
-        after = outside if end == len(types) else "L" if types[end] == "L" else "R"
+        before, after = _side(types[start - 1 : start], outside), _side(types[end : end + 1], outside)
         types[start:end] = [before if before == after else outside] * (end - start)
         start = end
+
+
+def _side(neighbour: list[str], outside: str) -> str:
+    """The direction of a neighbour, none at the end of the line."""
+    if not neighbour:
+        return outside
+    return "L" if neighbour == ["L"] else "R"

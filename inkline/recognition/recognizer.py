@@ -1,9 +1,8 @@
 """Text recognition: line crops to text."""
 
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,53 +10,49 @@ from numpy.typing import NDArray
 
 from inkline.errors import ModelError, near
 from inkline.options import RecognizeOptions
-from inkline.recognition.attention import MARKS, attention_decode, class_count
+from inkline.recognition.attention import SPECIAL_TOKENS, attention_decode, class_count
+from inkline.recognition.batching import Batch, make_batches, own_width, split_windows, width_share
 from inkline.recognition.bidi import stored_order
-from inkline.recognition.ctc import Path, ctc_decode, doubtful_accents, join_paths, mend_spaces, unaccented
-from inkline.recognition.homoglyphs import lookalikes_of, one_script
-from inkline.recognition.words import stroke_pitch
+from inkline.recognition.corrections import (
+    homoglyphs_of,
+    plain_classes,
+    remove_doubtful_accents,
+    restore_spaces,
+    unify_script,
+)
+from inkline.recognition.ctc import CtcPath, ctc_decode, join_paths
 from inkline.runtime import Engine
 from inkline.runtime.tensors import normalize_table, resize, to_tensor
-from inkline.types import Image, Text
+from inkline.types import Floats, Image, Text
 
-REFERENCE_WIDTH = 320  # the width that PaddleOCR pads to at least
-WINDOW_OVERLAP = 192  # net pixels that two windows of a long line share: about eight letters
-WORD = 3.0  # line heights; what is no wider, a few letters, keeps its shape
-LONG = 8.0  # line heights; a squeezed line wider than this that is read with a lower score than SURE is read again
-SURE = 0.9
-STEP = 16  # own widths are rounded up to a multiple of this, two at least: bounds the shapes an engine sees
+LONG_LINE_RATIO = (
+    8.0  # width to height; a wider line that was narrowed is read again at its own width below this score:
+)
+RETRY_BELOW_SCORE = 0.9
 
-Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Crops that go through the net together: their indices, each one's width in the net, and the width they share."""
-
-    indices: tuple[int, ...]
-    widths: tuple[int, ...]
-    width: int
+ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+Classes = NDArray[np.int64]
 
 
 class Recognizer:
-    """Reads lines: `recognizer(crops, options) -> list[Text]`, one a crop, in order; any thread may call."""
+    """Reads lines: `recognizer(crops, options) -> list[Text]`, one per crop, in order; any thread may call."""
 
     def __init__(self, engine: Engine, charset: Sequence[str], meta: Mapping[str, str]) -> None:
         """charset: the characters in the order of their classes, with the space where the net has one.
 
         meta: the model's description (see `inkline.registry.inspect`); its decoder says where the classes begin, CTC's after
-        the blank (`inkline.recognition.attention.MARKS`).
+        the blank (`inkline.recognition.attention.SPECIAL_TOKENS`).
         """
         self._engine = engine
         self.charset = tuple(charset)
         self._decoder = meta.get("inkline.decoder", "ctc")
-        if self._decoder not in MARKS:
+        if self._decoder not in SPECIAL_TOKENS:
             raise ModelError(
-                f"recogniser decoder {self._decoder!r} is unknown{near(self._decoder, MARKS)}; update inkline"
+                f"recogniser decoder {self._decoder!r} is unknown{near(self._decoder, SPECIAL_TOKENS)}; update inkline"
             )
         self._space = self.charset.index(" ") + 1 if " " in self.charset else None
-        self._plain = unaccented(self.charset)
-        self._lookalikes = lookalikes_of(self.charset)
+        self._plain = plain_classes(self.charset)
+        self._homoglyphs = homoglyphs_of(self.charset)
         self._height = int(meta.get("inkline.input_height", "48"))
         self._table = normalize_table(
             json.loads(meta.get("inkline.mean", "[0.5, 0.5, 0.5]")),
@@ -65,163 +60,119 @@ class Recognizer:
         )
         self._rgb = meta.get("inkline.channel_order", "BGR") == "RGB"
 
-    def __call__(self, crops: Sequence[Image], options: RecognizeOptions, run: Run = map) -> list[Text]:
+    def __call__(self, crops: Sequence[Image], options: RecognizeOptions, run: ParallelMap = map) -> list[Text]:
         """Texts of crops uint8 (H, W, 3) BGR of any size; `run` maps over the batches, for instance on a thread pool.
 
-        A line longer than `max_width` is read in overlapping windows (`width_rule` own), or squeezed (reference). A long
-        one that was squeezed and is doubtful is read again at its own width, and the better reading counts.
+        A line longer than `max_width` is read in overlapping windows (`width_rule` own), or narrowed (reference). A long
+        line that was narrowed and is doubtful is read again at its own width, and the better reading counts.
         """
-        texts = self._once(crops, options, run)
-        again = [i for i, text in enumerate(texts) if text.score < SURE and self._long(crops[i], options)]
-        unsqueezed = self._once([crops[i] for i in again], replace(options, squeeze=1.0), run)
-        for i, text in zip(again, unsqueezed, strict=True):
+        texts = self._read_once(crops, options, run)
+        again = [
+            i for i, text in enumerate(texts) if text.score < RETRY_BELOW_SCORE and self._is_narrowed(crops[i], options)
+        ]
+        retried = self._read_once([crops[i] for i in again], replace(options, squeeze=1.0), run)
+        for i, text in zip(again, retried, strict=True):
             texts[i] = max(texts[i], text, key=lambda text: text.score)
         return texts
 
-    def _long(self, crop: Image, options: RecognizeOptions) -> bool:
-        """Whether a crop is a long line that the options squeeze."""
+    def _is_narrowed(self, crop: Image, options: RecognizeOptions) -> bool:
+        """Whether a crop is a long line that the options narrow."""
         if options.width_rule != "own" or options.input_shape is not None:
             return False
-        long = own_width(crop, self._height) > LONG * self._height
-        return long and _share(crop, self._height, options) < 1
+        is_long = own_width(crop, self._height) > LONG_LINE_RATIO * self._height
+        return is_long and width_share(crop, self._height, options) < 1
 
-    def _once(self, crops: Sequence[Image], options: RecognizeOptions, run: Run) -> list[Text]:
+    def _read_once(self, crops: Sequence[Image], options: RecognizeOptions, run: ParallelMap) -> list[Text]:
         """Every line read once, as the options say."""
-        ctc = self._decoder == "ctc"
-        split = [windows(crop, self._height, options) if ctc else [(0, crop)] for crop in crops]
+        # Lines become windows, windows batches.
+        is_ctc = self._decoder == "ctc"
+        split = [split_windows(crop, self._height, options) if is_ctc else [(0, crop)] for crop in crops]
         parts = [part for line in split for _, part in line]
         lines = [crop for crop, line in zip(crops, split, strict=True) for _ in line]
-        batches = plan(parts, self._height, options, lines)
+        batches = make_batches(parts, self._height, options, lines)
         allowed = self._allowed(options.charset)
 
-        def read(batch: Batch) -> list[Path | Text]:
-            return self._read(batch, parts, options, allowed)
+        # Batches are read, in any order.
+        def read(batch: Batch) -> Sequence[CtcPath | Text]:
+            return self._read_batch(batch, parts, options, allowed)
 
-        seen: dict[int, Path | Text] = {}
+        seen: dict[int, CtcPath | Text] = {}
         for batch, results in zip(batches, run(read, batches), strict=True):
             seen.update(zip(batch.indices, results, strict=True))
-        found = iter(seen[i] for i in range(len(parts)))
-        return [self._text([(start, next(found)) for start, _ in line]) for line in split]
 
-    def _text(self, parts: list[tuple[int, Path | Text]]) -> Text:
+        # Windows become lines again.
+        found = iter(seen[i] for i in range(len(parts)))
+        return [self._line_text([(start, next(found)) for start, _ in line]) for line in split]
+
+    def _line_text(self, parts: list[tuple[int, CtcPath | Text]]) -> Text:
         """One line from what was seen in its windows, each with its start."""
         if isinstance(parts[0][1], Text):
             return parts[0][1]
-        path = join_paths([(start, path) for start, path in parts if isinstance(path, Path)])
+        path = join_paths([(start, path) for start, path in parts if isinstance(path, CtcPath)])
         text = stored_order(ctc_decode(path, self.charset))
-        if self._lookalikes is None:
+        if self._homoglyphs is None:
             return text
-        return replace(
-            text, text=one_script(text.text, self._lookalikes), plain=one_script(text.plain, self._lookalikes)
-        )
+        unified, plain = (unify_script(t, self._homoglyphs) for t in (text.text, text.plain))
+        return replace(text, text=unified, plain=plain)
 
-    def _read(
-        self, batch: Batch, crops: Sequence[Image], options: RecognizeOptions, allowed: NDArray[np.int64] | None
-    ) -> list[Path | Text]:
+    def _read_batch(
+        self, batch: Batch, crops: Sequence[Image], options: RecognizeOptions, allowed: Classes | None
+    ) -> Sequence[CtcPath | Text]:
+        """What the net sees in the crops of a batch, in its order."""
+        # Draw the crops side by side into the net's input, padded with zeros, and run it.
         height = options.input_shape[1] if options.input_shape else self._height
         x = np.zeros((len(batch.indices), 3, height, batch.width), np.float32)
         for row, (index, width) in enumerate(zip(batch.indices, batch.widths, strict=True)):
             to_tensor(resize(crops[index], height, width), self._table, x[row], self._rgb)
         probability = self._engine(x)[0]
-        classes = class_count(self._decoder, len(self.charset))
-        if probability.shape[2] != classes:
-            raise ModelError(
-                f"the net has {probability.shape[2]} classes, its charset {len(self.charset)} characters, with the marks of "
-                f"{self._decoder} {classes}: give the charset that belongs to this model"
-            )
+        self._check_classes(probability.shape[2])
+        # The best class of each step, among those that may be read.
         best = probability.argmax(axis=2) if allowed is None else allowed[probability[:, :, allowed].argmax(axis=2)]
         prob = np.take_along_axis(probability, best[:, :, None], axis=2)[:, :, 0]
         if self._decoder != "ctc":
-            pairs = zip(best, prob, strict=True)
-            return [attention_decode(self._decoder, row_best, row_prob, self.charset) for row_best, row_prob in pairs]
-        paths: list[Path | Text] = []
-        for row, (index, width) in enumerate(zip(batch.indices, batch.widths, strict=True)):
-            path = best[row], prob[row]
-            if self._space is not None and options.space_thresh < 1:
-                path = mend_spaces(*path, probability[row, :, self._space], self._space, options.space_thresh)
-            plain = path[0]
-            if options.accent_thresh < 1 and allowed is None:
-                plain = doubtful_accents(plain, probability[row], self._plain, options.accent_thresh)
-            paths.append(Path(*path, plain, own_width(crops[index], height), width / batch.width))
-        return paths
+            return [attention_decode(self._decoder, b, p, self.charset) for b, p in zip(best, prob, strict=True)]
+        if allowed is not None:
+            options = replace(options, accent_thresh=1.0)  # the plain letter may not be among those allowed
+        extents = [
+            (own_width(crops[i], height), w / batch.width) for i, w in zip(batch.indices, batch.widths, strict=True)
+        ]
+        return [
+            self._path(best[row], prob[row], probability[row], extent, options) for row, extent in enumerate(extents)
+        ]
 
-    def _allowed(self, characters: str) -> NDArray[np.int64] | None:
-        """Classes that may be read: the decoder's marks and those of the given characters; None for all."""
+    def _path(
+        self, best: Classes, prob: Floats, probability: Floats, extent: tuple[int, float], options: RecognizeOptions
+    ) -> CtcPath:
+        """The path of one line, with weak spaces restored, and what it is without doubtful accents.
+
+        best, prob: (T,) the best classes and their probabilities; probability: (T, classes); extent: the line's width in
+        pixels at the net's height, and the share of the steps that it covers.
+        """
+        if self._space is not None and options.space_thresh < 1:
+            best, prob = restore_spaces(best, prob, probability[:, self._space], self._space, options.space_thresh)
+        plain = best
+        if options.accent_thresh < 1:
+            plain = remove_doubtful_accents(best, probability, self._plain, options.accent_thresh)
+        return CtcPath(best, prob, plain, *extent)
+
+    def _check_classes(self, classes: int) -> None:
+        """ModelError unless the net's classes are those of its charset."""
+        expected = class_count(self._decoder, len(self.charset))
+        if classes != expected:
+            raise ModelError(
+                f"the net has {classes} classes, its charset {len(self.charset)} characters, with the special tokens of "
+                f"{self._decoder} {expected}: give the charset that belongs to this model"
+            )
+
+    def _allowed(self, characters: str) -> Classes | None:
+        """Classes that may be read: the decoder's special tokens and those of the given characters; None for all."""
         if not characters:
             return None
         wanted = set(characters)
-        before = MARKS[self._decoder].before
-        characters_end = before + len(self.charset)
-        classes = [i for i, token in enumerate(self.charset, before) if set(token) <= wanted]
         missing = wanted - set("".join(self.charset))
         if missing:
             raise ModelError(f"text_rec_charset: this model cannot read {''.join(sorted(missing))!r}; leave these out")
-        marks = range(characters_end, class_count(self._decoder, len(self.charset)))
-        return np.array([*range(before), *classes, *marks], np.int64)
-
-
-def own_width(crop: Image, height: int) -> int:
-    """The width in pixels of a crop that is brought to a height."""
-    rows, columns = crop.shape[:2]
-    return max(math.ceil(height * int(columns) / int(rows)), 1)
-
-
-def windows(crop: Image, height: int, options: RecognizeOptions) -> list[tuple[int, Image]]:
-    """A line as (start in net pixels, part of the crop): itself, or windows of `max_width` that share WINDOW_OVERLAP."""
-    width = own_width(crop, height)
-    side = options.max_width // STEP * STEP
-    if options.input_shape is not None or options.width_rule == "reference" or width <= options.max_width:
-        return [(0, crop)]
-    overlap = min(WINDOW_OVERLAP, side // 2)
-    count = math.ceil((width - overlap) / (side - overlap))
-    starts = [round(i * (width - side) / (count - 1) / STEP) * STEP for i in range(count)]
-    scale = crop.shape[0] / height
-    return [(start, crop[:, round(start * scale) : round((start + side) * scale)]) for start in starts]
-
-
-def plan(crops: Sequence[Image], height: int, options: RecognizeOptions, lines: Sequence[Image] = ()) -> list[Batch]:
-    """Share crops out into batches; every crop is in exactly one. lines: those that the crops are windows of, if they are.
-
-    `own`: each crop at its own width, squeezed as the options say; those whose widths round up to the same multiple of 16
-    may share a batch, so what a line is fed never depends on its company; the widest come first, so that no thread is left
-    with a long line at the end. `reference`: sorted by width, each batch as wide as its widest line and 320 px at least
-    (FACTS 3.7).
-    """
-    if options.input_shape is not None:
-        width = options.input_shape[2]
-        return _cut([(width, i, width) for i in range(len(crops))], options.batch_size)
-    if options.width_rule == "own":
-        shares = [_share(line, height, options) for line in lines or crops]
-        wanted = [math.ceil(own_width(crop, height) * share) for crop, share in zip(crops, shares, strict=True)]
-        widths = [min(width, options.max_width) for width in wanted]
-        rows = [(max(-(-w // STEP), 2) * STEP, i, w) for i, w in enumerate(widths)]
-        return _cut(sorted(rows, key=lambda row: -row[0]), options.batch_size)
-    ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
-    order = sorted(range(len(crops)), key=lambda i: ratios[i])
-    # A line wider than 320 px is squeezed to a whole number of pixels from below, a narrower one from above.
-    room = [min(int(height * max(REFERENCE_WIDTH / height, r)), options.max_width) for r in ratios]
-    inner = [min(math.ceil(height * r), room[i]) for i, r in enumerate(ratios)]
-    parts = (order[at : at + options.batch_size] for at in range(0, len(order), options.batch_size))
-    return [Batch(tuple(part), tuple(inner[i] for i in part), max(room[i] for i in part)) for part in parts]
-
-
-def _share(line: Image, height: int, options: RecognizeOptions) -> float:
-    """The share of its width at which a line is fed: squeezed as far as its strokes allow it, or widened."""
-    share = options.squeeze
-    if share < 1 and own_width(line, height) <= WORD * height:
-        return 1.0
-    if share < 1 and options.stroke_pitch:
-        share = min(max(options.stroke_pitch * height / stroke_pitch(line, height), share), 1.0)
-    return share
-
-
-def _cut(rows: list[tuple[int, int, int]], size: int) -> list[Batch]:
-    """Rows (bucket width, index, own width), those of a bucket together, to batches of at most `size` of one bucket."""
-    batches: list[Batch] = []
-    for bucket, index, width in rows:
-        last = batches[-1] if batches else None
-        if last and last.width == bucket and len(last.indices) < size:
-            batches[-1] = Batch((*last.indices, index), (*last.widths, width), bucket)
-        else:
-            batches.append(Batch((index,), (width,), bucket))
-    return batches
+        before = SPECIAL_TOKENS[self._decoder].before
+        classes = [i for i, token in enumerate(self.charset, before) if set(token) <= wanted]
+        after = range(before + len(self.charset), class_count(self._decoder, len(self.charset)))
+        return np.array([*range(before), *classes, *after], np.int64)

@@ -1,4 +1,4 @@
-"""Where a line's ink lies, and its words: from the steps at which a recogniser saw each character and from the ink."""
+"""The ink of a line and its words: from the steps at which a recogniser saw each character, and from the ink itself."""
 
 import re
 from itertools import pairwise
@@ -12,26 +12,28 @@ from inkline.runtime.tensors import resize
 from inkline.types import Floats, Image, Text, Word
 
 # A word: one CJK character (Han, kana), or a run of anything else that is not white space.
-_WORD = re.compile(
+WORD_PATTERN = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\s\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+"
 )
 
-WORD_MARGIN = 0.08  # of the line's height, above and below a word's ink
-STROKE_ROWS = 1 / 6  # of the rows of a line: those between the x-height and the base line, or some of them
-LINE_MARGIN = 0.2, 0.1  # of the ink's height, above and below a line's ink and at its ends
+WORD_MARGIN_RATIO = 0.08  # of the line's height, above and below a word's ink
+STROKE_ROWS_SHARE = 1 / 6  # of the rows of a line: those between the x-height and the base line, or some of them
+LINE_MARGIN_RATIOS = 0.2, 0.1  # of the ink's height, above and below a line's ink and at its ends
 
 
 def ink_quad(crop: Image, quad: Floats) -> Floats:
-    """A line's quad (4, 2) drawn in to its ink, with a little room on all sides; never larger than it was.
+    """A line's quad (4, 2) shrunk to its ink, with a little room on all sides; never larger than it was.
 
     crop: the line, uint8 (H, W, 3). quad: the place of the crop's corners on the page, corner 0 being the crop's top-left.
     """
+    # The ink's extent, as fractions of the crop.
     mask = ink_mask(crop)
     height, width = mask.shape
     ink = np.asarray(mask.sum(axis=0), np.float32)
-    start, end = _trim(ink, 0.0, 1.0)
-    top, bottom = _height(mask, start, end)
-    above, beside = ((bottom - top) * share for share in LINE_MARGIN)
+    start, end = _horizontal_extent(ink, 0.0, 1.0)
+    top, bottom = _vertical_extent(mask, start, end)
+    # Room around it.
+    above, beside = ((bottom - top) * share for share in LINE_MARGIN_RATIOS)
     beside *= height / width
     return quad_part(quad, max(start - beside, 0), min(end + beside, 1), max(top - above, 0), min(bottom + above, 1))
 
@@ -41,24 +43,26 @@ def split_words(text: Text, crop: Image, quad: Floats) -> tuple[Word, ...]:
 
     crop: the line as it was read, uint8 (H, W, 3). quad: (4, 2), the place of the crop's corners on the page, corner 0
     being the crop's top-left. The border between two words lies in the widest gap of ink between their nearest characters;
-    each word's quad is drawn in to its ink on all sides (measured: `benchmarks/words.py`).
+    each word's quad is shrunk to its ink on all sides (measured: `benchmarks/words.py`).
     """
-    found = list(_WORD.finditer(text.text))
+    found = list(WORD_PATTERN.finditer(text.text))
     if not found:
         return ()
+    # Where each word's characters were seen, and the borders between neighbours.
     mask = ink_mask(crop)
     ink = np.asarray(mask.sum(axis=0), np.float32)
     centres = text.char_spans.mean(axis=1)
     places = [centres[match.start() : match.end()] for match in found]
     order = sorted(range(len(found)), key=lambda i: float(places[i].mean()))  # from the left, as they stand
-    gaps = [_gap(ink, float(places[i].max()), float(places[j].min())) for i, j in pairwise(order)]
+    gaps = [_widest_gap(ink, float(places[i].max()), float(places[j].min())) for i, j in pairwise(order)]
     edges = dict(zip(order, pairwise([0.0, *gaps, 1.0]), strict=True))
+    # Each word between its borders, shrunk to its ink.
     words = []
     for i, match in enumerate(found):
-        start, end = _trim(ink, *edges[i])
-        top, bottom = _height(mask, start, end)
+        start, end = _horizontal_extent(ink, *edges[i])
+        top, bottom = _vertical_extent(mask, start, end)
         score = float(text.char_scores[match.start() : match.end()].mean())
-        top, bottom = max(top - WORD_MARGIN, 0), min(bottom + WORD_MARGIN, 1)
+        top, bottom = max(top - WORD_MARGIN_RATIO, 0), min(bottom + WORD_MARGIN_RATIO, 1)
         words.append(Word(match.group(), score, quad_part(quad, start, end, top, bottom)))
     return tuple(words)
 
@@ -74,17 +78,17 @@ def ink_mask(crop: Image) -> NDArray[np.bool_]:
 def stroke_pitch(crop: Image, height: int) -> float:
     """How close strokes stand in a line brought to a height: the mean distance in pixels from one to the next.
 
-    crop: the line, uint8 (H, W, 3). Counted along the STROKE_ROWS of the rows that cross most strokes. The whole width
+    crop: the line, uint8 (H, W, 3). Counted along the sixth of the rows that cross most strokes. The whole width
     where there are none.
     """
     width = max(round(height * crop.shape[1] / crop.shape[0]), 1)
     mask = ink_mask(resize(crop, height, width))
     strokes = mask[:, 0] + np.count_nonzero(mask[:, 1:] & ~mask[:, :-1], axis=1)
-    most = np.sort(strokes)[-max(round(height * STROKE_ROWS), 1) :]
+    most = np.sort(strokes)[-max(round(height * STROKE_ROWS_SHARE), 1) :]
     return float(width / max(most.mean(), 1))
 
 
-def _height(mask: NDArray[np.bool_], start: float, end: float) -> tuple[float, float]:
+def _vertical_extent(mask: NDArray[np.bool_], start: float, end: float) -> tuple[float, float]:
     """Top and bottom of the ink around the middle between two fractions of the width, as fractions of the height.
 
     Ink further off than 0.12 of the height belongs to a neighbouring line or a rule; a quarter of the height stays at
@@ -102,7 +106,7 @@ def _height(mask: NDArray[np.bool_], start: float, end: float) -> tuple[float, f
     return float(run[0]) / n, float(run[-1] + 1) / n
 
 
-def _gap(ink: Floats, left: float, right: float) -> float:
+def _widest_gap(ink: Floats, left: float, right: float) -> float:
     """Fraction of the width at the middle of the longest run of least ink between two fractions."""
     n = len(ink)
     a, b = int(left * n), max(int(right * n), int(left * n) + 1)
@@ -115,8 +119,8 @@ def _gap(ink: Floats, left: float, right: float) -> float:
     return float(a + (starts[widest] + ends[widest]) / 2) / n
 
 
-def _trim(ink: Floats, start: float, end: float) -> tuple[float, float]:
-    """Draw an interval of fractions in to the ink it holds, one column of paper kept."""
+def _horizontal_extent(ink: Floats, start: float, end: float) -> tuple[float, float]:
+    """An interval of fractions shrunk to the ink it holds, one column of paper kept on either side."""
     n = len(ink)
     a, b = round(start * n), max(round(end * n), round(start * n) + 1)
     inked = np.flatnonzero(ink[a:b] > 0)

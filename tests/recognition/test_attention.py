@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inkline.recognition.attention import MARKS, attention_decode, class_count
+from inkline.recognition.attention import SPECIAL_TOKENS, attention_decode, class_count
 
 CHARSET = ("a", "b", "ch")
 
@@ -45,7 +45,7 @@ def test_an_entry_of_two_characters_has_two_scores_and_spans():
     assert text.char_scores.shape == (3,) and text.char_spans.shape == (3, 2)
 
 
-@pytest.mark.parametrize("decoder", MARKS)
+@pytest.mark.parametrize("decoder", SPECIAL_TOKENS)
 def test_nothing_read(decoder):
     text = read(decoder)
     assert (text.text, text.score) == ("", 0.0)

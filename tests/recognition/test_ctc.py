@@ -1,17 +1,10 @@
-"""CTC decoding and the mending of spaces."""
+"""CTC decoding and the restoring of spaces."""
 
 import numpy as np
 import pytest
 
-from inkline.recognition.ctc import (
-    Path,
-    ctc_decode,
-    doubtful_accents,
-    join_paths,
-    mend_spaces,
-    settle_accents,
-    unaccented,
-)
+from inkline.recognition.corrections import plain_classes, remove_doubtful_accents, resolve_accents, restore_spaces
+from inkline.recognition.ctc import CtcPath, ctc_decode, join_paths
 from inkline.types import Text
 
 CHARSET = ("a", "b", "ch", " ")
@@ -22,7 +15,7 @@ def path(*classes, prob=0.9):
 
 
 def decode(best, prob, used=1.0):
-    return ctc_decode(Path(best, prob, best, used=used), CHARSET)
+    return ctc_decode(CtcPath(best, prob, best, used=used), CHARSET)
 
 
 def test_repeats_merge_and_blanks_part_them():
@@ -58,33 +51,33 @@ def test_spans_are_fractions_of_the_line_not_of_its_padding():
 def test_a_weak_space_between_letters_is_read():
     best, prob = path(1, 0, 0, 2)
     space = np.array([0, 0.05, 0.3, 0], np.float32)
-    mended = mend_spaces(best, prob, space, 4, 0.15)
+    mended = restore_spaces(best, prob, space, 4, 0.15)
     assert decode(*mended).text == "a b"
     assert decode(best, prob).text == "ab"  # the inputs stay as they were
-    assert decode(*mend_spaces(best, prob, space, 4, 0.4)).text == "ab"
+    assert decode(*restore_spaces(best, prob, space, 4, 0.4)).text == "ab"
 
 
 def test_no_second_space_and_none_at_the_ends():
     best, prob = path(0, 1, 4, 0, 2, 0)
     space = np.array([0.5, 0, 0.9, 0.5, 0, 0.5], np.float32)
-    assert decode(*mend_spaces(best, prob, space, 4, 0.15)).text == "a b"
+    assert decode(*restore_spaces(best, prob, space, 4, 0.15)).text == "a b"
 
 
 def test_every_gap_gets_one_space_where_it_is_most_probable():
     best, prob = path(1, 0, 0, 2, 0, 3, 0, 0, 1)
     space = np.array([0, 0.2, 0.4, 0, 0.1, 0, 0.3, 0.2, 0], np.float32)
-    mended, _ = mend_spaces(best, prob, space, 4, 0.15)
+    mended, _ = restore_spaces(best, prob, space, 4, 0.15)
     assert mended.tolist() == [1, 0, 4, 2, 0, 3, 4, 0, 1]
 
 
 def test_windows_meet_where_both_see_a_gap():
     whole = np.array([0, 1, 0, 2, 0, 0, 1, 1, 0, 2, 0, 3])
     prob = np.linspace(0.5, 0.9, 12).astype(np.float32)
-    left = Path(whole[:8], prob[:8], whole[:8], width=64)
+    left = CtcPath(whole[:8], prob[:8], whole[:8], width=64)
     right_best = whole[4:].copy()
     right_best[0] = 2  # at its edge a window may see half a letter as another
-    right = Path(np.append(right_best, [0, 0]), np.append(prob[4:], [0, 0]).astype(np.float32), right_best, 64, 0.8)
-    right = Path(right.best, right.prob, right.best, 64, 0.8)
+    right = CtcPath(np.append(right_best, [0, 0]), np.append(prob[4:], [0, 0]).astype(np.float32), right_best, 64, 0.8)
+    right = CtcPath(right.best, right.prob, right.best, 64, 0.8)
     joined = join_paths([(0, left), (32, right)])
     assert ctc_decode(joined, CHARSET).text == "aba" + "bch"
     np.testing.assert_allclose(joined.prob, prob)
@@ -93,14 +86,14 @@ def test_windows_meet_where_both_see_a_gap():
 
 def test_accents_in_doubt_fall_on_a_page_without_accents():
     charset = ("e", "é", "x", "ß", "ø", "年")
-    base = unaccented(charset)
+    base = plain_classes(charset)
     assert base.tolist() == [0, 0, 1, 0, 0, 0, 0]
     probability = np.zeros((3, 7), np.float32)
     probability[0, [1, 2]], probability[1, 3], probability[2, [1, 2]] = (0.3, 0.6), 0.9, (0.01, 0.9)
     best = probability.argmax(axis=1)
-    plain = doubtful_accents(best, probability, base, 0.1)
+    plain = remove_doubtful_accents(best, probability, base, 0.1)
     assert plain.tolist() == [1, 3, 2] and best.tolist() == [2, 3, 2]
-    text = ctc_decode(Path(best, probability.max(axis=1), plain), charset)
+    text = ctc_decode(CtcPath(best, probability.max(axis=1), plain), charset)
     assert (text.text, text.plain) == ("éxé", "exé")
 
 
@@ -108,6 +101,6 @@ def test_accents_in_doubt_fall_on_a_page_without_accents():
 def test_what_a_page_has_of_accents_decides(others, expected):
     doubt = Text("Apéndix", 0.9, np.ones(7), np.ones((7, 2)), "Apendix")
     sure = Text(others, 0.9, np.ones(len(others)), np.ones((len(others), 2)), others)
-    settled = settle_accents([doubt, sure])
+    settled = resolve_accents([doubt, sure])
     assert [text.text for text in settled] == [expected, others]
-    assert settle_accents([]) == []
+    assert resolve_accents([]) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inkline.recognition.homoglyphs import CYRILLIC, GREEK, Lookalikes, lookalikes_of, one_script
+from inkline.recognition.corrections import CYRILLIC, GREEK, Homoglyphs, homoglyphs_of, unify_script
 
 
 @pytest.mark.parametrize(
@@ -22,14 +22,14 @@ from inkline.recognition.homoglyphs import CYRILLIC, GREEK, Lookalikes, lookalik
         (GREEK, "AΓ. 65", "\u0391Γ. 65"),
     ],
 )
-def test_one_script(pair: Lookalikes, seen: str, meant: str) -> None:
-    assert one_script(seen, pair) == meant and len(one_script(seen, pair)) == len(seen)
+def test_unify_script(pair: Homoglyphs, seen: str, meant: str) -> None:
+    assert unify_script(seen, pair) == meant and len(unify_script(seen, pair)) == len(seen)
 
 
 @pytest.mark.parametrize("pair", [CYRILLIC, GREEK])
-def test_lookalikes_come_in_pairs(pair: Lookalikes) -> None:
+def test_lookalikes_come_in_pairs(pair: Homoglyphs) -> None:
     assert len(pair.latin) == len(pair.other) == len(set(pair.latin)) == len(set(pair.other))
     assert all(c.isascii() for c in pair.latin) and not any(c.isascii() for c in pair.other)
     assert all(any(first <= c <= last for first, last in pair.ranges) for c in pair.other + pair.own)
-    assert lookalikes_of(pair.latin + pair.other + pair.own + "w") is pair
-    assert lookalikes_of(pair.latin) is None and lookalikes_of(pair.latin + pair.other) is None
+    assert homoglyphs_of(pair.latin + pair.other + pair.own + "w") is pair
+    assert homoglyphs_of(pair.latin) is None and homoglyphs_of(pair.latin + pair.other) is None

@@ -7,7 +7,8 @@ import pytest
 
 from inkline.errors import ModelError
 from inkline.options import RecognizeOptions
-from inkline.recognition.recognizer import Recognizer, plan
+from inkline.recognition.batching import make_batches
+from inkline.recognition.recognizer import Recognizer
 
 CHARSET = ("a", "b", "c", " ")
 
@@ -69,8 +70,8 @@ def test_own_width_never_depends_on_company():
         (1.2, (32, 48, 80, 384, 3200)),
     ):
         options = RecognizeOptions(batch_size=8, squeeze=squeeze)
-        together = {i: b.width for b in plan(crops, 48, options) for i in b.indices}
-        alone = {i: plan([c], 48, replace(options, batch_size=1))[0].width for i, c in enumerate(crops)}
+        together = {i: b.width for b in make_batches(crops, 48, options) for i in b.indices}
+        alone = {i: make_batches([c], 48, replace(options, batch_size=1))[0].width for i, c in enumerate(crops)}
         assert together == alone == dict(enumerate(widths))
 
 
@@ -81,9 +82,9 @@ def test_lines_are_squeezed_as_far_as_their_strokes_allow():
         return image
 
     options = RecognizeOptions(squeeze=0.7, stroke_pitch=0.25)  # 12 px of 48
-    assert [plan([bars(step)], 48, options)[0].widths[0] for step in (8, 16, 40)] == [800, 600, 560]
-    assert plan([bars(40)[:, :144]], 48, options)[0].widths == (144,)
-    assert plan([bars(8)], 48, replace(options, stroke_pitch=0.0))[0].widths == (560,)
+    assert [make_batches([bars(step)], 48, options)[0].widths[0] for step in (8, 16, 40)] == [800, 600, 560]
+    assert make_batches([bars(40)[:, :144]], 48, options)[0].widths == (144,)
+    assert make_batches([bars(8)], 48, replace(options, stroke_pitch=0.0))[0].widths == (560,)
 
 
 def test_a_long_doubtful_line_is_read_again_at_its_own_width():
@@ -106,13 +107,13 @@ def test_a_long_doubtful_line_is_read_again_at_its_own_width():
 
 def test_the_widest_lines_are_read_first():
     crops = [crop(48, w, 0) for w in (100, 900, 50, 400)]
-    assert [b.width for b in plan(crops, 48, RecognizeOptions())] == [912, 400, 112, 64]
-    assert [b.width for b in plan(crops, 48, RecognizeOptions(squeeze=0.85))] == [768, 352, 112, 64]
+    assert [b.width for b in make_batches(crops, 48, RecognizeOptions())] == [912, 400, 112, 64]
+    assert [b.width for b in make_batches(crops, 48, RecognizeOptions(squeeze=0.85))] == [768, 352, 112, 64]
 
 
 def test_reference_pads_to_320_and_to_the_widest_of_the_batch():
     crops = [crop(48, w, 0) for w in (900, 100, 50, 400)]
-    batches = plan(crops, 48, RecognizeOptions(width_rule="reference", batch_size=2))
+    batches = make_batches(crops, 48, RecognizeOptions(width_rule="reference", batch_size=2))
     assert [(b.indices, b.width) for b in batches] == [((2, 1), 320), ((3, 0), 900)]
     assert batches[0].widths == (50, 100)
 

@@ -238,11 +238,15 @@ def merge_passes(first: Detections, second: Detections) -> Detections:
         reaches_others = ((shared > 0.1 * area[new]) & ~is_piece).any()
         if is_piece.any() and not reaches_others and covered < 0.6:
             kept = [old for old, piece in zip(kept, is_piece, strict=True) if not piece] + [new]
+    return _concatenate(first, second)[kept]
+
+
+def _concatenate(first: Detections, second: Detections) -> Detections:
     polygons = None
     if first.polygons is not None and second.polygons is not None:
         polygons = (*first.polygons, *second.polygons)
     scores = np.concatenate([first.scores, second.scores])
-    return Detections(np.concatenate([first.quads, second.quads]), scores, polygons)[kept]
+    return Detections(np.concatenate([first.quads, second.quads]), scores, polygons)
 
 
 def _shared_area(a: Floats, b: Floats) -> float:

@@ -105,12 +105,7 @@ def _resolve_weak(types: list[str], outside: str) -> None:
     _resolve_marks_and_numbers(types, outside)
     # W3: letters of Arabic run as those of Hebrew do.
     types[:] = ["R" if kind == "AL" else kind for kind in types]
-    # W4: one separator between two numbers of a kind belongs to them.
-    for i in range(1, len(types) - 1):
-        before, kind, after = types[i - 1 : i + 2]
-        joins = (kind == "ES" and before == "EN") or (kind == "CS" and before in ("EN", "AN"))
-        if joins and before == after:
-            types[i] = before
+    _join_separators(types)
     _spread_terminators(types)
     # W6: separators and terminators left over are neutral. W7: a number behind Latin letters runs with them.
     strong = outside
@@ -134,6 +129,15 @@ def _resolve_marks_and_numbers(types: list[str], outside: str) -> None:
         if kind in ("L", "R", "AL"):
             strong = kind
         types[i] = previous = kind
+
+
+def _join_separators(types: list[str]) -> None:
+    """Rule W4: one separator between two numbers of a kind belongs to them."""
+    for i in range(1, len(types) - 1):
+        before, kind, after = types[i - 1 : i + 2]
+        joins = (kind == "ES" and before == "EN") or (kind == "CS" and before in ("EN", "AN"))
+        if joins and before == after:
+            types[i] = before
 
 
 def _spread_terminators(types: list[str]) -> None:

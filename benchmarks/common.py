@@ -20,8 +20,8 @@ def images(inputs: Sequence[str], limit: int | None = None) -> list[Image]:
     """The pages of files, folders and globs, decoded, at most `limit`."""
     pages = []
     for source in expand(list(inputs)):
-        for sheet in read(source):
-            pages.append(sheet.image)
+        for page_image in read(source):
+            pages.append(page_image.image)
             if len(pages) == limit:
                 return pages
     return pages

@@ -13,7 +13,7 @@ import numpy as np
 from inkline.detection.detector import Detector
 from inkline.errors import DownloadError, InklineError, SourceError, StageError, UsageError
 from inkline.flat import apply, flat_fields, to_flat
-from inkline.io.read import Sheet, read
+from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.reading_order import column_order, paragraphs, reference_order
@@ -47,7 +47,7 @@ class Cut:
     turned by 180 degrees: of these the better reading counts.
     """
 
-    sheet: Sheet
+    page_image: PageImage
     options: OcrOptions
     transform: Transform
     found: Detections
@@ -90,12 +90,12 @@ class Ocr:
         """
         options = self._for_call(overrides)
         source = as_source(image)
-        sheets = list(islice(read(source), 2))
-        if len(sheets) != 1:
+        page_images = list(islice(read(source), 2))
+        if len(page_images) != 1:
             raise SourceError(
-                f"{source.label} has {'several' if sheets else 'no'} pages: use Ocr.read() or Ocr.stream()"
+                f"{source.label} has {'several' if page_images else 'no'} pages: use Ocr.read() or Ocr.stream()"
             )
-        cut = self._cut(sheets[0], options, self._detect_one)
+        cut = self._cut(page_images[0], options, self._detect_one)
         return self._page(cut, self._recognize(cut.crops, options.recognize, self._pool.map))
 
     def read(self, source: Any, read_options: ReadOptions = ReadOptions(), **overrides: Any) -> Document:
@@ -120,7 +120,7 @@ class Ocr:
         options = self._for_call(overrides)
         stop = Event() if stop is None else stop
 
-        def sheets() -> Iterator[Sheet]:
+        def page_images() -> Iterator[PageImage]:
             for source in expand(sources):
                 try:
                     yield from read(source, read_options)
@@ -143,8 +143,8 @@ class Ocr:
             return pages
 
         yield from overlap(
-            sheets(),
-            lambda sheet: self._cut(sheet, options, self._detect_many),
+            page_images(),
+            lambda page_image: self._cut(page_image, options, self._detect_many),
             recognize,
             self._pool,
             self.pages_ahead,
@@ -160,17 +160,17 @@ class Ocr:
             lambda image: self._detect_many(image, options.detect),
             lambda crops: self._recognize(crops, options.recognize),
         )
-        for sheet in read(source, read_options):
-            _, transform = self._pool.submit(self._straighten, sheet.image, options, judge).result()
+        for page_image in read(source, read_options):
+            _, transform = self._pool.submit(self._straighten, page_image.image, options, judge).result()
             yield Page(
                 lines=(),
                 size=transform.size,
-                source=sheet.source,
-                page_index=sheet.page_index,
+                source=page_image.source,
+                page_index=page_image.page_index,
                 transform=transform,
                 settings=to_flat(options),
-                warnings=sheet.warnings,
-                load_image=sheet.reload,
+                warnings=page_image.warnings,
+                load_image=page_image.reload,
             )
 
     @property
@@ -200,7 +200,7 @@ class Ocr:
             )
         return options
 
-    def _cut(self, sheet: Sheet, options: OcrOptions, detect: Detector) -> Cut:
+    def _cut(self, page_image: PageImage, options: OcrOptions, detect: Detector) -> Cut:
         seen: list[tuple[Image, Detections]] = []
 
         def find(image: Image) -> Detections:
@@ -212,7 +212,7 @@ class Ocr:
             return seen[-1][1]
 
         judge = Judge(find, lambda crops: self._recognize(crops, options.recognize))
-        image, transform = self._straighten(sheet.image, options, judge)
+        image, transform = self._straighten(page_image.image, options, judge)
         found = find(image)
         order = reference_order if options.reading_order == "reference" else column_order
         found = found[order(found.quads)]
@@ -224,10 +224,10 @@ class Ocr:
         turned = self._lines_on_their_head(lines, options)
         if options.orient.line_rule == "read":
             lines += [turn(lines[i], 180) for i in turned]
-            return Cut(sheet, options, transform, found, tuple(lines), tuple(angles), turned)
+            return Cut(page_image, options, transform, found, tuple(lines), tuple(angles), turned)
         for i in turned:
             lines[i], angles[i] = turn(lines[i], 180), angles[i] + 180
-        return Cut(sheet, options, transform, found, tuple(lines), tuple(angles))
+        return Cut(page_image, options, transform, found, tuple(lines), tuple(angles))
 
     def _lines_on_their_head(self, lines: list[Image], options: OcrOptions) -> tuple[int, ...]:
         """Indices of the lines that the classifier holds for turned by 180 degrees."""
@@ -267,14 +267,14 @@ class Ocr:
         return Page(
             lines=tuple(lines),
             size=transform.size,
-            source=cut.sheet.source,
-            page_index=cut.sheet.page_index,
+            source=cut.page_image.source,
+            page_index=cut.page_image.page_index,
             detections=cut.found,
             line_angles=tuple(int(angle >= 180) if asked else -1 for angle in cut.angles),
             transform=transform,
             settings=to_flat(options),
-            warnings=cut.sheet.warnings,
-            load_image=cut.sheet.reload,
+            warnings=cut.page_image.warnings,
+            load_image=cut.page_image.reload,
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from inkline.io.read import Sheet, read
+from inkline.io.read import PageImage, read
 from inkline.io.sources import expand
 from inkline.pipeline import Ocr
 
@@ -17,27 +17,27 @@ def measure(inputs: list[str], limit: int, rounds: int, options: dict[str, Any])
     Each stage is run on its own, page by page, so its time is not hidden behind another's; medians over the rounds.
     """
     start = time.perf_counter()
-    sheets = list(islice((sheet for source in expand(inputs) for sheet in read(source)), limit))
+    page_images = list(islice((page_image for source in expand(inputs) for page_image in read(source)), limit))
     decode = time.perf_counter() - start
     with Ocr(**options) as ocr:
-        ocr(sheets[0].image)  # the first page warms the engines up
-        runs = [_stages(ocr, sheets) for _ in range(rounds)]
+        ocr(page_images[0].image)  # the first page warms the engines up
+        runs = [_stages(ocr, page_images) for _ in range(rounds)]
         chosen = ocr.options.engine
     stages = {"decode": decode, **{name: statistics.median(run[name] for run in runs) for name in runs[0]}}
     whole = stages.pop("whole, as a stream")
-    lines = [f"{len(sheets)} pages, engine {chosen.engine}, {chosen.cpu_threads} threads", ""]
-    lines += [f"{name:<28} {1000 * seconds / len(sheets):8.1f} ms a page" for name, seconds in stages.items()]
+    lines = [f"{len(page_images)} pages, engine {chosen.engine}, {chosen.cpu_threads} threads", ""]
+    lines += [f"{name:<28} {1000 * seconds / len(page_images):8.1f} ms a page" for name, seconds in stages.items()]
     lines += [
-        f"{'whole, as a stream':<28} {1000 * whole / len(sheets):8.1f} ms a page, {len(sheets) / whole:.2f} pages/s"
+        f"{'whole, as a stream':<28} {1000 * whole / len(page_images):8.1f} ms a page, {len(page_images) / whole:.2f} pages/s"
     ]
     return "\n".join(lines)
 
 
-def _stages(ocr: Ocr, sheets: list[Sheet]) -> dict[str, float]:
+def _stages(ocr: Ocr, page_images: list[PageImage]) -> dict[str, float]:
     options, pool = ocr.options, ocr._pool
-    cuts, detect = _timed(lambda: [ocr._cut(sheet, options, ocr._detect_one) for sheet in sheets])
+    cuts, detect = _timed(lambda: [ocr._cut(page_image, options, ocr._detect_one) for page_image in page_images])
     _, recognize = _timed(lambda: [ocr._recognize(cut.crops, options.recognize, pool.map) for cut in cuts])
-    _, whole = _timed(lambda: list(ocr.stream([sheet.image for sheet in sheets])))
+    _, whole = _timed(lambda: list(ocr.stream([page_image.image for page_image in page_images])))
     return {"detect and cut": detect, "recognise": recognize, "whole, as a stream": whole}
 
 

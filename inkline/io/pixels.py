@@ -58,7 +58,7 @@ def value_range(strips: Iterable[Pixels]) -> tuple[float, float]:
 
     Floats within 0..1 (with a little overshoot) span 0..1; values with negative ones span their own minimum to maximum;
     others span 0 to the largest number of as many bits as the highest of them has, at least 8. So 16-bit scans that use
-    ten or twelve bits come out neither black nor clipped, and a blank sheet stays blank.
+    ten or twelve bits come out neither black nor clipped, and a blank page stays blank.
     """
     low, high, floats = math.inf, -math.inf, False
     for strip in strips:

@@ -20,14 +20,14 @@ from inkline.io.url import fetch
 from inkline.options import ReadOptions, parse_page_range
 from inkline.types import Image
 
-__all__ = ["DEFAULTS", "Sheet", "Source", "count_pages", "expand", "read"]
+__all__ = ["DEFAULTS", "PageImage", "Source", "count_pages", "expand", "read"]
 
 DEFAULTS = ReadOptions()
 MAX_BAD_PAGES = 100  # a damaged PDF may claim to have a thousand million pages
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class PageImage:
     """One page image, not yet read.
 
     image: BGR uint8 (H, W, 3), C-contiguous, perhaps read-only, turned as its EXIF says. source: the path or address
@@ -43,7 +43,7 @@ class Sheet:
     reload: Callable[[], Image] = field(repr=False, default=lambda: np.zeros((0, 0, 3), np.uint8))
 
 
-def read(source: Any, options: ReadOptions = DEFAULTS) -> Iterator[Sheet]:
+def read(source: Any, options: ReadOptions = DEFAULTS) -> Iterator[PageImage]:
     """The pages of one source (anything `expand` takes but folders, globs and lists), each made when asked for.
 
     A source of several pages gives all that can be read and then raises SourceError for the others.
@@ -56,7 +56,7 @@ def read(source: Any, options: ReadOptions = DEFAULTS) -> Iterator[Sheet]:
         data = _content(source, options)
         if isinstance(data, np.ndarray) or is_pillow(data):
             image, warnings = _given_image(data, options)
-            yield Sheet(image, source.name, None, warnings, lambda: image)
+            yield PageImage(image, source.name, None, warnings, lambda: image)
             return
         yield from _pages(data, source.name, options)
 
@@ -80,7 +80,7 @@ def count_pages(source: Any, options: ReadOptions = DEFAULTS) -> int | None:
         pages.close()
 
 
-def _pages(data: Path | bytes, name: str | None, options: ReadOptions) -> Iterator[Sheet]:
+def _pages(data: Path | bytes, name: str | None, options: ReadOptions) -> Iterator[PageImage]:
     """The chosen pages of a file, one by one; SourceError at the end for those that could not be read."""
     pages = _open(data, options)
     bad: list[str] = []
@@ -96,7 +96,7 @@ def _pages(data: Path | bytes, name: str | None, options: ReadOptions) -> Iterat
                     break
                 continue
             reload = partial(_page_again, data, options, index)
-            yield Sheet(image, name, index if pages.numbered else None, warnings, reload)
+            yield PageImage(image, name, index if pages.numbered else None, warnings, reload)
             del image
     finally:
         pages.close()

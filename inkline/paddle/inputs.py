@@ -6,7 +6,7 @@ from typing import Any
 from warnings import warn
 
 from inkline.errors import InklineError
-from inkline.io.read import Sheet, read
+from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, expand
 from inkline.options import ReadOptions
 from inkline.pipeline import OnError
@@ -24,7 +24,7 @@ def _skip(source: Source, error: InklineError) -> None:
     warn(f"left out: {error}", UserWarning, stacklevel=4)
 
 
-def sheets_of(given: Any, options: ReadOptions, on_error: OnError | None = None) -> Iterator[Sheet]:
+def page_images_of(given: Any, options: ReadOptions, on_error: OnError | None = None) -> Iterator[PageImage]:
     """All page images of what was given; `on_error` instead of the rule of `sources_of`."""
     sources, rule = sources_of(given)
     on_error = on_error or rule

@@ -10,11 +10,11 @@ import numpy as np
 from inkline.detection.detector import Detector
 from inkline.errors import UsageError
 from inkline.flat import apply
-from inkline.io.read import Sheet
+from inkline.io.read import PageImage
 from inkline.options import OcrOptions, ReadOptions
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.unwarper import Unwarper
-from inkline.paddle.inputs import sheets_of
+from inkline.paddle.inputs import page_images_of
 from inkline.paddle.names import COMMON, OWN, check_known, translate
 from inkline.paddle.results import Result, TextDetResult, TextRecResult, TopkResult, UnwarpResult
 from inkline.pipeline import OnError
@@ -68,23 +68,23 @@ class Module:
         flat = {**OWN[self.task], **self.call}
         check_known(options, flat)
         asked = apply(self._options, **{flat[k]: v for k, v in options.items() if v is not None and flat[k]})
-        return self._results(sheets_of(input, ReadOptions(), on_error), size, asked, options)
+        return self._results(page_images_of(input, ReadOptions(), on_error), size, asked, options)
 
     def close(self) -> None:
         """Nothing to stop; the reference has it."""
 
     def _results(
-        self, sheets: Iterator[Sheet], size: int, options: OcrOptions, given: Mapping[str, Any]
+        self, page_images: Iterator[PageImage], size: int, options: OcrOptions, given: Mapping[str, Any]
     ) -> Iterator[Result]:
         names: Names = {}
-        while group := list(islice(sheets, size)):
+        while group := list(islice(page_images, size)):
             yield from self._run(group, options, given, names)
 
     def _open(self, model: ModelFile, engine: Engine) -> None:
         raise NotImplementedError
 
     def _run(
-        self, sheets: Sequence[Sheet], options: OcrOptions, given: Mapping[str, Any], names: Names
+        self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
     ) -> Iterator[Result]:
         raise NotImplementedError
 
@@ -99,10 +99,10 @@ class TextDetection(Module):
         self._detect = Detector(engine, model.metadata)
 
     def _run(
-        self, sheets: Sequence[Sheet], options: OcrOptions, given: Mapping[str, Any], names: Names
+        self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
     ) -> Iterator[Result]:
-        for sheet in sheets:
-            yield TextDetResult(sheet, self._detect(sheet.image, options.detect), names)
+        for page_image in page_images:
+            yield TextDetResult(page_image, self._detect(page_image.image, options.detect), names)
 
 
 class TextRecognition(Module):
@@ -115,15 +115,15 @@ class TextRecognition(Module):
         self._recognize = Recognizer(engine, model.charset or (), model.metadata)
 
     def _run(
-        self, sheets: Sequence[Sheet], options: OcrOptions, given: Mapping[str, Any], names: Names
+        self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
     ) -> Iterator[Result]:
-        options = apply(options, text_recognition_batch_size=max(1, len(sheets)))
-        texts = self._recognize([sheet.image for sheet in sheets], options.recognize)
-        for sheet, text in zip(sheets, texts, strict=True):
-            h, w = sheet.image.shape[:2]
+        options = apply(options, text_recognition_batch_size=max(1, len(page_images)))
+        texts = self._recognize([page_image.image for page_image in page_images], options.recognize)
+        for page_image, text in zip(page_images, texts, strict=True):
+            h, w = page_image.image.shape[:2]
             quad = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
-            words = split_words(text, sheet.image, quad) if options.recognize.return_word_box else None
-            yield TextRecResult(sheet, text, words, names)
+            words = split_words(text, page_image.image, quad) if options.recognize.return_word_box else None
+            yield TextRecResult(page_image, text, words, names)
 
 
 class _Orientation(Module):
@@ -139,13 +139,13 @@ class _Orientation(Module):
         self._classify = Classifier(engine, model.metadata)
 
     def _run(
-        self, sheets: Sequence[Sheet], options: OcrOptions, given: Mapping[str, Any], names: Names
+        self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
     ) -> Iterator[Result]:
         topk = self._topk if given.get("topk") is None else _checked_topk(given["topk"])
-        seen = self._classify([sheet.image for sheet in sheets], max(1, len(sheets)))
+        seen = self._classify([page_image.image for page_image in page_images], max(1, len(page_images)))
         labels = [self.label.format(angle) for angle in self._classify.labels]
-        for sheet, orientation in zip(sheets, seen, strict=True):
-            yield TopkResult(sheet, dict(zip(labels, orientation.scores, strict=True)), topk, names)
+        for page_image, orientation in zip(page_images, seen, strict=True):
+            yield TopkResult(page_image, dict(zip(labels, orientation.scores, strict=True)), topk, names)
 
 
 def _checked_topk(topk: Any) -> int:
@@ -176,7 +176,7 @@ class TextImageUnwarping(Module):
         self._unwarp = Unwarper(engine, model.metadata)
 
     def _run(
-        self, sheets: Sequence[Sheet], options: OcrOptions, given: Mapping[str, Any], names: Names
+        self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
     ) -> Iterator[Result]:
-        for sheet in sheets:
-            yield UnwarpResult(sheet, self._unwarp(sheet.image)[0], names)
+        for page_image in page_images:
+            yield UnwarpResult(page_image, self._unwarp(page_image.image)[0], names)

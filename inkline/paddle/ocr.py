@@ -10,7 +10,7 @@ from inkline.errors import UsageError
 from inkline.flat import apply, to_flat
 from inkline.options import ReadOptions
 from inkline.paddle.config import config_options, read_config, to_config, write_config
-from inkline.paddle.inputs import sheets_of, sources_of
+from inkline.paddle.inputs import page_images_of, sources_of
 from inkline.paddle.names import COMMON, POSITIONAL, Keywords, bind, check_known, translate
 from inkline.paddle.results import DocPreprocessorResult, OCRResult
 from inkline.pipeline import Ocr, OnError, open_straightener
@@ -130,17 +130,17 @@ class DocPreprocessor:
         asked = apply(self._options, **{name: value for name, value in options.items() if value is not None})
         self._straighten.check(asked)
         names: dict[str, str] = {}
-        for sheet in sheets_of(input, ReadOptions(), on_error):
-            _, transform = self._straighten(sheet.image, asked)
+        for page_image in page_images_of(input, ReadOptions(), on_error):
+            _, transform = self._straighten(page_image.image, asked)
             page = Page(
                 (),
                 transform.size,
-                sheet.source,
-                sheet.page_index,
+                page_image.source,
+                page_image.page_index,
                 transform=transform,
                 settings=to_flat(asked),
-                warnings=sheet.warnings,
-                load_image=sheet.reload,
+                warnings=page_image.warnings,
+                load_image=page_image.reload,
             )
             yield DocPreprocessorResult(page, names)
 

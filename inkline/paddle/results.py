@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from inkline.errors import UsageError
 from inkline.formats.draw import draw_boxes, draw_caption
 from inkline.io.names import PICTURE_SUFFIXES, document_stem, picture_suffix
-from inkline.io.read import Sheet
+from inkline.io.read import PageImage
 from inkline.types import Detections, Floats, Image, Page, Text, Transform, Word
 
 if TYPE_CHECKING:
@@ -218,12 +218,12 @@ class DocPreprocessorResult(Result):
 class TextDetResult(Result):
     """Boxes of one image: `dt_polys` int16 (N, 4, 2) in the file's pixels, `dt_scores` a list of floats 0..1."""
 
-    def __init__(self, sheet: Sheet, found: Detections, names: dict[String, String] | None = None) -> None:
+    def __init__(self, page_image: PageImage, found: Detections, names: dict[String, String] | None = None) -> None:
         polygons = found.quads if found.polygons is None else found.polygons
         shaped = whole(found.quads) if found.polygons is None else [whole(p) for p in found.polygons]
         values = {"dt_polys": shaped, "dt_scores": [float(score) for score in found.scores]}
-        super().__init__(_origin(sheet) | values, {"input_img": sheet.reload}, names)
-        self.pictures["res"] = lambda: draw_boxes(sheet.reload(), polygons)
+        super().__init__(_origin(page_image) | values, {"input_img": page_image.reload}, names)
+        self.pictures["res"] = lambda: draw_boxes(page_image.reload(), polygons)
 
 
 class TextRecResult(Result):
@@ -233,22 +233,30 @@ class TextRecResult(Result):
     """
 
     def __init__(
-        self, sheet: Sheet, text: Text, words: tuple[Word, ...] | None = None, names: dict[String, String] | None = None
+        self,
+        page_image: PageImage,
+        text: Text,
+        words: tuple[Word, ...] | None = None,
+        names: dict[String, String] | None = None,
     ) -> None:
-        values = _origin(sheet) | {"rec_text": text.text, "rec_score": text.score}
+        values = _origin(page_image) | {"rec_text": text.text, "rec_score": text.score}
         if words is not None:
             values["text_word"] = [word.text for word in words]
             boxes = [[*word.quad.min(axis=0), *word.quad.max(axis=0)] for word in words]
             values["text_word_boxes"] = whole(np.array(boxes, np.float32).reshape(-1, 4))
-        super().__init__(values, {"input_img": sheet.reload}, names)
-        self.pictures["res"] = lambda: draw_caption(sheet.reload(), f"{text.text} ({text.score:.3f})")
+        super().__init__(values, {"input_img": page_image.reload}, names)
+        self.pictures["res"] = lambda: draw_caption(page_image.reload(), f"{text.text} ({text.score:.3f})")
 
 
 class TopkResult(Result):
     """Classes of one image, the likeliest first: `class_ids` int32, `scores` rounded to 5 digits, `label_names`."""
 
     def __init__(
-        self, sheet: Sheet, labels: Mapping[String, float], topk: int, names: dict[String, String] | None = None
+        self,
+        page_image: PageImage,
+        labels: Mapping[String, float],
+        topk: int,
+        names: dict[String, String] | None = None,
     ) -> None:
         """labels: each class's name and probability, in the net's order."""
         classes, scores = list(labels), list(labels.values())
@@ -259,18 +267,18 @@ class TopkResult(Result):
             "label_names": [classes[i] for i in order],
         }
         caption = f"{classes[order[0]]} ({scores[order[0]]:.3f})"
-        super().__init__(_origin(sheet) | values, {"input_img": sheet.reload}, names)
-        self.pictures["res"] = lambda: draw_caption(sheet.reload(), caption)
+        super().__init__(_origin(page_image) | values, {"input_img": page_image.reload}, names)
+        self.pictures["res"] = lambda: draw_caption(page_image.reload(), caption)
 
 
 class UnwarpResult(Result):
     """A flattened page: `doctr_img`, uint8 (H, W, 3) RGB, of the size of the input."""
 
-    def __init__(self, sheet: Sheet, flat: Image, names: dict[String, String] | None = None) -> None:
+    def __init__(self, page_image: PageImage, flat: Image, names: dict[String, String] | None = None) -> None:
         rgb = np.ascontiguousarray(flat[:, :, ::-1])
-        super().__init__(_origin(sheet) | {"doctr_img": rgb}, {"input_img": sheet.reload}, names)
+        super().__init__(_origin(page_image) | {"doctr_img": rgb}, {"input_img": page_image.reload}, names)
         self.pictures["res"] = lambda: flat
 
 
-def _origin(sheet: Sheet) -> dict[String, Any]:
-    return {"input_path": sheet.source, "page_index": sheet.page_index}
+def _origin(page_image: PageImage) -> dict[String, Any]:
+    return {"input_path": page_image.source, "page_index": page_image.page_index}

@@ -12,7 +12,7 @@ from typing import Literal
 from inkline.errors import SourceError, UsageError
 from inkline.io.images import HEAD, kind_of, why_unreadable
 from inkline.io.names import is_url
-from inkline.io.read import Sheet, Source, count_pages, read
+from inkline.io.read import PageImage, Source, count_pages, read
 from inkline.options import ReadOptions, ServeOptions
 from inkline.pipeline import Ocr
 from inkline.service.fields import Asked
@@ -97,14 +97,14 @@ def read_pages(ocr: Ocr, file: Given, asked: Asked, stop: threading.Event) -> Ge
 
     Errors: SourceError after the pages that could be read; UsageError for options that this `Ocr` cannot follow.
     """
-    drawn: deque[Sheet] = deque()
+    drawn: deque[PageImage] = deque()
 
     def images() -> Iterator[Source]:
-        for sheet in read(Source(file.content, NAME), file.options):
-            drawn.append(sheet)
-            yield Source(sheet.image, NAME)
+        for page_image in read(Source(file.content, NAME), file.options):
+            drawn.append(page_image)
+            yield Source(page_image.image, NAME)
 
     with closing(ocr.stream(images(), read_options=file.options, stop=stop, **asked.overrides)) as pages:
         for page in pages:
-            sheet = drawn.popleft()
-            yield replace(page, page_index=sheet.page_index, warnings=sheet.warnings)
+            page_image = drawn.popleft()
+            yield replace(page, page_index=page_image.page_index, warnings=page_image.warnings)

@@ -39,23 +39,23 @@ class Standin:
     def stream(self, sources, on_error, read_options):
         for source in sources:
             try:
-                for sheet in read(source, read_options):
+                for page_image in read(source, read_options):
                     self.misbehave(Path(source.name).name)
                     while MOST and sum(line.startswith("read ") for line in self.lines_of_log()) >= MOST:
                         time.sleep(0.005)
                     time.sleep(self.seconds)
-                    self.note(f"read {source.name} {sheet.page_index} {os.getpid()}")
-                    yield self.page(sheet)
+                    self.note(f"read {source.name} {page_image.page_index} {os.getpid()}")
+                    yield self.page(page_image)
             except InklineError as error:
                 on_error(source, error)
         self.note(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}")
 
-    def page(self, sheet):
-        mean = round(float(sheet.image.mean()), 3)
-        texts = [f"{Path(sheet.source).name} {sheet.page_index} {mean} {i}" for i in range(self.lines)]
+    def page(self, page_image):
+        mean = round(float(page_image.image.mean()), 3)
+        texts = [f"{Path(page_image.source).name} {page_image.page_index} {mean} {i}" for i in range(self.lines)]
         lines = tuple(Line(text, 0.9, QUAD + i, QUAD + i) for i, text in enumerate(texts))
-        size = sheet.image.shape[1], sheet.image.shape[0]
-        return Page(lines, size, sheet.source, sheet.page_index, load_image=sheet.reload)
+        size = page_image.image.shape[1], page_image.image.shape[0]
+        return Page(lines, size, page_image.source, page_image.page_index, load_image=page_image.reload)
 
     def misbehave(self, name):
         if "hang" in name:

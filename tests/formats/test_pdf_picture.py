@@ -251,11 +251,11 @@ def test_sample_pages_of_the_bad_input_set(shared: Path, tmp_path: Path) -> None
         if path.suffix == ".pdf" or path.is_dir() or "bomb" in path.name:
             continue
         try:
-            sheets = list(read(path))
+            page_images = list(read(path))
         except InklineError:
             continue
         lines = (sample.line("one line", sample.box(1, 1, 30, 9), 0),)
-        pages = [Page(lines, s.image.shape[1::-1], str(path), s.page_index, load_image=s.reload) for s in sheets]
+        pages = [Page(lines, s.image.shape[1::-1], str(path), s.page_index, load_image=s.reload) for s in page_images]
         content = render_format(Document(tuple(pages), str(path)), "pdf")
         assert isinstance(content, bytes)
         with pikepdf.open(io.BytesIO(content)) as pdf:

@@ -27,12 +27,12 @@ for request in sys.stdin:
     signal.alarm({SECONDS})
     try:
         for source in expand(path):
-            for sheet in read(source, ReadOptions(pdf_password=password)):
-                image = sheet.image
+            for page_image in read(source, ReadOptions(pdf_password=password)):
+                image = page_image.image
                 ink = image[::4, ::4].astype(int)
                 seen = [list(image.shape), str(image.dtype), float(ink.std()), float(ink.mean())]
-                pages.append([sheet.page_index, *seen])
-                warnings += sheet.warnings
+                pages.append([page_image.page_index, *seen])
+                warnings += page_image.warnings
     except InklineError as caught:
         error, kind = str(caught), type(caught).__name__
     signal.alarm(0)

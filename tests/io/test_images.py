@@ -30,10 +30,10 @@ def encoded(image: Pillow.Image, kind: str, **options: object) -> bytes:
 
 
 def one(content: bytes | Path) -> Image:
-    (sheet,) = read(content)
-    assert sheet.image.dtype == np.uint8 and sheet.image.flags.c_contiguous
-    np.testing.assert_array_equal(sheet.reload(), sheet.image)
-    return sheet.image
+    (page_image,) = read(content)
+    assert page_image.image.dtype == np.uint8 and page_image.image.flags.c_contiguous
+    np.testing.assert_array_equal(page_image.reload(), page_image.image)
+    return page_image.image
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_pillow_modes_agree_with_pillow(mode: str) -> None:
     elif mode == "I":
         picture = Pillow.fromarray(np.asarray(grey).astype(np.int32) * 257)
     assert picture is not None and picture.mode == mode
-    (sheet,) = read(picture)
+    (page_image,) = read(picture)
     plain = np.asarray(picture.convert("RGB") if mode not in ("I;16", "F", "I") else grey.convert("RGB"))
-    assert np.abs(sheet.image[:, :, ::-1].astype(int) - plain).max() <= 2
+    assert np.abs(page_image.image[:, :, ::-1].astype(int) - plain).max() <= 2
 
 
 def test_lab_gives_its_lightness() -> None:
@@ -80,8 +80,8 @@ def test_lab_gives_its_lightness() -> None:
 
 
 def one_image(picture: Pillow.Image) -> Image:
-    (sheet,) = read(picture)
-    return sheet.image
+    (page_image,) = read(picture)
+    return page_image.image
 
 
 def test_large_pictures_are_converted_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +110,8 @@ def test_a_pillow_image_is_turned_by_its_exif_and_says_so() -> None:
     exif = Pillow.Exif()
     exif[0x0112] = 6
     with Pillow.open(io.BytesIO(encoded(smooth(), "JPEG", exif=exif))) as picture:
-        (sheet,) = read(picture)
-    assert sheet.image.shape == (64, 48, 3) and "turned" in sheet.warnings[0]
+        (page_image,) = read(picture)
+    assert page_image.image.shape == (64, 48, 3) and "turned" in page_image.warnings[0]
 
 
 def test_damaged_exif_does_not_cost_the_page() -> None:
@@ -122,16 +122,16 @@ def test_pages_of_a_tiff_without_their_thumbnails() -> None:
     pages = [smooth(size=(60 + i, 40)) for i in range(3)]
     small = smooth(size=(6, 4))
     small.encoderinfo = {"tiffinfo": {254: 1}}
-    sheets = list(read(encoded(pages[0], "TIFF", save_all=True, append_images=[small, *pages[1:]])))
-    assert [(s.image.shape[1], s.page_index) for s in sheets] == [(60, 0), (61, 1), (62, 2)]
-    np.testing.assert_array_equal(sheets[1].reload(), sheets[1].image)
+    page_images = list(read(encoded(pages[0], "TIFF", save_all=True, append_images=[small, *pages[1:]])))
+    assert [(s.image.shape[1], s.page_index) for s in page_images] == [(60, 0), (61, 1), (62, 2)]
+    np.testing.assert_array_equal(page_images[1].reload(), page_images[1].image)
 
 
 def test_a_page_with_only_a_thumbnail_is_one_page_without_index() -> None:
     small = smooth(size=(6, 4))
     small.encoderinfo = {"tiffinfo": {254: 1}}
-    (sheet,) = read(encoded(smooth(), "TIFF", save_all=True, append_images=[small]))
-    assert sheet.page_index is None
+    (page_image,) = read(encoded(smooth(), "TIFF", save_all=True, append_images=[small]))
+    assert page_image.page_index is None
 
 
 def repeated_tiff_page(count: int, tags_too: bool = True) -> bytes:
@@ -153,14 +153,14 @@ def repeated_tiff_page(count: int, tags_too: bool = True) -> bytes:
 
 
 def test_a_tiff_whose_pages_run_in_a_circle_ends() -> None:
-    assert [sheet.page_index for sheet in read(repeated_tiff_page(3))] == [0, 1, 2, 3]
+    assert [page_image.page_index for page_image in read(repeated_tiff_page(3))] == [0, 1, 2, 3]
 
 
 def test_a_damaged_page_of_a_tiff_does_not_cost_those_before_it() -> None:
-    sheets = read(repeated_tiff_page(3, tags_too=False))
-    assert next(sheets).image.shape == (8, 8, 3)
+    page_images = read(repeated_tiff_page(3, tags_too=False))
+    assert next(page_images).image.shape == (8, 8, 3)
     with pytest.raises(SourceError, match="page 2: damaged"):
-        list(sheets)
+        list(page_images)
 
 
 @pytest.mark.slow
@@ -171,8 +171,8 @@ def test_a_tiff_of_too_many_pages_is_refused() -> None:
 
 def test_an_animation_gives_its_first_frame() -> None:
     frames = [smooth("P"), Pillow.new("P", (64, 48), 3)]
-    (sheet,) = read(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
-    assert sheet.page_index is None and "animated" in sheet.warnings[0]
+    (page_image,) = read(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert page_image.page_index is None and "animated" in page_image.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -182,10 +182,10 @@ def test_a_truncated_picture_gives_its_upper_part(kind: str, mode: str) -> None:
     noise = Pillow.fromarray(RNG.integers(0, 256, (200, 160, 3), dtype=np.uint8)).convert(mode)
     content = encoded(noise, kind)
     whole = one(content)
-    (sheet,) = read(content[: len(content) // 2])
-    assert "missing" in sheet.warnings[0]
-    np.testing.assert_array_equal(sheet.image[:60], whole[:60])
-    assert (sheet.image[-60:] == 255).all()
+    (page_image,) = read(content[: len(content) // 2])
+    assert "missing" in page_image.warnings[0]
+    np.testing.assert_array_equal(page_image.image[:60], whole[:60])
+    assert (page_image.image[-60:] == 255).all()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "AVIF", "PPM"])
@@ -197,8 +197,8 @@ def test_damage_anywhere_is_a_page_or_an_error(kind: str) -> None:
         for at in rng.integers(0, len(broken), 4):
             broken[at] = rng.integers(0, 256)
         try:
-            for sheet in read(bytes(broken), ReadOptions(max_image_pixels=1_000_000)):
-                assert sheet.image.dtype == np.uint8
+            for page_image in read(bytes(broken), ReadOptions(max_image_pixels=1_000_000)):
+                assert page_image.image.dtype == np.uint8
         except SourceError as error:
             assert str(error).startswith("the given bytes: ") and "\n" not in str(error)
 

@@ -36,11 +36,11 @@ def pdf(objects: list[str], root: str = "/Pages 2 0 R") -> bytes:
 
 
 def test_pages_come_one_by_one_at_twice_their_points() -> None:
-    sheets = list(read(scans(4)))
-    assert [s.page_index for s in sheets] == [0, 1, 2, 3]
-    assert [s.image.shape for s in sheets] == [(160, 200, 3)] * 4
-    assert [int(s.image[80, 100, 0]) // 10 for s in sheets] == [0, 1, 2, 3]
-    np.testing.assert_array_equal(sheets[2].reload(), sheets[2].image)
+    page_images = list(read(scans(4)))
+    assert [s.page_index for s in page_images] == [0, 1, 2, 3]
+    assert [s.image.shape for s in page_images] == [(160, 200, 3)] * 4
+    assert [int(s.image[80, 100, 0]) // 10 for s in page_images] == [0, 1, 2, 3]
+    np.testing.assert_array_equal(page_images[2].reload(), page_images[2].image)
 
 
 def test_resolution() -> None:
@@ -50,10 +50,10 @@ def test_resolution() -> None:
 def test_a_large_page_is_drawn_at_a_lower_resolution() -> None:
     page = pdf(["<< /Type /Pages /Kids [3 0 R] /Count 1 >>", "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 900 700] >>"])
     for limit in (10, 1000, 50_000, 1_000_003):
-        (sheet,) = read(page, ReadOptions(max_image_pixels=limit))
-        height, width = sheet.image.shape[:2]
+        (page_image,) = read(page, ReadOptions(max_image_pixels=limit))
+        height, width = page_image.image.shape[:2]
         assert 0.7 * limit <= height * width <= limit or limit == 10
-        assert "dpi" in sheet.warnings[0]
+        assert "dpi" in page_image.warnings[0]
 
 
 def test_form_fields_are_drawn() -> None:
@@ -64,8 +64,8 @@ def test_form_fields_are_drawn() -> None:
         "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (x) /Rect [10 10 90 40] /F 4 /AP << /N 5 0 R >> >>",
         f"<< {box} /Length 21 >>\nstream\n0 g 0 0 80 30 re f   \nendstream",
     ]
-    (sheet,) = read(pdf(objects, "/Pages 2 0 R /AcroForm << /Fields [4 0 R] >>"))
-    assert sheet.image[50, 100].max() < 200 and sheet.image[2, 2].min() == 255
+    (page_image,) = read(pdf(objects, "/Pages 2 0 R /AcroForm << /Fields [4 0 R] >>"))
+    assert page_image.image[50, 100].max() < 200 and page_image.image[2, 2].min() == 255
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_form_fields_are_drawn() -> None:
 def test_page_range(chosen: str, expected: list[int]) -> None:
     options = ReadOptions(page_range=chosen)
     content = scans(8)
-    assert [sheet.page_index for sheet in read(content, options)] == expected
+    assert [page_image.page_index for page_image in read(content, options)] == expected
     assert count_pages(content, options) == len(expected)
 
 
@@ -99,17 +99,17 @@ def test_a_damaged_page_does_not_cost_the_others() -> None:
     content = pdf(["<< /Type /Pages /Kids [3 0 R 9 0 R 4 0 R] /Count 3 >>", page, page])
     good = []
     with pytest.raises(SourceError, match="the given bytes: page 2: damaged"):
-        for sheet in read(content):
-            good.append(sheet.page_index)
+        for page_image in read(content):
+            good.append(page_image.page_index)
     assert good == [0, 2]
 
 
 def test_a_pdf_that_claims_a_thousand_million_pages_ends() -> None:
     page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 30 20] >>"
-    sheets = read(pdf(["<< /Type /Pages /Kids [3 0 R] /Count 1000000000 >>", page]))
-    assert next(sheets).page_index == 0
+    page_images = read(pdf(["<< /Type /Pages /Kids [3 0 R] /Count 1000000000 >>", page]))
+    assert next(page_images).page_index == 0
     with contextlib.suppress(SourceError):
-        assert len(list(sheets)) < 100
+        assert len(list(page_images)) < 100
 
 
 def test_junk_before_the_header() -> None:
@@ -128,20 +128,20 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
 def test_a_stream_that_is_left_gives_its_file_back(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(scans(3))
-    sheets = read(path)
-    next(sheets)
-    sheets.close()
+    page_images = read(path)
+    next(page_images)
+    page_images.close()
     path.unlink()
 
 
 def test_many_threads_read_pdfs_at_once() -> None:
     content = scans(6)
-    expected = [sheet.image for sheet in read(content)]
+    expected = [page_image.image for page_image in read(content)]
     barrier = threading.Barrier(8)
 
     def one(_: int) -> list[np.ndarray]:
         barrier.wait()
-        return [sheet.image for sheet in read(content)]
+        return [page_image.image for page_image in read(content)]
 
     with ThreadPoolExecutor(8) as pool:
         for images in pool.map(one, range(8)):

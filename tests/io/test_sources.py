@@ -102,11 +102,11 @@ def test_kinds_of_input(tmp_path: Path, kind: str) -> None:
         "uri": path.as_uri(),
     }[kind]
     (source,) = expand(given)
-    (sheet,) = read(source)
-    assert sheet.image.shape == (9, 12, 3) and sheet.image[4, 4].tolist() == [30, 20, 10]
-    assert sheet.page_index is None
-    assert sheet.source == {"path": str(path), "str": str(path), "uri": path.as_uri()}.get(kind)
-    np.testing.assert_array_equal(sheet.reload(), sheet.image)
+    (page_image,) = read(source)
+    assert page_image.image.shape == (9, 12, 3) and page_image.image[4, 4].tolist() == [30, 20, 10]
+    assert page_image.page_index is None
+    assert page_image.source == {"path": str(path), "str": str(path), "uri": path.as_uri()}.get(kind)
+    np.testing.assert_array_equal(page_image.reload(), page_image.image)
 
 
 def test_an_open_file_is_read_from_where_it_stands_and_keeps_its_name(tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_an_open_file_is_read_from_where_it_stands_and_keeps_its_name(tmp_path: 
     path.write_bytes(b"junk" + png())
     with open(path, "rb") as file:
         file.seek(4)
-        (sheet,) = read(file)
-    assert sheet.source == str(path) and sheet.reload().shape == (9, 12, 3)
+        (page_image,) = read(file)
+    assert page_image.source == str(path) and page_image.reload().shape == (9, 12, 3)
 
 
 def test_a_file_open_as_text_is_refused(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
             return False
 
     monkeypatch.setattr("sys.stdin", Piped())
-    (sheet,) = read("-")
-    assert sheet.source == "-" and sheet.reload().shape == (9, 12, 3)
+    (page_image,) = read("-")
+    assert page_image.source == "-" and page_image.reload().shape == (9, 12, 3)
     with pytest.raises(SourceError, match=r"standard input: .*empty"):
         list(read("-"))
 
@@ -191,11 +191,11 @@ def test_count_pages(folder: Path) -> None:
 
 
 def test_a_page_reloads_after_its_file_was_closed_and_fails_clearly_when_it_is_gone(folder: Path) -> None:
-    (sheet,) = read(folder / "b.png")
-    assert sheet.reload().shape == (9, 12, 3)
+    (page_image,) = read(folder / "b.png")
+    assert page_image.reload().shape == (9, 12, 3)
     (folder / "b.png").unlink()
     with pytest.raises(SourceError, match=r"b\.png: no such file"):
-        sheet.reload()
+        page_image.reload()
 
 
 def test_a_pillow_that_is_being_imported_by_another_thread(monkeypatch):

@@ -78,9 +78,9 @@ def server() -> Iterator[str]:
 @pytest.mark.parametrize("path", ["/page.png", "/noname?size=large", "/packed.png", "/moved"])
 def test_a_page_is_fetched(server: str, path: str) -> None:
     (source,) = expand(server + path)
-    (sheet,) = read(source)
-    assert sheet.image.shape == (9, 12, 3) and sheet.source == server + path
-    assert sheet.reload().shape == (9, 12, 3)
+    (page_image,) = read(source)
+    assert page_image.image.shape == (9, 12, 3) and page_image.source == server + path
+    assert page_image.reload().shape == (9, 12, 3)
     assert count_pages(source) is None
 
 

@@ -30,7 +30,7 @@ RULES: dict[str, dict[str, Any]] = {
     "+ lines below 0.75 left out": {"text_rec_score_thresh": 0.0},
     "+ further looks": {"text_det_small_text": 0.0, "text_det_sparse_side_len": 0},
     "+ doubtful accents settled": {"text_rec_accent_thresh": 1.0},
-    "+ long lines squeezed": {"text_rec_squeeze": 1.0},
+    "+ long lines squeezed": {"text_rec_width_scale": 1.0},
     "+ boxes drawn in to their ink": {"text_box_rule": "reference"},
 }
 

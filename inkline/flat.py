@@ -1,6 +1,9 @@
 """Options by their flat public names: how a field is declared, checked, listed and replaced; the options are in `options`."""
 
 import dataclasses
+import sys
+import warnings
+from collections.abc import Mapping
 from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -13,9 +16,11 @@ Shape = tuple[int, int, int]
 Options = TypeVar("Options", bound="DataclassInstance")
 
 
-def opt(default: Any, name: str, help: str, low: float | None = None, high: float | None = None) -> Any:
-    """A dataclass field with its flat public name, help text and inclusive bounds."""
-    return field(default=default, metadata={"name": name, "help": help, "low": low, "high": high})
+def opt(
+    default: Any, name: str, help: str, low: float | None = None, high: float | None = None, *, old_name: str = ""
+) -> Any:
+    """A dataclass field with its flat public name, help text, inclusive bounds and the name it had in the version before."""
+    return field(default=default, metadata={"name": name, "help": help, "low": low, "high": high, "old_name": old_name})
 
 
 def validate(options: Any) -> None:
@@ -63,11 +68,35 @@ def flat_fields(cls: type) -> dict[str, tuple[str, "dataclasses.Field[Any]", Any
     return out
 
 
+def old_names(cls: type) -> dict[str, str]:
+    """Flat names of the version before, which are still taken -> the names of today."""
+    fields_of = flat_fields(cls).items()
+    return {f.metadata["old_name"]: name for name, (_, f, _) in fields_of if f.metadata.get("old_name")}
+
+
+def current_names(cls: type, values: Mapping[str, Any], warn: bool = False) -> dict[str, Any]:
+    """`values` under the names of today. warn: a DeprecationWarning for each old name, as for keywords; files keep quiet."""
+    renamed = old_names(cls)
+    for name in values:
+        if warn and name in renamed:
+            text = f"{name} is now {renamed[name]}; the old name goes with the next version"
+            warnings.warn(text, DeprecationWarning, stacklevel=_outside())
+    return {renamed.get(name, name): value for name, value in values.items()}
+
+
+def _outside() -> int:
+    """The stacklevel of a warning that points at the first line outside this package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "inkline":
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def apply(options: Options, **overrides: Any) -> Options:
     """A copy with the given flat names replaced; UsageError for an unknown name or a value out of bounds."""
     known = flat_fields(type(options))
     groups: dict[str, dict[str, Any]] = {}
-    for name, value in overrides.items():
+    for name, value in current_names(type(options), overrides, warn=True).items():
         if name not in known:
             raise UsageError(f"unknown option {name!r}{near(name, known)}")
         group, f, hint = known[name]

@@ -88,12 +88,13 @@ class RecognizeOptions:
         "text_rec_width_rule",
         "own: each line at (nearly) its own width; reference: padded to 320 px and to the widest of its batch",
     )
-    squeeze: float = opt(
+    width_scale: float = opt(
         1.0,
-        "text_rec_squeeze",
+        "text_rec_width_scale",
         "with own widths, lines wider than three times their height are fed at this share of their width; above 1, all lines",
         0.5,
         2,
+        old_name="text_rec_squeeze",
     )
     stroke_pitch: float = opt(
         0.0,

@@ -1,10 +1,17 @@
 """One home per default, checked values, flat names."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from inkline.cli.convert import setting
 from inkline.errors import UsageError
-from inkline.flat import apply, flat_fields, to_flat
+from inkline.flat import apply, current_names, flat_fields, to_flat
 from inkline.options import REFERENCE_RULES, DetectOptions, OcrOptions
+from inkline.paddle.names import translate
+from inkline.registry import options_for
+from inkline.registry.inspect import ModelFile
 
 
 def test_flat_names_are_unique_and_reach_every_field():
@@ -53,3 +60,19 @@ def test_reference_rules_are_flat_names():
         small_text=0.0,
         sparse_side_len=0,
     )
+
+
+def test_an_old_name_still_works_and_warns_but_files_keep_quiet():
+    said = "text_rec_squeeze is now text_rec_width_scale"
+    with pytest.warns(DeprecationWarning, match=said) as seen:
+        assert apply(OcrOptions(), text_rec_squeeze=0.9).recognize.width_scale == 0.9
+    assert seen[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match=said):
+        assert options_for(text_rec_squeeze=0.9).recognize.width_scale == 0.9
+    with pytest.warns(DeprecationWarning, match=said):
+        assert translate({"text_rec_squeeze": 0.9}).options == {"text_rec_width_scale": 0.9}
+    with pytest.warns(DeprecationWarning, match=said):
+        assert setting("text_rec_squeeze=0.9") == ("text_rec_width_scale", 0.9)
+    assert current_names(OcrOptions, {"text_rec_squeeze": 0.9}) == {"text_rec_width_scale": 0.9}
+    file = ModelFile(Path("a.onnx"), "a", "rec", {"inkline.options": json.dumps({"text_rec_squeeze": 0.9})})
+    assert file.options == {"text_rec_width_scale": 0.9}

@@ -92,7 +92,7 @@ def export(
 
 def setting(text: str) -> tuple[str, Any]:
     """A NAME=VALUE of an option, checked against the options there are."""
-    from inkline.flat import apply
+    from inkline.flat import apply, current_names
     from inkline.options import OcrOptions
 
     name, equals, value = text.partition("=")
@@ -103,4 +103,4 @@ def setting(text: str) -> tuple[str, Any]:
     except ValueError:
         parsed = value
     apply(OcrOptions(), **{name: parsed})
-    return name, parsed
+    return next(iter(current_names(OcrOptions, {name: parsed}).items()))

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from inkline.flat import Shape, flat_fields
+from inkline.flat import Shape, flat_fields, old_names
 from inkline.options import OcrOptions
 
 TRUE = frozenset(("true", "yes", "t", "y", "1", "on"))
@@ -38,7 +38,10 @@ def from_options(
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for name, (_, field, hint) in reversed(flat_fields(cls).items()):
             if (names is None or name in names) and name not in without:
-                command = click.option(f"--{name}", **_spec(hint, field.metadata["help"], field.default))(command)
+                spec = _spec(hint, field.metadata["help"], field.default)
+                command = click.option(f"--{name}", **spec)(command)
+                if field.metadata["old_name"]:
+                    command = click.option(f"--{field.metadata['old_name']}", hidden=True, **spec)(command)
         return command
 
     return decorate
@@ -67,4 +70,5 @@ def _shown(default: Any) -> str:
 
 def given(cls: type, values: dict[str, Any]) -> dict[str, Any]:
     """Take the options of a dataclass that the user gave out of a command's keyword arguments."""
-    return {name: value for name in flat_fields(cls) if (value := values.pop(name, None)) is not None}
+    names = (*flat_fields(cls), *old_names(cls))
+    return {name: value for name in names if (value := values.pop(name, None)) is not None}

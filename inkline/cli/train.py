@@ -194,7 +194,7 @@ DETECT_OPTIONS = tuple(
 READ_OPTIONS = (
     "text_recognition_batch_size",
     "text_rec_width_rule",
-    "text_rec_squeeze",
+    "text_rec_width_scale",
     "text_rec_stroke_pitch",
     "text_rec_max_width",
     "text_rec_charset",

@@ -9,7 +9,7 @@ from typing import Any
 from warnings import warn
 
 from inkline.errors import UsageError, near
-from inkline.flat import flat_fields
+from inkline.flat import current_names, flat_fields
 from inkline.options import EngineOptions, OcrOptions, ReadOptions
 
 # The constructor's order in PaddleOCR 3.7.
@@ -143,6 +143,7 @@ def translate(keywords: Mapping[str, Any], limit_type_known: bool = False) -> Ke
     old name beside its new one.
     """
     given = {name: value for name, value in keywords.items() if value is not None}
+    given = current_names(OcrOptions, given, warn=True)
     known = flat_fields(OcrOptions) | flat_fields(ReadOptions)
     check_known(given, (*known, *PIPELINE))
     notes: list[tuple[type[Warning], str]] = []

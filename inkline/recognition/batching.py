@@ -31,7 +31,7 @@ def own_width(crop: Image, height: int) -> int:
 
 def width_share(line: Image, height: int, options: RecognizeOptions) -> float:
     """The share of its width at which a line is fed: narrowed as far as its strokes allow it, or widened."""
-    share = options.squeeze
+    share = options.width_scale
     if share < 1 and own_width(line, height) <= MIN_NARROWED_RATIO * height:
         return 1.0
     if share < 1 and options.stroke_pitch:

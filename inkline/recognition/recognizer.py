@@ -70,7 +70,7 @@ class Recognizer:
         again = [
             i for i, text in enumerate(texts) if text.score < RETRY_BELOW_SCORE and self._is_narrowed(crops[i], options)
         ]
-        retried = self._read_once([crops[i] for i in again], replace(options, squeeze=1.0), run)
+        retried = self._read_once([crops[i] for i in again], replace(options, width_scale=1.0), run)
         for i, text in zip(again, retried, strict=True):
             texts[i] = max(texts[i], text, key=lambda text: text.score)
         return texts

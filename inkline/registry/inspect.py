@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from inkline.errors import ModelError, UsageError, near
+from inkline.flat import current_names
+from inkline.options import OcrOptions
 from inkline.registry.card import ModelCard
 from inkline.registry.cards import CARDS, OLD_NAMES, find
 from inkline.registry.download import fetch
@@ -45,8 +47,8 @@ class ModelFile:
     def options(self) -> dict[str, Any]:
         """The option values this model was tuned with, by flat name."""
         try:
-            return dict(json.loads(self.metadata.get("inkline.options", "{}")))
-        except (ValueError, TypeError) as error:
+            return current_names(OcrOptions, json.loads(self.metadata.get("inkline.options", "{}")))
+        except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"{self.path}: its metadata inkline.options is no JSON object; export it again") from error
 
 

@@ -62,7 +62,7 @@ OWN: tuple[ModelCard, ...] = (
         187,
         ("ar", "fa"),
         wrong(5.1, "arabic-print-lines, 201 real lines of print, vowel marks left out"),
-        text_rec_squeeze=1.2,
+        text_rec_width_scale=1.2,
     ),
     reader(
         "cyrillic",
@@ -70,7 +70,7 @@ OWN: tuple[ModelCard, ...] = (
         284,
         codes_of("eslav", "cyrillic"),
         wrong(1.32, "cyrillic-lines, 150 real lines of print"),
-        text_rec_squeeze=0.85,
+        text_rec_width_scale=0.85,
     ),
     reader(
         "devanagari",
@@ -78,7 +78,7 @@ OWN: tuple[ModelCard, ...] = (
         188,
         codes_of("devanagari"),
         Figure("token F1", 0.919, "sanskrit-pages, 7 real pages of Sanskrit"),
-        text_rec_squeeze=1.25,
+        text_rec_width_scale=1.25,
     ),
     reader(
         "greek",
@@ -86,7 +86,7 @@ OWN: tuple[ModelCard, ...] = (
         434,
         ("el",),
         wrong(3.1, "greek-latin-commentary-lines, 150 real lines of print"),
-        text_rec_squeeze=0.85,
+        text_rec_width_scale=0.85,
     ),
     reader(
         "kannada",
@@ -102,6 +102,6 @@ OWN: tuple[ModelCard, ...] = (
         152,
         ("ta",),
         wrong(4.9, "tamil-book-lines, 24 real lines of print"),
-        text_rec_squeeze=0.85,
+        text_rec_width_scale=0.85,
     ),
 )

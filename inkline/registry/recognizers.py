@@ -84,7 +84,7 @@ CHINESE: tuple[ModelCard, ...] = (
         _right(v6=81.3),
         "Inkline's default",
         text_rec_score_thresh=0.75,  # of the words in lines below, one in ten is right
-        text_rec_squeeze=0.7,  # narrow lines cost less, and so fed lose nothing (docs/accuracy.md)
+        text_rec_width_scale=0.7,  # narrow lines cost less, and so fed lose nothing (docs/accuracy.md)
         text_rec_stroke_pitch=0.25,
     ),
     _rec(

@@ -57,7 +57,7 @@ class DataConfig:
     height, width: the net's input in pixels; width 0: lines are as wide as the widest of their batch, at most
     max_width. heights: line heights drawn from for each batch (multi-scale training). by_area: batches of wide lines
     hold fewer. group: lines of like width share a batch. stretch: lines are not kept in shape.
-    squeeze: lines are fed at this share of their width, above 1 wider than they are; to be read so, too (text_rec_squeeze).
+    width_scale: lines are fed at this share of their width, above 1 wider; to be read so, too (text_rec_width_scale).
     stride: pixels a column of a CTC net; lines get as many columns as their label needs; 0: no such rule.
     max_text_length: the longest label that fixed-length decoders hold; longer lines are left out. lower: labels are
     learned in lower case.
@@ -81,7 +81,7 @@ class DataConfig:
     by_area: bool = False
     group: bool = False
     stretch: bool = False
-    squeeze: float = 1.0
+    width_scale: float = 1.0
     stride: int = 8
     max_text_length: int = 25
     lower: bool = False
@@ -320,12 +320,17 @@ def _plain(value: Any) -> Any:
     return [_plain(v) for v in value] if isinstance(value, tuple) else value
 
 
+# (section, key of the version before, which saved configurations still hold) -> key
+OLD_KEYS = {("data", "squeeze"): "width_scale"}
+
+
 def _build(cls: type, tree: Any, where: str, prefix: str) -> Any:
     if not isinstance(tree, Mapping):
         raise UsageError(f"{where}: {prefix or 'the file'} must be a section with `key: value` lines, found {tree!r}")
     hints = get_type_hints(cls)
     values = {}
     for key, value in tree.items():
+        key = OLD_KEYS.get((prefix, key), key)
         name = f"{prefix}.{key}" if prefix else str(key)
         if key not in hints:
             here = [f"{prefix}.{k}" if prefix else k for k in hints]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inkline.detection.detector import Detector
-from inkline.flat import apply
+from inkline.flat import apply, current_names
 from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.recognition.recognizer import Recognizer
@@ -50,7 +50,7 @@ def description(config: Config, charset: Sequence[str] = (), **said: Any) -> dic
 
 def options_of(description: dict[str, str]) -> OcrOptions:
     """The default options with the values that a net was tuned with."""
-    return apply(OcrOptions(), **json.loads(description.get("inkline.options", "{}")))
+    return apply(OcrOptions(), **current_names(OcrOptions, json.loads(description.get("inkline.options", "{}"))))
 
 
 def detector_of(net: nn.Module, config: Config, device: torch.device) -> Detect:

@@ -64,12 +64,12 @@ def test_what_runs_from_right_to_left_comes_in_stored_order():
 
 def test_own_width_never_depends_on_company():
     crops = [crop(48, w, 0) for w in (10, 33, 64, 320, 5000)]
-    for squeeze, widths in (
+    for scale, widths in (
         (1.0, (32, 48, 64, 320, 3200)),
         (0.85, (32, 48, 64, 272, 3200)),
         (1.2, (32, 48, 80, 384, 3200)),
     ):
-        options = RecognizeOptions(batch_size=8, squeeze=squeeze)
+        options = RecognizeOptions(batch_size=8, width_scale=scale)
         together = {i: b.width for b in make_batches(crops, 48, options) for i in b.indices}
         alone = {i: make_batches([c], 48, replace(options, batch_size=1))[0].width for i, c in enumerate(crops)}
         assert together == alone == dict(enumerate(widths))
@@ -81,7 +81,7 @@ def test_lines_are_squeezed_as_far_as_their_strokes_allow():
         image[12:36, ::step] = image[12:36, 1::step] = 0
         return image
 
-    options = RecognizeOptions(squeeze=0.7, stroke_pitch=0.25)  # 12 px of 48
+    options = RecognizeOptions(width_scale=0.7, stroke_pitch=0.25)  # 12 px of 48
     assert [make_batches([bars(step)], 48, options)[0].widths[0] for step in (8, 16, 40)] == [800, 600, 560]
     assert make_batches([bars(40)[:, :144]], 48, options)[0].widths == (144,)
     assert make_batches([bars(8)], 48, replace(options, stroke_pitch=0.0))[0].widths == (560,)
@@ -96,11 +96,11 @@ def test_a_long_doubtful_line_is_read_again_at_its_own_width():
         out[:, 0, 1 if x.shape[3] < 480 else 2] = 0.8 if x.shape[3] < 480 else 0.95
         return [out]
 
-    read, options = Recognizer(engine, CHARSET, {}), RecognizeOptions(squeeze=0.7)
+    read, options = Recognizer(engine, CHARSET, {}), RecognizeOptions(width_scale=0.7)
     long, short = read([crop(48, 480, 0), crop(48, 300, 0)], options)
     assert fed == [336, 224, 480] and (long.text, short.text) == ("b", "a")
     fed.clear()
-    assert read([crop(48, 480, 0)], replace(options, squeeze=1.0))[0].text == "b" and fed == [480]
+    assert read([crop(48, 480, 0)], replace(options, width_scale=1.0))[0].text == "b" and fed == [480]
     fed.clear()
     assert read([crop(48, 400, 0)], replace(options, width_rule="reference"))[0].text == "a" and fed == [400]
 
@@ -108,7 +108,7 @@ def test_a_long_doubtful_line_is_read_again_at_its_own_width():
 def test_the_widest_lines_are_read_first():
     crops = [crop(48, w, 0) for w in (100, 900, 50, 400)]
     assert [b.width for b in make_batches(crops, 48, RecognizeOptions())] == [912, 400, 112, 64]
-    assert [b.width for b in make_batches(crops, 48, RecognizeOptions(squeeze=0.85))] == [768, 352, 112, 64]
+    assert [b.width for b in make_batches(crops, 48, RecognizeOptions(width_scale=0.85))] == [768, 352, 112, 64]
 
 
 def test_reference_pads_to_320_and_to_the_widest_of_the_batch():

@@ -76,7 +76,7 @@ def test_every_letter_of_the_scripts_of_india_is_in_the_charset() -> None:
 
 
 def test_lines_are_fed_at_the_width_that_was_measured_best() -> None:
-    squeezed = {lang: options_for(lang=lang).recognize.squeeze for lang in ("", "ru", "el", "ta", "kn", "ar", "hi")}
+    squeezed = {lang: options_for(lang=lang).recognize.width_scale for lang in ("", "ru", "el", "ta", "kn", "ar", "hi")}
     assert squeezed == {"": 0.7, "ru": 0.85, "el": 0.85, "ta": 0.85, "kn": 1.0, "ar": 1.2, "hi": 1.25}
 
 

@@ -60,7 +60,7 @@ def test_groups_hold_lines_of_like_width_and_areas_stay_alike() -> None:
 
 def test_lines_fed_wider_come_in_smaller_batches() -> None:
     ratios = np.full(400, 10, np.float32)
-    plan = BatchPlan(32, heights=(48,), by_area=True, group=True, squeeze=1.25)
+    plan = BatchPlan(32, heights=(48,), by_area=True, group=True, width_scale=1.25)
     assert {len(batch) for batch in plan_batches(ratios, plan, 0)[:-1]} >= {int(32 * 320 / (48 * 12.5))}
 
 
@@ -133,7 +133,8 @@ def test_recognition_inputs_of_the_older_nets(line_set: Path) -> None:
 def test_lines_can_be_fed_wider_or_narrower_than_they_are(line_set: Path) -> None:
     source = labelled("rec", line_set / "rec.txt")
     plain, wide, narrow = (
-        Recognition(source, RecOptions(LETTERS, squeeze=share, augment=PLAIN))[Draw(0, 0)] for share in (1.0, 1.5, 0.9)
+        Recognition(source, RecOptions(LETTERS, width_scale=share, augment=PLAIN))[Draw(0, 0)]
+        for share in (1.0, 1.5, 0.9)
     )
     width = plain["image"].shape[2]
     assert abs(wide["image"].shape[2] - 1.5 * width) <= 1 and abs(narrow["image"].shape[2] - 0.9 * width) <= 1

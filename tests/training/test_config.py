@@ -78,3 +78,8 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_defaults_read_back() -> None:
     assert configs.from_dict({}) == Config() == configs.from_dict(configs.to_dict(Config()))
+
+
+def test_the_key_of_the_version_before_is_taken(tmp_path: Path) -> None:
+    assert configs.load(write(tmp_path, "data: {squeeze: 1.25}\n")).data.width_scale == 1.25
+    assert configs.load(write(tmp_path, "task: rec\n"), ["data.squeeze=1.2"]).data.width_scale == 1.2

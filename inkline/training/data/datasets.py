@@ -55,7 +55,7 @@ class RecOptions:
     width        fixed width in pixels; 0: as wide as the batch's widest line
     max_width    wider lines are squeezed to this
     stretch      resize to (height, width) without keeping the shape (TPS nets, SRN)
-    squeeze      share of its width at which a line is fed
+    width_scale  share of its width at which a line is fed
     stride       pixels per output column: a line gets at least as many columns as CTC needs for its label; 0 = no such
                  rule
     visual       labels of right-to-left lines in the order seen from the left
@@ -67,7 +67,7 @@ class RecOptions:
     width: int = 0
     max_width: int = 3200
     stretch: bool = False
-    squeeze: float = 1.0
+    width_scale: float = 1.0
     channels: int = 3
     stride: int = 8
     visual: bool = True
@@ -218,7 +218,7 @@ class Recognition(Dataset[Arrays]):
         else:
             repeats = sum(a == b for a, b in pairwise(text))
             least = options.stride * (len(text) + repeats)
-            image = prepare.fit_line(image, height, options.width or options.max_width, least, options.squeeze)
+            image = prepare.fit_line(image, height, options.width or options.max_width, least, options.width_scale)
         return prepare.centred(prepare.to_gray(image) if options.channels == 1 else image)
 
 

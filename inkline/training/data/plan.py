@@ -31,7 +31,7 @@ class BatchPlan:
     by_area    the number of samples changes so that the pixels of a batch stay about the same (the reference's
                MultiScaleSampler)
     group      batches of lines of like width
-    squeeze    lines are fed at this share of their width
+    width_scale lines are fed at this share of their width
     max_ratio  wider lines are squeezed, so they count as this wide
     multiple   the number of samples is divisible by this (1 = any)
     rank, world  this process and how many there are: each gets every world-th batch, all the same number
@@ -44,7 +44,7 @@ class BatchPlan:
     base_width: int = 320
     by_area: bool = False
     group: bool = False
-    squeeze: float = 1.0
+    width_scale: float = 1.0
     max_ratio: float = 3200 / 48
     multiple: int = 1
     drop_last: bool = False
@@ -60,7 +60,7 @@ class BatchPlan:
 def plan_batches(ratios: np.ndarray, plan: BatchPlan, epoch: int) -> list[list[Draw]]:
     """Return the batches of one epoch for this process. `ratios` (N,) float: expected width / height of every sample."""
     rng = np.random.default_rng((plan.seed, epoch, 7))
-    ratios = ratios * plan.squeeze
+    ratios = ratios * plan.width_scale
     order = rng.permutation(len(ratios)) if plan.shuffle else np.arange(len(ratios))
     if plan.group:
         span = plan.size * GROUP_BATCHES if plan.shuffle else max(1, len(order))

@@ -19,11 +19,11 @@ def centred(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray((image.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1))
 
 
-def fit_line(image: np.ndarray, height: int, max_width: int, least: int = 1, squeeze: float = 1.0) -> np.ndarray:
-    """Resize a line to `height` and `squeeze` of the width that keeps its shape, at most `max_width` and at least `least`
+def fit_line(image: np.ndarray, height: int, max_width: int, least: int = 1, width_scale: float = 1.0) -> np.ndarray:
+    """Resize a line to `height` and `width_scale` of the width that keeps its shape, at most `max_width` and at least `least`
     pixels; bilinear.
     """
-    width = int(np.ceil(image.shape[1] * height / image.shape[0] * squeeze))
+    width = int(np.ceil(image.shape[1] * height / image.shape[0] * width_scale))
     width = max(1, min(max_width, max(width, least)))
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 

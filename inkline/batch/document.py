@@ -16,6 +16,7 @@ from inkline.batch.destination import Destination
 from inkline.batch.ledger import Result
 from inkline.batch.record import Record, from_record, to_record
 from inkline.errors import InklineError
+from inkline.files import atomic_path
 from inkline.formats.write import PER_PAGE, save
 from inkline.io.names import document_stem
 from inkline.io.read import count_pages, read
@@ -140,16 +141,14 @@ class Waiting:
     def __init__(self, path: Path, destination: Destination) -> None:
         self._path = path
         self._outputs: dict[int, list[str]] = {}
-        kept = path.with_suffix(".kept")
         if not path.exists():
             return
-        with open(path, "rb") as old, open(kept, "wb") as new:
+        with atomic_path(path) as kept, open(path, "rb") as old, open(kept, "wb") as new:
             for line in old:
                 row = _row(line)
                 if row and row["page"]["page_index"] not in self._outputs and destination.holds(row["outputs"]):
                     self._outputs[row["page"]["page_index"]] = row["outputs"]
                     new.write(line)
-        kept.replace(path)
 
     @property
     def indices(self) -> list[int]:

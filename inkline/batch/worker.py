@@ -5,7 +5,6 @@ of a file (a crash in a decoder, no memory) without taking the run along.
 """
 
 import contextlib
-import hashlib
 import logging
 import multiprocessing
 import os
@@ -25,6 +24,7 @@ from inkline.batch.faults import disk_full, may_pass
 from inkline.batch.ledger import Result
 from inkline.batch.listing import is_store
 from inkline.errors import EngineError, InklineError, OutputError
+from inkline.files import sha256_of
 from inkline.formats.write import PER_PAGE
 from inkline.io.names import is_url
 from inkline.options import ReadOptions
@@ -135,8 +135,7 @@ def stage(location: str, source: str, staging: Path, options: ReadOptions) -> Pa
 def digest(path: Path) -> str:
     """The sha256 of a file; of a missing file or a folder that of nothing, so that reading it says what is wrong."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except (FileNotFoundError, IsADirectoryError, PermissionError, ValueError):
         return ""
 

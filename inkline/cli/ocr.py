@@ -1,9 +1,7 @@
 """`inkline ocr`: read files, folders, URLs and PDFs."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +12,7 @@ from inkline.cli.parameters import from_options, given
 from inkline.errors import InklineError, OutputError, UsageError
 from inkline.flat import apply
 from inkline.options import OcrOptions, PdfOptions, ReadOptions
+from inkline.progress import LogProgress, open_progress
 
 if TYPE_CHECKING:
     from inkline.types import Page
@@ -89,7 +88,7 @@ def run(
     read_options = apply(ReadOptions(), **reading)
     failed: list[InklineError] = []
     pages = 0
-    with Ocr(**overrides) as reader, progress(quiet or not sys.stderr.isatty()) as tick:
+    with Ocr(**overrides) as reader, LogProgress(None) if quiet else open_progress("pages") as shown:
         written["pdf_password"] = read_options.pdf_password
 
         def on_error(_: Any, error: InklineError) -> None:
@@ -100,7 +99,7 @@ def run(
 
         for page in reader.stream(sources, on_error=on_error, read_options=read_options):
             pages += 1
-            tick(page.source)
+            shown.update(str(page.source or ""), pages)
             for warning in page.warnings:
                 click.echo(f"inkline: {page.source or '-'}: {warning}", err=True)
             if saver:
@@ -155,23 +154,3 @@ class Saver:
                         raise
                     self._on_error(document, error)
             self._pages = []
-
-
-@contextmanager
-def progress(off: bool) -> Iterator[Any]:
-    """A line on the terminal with the pages read and their rate; nothing when off."""
-    if off:
-        yield lambda name: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.completed} pages"),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("")
-        yield lambda name: bar.update(task, advance=1, description=str(name or ""))

@@ -7,7 +7,6 @@ knows the format. pikepdf and fontTools are an extra and no base requirement: th
 import io
 import logging
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -18,6 +17,7 @@ import numpy as np
 
 import inkline
 from inkline.errors import OutputError, PasswordError, SourceError
+from inkline.files import atomic_path
 from inkline.formats.pdf_page import TextOverlay, box_of, user_affine
 from inkline.io.images import HEAD, kind_of
 from inkline.options import PdfOptions
@@ -66,22 +66,17 @@ def write_searchable_pdf(
     be opened, OutputError when the file cannot be written, pikepdf is not installed, or PDF/A is not possible.
     """
     path, options = Path(path), options or PdfOptions()
-    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
     try:
-        try:
-            with open(part, "xb") as file, _pikepdf_at_hand():
-                if isinstance(source, (str, os.PathLike, bytes)):
-                    single = source if isinstance(source, bytes) else Path(source)
-                    if _is_pdf(single):
-                        warnings = _over_pdf(document, single, file, options)
-                    else:
-                        origins: list[Origin] = [(single, page.page_index or 0) for page in document.pages]
-                        warnings = _over_images(document, origins, file, options)
+        with atomic_path(path) as part, open(part, "xb") as file, _pikepdf_at_hand():
+            if isinstance(source, (str, os.PathLike, bytes)):
+                single = source if isinstance(source, bytes) else Path(source)
+                if _is_pdf(single):
+                    warnings = _over_pdf(document, single, file, options)
                 else:
-                    warnings = _over_images(document, _listed(document, source), file, options)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+                    origins: list[Origin] = [(single, page.page_index or 0) for page in document.pages]
+                    warnings = _over_images(document, origins, file, options)
+            else:
+                warnings = _over_images(document, _listed(document, source), file, options)
     except OSError as error:
         raise OutputError(f"{path}: cannot write this file: {error.strerror or error}") from error
     return tuple(warnings)

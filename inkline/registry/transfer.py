@@ -4,7 +4,6 @@ Each function writes to the path it is given and raises `Unreachable` with the r
 sha256 and giving the file its final name is the caller's (`inkline.registry.download`).
 """
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -32,12 +31,6 @@ MODEL_FILES = ("inference.json", "inference.pdmodel", "inference.pdiparams", "in
 
 class Unreachable(Exception):
     """A source did not give the file; the message is the reason, to stand behind the name of the source."""
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def download(url: str, part: Path, timeout: float, progress: Progress) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inkline.errors import ModelError
+from inkline.files import atomic_path
 from inkline.registry.onnx_file import GRAPH, OUTPUT, VALUE_NAME, fields, read_header, spans, text
 from inkline.registry.settings import Settings, locked
 
@@ -34,12 +35,10 @@ def with_grid(path: Path, settings: Settings) -> Path:
     stat = path.stat()
     copy = settings.cache / f"{path.stem}_grid_{stat.st_size:x}_{stat.st_mtime_ns:x}.onnx"
     if not copy.is_file():
-        with locked(copy.stem, settings):
-            part = copy.with_suffix(".part")
+        with locked(copy.stem, settings), atomic_path(copy) as part:
             shutil.copyfile(path, part)
             with part.open("ab") as file:
                 file.write(message(GRAPH, message(OUTPUT, message(VALUE_NAME, name.encode("utf-8")))))
-            part.replace(copy)
     return copy
 
 

@@ -4,9 +4,7 @@
 what `inkline.training.convert.load_checkpoint` rebuilds the net from. They are read without running code from them.
 """
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import torch
 
 from inkline.errors import ModelError, OutputError
+from inkline.files import atomic_path
 from inkline.training.convert.checkpoint import FORMAT, read
 
 
@@ -35,17 +34,11 @@ class Progress:
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
     """Write a checkpoint whole or not at all; OutputError names the file and what is still there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            torch.save({"format": FORMAT, **content}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        with atomic_path(path, sync=True) as part:
+            torch.save({"format": FORMAT, **content}, part)
     except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
-        with suppress(OSError):
-            beside.unlink()
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         left = f"{path} of before is intact" if path.exists() else "no checkpoint was written yet"
         raise OutputError(f"{path}: checkpoint not written ({reason}); {left}; free some space and resume") from error

@@ -8,8 +8,6 @@ charset, one character a line, without blank, marks and trailing space.
 import copy
 import dataclasses
 import json
-import os
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from torch import Tensor, nn
 
 import inkline
 from inkline.errors import ModelError, UsageError, near
+from inkline.files import atomic_path
 from inkline.recognition.attention import class_count
 from inkline.training.nets.build import BUILDERS
 from inkline.training.nets.interface import INTERFACES, Interface
@@ -102,18 +101,10 @@ def export(model: nn.Module, path: Path | str, metadata: Mapping[str, str], stor
     net.fuse()
     round_net(net, store)
     _check_charset(net, interface, metadata)
-    handle, name = tempfile.mkstemp(suffix=".onnx", prefix=f".{path.stem}-", dir=path.parent)
-    os.close(handle)
-    draft = Path(name)
-    try:
+    with atomic_path(path) as draft:
         _trace(net, interface, draft)
         _label(draft, metadata, store)
-        deviation = _compare(net, interface, draft)
-        draft.chmod(0o644)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return deviation
+        return _compare(net, interface, draft)
 
 
 def _interface(metadata: Mapping[str, str]) -> Interface:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from inkline.progress import open_progress
 
 log = logging.getLogger(__name__)
 
@@ -29,21 +30,19 @@ class Report:
         self._since = time.perf_counter()
 
     def __enter__(self) -> Self:
-        self._writer, self._bar, self._file = None, None, None
+        self._writer, self._progress, self._file = None, None, None
         if self._silent:
             return self
         self._file = (self._output / "log.jsonl").open("a", encoding="utf-8")
         if self._tensorboard:
             self._writer = _writer(self._output)
-        if sys.stderr.isatty():
-            self._bar = _bar(self._total)
-            self._bar.start()
+        self._progress = open_progress("steps", "starting", self._total, interval=0.0)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for open_thing, close in ((self._bar, "stop"), (self._writer, "close"), (self._file, "close")):
+        for open_thing in (self._progress, self._writer, self._file):
             if open_thing is not None:
-                getattr(open_thing, close)()
+                open_thing.close()
 
     def step(self, epoch: int, step: int, rate: float, samples: int, values: Mapping[str, float]) -> None:
         """One optimiser step is done: `values` are the losses, `samples` how many it saw in all processes."""
@@ -65,10 +64,8 @@ class Report:
         self._write("train", step, record)
         parts = " ".join(f"{name} {value:.4g}" for name, value in means.items())
         line = f"epoch {epoch + 1} step {step}/{self._total} {parts} lr {rate:.2e} {speed:.1f}/s left {span(left)}"
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=step, description=line)
-        else:
-            print(line, file=sys.stderr, flush=True)
+        if self._progress is not None:
+            self._progress.update(line, step, self._total)
         self._sums.clear()
         self._count = self._samples = 0
         self._window = 0.0
@@ -88,13 +85,9 @@ class Report:
         self.say(f"epoch {epoch + 1} step {step} scored {named}{' (best so far)' if best else ''}")
 
     def say(self, line: str) -> None:
-        """A line for the reader."""
-        if self._silent:
-            return
-        if self._bar is not None:
-            self._bar.console.print(line)
-        else:
-            print(line, file=sys.stderr, flush=True)
+        """Print a line that stays."""
+        if self._progress is not None:
+            self._progress.say(line)
 
     def _write(self, kind: str, step: int, record: Mapping[str, Any]) -> None:
         if self._file is not None:
@@ -118,12 +111,3 @@ def _writer(output: Path) -> Any:
         log.warning("tensorboard is not installed: no curves are written (pip install 'inkline[train]')")
         return None
     return SummaryWriter(str(output))
-
-
-def _bar(total: int) -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    bar = Progress(BarColumn(20), TextColumn("{task.description}"), console=Console(stderr=True))
-    bar.add_task("starting", total=total)
-    return bar

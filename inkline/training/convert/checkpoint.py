@@ -3,8 +3,6 @@
 The layout is that of training checkpoints (`format`, `model`, `charset`), so that fine-tuning starts from one.
 """
 
-import contextlib
-import os
 import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import torch
 from torch import nn
 
 from inkline.errors import ModelError, OutputError
+from inkline.files import atomic_path
 from inkline.training.convert.paddle import load_tensors
 from inkline.training.nets.build import BUILDERS, build
 from inkline.training.nets.model import TRAINING_ONLY
@@ -45,14 +44,11 @@ def save_checkpoint(path: Path, net: nn.Module, about: Description) -> None:
         if not (about.partial and name.startswith(TRAINING_ONLY)) and not name.endswith("num_batches_tracked")
     }
     content = {"format": FORMAT, "model": state, **asdict(about), "charset": list(about.charset)}
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, beside)
-        os.replace(beside, path)
+        with atomic_path(path) as part:
+            torch.save(content, part)
     except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise OutputError(f"{path}: not written ({str(error).splitlines()[0]})") from error
 
 

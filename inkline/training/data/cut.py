@@ -1,12 +1,12 @@
 """Lines cut out of annotated pages, as the pipeline cuts them: a detection set becomes a recognition set."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from inkline.files import atomic_write
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.training.data.samples import Sample, read_image
 from inkline.training.synth.store import new_folder
@@ -32,9 +32,7 @@ def write_lines(pages: Sequence[Sample], folder: Path) -> tuple[int, int]:
                 name = f"images/{number:05d}-{stem}-{place:03d}.png"
                 (folder / name).write_bytes(cv2.imencode(".png", crop)[1].tobytes())
                 rows.append(f"{name}\t{text}\n")
-        draft = folder / ".rec.txt.part"
-        draft.write_text("".join(rows), encoding="utf-8")
-        os.replace(draft, folder / "rec.txt")
+        atomic_write(folder / "rec.txt", "".join(rows))
     return len(rows), left_out
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from inkline.errors import DataError, OutputError
+from inkline.files import atomic_write
 from inkline.training.data import augment_cls, augment_det, augment_rec
 from inkline.training.data.augment_cls import ClsAugment
 from inkline.training.data.augment_det import Annotated, DetAugment
@@ -70,8 +70,7 @@ def split(
     for name, rows in parts.items():
         target = file.with_name(f"{file.stem}.{name}{file.suffix}")
         try:
-            target.with_suffix(target.suffix + ".part").write_text("\n".join(rows) + "\n", encoding="utf-8")
-            os.replace(target.with_suffix(target.suffix + ".part"), target)
+            atomic_write(target, "\n".join(rows) + "\n")
         except OSError as error:
             raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
         written[name] = target

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import sys
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ from fontTools.ttLib import TTCollection, TTFont, TTLibError
 from PIL import Image, ImageDraw, ImageFont, features
 
 from inkline.errors import DataError
+from inkline.files import atomic_write
 from inkline.training.synth.scripts import Script
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
@@ -189,10 +189,7 @@ def _write_cache(file: Path, known: dict[str, list[Any]]) -> None:
     """Replace the cache in one step; a cache that cannot be written only costs the next scan."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump({"version": CACHE_VERSION, "files": known}, stream)
-        os.replace(temporary, file)
+        atomic_write(file, json.dumps({"version": CACHE_VERSION, "files": known}))
     except OSError as error:
         logging.getLogger(__name__).info("font cache %s not written: %s", file, error)
 

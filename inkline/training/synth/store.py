@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 
 from inkline.errors import DataError, OutputError
+from inkline.files import atomic_path
 from inkline.training.synth.line import line
 from inkline.training.synth.options import LineOptions, PageOptions
 from inkline.training.synth.page import page
@@ -74,18 +74,16 @@ def write(options: LineOptions | PageOptions, count: int, folder: Path, workers:
     """
     if count < 1:
         raise DataError(f"{count} samples cannot be drawn; ask for at least one")
-    with new_folder(folder):
-        names = ("labels.jsonl", "det.txt" if isinstance(options, PageOptions) else "rec.txt")
-        temporary = [folder / f".{name}.part" for name in names]
-        with (
-            open(temporary[0], "w", encoding="utf-8") as labels,
-            open(temporary[1], "w", encoding="utf-8") as reference,
-        ):
-            for row, text in spread_out(partial(_write_chunk, options, folder, quality), 0, count, workers):
-                labels.write(json.dumps(row, ensure_ascii=False) + "\n")
-                reference.write(text + "\n")
-        for part, name in zip(temporary, names, strict=True):
-            os.replace(part, folder / name)
+    with (
+        new_folder(folder),
+        atomic_path(folder / "labels.jsonl") as labels_part,
+        atomic_path(folder / ("det.txt" if isinstance(options, PageOptions) else "rec.txt")) as reference_part,
+        open(labels_part, "w", encoding="utf-8") as labels,
+        open(reference_part, "w", encoding="utf-8") as reference,
+    ):
+        for row, text in spread_out(partial(_write_chunk, options, folder, quality), 0, count, workers):
+            labels.write(json.dumps(row, ensure_ascii=False) + "\n")
+            reference.write(text + "\n")
     return folder / "labels.jsonl"
 
 

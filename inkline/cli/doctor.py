@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from inkline import __version__
 from inkline.options import EngineOptions, OcrOptions
-from inkline.registry.cards import find
+from inkline.registry.card import find_card
 from inkline.registry.download import find_local
 from inkline.registry.settings import from_environment
 from inkline.runtime import ENGINES, INSTRUCTIONS, choose_engine, instructions, suits_openvino
@@ -87,7 +87,7 @@ def _models() -> list[Finding]:
     findings = [Finding("model folder", f"{settings.cache}{offline}")]
     options = OcrOptions()
     for name in (options.text_detection_model_name, options.text_recognition_model_name):
-        path = find_local(find(name), settings)
+        path = find_local(find_card(name), settings)
         advice = "" if path else f"fetch it with `inkline models pull {name}`"
         findings.append(Finding(f"model {name}", str(path) if path else "not on the disk", advice))
     return findings

@@ -60,14 +60,14 @@ def models() -> None:
 def list_models(task: str | None, lang: str | None, here: bool, as_json: bool) -> None:
     """List the models by name, with what each is for and whether its file is on this machine."""
     from inkline.languages import canonical, codes_under
-    from inkline.registry.cards import CARDS
+    from inkline.registry.card import all_cards
     from inkline.registry.download import find_local
     from inkline.registry.settings import from_environment
 
     settings = from_environment()
     codes = set(codes_under(canonical(lang))) if lang else set()
     rows = []
-    for card in CARDS.values():
+    for card in all_cards().values():
         path = find_local(card, settings)
         reads = card.task == "text_recognition" and codes & set(card.languages)
         if (not task or card.task == TASKS.get(task, task)) and (path or not here) and (not lang or reads):
@@ -89,12 +89,12 @@ def list_models(task: str | None, lang: str | None, here: bool, as_json: bool) -
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of one model: sources, figures with their test sets, languages, licence."""
-    from inkline.registry.cards import find
+    from inkline.registry.card import find_card
     from inkline.registry.download import cached, find_local
     from inkline.registry.settings import from_environment
 
     settings = from_environment()
-    card = find(name)
+    card = find_card(name)
     path = find_local(card, settings)
     if as_json:
         click.echo(json.dumps(_as_json(card, path), ensure_ascii=False, indent=1))
@@ -133,7 +133,7 @@ def pull(names: tuple[str, ...], folder: Path | None, offline: bool) -> None:
     With --to the files can be carried to a machine without a network: give them there as *_model_dir.
     """
     from inkline.registry import set_offline
-    from inkline.registry.cards import find
+    from inkline.registry.card import find_card
     from inkline.registry.download import fetch
     from inkline.registry.settings import from_environment
 
@@ -141,7 +141,7 @@ def pull(names: tuple[str, ...], folder: Path | None, offline: bool) -> None:
         set_offline()
     settings = from_environment()
     failed = False
-    for card in [find(name) for name in names or default_names()]:
+    for card in [find_card(name) for name in names or default_names()]:
         try:
             path = fetch(card, settings)
             click.echo(str(path if folder is None else _copy(path, card.name, folder)))
@@ -180,7 +180,7 @@ def _copy(path: Path, name: str, folder: Path) -> Path:
 @click.argument("name", required=False)
 def path(name: str | None) -> None:
     """Print where a model's file lies on this machine, or without a name the folder of them all. Fetches nothing."""
-    from inkline.registry.cards import find
+    from inkline.registry.card import find_card
     from inkline.registry.download import find_local
     from inkline.registry.settings import from_environment
 
@@ -188,7 +188,7 @@ def path(name: str | None) -> None:
     if name is None:
         click.echo(str(settings.cache))
         return
-    found = find_local(find(name), settings)
+    found = find_local(find_card(name), settings)
     if found is None:
         click.echo(f"inkline: {name} is not on this machine: inkline models pull {name}", err=True)
         sys.exit(1)
@@ -199,12 +199,12 @@ def path(name: str | None) -> None:
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
     """Check that model files are as published; without names, all that are on this machine. Exit status 1 if not."""
-    from inkline.registry.cards import CARDS, find
+    from inkline.registry.card import all_cards, find_card
     from inkline.registry.download import check, find_local
     from inkline.registry.settings import from_environment
 
     settings = from_environment()
-    cards = [find(name) for name in names] or [card for card in CARDS.values() if find_local(card, settings)]
+    cards = [find_card(name) for name in names] or [card for card in all_cards().values() if find_local(card, settings)]
     wrong = 0
     for card in cards:
         problem = check(card, settings)

@@ -17,8 +17,7 @@ from inkline.paddle.modules import (
 from inkline.paddle.ocr import DocPreprocessor, PaddleOCR
 from inkline.paddle.results import Result
 from inkline.registry import resolve
-from inkline.registry.card import Task
-from inkline.registry.cards import CARDS
+from inkline.registry.card import Task, all_cards
 
 PIPELINES: dict[str, type[PaddleOCR] | type[DocPreprocessor]] = {"OCR": PaddleOCR, "doc_preprocessor": DocPreprocessor}
 MODULES: dict[Task, type[Module]] = {
@@ -91,10 +90,10 @@ def create_model(
     """A single model by its name, or from a folder; which of the modules it is, the model itself says."""
     if model_dir:
         task: str = resolve(model_name or "", model_dir).task
-    elif model_name in CARDS:
-        task = CARDS[model_name].task
+    elif model_name in all_cards():
+        task = all_cards()[model_name].task
     else:
-        raise UsageError(f"no model is called {model_name!r}{near(model_name, CARDS)}")
+        raise UsageError(f"no model is called {model_name!r}{near(model_name, all_cards())}")
     if task not in MODULES:
         raise UsageError(f"{model_dir}: cannot tell what this model is for; give model_name")
     return Model(MODULES[task](model_name=model_name, model_dir=model_dir, **keywords), batch_size)

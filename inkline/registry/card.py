@@ -1,10 +1,17 @@
-"""What the zoo knows about one published model: where its file can be had, what it is for, what was measured on it."""
+"""What is known about each published model: where its file can be had, what it is for, what was measured on it.
 
+The cards are data in `models.toml`, which is read when the first one is asked for.
+"""
+
+import functools
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
-from inkline.registry.checksums import MIRROR, MIRROR_FILES, WHEEL_FILES
+from inkline.errors import UsageError, near
+from inkline.languages import GROUPS, LANGUAGES, codes_of
 
 # What the options of a model begin with: `<task>_model_name`, `<task>_model_dir`.
 Task = Literal[
@@ -125,47 +132,76 @@ class ModelCard:
         return any(not isinstance(source, Weights) for source in self.sources)
 
 
-HUB = "https://huggingface.co/PaddlePaddle"
-BOS = "https://paddle-model-ecology.bj.bcebos.com/paddlex"
-OLD = "https://paddleocr.bj.bcebos.com"
+@functools.cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("models.toml").read_text(encoding="utf-8"))
 
 
-def mirror(path: str) -> Url:
-    """A file that RapidAI converted to ONNX, on ModelScope."""
-    return Url(f"{MIRROR}/{path}", MIRROR_FILES[path])
+@functools.cache
+def all_cards() -> Mapping[str, ModelCard]:
+    """The cards of all models by name, in the order of `models.toml`."""
+    return {entry["name"]: _card(entry) for entry in _table()["model"]}
 
 
-def hub(name: str) -> Url:
-    """The official ONNX file on Hugging Face, with the description that holds its charset and thresholds."""
-    folder = f"{HUB}/{name}_onnx/resolve/main"
-    return Url(f"{folder}/inference.onnx", config_url=f"{folder}/inference.yml")
+def current_name(name: str) -> str:
+    """The name a model has today, from that or the one that PaddleOCR 2.x gave it; other names come back as they are."""
+    return str(_table()["old_names"].get(name, name))
 
 
-def official(name: str) -> tuple[Archive, Weights]:
-    """The official inference archive of Paddle 3, and the training weights, of a model that has no ONNX file."""
-    archive = Archive(f"{BOS}/official_inference_model/paddle3.0.0/{name}_infer.tar", "inference.json")
-    return archive, trained(name)
+def find_card(name: str) -> ModelCard:
+    """The card of the model called `name`; UsageError with the nearest names when there is none, or when it means two."""
+    pair = _table()["systems"].get(name)
+    if pair:
+        raise UsageError(f"{name!r} is a detector and a recogniser: {' and '.join(pair)}")
+    card = all_cards().get(current_name(name))
+    if card is None:
+        raise UsageError(f"no model is called {name!r}{near(name, all_cards()) or '; `inkline models list` lists all'}")
+    return card
 
 
-def legacy(path: str, training: str = "train") -> tuple[Archive, Weights]:
-    """The inference archive of Paddle 2, and the training weights, of a model before the 3.x line."""
-    return Archive(f"{OLD}/{path}_infer.tar", "inference.pdmodel"), Weights(f"{OLD}/{path}_{training}.tar")
+def _card(entry: Mapping[str, Any]) -> ModelCard:
+    """The card of one [[model]] table: what its kind shares, over it what it says itself, spelt out."""
+    fields = {**_table()["kind"][entry["kind"]], **entry}
+    del fields["kind"]
+    characters = fields.pop("characters", 0)
+    if characters:
+        fields["charset"] = f"{characters:,} characters and the space"
+        fields["classes"] = characters + 2  # and the CTC blank
+    left_out = fields.pop("languages_left_out", ())
+    fields["languages"] = tuple(code for code in _codes(fields.get("languages", ())) if code not in left_out)
+    test_sets = _table()["test_sets"]
+    fields["figures"] = tuple(
+        Figure(metric, value, test_sets.get(test_set, test_set))
+        for metric, value, test_set in fields.get("figures", ())
+    )
+    fields["metadata"] = {f"inkline.{key}": value for key, value in fields["metadata"].items()}
+    fields["sources"] = tuple(_source(source, fields["name"]) for source in fields.get("sources", ()))
+    return ModelCard(**fields)
 
 
-def trained(name: str) -> Weights:
-    """The official training weights."""
-    return Weights(f"{BOS}/official_pretrained_model/{name}_pretrained.pdparams")
+def _codes(languages: list[str]) -> list[str]:
+    """The codes of these languages and groups, each once."""
+    codes: dict[str, None] = {}
+    for name in languages:
+        codes |= dict.fromkeys((name,) if name in LANGUAGES else codes_of(GROUPS[name].group))
+    return list(codes)
 
 
-def v6_wheel(file: str) -> WheelFile:
-    """A file in the wheel of RapidOCR that carries PP-OCRv6."""
-    return _wheel("rapidocr", "3.10.0", f"rapidocr/models/{file}")
-
-
-def v4_wheel(file: str) -> WheelFile:
-    """A file in the wheel of RapidOCR that carries PP-OCRv4."""
-    return _wheel("rapidocr-onnxruntime", "1.4.4", f"rapidocr_onnxruntime/models/{file}")
-
-
-def _wheel(distribution: str, version: str, path: str) -> WheelFile:
-    return WheelFile(distribution, version, path, WHEEL_FILES[distribution, version][path])
+def _source(entry: Mapping[str, str] | str, name: str) -> Source:
+    """One entry of `sources`. Its first key says what kind it is; a plain string is a kind whose address has the name."""
+    entry = {entry: name} if isinstance(entry, str) else entry
+    kind, path = next(iter(entry.items()))
+    sha256 = entry.get("sha256", "")
+    if kind == "wheel":
+        distribution, version = path.split()
+        return WheelFile(distribution, version, entry["path"], sha256)
+    if kind == "shipped":
+        return Shipped(path, sha256)
+    url = _table()["places"][kind].format(path)
+    if kind == "hub":
+        return Url(url, config_url=url.replace("inference.onnx", "inference.yml"))
+    if kind == "mirror":
+        return Url(url, sha256)
+    if kind == "paddle3":
+        return Archive(url, "inference.json")
+    return Archive(url, "inference.pdmodel") if kind == "paddle2" else Weights(url)

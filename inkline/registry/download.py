@@ -17,8 +17,7 @@ from pathlib import Path
 from inkline.errors import DownloadError, ModelError
 from inkline.files import atomic_path, atomic_write, sha256_of
 from inkline.progress import LogProgress, open_progress
-from inkline.registry.card import Archive, ModelCard, Shipped, Source, Url, Weights, WheelFile
-from inkline.registry.cards import CARDS
+from inkline.registry.card import Archive, ModelCard, Shipped, Source, Url, Weights, WheelFile, all_cards
 from inkline.registry.onnx_file import read_header
 from inkline.registry.paddle_files import check_converter, convert
 from inkline.registry.settings import Settings, locked, unwritable
@@ -176,7 +175,7 @@ def _from_archive(source: Archive, path: Path, settings: Settings) -> Path:
 def _neighbours(source: WheelFile) -> Iterator[tuple[ModelCard, WheelFile]]:
     """The cards with a file in the same wheel."""
     wheel = (source.distribution, source.version)
-    for card in CARDS.values():
+    for card in all_cards().values():
         for other in card.sources:
             if isinstance(other, WheelFile) and (other.distribution, other.version) == wheel:
                 yield card, other

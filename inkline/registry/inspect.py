@@ -14,8 +14,7 @@ from typing import Any
 from inkline.errors import ModelError, UsageError, near
 from inkline.flat import current_names
 from inkline.options import OcrOptions
-from inkline.registry.card import ModelCard
-from inkline.registry.cards import CARDS, OLD_NAMES, find
+from inkline.registry.card import ModelCard, all_cards, current_name, find_card
 from inkline.registry.download import fetch
 from inkline.registry.official import read_official
 from inkline.registry.onnx_file import Header, read_header
@@ -61,12 +60,12 @@ def resolve(name: str, model_dir: str | Path, settings: Settings, task: str = ""
     UsageError for a name the zoo does not know; ModelError for a missing file, a model of another name or task, a
     charset that does not fit the net; DownloadError when the model could not be fetched.
     """
-    name = OLD_NAMES.get(name, name)
+    name = current_name(name)
     if str(model_dir):
         given = Path(model_dir).expanduser()
         model = _describe(_onnx_in(given, settings), name, task, given)
     else:
-        card = find(name)
+        card = find_card(name)
         if task and card.task != task:
             raise UsageError(f"{name} is a model for {card.task}, not for {task}{near(name, _names(task))}")
         path = fetch(card, settings)
@@ -77,7 +76,7 @@ def resolve(name: str, model_dir: str | Path, settings: Settings, task: str = ""
 
 
 def _names(task: str) -> list[str]:
-    return [name for name, card in CARDS.items() if card.task == task]
+    return [name for name, card in all_cards().items() if card.task == task]
 
 
 def _onnx_in(path: Path, settings: Settings) -> Path:
@@ -111,7 +110,7 @@ def _describe(path: Path, name: str, wanted: str, given: Path) -> ModelFile:
     own = said.get(NAME, "")
     if not (own or name) and LABELS not in said and _task_of(header) == "textline_orientation" and _is_paddle_2(given):
         name = "ch_ppocr_mobile_v2.0_cls"  # the only one of 2.x, whose folders say nothing of themselves
-    card = CARDS.get(own or name)
+    card = all_cards().get(own or name)
     wanted = wanted or (card.task if card and not own else "")
     task = said.get(TASK) or _task_of(header) or (card.task if card else "")
     if wanted and task and task != wanted:

@@ -7,8 +7,7 @@ from typing import Any, get_args
 from inkline.flat import apply, flat_fields
 from inkline.languages import route
 from inkline.options import OcrOptions
-from inkline.registry.card import Task
-from inkline.registry.cards import find
+from inkline.registry.card import Task, find_card
 from inkline.registry.inspect import resolve
 from inkline.registry.settings import Settings, from_environment
 
@@ -33,7 +32,7 @@ def _chosen(task: str, name: str, overrides: dict[str, Any], settings: Settings)
     """The name of the model for `task`, and the option values it was tuned with."""
     folder = overrides.get(f"{task}_model_dir", "")
     if not folder:
-        card = find(name)
+        card = find_card(name)
         return card.name, dict(card.options)
     model = resolve(overrides.get(f"{task}_model_name", ""), folder, settings, task)
     path = Path(folder).expanduser()

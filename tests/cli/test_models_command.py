@@ -8,8 +8,7 @@ from click.testing import CliRunner, Result
 
 from inkline.cli import inkline
 from inkline.errors import UsageError
-from inkline.registry.cards import CARDS
-from inkline.registry.own import SUMS
+from inkline.registry.card import Shipped, all_cards
 from tests.registry.drawn import onnx_bytes
 
 DET = onnx_bytes({"y": (-1, 1, -1, -1)})
@@ -32,7 +31,8 @@ def run(*arguments: str) -> Result:
     return result
 
 
-OURS = [name for name in CARDS if name in SUMS]  # what comes with Inkline is always here
+# what comes with Inkline is always here
+OURS = [card.name for card in all_cards().values() if any(isinstance(s, Shipped) for s in card.sources)]
 
 
 def names(*arguments: str) -> list[str]:
@@ -43,7 +43,7 @@ def names(*arguments: str) -> list[str]:
 
 
 def test_list(cache: Path) -> None:
-    assert names() == list(CARDS)
+    assert names() == list(all_cards())
     assert (
         set(names("--task", "doc_ori")) == set(names("--task", "doc_orientation_classify")) == {"PP-LCNet_x1_0_doc_ori"}
     )
@@ -51,7 +51,7 @@ def test_list(cache: Path) -> None:
     assert names("--lang", "cyrillic", "--task", "det") == []
     assert names("--here") == OURS
     (cache / "UVDoc.onnx").write_bytes(DET)
-    assert names("--here") == [name for name in CARDS if name in (*OURS, "UVDoc")]
+    assert names("--here") == [name for name in all_cards() if name in (*OURS, "UVDoc")]
     assert "here" in run("models", "list", "--task", "unwarp").stdout
     with pytest.raises(UsageError, match="did you mean"):
         run("models", "list", "--lang", "koraen")
@@ -63,7 +63,7 @@ def test_show(cache: Path) -> None:
     for part in ("text_recognition", "Apache-2.0", "18,708 characters", "81.3", "wheel rapidocr 3.10.0", str(cache)):
         assert part in text
     assert "train the net" in run("models", "show", "SRN_ResNet50_fpn").stdout
-    for name in CARDS:
+    for name in all_cards():
         entry = json.loads(run("models", "show", "--json", name).stdout)
         assert entry["name"] == name and (entry["path"] is None) == (name not in OURS)
     kinds = [s["kind"] for s in json.loads(run("models", "show", "--json", "PP-OCRv4_mobile_det").stdout)["sources"]]

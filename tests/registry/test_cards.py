@@ -1,6 +1,8 @@
 """The cards: complete, true to the published list, and consistent with the options and languages."""
 
 import json
+import tomllib
+from importlib import resources
 from pathlib import Path
 from typing import get_args
 
@@ -11,14 +13,17 @@ from inkline.flat import apply, flat_fields
 from inkline.languages import LANGUAGES, ROUTES
 from inkline.languages import OWN as OWN_ROUTES
 from inkline.options import OcrOptions
-from inkline.registry.card import Archive, ModelCard, Task, Url, WheelFile
-from inkline.registry.cards import CARDS, OLD_NAMES, SYSTEMS, find
-from inkline.registry.checksums import MIRROR_FILES, WHEEL_FILES
-from inkline.registry.classic import CLASSIC
-from inkline.registry.detectors import DETECTORS
-from inkline.registry.others import OTHERS
-from inkline.registry.own import OWN
-from inkline.registry.recognizers import RECOGNIZERS
+from inkline.registry.card import Archive, ModelCard, Task, Url, WheelFile, all_cards, current_name, find_card
+
+CARDS = all_cards()
+TABLE = tomllib.loads(resources.files("inkline").joinpath("registry/models.toml").read_text(encoding="utf-8"))
+OLD_NAMES, SYSTEMS = TABLE["old_names"], TABLE["systems"]
+MIRRORED = {
+    source.url.partition("/onnx/")[2]: source.sha256
+    for card in CARDS.values()
+    for source in card.sources
+    if isinstance(source, Url) and "/RapidOCR/" in source.url
+}
 
 
 @pytest.mark.parametrize("card", CARDS.values(), ids=list(CARDS))
@@ -42,8 +47,9 @@ def test_card_is_complete(card: ModelCard) -> None:
 
 
 def test_names_are_unique() -> None:
-    assert len(CARDS) == len(DETECTORS) + len(RECOGNIZERS) + len(OTHERS) + len(OWN) + len(CLASSIC)
+    assert len(CARDS) == len(TABLE["model"]) == 101
     assert not OLD_NAMES.keys() & CARDS.keys() and all(name in CARDS for name in OLD_NAMES.values())
+    assert all(current_name(old) == new for old, new in OLD_NAMES.items()) and current_name("none") == "none"
     for name, (detector, recognizer) in SYSTEMS.items():
         assert name not in CARDS and name not in OLD_NAMES
         assert CARDS[detector].task == "text_detection" and CARDS[recognizer].task == "text_recognition"
@@ -71,31 +77,36 @@ def test_options_and_routes_name_models_of_the_zoo() -> None:
     ],
 )
 def test_models_that_the_package_index_holds(name: str) -> None:
-    assert isinstance(find(name).sources[0], WheelFile) and find(name).size_bytes
+    assert isinstance(find_card(name).sources[0], WheelFile) and find_card(name).size_bytes
 
 
-def test_find() -> None:
-    assert find("ch_PP-OCRv4_rec").name == "PP-OCRv4_mobile_rec"
+def test_find_card() -> None:
+    assert find_card("ch_PP-OCRv4_rec").name == "PP-OCRv4_mobile_rec"
     with pytest.raises(UsageError, match=r"no model is called 'latin_rec'; did you mean .*latin_"):
-        find("latin_rec")
+        find_card("latin_rec")
     with pytest.raises(UsageError, match="inkline models list"):
-        find("§")
+        find_card("§")
     with pytest.raises(UsageError, match="is a detector and a recogniser: ch_det_mv3_db and ch_rec_mv3_crnn"):
-        find("chinese_db_crnn_mobile")
+        find_card("chinese_db_crnn_mobile")
 
 
 def test_sums_are_those_published(shared: Path) -> None:
     published = json.loads((shared / "model_sources.json").read_text(encoding="utf-8"))
-    urls = {entry["url"].partition("/onnx/")[2]: entry["sha256"] for entry in published["onnx"]}
-    assert urls == MIRROR_FILES
+    assert {entry["url"].partition("/onnx/")[2]: entry["sha256"] for entry in published["onnx"]} == MIRRORED
+    in_wheels = [source for card in CARDS.values() for source in card.sources if isinstance(source, WheelFile)]
     for wheel in published["wheels"]:
-        files = WHEEL_FILES.get((wheel["distribution"], wheel["version"]))
-        assert files is None or files == {file["path"]: file["sha256"] for file in wheel["files"]}
+        files = {
+            s.path: s.sha256
+            for s in in_wheels
+            if (s.distribution, s.version) == (wheel["distribution"], wheel["version"])
+        }
+        assert not files or files == {file["path"]: file["sha256"] for file in wheel["files"]}
 
 
-def test_every_mirrored_file_is_on_a_card() -> None:
-    on_cards = {s.url.partition("/onnx/")[2] for card in CARDS.values() for s in card.sources if isinstance(s, Url)}
-    assert MIRROR_FILES.keys() <= on_cards
+def test_no_table_is_left_unused() -> None:
+    assert {entry["kind"] for entry in TABLE["model"]} == TABLE["kind"].keys()
+    named = [figure[2] for entry in TABLE["model"] for figure in entry.get("figures", ())]
+    assert all(named.count(name) > 1 for name in TABLE["test_sets"])
 
 
 def test_models_named_in_the_source_documents_have_a_card(shared: Path) -> None:

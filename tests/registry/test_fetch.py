@@ -190,7 +190,7 @@ def test_wheel_serves_all_models_it_holds(
         a, name="b", sources=(WheelFile("fake-models", "1.0", "fake_models/b.onnx", sha256(DATA + b"b")),)
     )
     wrong = dataclasses.replace(a, name="c", sources=(WheelFile("fake-models", "1.0", "fake_models/c.onnx", SUM),))
-    monkeypatch.setattr(fetch_module, "CARDS", {one.name: one for one in (a, b, wrong)})
+    monkeypatch.setattr(fetch_module, "all_cards", lambda: {one.name: one for one in (a, b, wrong)})
     fetch(a, settings)
     no_network(monkeypatch)
     assert fetch(b, settings).read_bytes() == DATA + b"b"

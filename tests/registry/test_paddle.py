@@ -14,8 +14,7 @@ import pytest
 from inkline.errors import DownloadError, ModelError
 from inkline.registry import paddle_files as paddle
 from inkline.registry import transfer as sources
-from inkline.registry.card import Archive, ModelCard, WheelFile
-from inkline.registry.cards import find
+from inkline.registry.card import Archive, ModelCard, WheelFile, find_card
 from inkline.registry.download import fetch
 from inkline.registry.inspect import resolve
 from inkline.registry.settings import Settings, from_environment
@@ -83,7 +82,7 @@ def test_archive_is_fetched_and_converted(
     with tarfile.open(path, "w") as tar:
         tar.add(paddle_folders / "det", "ch_PP-OCRv4_det_infer")
     server.files |= {"a.tar": path.read_bytes(), "page.tar": b"<html>" * 300}
-    card = dataclasses.replace(find(NAMES["det"]), sources=(Archive(server.url("a.tar"), "inference.pdmodel"),))
+    card = dataclasses.replace(find_card(NAMES["det"]), sources=(Archive(server.url("a.tar"), "inference.pdmodel"),))
     assert run(fetch(card, settings), np.zeros((1, 3, 64, 64), np.float32)).shape == (1, 1, 64, 64)
     assert "taken on trust" in caplog.text
     page = dataclasses.replace(card, name="page", sources=(Archive(server.url("page.tar"), "inference.pdmodel"),))

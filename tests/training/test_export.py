@@ -13,7 +13,7 @@ from inkline.errors import ModelError, UsageError
 from inkline.options import DetectOptions, EngineOptions, RecognizeOptions
 from inkline.recognition.recognizer import Recognizer
 from inkline.registry import inspect as local
-from inkline.registry.cards import CARDS
+from inkline.registry.card import all_cards
 from inkline.runtime import ENGINES, open_engine
 from inkline.training import export as exporting
 from inkline.training.convert import convert, load_checkpoint
@@ -74,9 +74,9 @@ def outputs_of(net, x):
     return y if isinstance(y, tuple) else (y,)
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS.keys() & CARDS.keys()))
+@pytest.mark.parametrize("name", sorted(BUILDERS.keys() & all_cards().keys()))
 def test_files_say_what_the_cards_say(name):
-    card, said = CARDS[name], describe(name)
+    card, said = all_cards()[name], describe(name)
     expected = {"inkline.task": card.task, **card.metadata}
     if card.input_height:
         expected["inkline.input_height"] = str(card.input_height)

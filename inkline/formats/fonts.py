@@ -14,27 +14,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Tried in this order before any other font; the stems under which Linux, macOS and Windows have them.
-WIDE: tuple[str, ...] = (
-    "NotoSans-Regular",
-    "DejaVuSans",
-    "LiberationSans-Regular",
-    "Arial Unicode",
-    "Arial",
-    "arial",
-    "segoeui",
+# File stems under which Linux, macOS and Windows have fonts of many scripts; tried in this order before any other.
+COMMON_FONTS: tuple[str, ...] = (
+    *("NotoSans-Regular", "DejaVuSans", "LiberationSans-Regular"),
+    *("Arial Unicode", "Arial", "arial", "segoeui"),
 )
-EAST_ASIAN: tuple[str, ...] = (
-    "NotoSansCJK-Regular",
-    "NotoSansCJKsc-Regular",
-    "SourceHanSansSC-Regular",
-    "PingFang",
-    "Hiragino Sans GB",
+EAST_ASIAN_FONTS: tuple[str, ...] = (
+    *("NotoSansCJK-Regular", "NotoSansCJKsc-Regular", "SourceHanSansSC-Regular", "PingFang", "Hiragino Sans GB"),
+    *("msyh", "simsun", "YuGothR", "malgun", "wqy-microhei", "wqy-zenhei", "DroidSansFallbackFull"),
 )
-EAST_ASIAN += ("msyh", "simsun", "YuGothR", "malgun", "wqy-microhei", "wqy-zenhei", "DroidSansFallbackFull")
 # First word of a character's Unicode name -> font stems that have its script, besides NotoSans<Script>-Regular.
-BY_SCRIPT = {
-    **dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH"), EAST_ASIAN),
+FONTS_OF_SCRIPT = {
+    **dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH"), EAST_ASIAN_FONTS),
     "ARABIC": ("NotoNaskhArabic-Regular", "Amiri-Regular", "GeezaPro", "tahoma"),
     "HEBREW": ("NotoSansHebrew-Regular", "ArialHB", "david"),
     "THAI": ("NotoSansThai-Regular", "Thonburi", "leelawui", "Garuda"),
@@ -44,9 +35,9 @@ BY_SCRIPT = {
     "TELUGU": ("Lohit-Telugu", "Nirmala"),
     "KANNADA": ("Lohit-Kannada", "Nirmala"),
 }
-MAX_TRIED = 400  # fonts opened in search of one script, when none of the names above is there
-BUNDLED = ""  # in place of a path: the Latin font inside Pillow
-_SEARCHED: dict[str, str] = {}  # script -> the font found by searching
+MAX_FONTS_SEARCHED = 400  # for one script, when none of the names above is there
+BUNDLED_FONT = ""  # in place of a path: the Latin font inside Pillow
+_FOUND_BY_SEARCH: dict[str, str] = {}  # script -> the font found by searching
 
 
 @lru_cache(maxsize=256)
@@ -58,17 +49,20 @@ def sized_font(text: str, size: int) -> "FreeTypeFont":
 @lru_cache(maxsize=1024)
 def _font_for(characters: str) -> str:
     """The path of the font that has most of these characters, the earlier candidate winning a tie."""
-    best, best_count = BUNDLED, -1
+    # Fonts known by name first: most texts end here.
+    best, best_count = BUNDLED_FONT, -1
     for path in _candidates(characters):
-        count = sum(_has(path, character) for character in characters)
+        count = sum(_has_glyph(path, character) for character in characters)
         if count > best_count:
             best, best_count = path, count
         if count == len(characters):
             return best
+    # Then any font of this system that has one of the missing letters.
     for character in characters:
-        other = best if _has(best, character) else _any_font(_script(character), character)
-        if sum(_has(other, c) for c in characters) > best_count:
-            return other
+        if not _has_glyph(best, character):
+            other = _search_fonts(_script(character), character)
+            if sum(_has_glyph(other, c) for c in characters) > best_count:
+                return other
     return best
 
 
@@ -78,21 +72,21 @@ def _candidates(characters: str) -> Iterator[str]:
     scripts = [_script(character) for character in characters]
     stems: list[str] = []
     for script in sorted(set(scripts), key=scripts.count, reverse=True):
-        stems += [*BY_SCRIPT.get(script, ()), f"NotoSans{script.title()}-Regular"]
-    for stem in dict.fromkeys((*WIDE[:1], *stems, *WIDE)):
+        stems += [*FONTS_OF_SCRIPT.get(script, ()), f"NotoSans{script.title()}-Regular"]
+    for stem in dict.fromkeys((*COMMON_FONTS[:1], *stems, *COMMON_FONTS)):
         if stem in index:
             yield index[stem]
-    yield BUNDLED
+    yield BUNDLED_FONT
 
 
-def _any_font(script: str, sample: str) -> str:
-    """The font that a search through all of the system found for a script; there is one search a script."""
-    if script not in _SEARCHED:
-        paths = list(_system_fonts().values())[:MAX_TRIED]
-        _SEARCHED[script] = next((path for path in paths if _has(path, sample)), BUNDLED)
-        if _SEARCHED[script] == BUNDLED:
+def _search_fonts(script: str, sample: str) -> str:
+    """The font that a search through all of the system finds for a script; each script is searched for once."""
+    if script not in _FOUND_BY_SEARCH:
+        paths = list(_system_fonts().values())[:MAX_FONTS_SEARCHED]
+        _FOUND_BY_SEARCH[script] = next((path for path in paths if _has_glyph(path, sample)), BUNDLED_FONT)
+        if _FOUND_BY_SEARCH[script] == BUNDLED_FONT:
             log.warning("no font of this system has the letter %r (%s); pictures show a box for it", sample, script)
-    return _SEARCHED[script]
+    return _FOUND_BY_SEARCH[script]
 
 
 def _script(character: str) -> str:
@@ -101,7 +95,7 @@ def _script(character: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _has(path: str, character: str) -> bool:
+def _has_glyph(path: str, character: str) -> bool:
     """Whether a font has a glyph of its own for a character: one that looks otherwise than that of a non-character."""
     try:
         font = _open(path, 16)
@@ -115,7 +109,7 @@ def _has(path: str, character: str) -> bool:
 def _open(path: str, size: int) -> "FreeTypeFont":
     from PIL import ImageFont
 
-    if path == BUNDLED:
+    if path == BUNDLED_FONT:
         return cast("FreeTypeFont", ImageFont.load_default(size))  # FreeType is part of Pillow's wheels
     return ImageFont.truetype(path, size)
 

@@ -1,41 +1,144 @@
-"""The content stream of an invisible text layer: every word stretched to its box, at any angle, in reading order.
+"""The invisible text layer of a PDF page: every word stretched to its box, at any angle, in reading order.
 
 A glyph reaches from the base line to the font size, so a word's box is exactly what readers report.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkline.formats.pdf_font import Codes, printable
-from inkline.formats.placing import direction, place_words, reading_quad, text_width, visual_clusters
-from inkline.recognition.bidi import Direction, has_rtl
+from inkline.formats.line_geometry import direction, place_words, reading_quad, text_width, visual_clusters
+from inkline.formats.pdf_font import GlyphCodes, printable
+from inkline.recognition.bidi import has_rtl
 from inkline.types import Line
+
+if TYPE_CHECKING:
+    import pikepdf
 
 Number = TypeVar("Number", int, float)
 Affine = NDArray[np.float64]  # (2, 3): source pixels to the page's user space
+PdfBox = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max in user space
 
-UNIT = 0.1  # points: what is written are whole numbers of these
-TOLERANCE = 0.5  # points by which a size, a base line or a width may be off: one pixel at 150 dpi
-MEMORY = 12  # how many values are kept to be used again
-MAX_CLIMB = 0.4  # points
-MAX_SLANT = 15.0  # degrees
-MIN_SIDE = 0.1  # points; nothing smaller can be marked
+LETTER_BOX: PdfBox = (0.0, 0.0, 612.0, 792.0)  # what PDFium assumes for a page that does not state its size
+MAX_PAGE_TREE_DEPTH = 64
+UNIT_POINTS = 0.1  # coordinates are written as whole numbers of these; lengths below that end in _UNITS count them
+TOLERANCE_UNITS = 5.0  # by which a size, a base line or a width may be off: one pixel at 150 dpi
+MAX_CLIMB_UNITS = 4.0  # of a word's letters on a slanted base line
+MIN_SIDE_UNITS = 1.0  # nothing smaller can be marked
+MAX_SLANT_DEGREES = 15.0  # from here on text is set along its true angle
+MAX_REMEMBERED_VALUES = 12  # font sizes and stretches that may be used again
+
+
+def shown_box(page: "pikepdf.Page") -> PdfBox:
+    """The part of the page that is shown, (x_min, y_min, x_max, y_max) in user space: its crop box within its media box."""
+    media = _rectangle(page, "/MediaBox") or LETTER_BOX
+    crop = _rectangle(page, "/CropBox") or media
+    shown = max(media[0], crop[0]), max(media[1], crop[1]), min(media[2], crop[2]), min(media[3], crop[3])
+    return shown if shown[0] < shown[2] and shown[1] < shown[3] else media
+
+
+def user_affine(box: PdfBox, rotation: int, size: tuple[int, int]) -> Affine:
+    """Source pixels of the page as a viewer shows it, (width, height) = `size`, to its user space: (2, 3) float64.
+
+    rotation: the page's /Rotate, by which viewers turn it clockwise.
+    """
+    x0, y0, x1, y1 = box
+    dx, dy = (x1 - x0) / max(size[0], 1), (y1 - y0) / max(size[1], 1)
+    across, down = (y1 - y0) / max(size[0], 1), (x1 - x0) / max(size[1], 1)
+    rows = {
+        0: ((dx, 0, x0), (0, -dy, y1)),
+        90: ((0, down, x0), (across, 0, y0)),
+        180: ((-dx, 0, x1), (0, dy, y0)),
+        270: ((0, -down, x1), (-across, 0, y1)),
+    }[rotation % 360 // 90 * 90]
+    return np.array(rows, np.float64)
+
+
+def inverse_affine(affine: Affine) -> Affine:
+    """The map in the other direction."""
+    turn = np.linalg.inv(affine[:, :2])
+    return np.column_stack([turn, -turn @ affine[:, 2]])
+
+
+class TextOverlay:
+    """Adds invisible text to pages of one PDF, all in one font; call `finish` before the PDF is saved."""
+
+    def __init__(self, pdf: "pikepdf.Pdf", name: str) -> None:
+        """`name`: what the font is called in the pages' resources; it must be free there."""
+        self._pdf, self._name, self._codes = pdf, name, GlyphCodes()
+        # Made with the first text: a PDF that gets none must not hold an unfinished font.
+        self._font: pikepdf.Object | None = None
+        self._opening: pikepdf.Stream | None = None
+
+    def add(self, page: "pikepdf.Page", lines: Sequence[Line], to_user: Affine) -> None:
+        """Add lines after the page's own operators, in its plain user space; `to_user` takes source pixels there."""
+        from pikepdf import Dictionary, Name
+
+        data = text_operators(lines, to_user, self._name, self._codes)
+        if not data:
+            return
+        if self._font is None or self._opening is None:
+            self._font = self._pdf.make_indirect(Dictionary(Type=Name.Font))
+            self._opening = self._pdf.make_stream(b"q\n")
+        page.add_resource(self._font, Name.Font, Name(f"/{self._name}"))
+        # Undo whatever state the page's own operators leave behind, also where their `q` and `Q` do not match.
+        opened, closed = _unmatched_states(page)
+        for _ in range(1 + closed):
+            page.contents_add(self._opening, prepend=True)
+        page.contents_add(b"\n" + b"Q " * (1 + opened) + data)
+
+    def finish(self) -> None:
+        """Make the font of all characters that were used."""
+        if self._font is not None:
+            self._codes.fill_font(self._pdf, self._font)
+
+
+def _unmatched_states(page: "pikepdf.Page") -> tuple[int, int]:
+    """How many `q` the page's contents leave open, and how many `Q` they have too many."""
+    from pikepdf import PdfError, parse_content_stream
+
+    depth = lowest = 0
+    try:
+        for instruction in parse_content_stream(page, "q Q"):
+            depth += 1 if str(instruction.operator) == "q" else -1
+            lowest = min(lowest, depth)
+    except PdfError:  # a damaged stream: what can be said is that it begins in plain user space
+        return 0, 0
+    return depth - lowest, -lowest
+
+
+def _rectangle(page: "pikepdf.Page", name: str) -> PdfBox | None:
+    """A box of the page or of the node it inherits from, its corners in order; None where none is given or valid."""
+    node: Any = page.obj
+    for _ in range(MAX_PAGE_TREE_DEPTH):
+        if node is None:
+            break
+        value = node.get(name)
+        if value is None:
+            node = node.get("/Parent")
+            continue
+        try:
+            a, b, c, d = (float(v) for v in value)
+        except (TypeError, ValueError):
+            return None
+        box = min(a, c), min(b, d), max(a, c), max(b, d)
+        return box if box[0] < box[2] and box[1] < box[3] else None
+    return None
 
 
 @dataclass(frozen=True)
-class Span:
-    """A word in its line's own frame, in points: `start` to `end` along the base line, `bottom` to `top` across.
+class WordSpan:
+    """A word in its line's own frame, in units: `start` to `end` along the base line, `bottom` to `top` across.
 
-    parts: its clusters of characters from left to right.
+    clusters: its clusters of characters from left to right.
     """
 
     text: str
-    parts: list[str]
+    clusters: list[str]
     start: float
     end: float
     bottom: float
@@ -45,30 +148,30 @@ class Span:
     @property
     def ems(self) -> float:
         """The natural width, in font sizes."""
-        return sum(map(text_width, self.parts)) / 1000
+        return sum(map(text_width, self.clusters)) / 1000
 
 
-def content(lines: Iterable[Line], to_user: Affine, font: str, codes: Codes) -> bytes:
-    """Operators that put the lines' words, unseen, onto a page; empty for lines without text.
+def text_operators(lines: Iterable[Line], to_user: Affine, font: str, codes: GlyphCodes) -> bytes:
+    """Operators that add the lines' words to a page, invisibly; empty for lines without text.
 
     `to_user` takes source pixels to the page's user space, `font` names the resource of `codes`.
     """
-    pen, any_text = _Pen(font, codes), False
+    writer, any_text = _TextWriter(font, codes), False
     for line in lines:
-        spans, along, origin = spans_of(line, to_user)
+        spans, along, origin = spans_of(line, to_user / UNIT_POINTS)
         if spans:
-            pen.line(spans, along, origin)
+            writer.line(spans, along, origin)
             any_text = True
-    return b"q " + pen.result() + b"\nET Q\n" if any_text else b""
+    return b"q " + writer.result() + b"\nET Q\n" if any_text else b""
 
 
-def spans_of(line: Line, to_user: Affine) -> tuple[list[Span], tuple[float, float], tuple[float, float]]:
+def spans_of(line: Line, to_units: Affine) -> tuple[list[WordSpan], tuple[float, float], tuple[float, float]]:
     """The line's words in its own frame, the frame's unit vector along the base line, and its origin in user space."""
     placed = place_words(line)
     if not placed:
         return [], (1.0, 0.0), (0.0, 0.0)
-    corners = _map(reading_quad(line), to_user)
-    boxes = [_map(item.word.quad, to_user) for item in placed]
+    corners = _map(reading_quad(line), to_units)
+    boxes = [_map(item.word.quad, to_units) for item in placed]
     along = _base_line(corners, max(float(np.hypot(*np.ptp(box, axis=0))) for box in boxes))
     across = np.array([-along[1], along[0]])
     origin = corners[3]
@@ -76,7 +179,10 @@ def spans_of(line: Line, to_user: Affine) -> tuple[list[Span], tuple[float, floa
     base = direction(line)
     for item, box in zip(placed, boxes, strict=True):
         x, y = (box - origin) @ along, (box - origin) @ across
-        spans.append(_span(item.word.text, base, x, y, item.space_after))
+        start, bottom = float(x.min()), float(y.min())
+        end, top = max(float(x.max()), start + MIN_SIDE_UNITS), max(float(y.max()), bottom + MIN_SIDE_UNITS)
+        text = printable(item.word.text)
+        spans.append(WordSpan(text, visual_clusters(text, base), start, end, bottom, top, item.space_after))
     if has_rtl(line.text):
         spans = _from_left(spans)
     return spans, (float(along[0]), float(along[1])), (float(origin[0]), float(origin[1]))
@@ -85,9 +191,9 @@ def spans_of(line: Line, to_user: Affine) -> tuple[list[Span], tuple[float, floa
 def _base_line(corners: NDArray[np.float64], longest: float) -> NDArray[np.float64]:
     """The unit vector along which text in a box (4, 2) is set, `longest` being the length of its longest word.
 
-    Where a word's letters would climb by MAX_CLIMB the line runs along the page's axis instead, each word's box as high
-    as its slant makes it: poppler, and all that rests on it, tears a word apart whose letters climb by half a point. From
-    MAX_SLANT on such boxes would be far from the words' shape, and the text is truly turned.
+    Where a word's letters would climb by MAX_CLIMB_UNITS the line runs along the page's axis instead, each word's box as
+    high as its slant makes it: poppler, and all that rests on it, splits a word whose letters climb by half a point.
+    From MAX_SLANT_DEGREES on such boxes would be far from the words' shape, and the text is really turned.
     """
     along = (corners[[1, 2]] - corners[[0, 3]]).sum(axis=0)
     size = float(np.hypot(*along))
@@ -100,49 +206,47 @@ def _base_line(corners: NDArray[np.float64], longest: float) -> NDArray[np.float
     cosine = min(1.0, float(along @ axis))
     if cosine > math.cos(math.radians(0.05)):
         return axis
-    climbs = longest * math.sqrt(1 - cosine**2) > MAX_CLIMB
+    climbs = longest * math.sqrt(1 - cosine**2) > MAX_CLIMB_UNITS
     return axis if climbs and not is_turned(along) else along
 
 
 def is_turned(along: NDArray[np.float64] | tuple[float, float]) -> bool:
     """Whether text along this unit vector stands at a true angle to the page's sides."""
-    return max(abs(float(along[0])), abs(float(along[1]))) < math.cos(math.radians(MAX_SLANT))
+    return max(abs(float(along[0])), abs(float(along[1]))) < math.cos(math.radians(MAX_SLANT_DEGREES))
 
 
-def _from_left(spans: list[Span]) -> list[Span]:
-    """The words as they stand, which is how readers expect right-to-left text in a page's operators."""
+def _from_left(spans: list[WordSpan]) -> list[WordSpan]:
+    """The words from left to right, which is how readers expect right-to-left text in a page's operators."""
     order = sorted(range(len(spans)), key=lambda i: spans[i].start)
     out = []
     for i, after in zip(order, [*order[1:], -1], strict=True):
-        # The space between two neighbours belongs to the one that comes first in the text.
-        space = spans[min(i, after)].space_after if after >= 0 and abs(i - after) == 1 else after >= 0
+        space = after >= 0
+        if space and abs(i - after) == 1:  # the space between two neighbours belongs to the first one in the text
+            space = spans[min(i, after)].space_after
         out.append(replace(spans[i], space_after=space))
     return out
 
 
-def _span(text: str, base: Direction, x: NDArray[np.float64], y: NDArray[np.float64], space_after: bool) -> Span:
-    start, bottom = float(x.min()), float(y.min())
-    end, top = max(float(x.max()), start + MIN_SIDE), max(float(y.max()), bottom + MIN_SIDE)
-    text = printable(text)
-    return Span(text, visual_clusters(text, base), start, end, bottom, top, space_after)
+def _map(points: NDArray[np.float32], affine: Affine) -> NDArray[np.float64]:
+    return np.asarray(points, np.float64) @ affine[:, :2].T + affine[:, 2]
 
 
-def _map(points: NDArray[np.float32], to_user: Affine) -> NDArray[np.float64]:
-    return np.asarray(points, np.float64) @ to_user[:, :2].T + to_user[:, 2]
+class _TextWriter:
+    """Writes the operators of invisible text; all lengths in units.
 
-
-class _Pen:
-    """Writes operators. What the text state holds already is not said again, and values that were used before are taken
-    again where they put a word into its box: so that pages with thousands of boxes compress to a few kilobytes.
+    What the text state already holds is not repeated, and earlier values are used again where they put a word into its
+    box within the tolerance: so that pages with thousands of boxes compress to a few kilobytes.
     """
 
-    def __init__(self, font: str, codes: Codes) -> None:
+    def __init__(self, font: str, codes: GlyphCodes) -> None:
         self._font, self._codes = font, codes
-        self._out: list[bytes] = [f"{_n(UNIT)} 0 0 {_n(UNIT)} 0 0 cm BT 3 Tr".encode()]
-        self._shown: list[bytes] = []  # of the show operator that is being gathered
+        unit = _short(UNIT_POINTS)
+        self._out: list[bytes] = [f"{unit} 0 0 {unit} 0 0 cm BT 3 Tr".encode()]
+        self._shown: list[bytes] = []  # what the next show operator (TJ) will hold
         self._along: tuple[float, float] = (0.0, 0.0)
-        self._here = (0.0, 0.0)  # where the line began, in units of user space
-        self._end = 0.0  # how far it reaches, in units along its base line
+        self._line_start = (0.0, 0.0)  # in user space
+        self._end = 0.0  # how far the line reaches along its base line
+        # The text state; 0 stands for not set yet.
         self._size, self._rise, self._stretch = 0, 0, 0.0
         self._sizes: list[int] = []
         self._stretches: list[float] = []
@@ -151,82 +255,83 @@ class _Pen:
         self._flush()
         return b"\n".join(self._out)
 
-    def line(self, spans: list[Span], along: tuple[float, float], origin: tuple[float, float]) -> None:
+    def line(self, spans: list[WordSpan], along: tuple[float, float], origin: tuple[float, float]) -> None:
         """Words of one line; `along` and `origin` as `spans_of` gives them."""
         turned = is_turned(along)
-        self._begin_line(spans[0], along, origin)
-        base = (spans[0].start / UNIT, spans[0].bottom / UNIT)
+        first = spans[0]
+        self._begin_line(first, along, origin)
         rises = [0]
         for span in spans:
             if turned:
                 self._flush()
-            size, rise = self._box(span, span.bottom / UNIT - base[1], rises)
-            stretch = self._fit(span, size)
-            self._set(size, rise, stretch)
-            self._step_to(span.start / UNIT - base[0])
+            # Size and rise give the lower and upper edge, the stretch and the step give the left and right edge.
+            size, rise = self._size_and_rise(span, span.bottom - first.bottom, rises)
+            stretch = self._stretch_for(span, size)
+            self._set_state(size, rise, stretch)
+            self._step_to(span.start - first.start)
             if turned:
-                # Word by word, each with its text told: poppler cannot put letters on a slanted line together again.
-                self._flush_with(span)
+                # Word by word, each with its text stated: poppler cannot join the letters of a slanted line.
+                self._show_with_text(span)
             else:
-                self._shown.append(_string(self._codes.encode(span.parts)))
+                self._shown.append(_literal(self._codes.encode(span.clusters)))
             self._end += span.ems * size * stretch
-            # Also behind the last: PDFium takes single characters below each other for a word of vertical writing.
+            # Also after the last: PDFium takes single characters below each other for a word of vertical writing.
             if span.space_after or span is spans[-1]:
-                self._shown.append(_string(self._codes.encode([" "])))
+                self._shown.append(_literal(self._codes.encode([" "])))
                 self._end += text_width(" ") * size * stretch / 1000
 
-    def _begin_line(self, span: Span, along: tuple[float, float], origin: tuple[float, float]) -> None:
+    def _begin_line(self, span: WordSpan, along: tuple[float, float], origin: tuple[float, float]) -> None:
         """Move to the lower left corner of the line's first word."""
         self._flush()
         cos, sin = along
-        x = (origin[0] + cos * span.start - sin * span.bottom) / UNIT
-        y = (origin[1] + sin * span.start + cos * span.bottom) / UNIT
-        if along == self._along:
-            dx, dy = x - self._here[0], y - self._here[1]
+        x = origin[0] + cos * span.start - sin * span.bottom
+        y = origin[1] + sin * span.start + cos * span.bottom
+        if along == self._along:  # a relative move is shorter
+            start_x, start_y = self._line_start
+            dx, dy = x - start_x, y - start_y
             step = (round(cos * dx + sin * dy), round(cos * dy - sin * dx))
             self._out.append(b"%d %d Td" % step)
-            self._here = (self._here[0] + cos * step[0] - sin * step[1], self._here[1] + sin * step[0] + cos * step[1])
+            self._line_start = start_x + cos * step[0] - sin * step[1], start_y + sin * step[0] + cos * step[1]
         else:
             self._along = along
-            self._here = (round(x), round(y))
-            self._out.append(f"{_n(cos)} {_n(sin)} {_n(-sin)} {_n(cos)} {self._here[0]} {self._here[1]} Tm".encode())
+            self._line_start = (round(x), round(y))
+            matrix = f"{_short(cos)} {_short(sin)} {_short(-sin)} {_short(cos)}"
+            self._out.append(f"{matrix} {round(x)} {round(y)} Tm".encode())
         self._end = 0.0
 
-    def _box(self, span: Span, bottom: float, rises: list[int]) -> tuple[int, int]:
+    def _size_and_rise(self, span: WordSpan, bottom: float, rises: list[int]) -> tuple[int, int]:
         """The font size and rise that give the word's lower and upper edge; `rises` are those of the line until now."""
-        rise = _near(rises, lambda value: abs(value - bottom) * UNIT)
+        rise = _first_near(rises, bottom)
         if rise is None:
             rise = round(bottom)
             rises.insert(0, rise)
-        height = (span.top - span.bottom) / UNIT + bottom - rise
-        size = _near([self._size, *self._sizes], lambda value: abs(value - height) * UNIT if value else math.inf)
+        height = span.top - span.bottom + bottom - rise
+        size = _first_near(filter(None, (self._size, *self._sizes)), height)
         if size is None:
             size = max(1, round(height))
-            self._sizes = [size, *self._sizes][:MEMORY]
+            self._sizes = [size, *self._sizes][:MAX_REMEMBERED_VALUES]
         return size, rise
 
-    def _fit(self, span: Span, size: int) -> float:
+    def _stretch_for(self, span: WordSpan, size: int) -> float:
         """The stretch that gives the word's width."""
-        width = (span.end - span.start) / UNIT
-        ems = span.ems * size
-        stretch = _near(
-            [self._stretch, *self._stretches], lambda value: abs(value * ems - width) * UNIT if value else math.inf
-        )
+        width, natural_width = span.end - span.start, span.ems * size
+        stretch = _first_near(filter(None, (self._stretch, *self._stretches)), width, natural_width)
         if stretch is None:
-            stretch = max(0.001, round(width / ems, 2) or round(width / ems, 4))
-            if abs(stretch * ems - width) * UNIT > TOLERANCE:
-                stretch = round(width / ems, 4)
-            self._stretches = [stretch, *self._stretches][:MEMORY]
+            # Two decimals where they are enough, else four.
+            stretch = max(0.001, round(width / natural_width, 2) or round(width / natural_width, 4))
+            if abs(stretch * natural_width - width) > TOLERANCE_UNITS:
+                stretch = round(width / natural_width, 4)
+            self._stretches = [stretch, *self._stretches][:MAX_REMEMBERED_VALUES]
         return stretch
 
-    def _set(self, size: int, rise: int, stretch: float) -> None:
+    def _set_state(self, size: int, rise: int, stretch: float) -> None:
         """Bring the text state to these values."""
         if (size, rise, stretch) == (self._size, self._rise, self._stretch):
             return
         self._flush()
         state = []
         if stretch != self._stretch:
-            state.append(f"{_n(stretch * 100)} Tz")
+            state.append(f"{_short(stretch * 100)} Tz")
         if size != self._size:
             state.append(f"/{self._font} {size} Tf")
         if rise != self._rise:
@@ -235,43 +340,43 @@ class _Pen:
         self._size, self._rise, self._stretch = size, rise, stretch
 
     def _step_to(self, start: float) -> None:
-        """Go to where the next word starts, unless the pen is there within half of what is allowed."""
-        if abs(start - self._end) * UNIT < TOLERANCE / 2:
+        """Go to where the next word starts, unless that is within half of the tolerance."""
+        if abs(start - self._end) < TOLERANCE_UNITS / 2:
             return
         em = self._size * self._stretch / 1000
-        grain = next(g for g in (50, 20, 10, 5, 2, 1) if g * em * UNIT <= TOLERANCE or g == 1)  # rounder, so shorter
+        grain = next((g for g in (50, 20, 10, 5, 2) if g * em <= TOLERANCE_UNITS), 1)  # round numbers are shorter
         step = grain * round((self._end - start) / (em * grain))
         self._shown.append(b"%d" % step)
         self._end -= step * em
 
-    def _flush_with(self, span: Span) -> None:
-        """Show a word by itself, its text told in so many words."""
+    def _show_with_text(self, span: WordSpan) -> None:
+        """Show a word by itself and state its text."""
         self._flush()
         self._out.append(b"/Span<</ActualText<FEFF%s>>>BDC" % span.text.encode("utf-16-be").hex().encode())
-        self._shown.append(_string(self._codes.encode(span.parts)))
+        self._shown.append(_literal(self._codes.encode(span.clusters)))
         self._flush()
         self._out.append(b"EMC")
 
     def _flush(self) -> None:
-        """The show operator for what was gathered."""
+        """Write the show operator for what was collected."""
         if self._shown:
             self._out.append(b"[" + b"".join(self._shown).replace(b")(", b"") + b"]TJ")
             self._shown = []
 
 
-def _near(values: Sequence[Number], distance: Callable[[Number], float]) -> Number | None:
-    """The first value that is near enough, the latest coming first."""
-    return next((value for value in values if distance(value) < TOLERANCE), None)
+def _first_near(values: Iterable[Number], wanted: float, scale: float = 1.0) -> Number | None:
+    """The first value that, times `scale`, is what is wanted within the tolerance."""
+    return next((value for value in values if abs(value * scale - wanted) < TOLERANCE_UNITS), None)
 
 
-def _string(codes: bytes) -> bytes:
+def _literal(codes: bytes) -> bytes:
     """A literal string: shorter than hexadecimal digits, also when compressed."""
     for byte in (b"\\", b"(", b")"):
         codes = codes.replace(byte, b"\\" + byte)
     return b"(" + codes.replace(b"\r", b"\\r") + b")"
 
 
-def _n(value: float) -> str:
-    """A number as short as can be."""
+def _short(value: float) -> str:
+    """A number with as few characters as possible."""
     text = f"{value:.5f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text

@@ -1,7 +1,7 @@
 """PDF/A-2b (ISO 19005-2): the metadata, output intent and checks that make a searchable PDF fit for archives.
 
-Pages that Inkline makes itself conform. A PDF from elsewhere may hold what PDF/A forbids and nobody can add: fonts that
-are not embedded, encryption, scripts. It is then refused with what stands against it, never given a false label.
+What Inkline makes from images conforms. A PDF from elsewhere may hold what PDF/A forbids and nobody can add: fonts that
+are not embedded, encryption, scripts. It is then refused with the reasons, never given a false label.
 """
 
 from collections.abc import Iterator
@@ -13,35 +13,36 @@ from inkline.errors import OutputError
 if TYPE_CHECKING:
     import pikepdf
 
-CONDITION = "sRGB IEC61966-2.1"
-_FORBIDDEN_ACTIONS = frozenset(
+OUTPUT_CONDITION = "sRGB IEC61966-2.1"
+FORBIDDEN_ACTIONS = frozenset(
     f"/{name}"
     for name in (
         *("Launch", "Sound", "Movie", "ResetForm", "ImportData", "Hide", "SetOCGState", "Rendition", "Trans"),
         *("GoTo3DView", "JavaScript"),
     )
 )
-_FORBIDDEN_ANNOTATIONS = frozenset(f"/{name}" for name in ("3D", "Sound", "Screen", "Movie"))
-MAX_SHOWN = 5
+FORBIDDEN_ANNOTATIONS = frozenset({"/3D", "/Sound", "/Screen", "/Movie"})
+ANNOTATION_FLAGS, PRINTED_AND_SHOWN = 0b100111, 0b100  # the flags that matter, and what they must be
+MAX_PROBLEMS_SHOWN = 5
 
 
 def make_pdfa(pdf: "pikepdf.Pdf", label: str) -> None:
-    """Add what PDF/A-2b asks for; OutputError, which begins with `label`, naming what the PDF holds that it forbids."""
+    """Add what PDF/A-2b requires; OutputError, beginning with `label`, naming what the PDF holds that it forbids."""
     from pikepdf import Array, Dictionary, Name, String
 
     if "/OutputIntents" in pdf.Root:  # another condition would contradict ours; pages are looked at below
         del pdf.Root["/OutputIntents"]
     found = list(dict.fromkeys(problems(pdf)))
     if found:
-        more = f" (and {len(found) - MAX_SHOWN} more)" if len(found) > MAX_SHOWN else ""
+        more = f" (and {len(found) - MAX_PROBLEMS_SHOWN} more)" if len(found) > MAX_PROBLEMS_SHOWN else ""
         raise OutputError(
-            f"{label}: cannot be PDF/A-2b: {'; '.join(found[:MAX_SHOWN])}{more}; leave pdfa off, or convert it first"
+            f"{label}: cannot be PDF/A-2b: {'; '.join(found[:MAX_PROBLEMS_SHOWN])}{more}; leave pdfa off, or convert it first"
         )
     intent = Dictionary(
         Type=Name.OutputIntent,
         S=Name("/GTS_PDFA1"),
-        OutputConditionIdentifier=String(CONDITION),
-        Info=String(CONDITION),
+        OutputConditionIdentifier=String(OUTPUT_CONDITION),
+        Info=String(OUTPUT_CONDITION),
         DestOutputProfile=pdf.make_indirect(pdf.make_stream(srgb_profile(), N=3)),
     )
     pdf.Root[Name.OutputIntents] = Array([pdf.make_indirect(intent)])
@@ -67,23 +68,25 @@ def problems(pdf: "pikepdf.Pdf") -> Iterator[str]:
         yield "it is encrypted"
     if float(pdf.pdf_version) > 1.7:
         yield f"it is a PDF {pdf.pdf_version}"
-    root = pdf.Root
-    if "/AA" in root:
-        yield "it runs actions by itself"
-    names = root.get("/Names")
-    if names is not None and "/JavaScript" in names:
-        yield "it holds scripts"
-    if names is not None and "/EmbeddedFiles" in names:
-        yield "it holds attached files"
-    form = root.get("/AcroForm")
-    if form is not None and ("/XFA" in form or form.get("/NeedAppearances", False)):
-        yield "its form has no fixed appearance"
+    yield from _catalog_problems(pdf.Root)
     for item in pdf.objects:
         for part in _parts(item):
             yield from _object_problems(part)
     for number, page in enumerate(pdf.pages, 1):
-        for problem in _page_problems(page):
+        for problem in (*_annotation_problems(page), *_content_problems(page)):
             yield f"page {number}: {problem}"
+
+
+def _catalog_problems(root: Any) -> Iterator[str]:
+    if "/AA" in root:
+        yield "it runs actions by itself"
+    names, form = root.get("/Names"), root.get("/AcroForm")
+    if names is not None and "/JavaScript" in names:
+        yield "it holds scripts"
+    if names is not None and "/EmbeddedFiles" in names:
+        yield "it holds attached files"
+    if form is not None and ("/XFA" in form or form.get("/NeedAppearances", False)):
+        yield "its form has no fixed appearance"
 
 
 def _parts(item: Any) -> Iterator[Any]:
@@ -93,43 +96,46 @@ def _parts(item: Any) -> Iterator[Any]:
     stack = [item]
     while stack:
         part = stack.pop()
+        children: list[Any] = []
         if isinstance(part, (Dictionary, Stream)):
             yield part
-            stack += [child for child in dict(part.items()).values() if not _is_reference(child)]
+            children = list(dict(part.items()).values())
         elif isinstance(part, Array):
-            stack += [child for child in part if not _is_reference(child)]
-
-
-def _is_reference(item: Any) -> bool:
-    return bool(getattr(item, "is_indirect", False))
+            children = list(part)
+        stack += [child for child in children if not getattr(child, "is_indirect", False)]
 
 
 def _object_problems(item: Any) -> Iterator[str]:
     """Of one dictionary or stream, wherever it is used."""
     from pikepdf import Stream
 
-    kind, subtype = str(item.get("/Type", "")), str(item.get("/Subtype", ""))
+    kind, action = str(item.get("/Type", "")), str(item.get("/S", ""))
     if kind == "/Font" and not _is_embedded(item):
         yield f"the font {str(item.get('/BaseFont', '?'))[1:]} is not embedded"
-    if str(item.get("/S", "")) in _FORBIDDEN_ACTIONS and kind in ("", "/Action"):
-        yield f"it holds a {str(item.get('/S'))[1:]} action"
+    if action in FORBIDDEN_ACTIONS and kind in ("", "/Action"):
+        yield f"it holds a {action[1:]} action"
     if isinstance(item, Stream):
-        filters = str(item.get("/Filter", ""))
-        if "/LZWDecode" in filters or "/Crypt" in filters:
-            yield "it holds data packed in a forbidden way (LZW or Crypt)"
-        if "/F" in item:
-            yield "it refers to data outside of the file"
-        if subtype == "/PS" or (subtype == "/Form" and ("/PS" in item or "/Ref" in item)):
-            yield "it holds PostScript or content of another file"
-        if subtype == "/Image":
-            if item.get("/Interpolate", False):
-                yield "an image asks to be smoothed"
-            if "/Alternates" in item or "/OPI" in item:
-                yield "an image has alternates"
-            if item.get("/ColorSpace") == "/DeviceCMYK":
-                yield "an image has CMYK colours without a profile"
+        yield from _stream_problems(item)
     if kind == "/ExtGState" and ("/TR" in item or str(item.get("/TR2", "/Default")) != "/Default"):
         yield "it holds transfer functions"
+
+
+def _stream_problems(stream: Any) -> Iterator[str]:
+    subtype, filters = str(stream.get("/Subtype", "")), str(stream.get("/Filter", ""))
+    if "/LZWDecode" in filters or "/Crypt" in filters:
+        yield "it holds data packed in a forbidden way (LZW or Crypt)"
+    if "/F" in stream:
+        yield "it refers to data outside of the file"
+    if subtype == "/PS" or (subtype == "/Form" and ("/PS" in stream or "/Ref" in stream)):
+        yield "it holds PostScript or content of another file"
+    if subtype != "/Image":
+        return
+    if stream.get("/Interpolate", False):
+        yield "an image asks to be smoothed"
+    if "/Alternates" in stream or "/OPI" in stream:
+        yield "an image has alternates"
+    if stream.get("/ColorSpace") == "/DeviceCMYK":
+        yield "an image has CMYK colours without a profile"
 
 
 def _is_embedded(font: Any) -> bool:
@@ -139,20 +145,24 @@ def _is_embedded(font: Any) -> bool:
     return descriptor is not None and any(name in descriptor for name in ("/FontFile", "/FontFile2", "/FontFile3"))
 
 
-def _page_problems(page: "pikepdf.Page") -> Iterator[str]:
-    """Of one page and its annotations."""
-    from pikepdf import PdfError, parse_content_stream
-
+def _annotation_problems(page: "pikepdf.Page") -> Iterator[str]:
     if "/AA" in page.obj:
         yield "it runs actions by itself"
     for note in page.obj.get("/Annots", ()):
         subtype = str(note.get("/Subtype", ""))
-        if subtype in _FORBIDDEN_ANNOTATIONS:
+        x0, y0, x1, y1 = (float(v) for v in note.get("/Rect", (0, 0, 0, 0)))
+        is_empty = x0 == x1 or y0 == y1
+        if subtype in FORBIDDEN_ANNOTATIONS:
             yield f"a {subtype[1:]} annotation"
-        if subtype not in ("/Popup", "/Link") and "/AP" not in note and _area(note) > 0:
+        if subtype not in ("/Popup", "/Link") and "/AP" not in note and not is_empty:
             yield f"a {subtype[1:]} annotation without an appearance"
-        if subtype != "/Popup" and int(note.get("/F", 0)) & 0b100111 != 0b100:
+        if subtype != "/Popup" and int(note.get("/F", 0)) & ANNOTATION_FLAGS != PRINTED_AND_SHOWN:
             yield f"a {subtype[1:]} annotation that is not printed or is hidden"
+
+
+def _content_problems(page: "pikepdf.Page") -> Iterator[str]:
+    from pikepdf import PdfError, parse_content_stream
+
     try:
         operators = {str(i.operator) for i in parse_content_stream(page, "k K")}
     except PdfError:
@@ -160,8 +170,3 @@ def _page_problems(page: "pikepdf.Page") -> Iterator[str]:
         return
     if operators & {"k", "K"}:
         yield "CMYK colours without a profile"
-
-
-def _area(note: Any) -> float:
-    x0, y0, x1, y1 = (float(v) for v in note.get("/Rect", (0, 0, 0, 0)))
-    return abs((x1 - x0) * (y1 - y0))

@@ -1,7 +1,6 @@
-"""Results to files: a table of formats, the file replaced whole or not at all, and the file names of PaddleOCR.
+"""Results to files: the table of formats, files that appear whole or not at all, and the file names of PaddleOCR.
 
-A format is a module with `SUFFIX: str` (with its dot) and `render(document: Document) -> str | bytes`; text is written
-as UTF-8. To add one: the module, and a line in `WRITERS`.
+To add a format: a function `render_...(document: Document) -> str | bytes`, and a line in `WRITERS`.
 """
 
 import importlib
@@ -13,27 +12,28 @@ from typing import cast
 
 from inkline.errors import OutputError, UsageError, near
 from inkline.files import atomic_write
-from inkline.io.names import PICTURE_SUFFIXES, document_stem, picture_suffix
+from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
 from inkline.options import PdfOptions
 from inkline.types import Document, Page
 
-WRITERS: dict[str, str] = {
-    "json": "inkline.formats.to_json",
-    "txt": "inkline.formats.to_txt",
-    "img": "inkline.formats.to_img",
-    "layout": "inkline.formats.to_layout",
-    "md": "inkline.formats.to_md",
-    "tsv": "inkline.formats.to_tsv",
-    "csv": "inkline.formats.to_csv",
-    "jsonl": "inkline.formats.to_jsonl",
-    "hocr": "inkline.formats.to_hocr",
-    "alto": "inkline.formats.to_alto",
-    "page": "inkline.formats.to_page",
-    "parquet": "inkline.formats.to_parquet",
-    "pdf": "inkline.formats.to_pdf",
+# format -> (the ending of its files, module:function that makes their content; text is written as UTF-8)
+WRITERS: dict[str, tuple[str, str]] = {
+    "json": (".json", "inkline.formats.records:render_json"),
+    "txt": (".txt", "inkline.formats.text:render_txt"),
+    "img": (".png", "inkline.formats.draw:render_img"),
+    "layout": (".layout.txt", "inkline.formats.text:render_layout"),
+    "md": (".md", "inkline.formats.text:render_md"),
+    "tsv": (".tsv", "inkline.formats.records:render_tsv"),
+    "csv": (".csv", "inkline.formats.records:render_csv"),
+    "jsonl": (".jsonl", "inkline.formats.records:render_jsonl"),
+    "hocr": (".hocr", "inkline.formats.xml:render_hocr"),
+    "alto": (".alto.xml", "inkline.formats.xml:render_alto"),
+    "page": (".page.xml", "inkline.formats.xml:render_page_xml"),
+    "parquet": (".parquet", "inkline.formats.records:render_parquet"),
+    "pdf": (".pdf", "inkline.formats.searchable_pdf:render_pdf"),
 }
 
-# Formats that get one file a page, as in PaddleOCR or because they hold only one; the others get one file a document.
+# Formats with one file per page, as in PaddleOCR or because they hold only one; the others have one file per document.
 PER_PAGE = frozenset({"json", "img", "page"})
 
 
@@ -51,15 +51,19 @@ def check_formats(formats: str | Iterable[str]) -> tuple[str, ...]:
 
 def suffix_of(format: str) -> str:
     """The ending of this format's files, with its dot."""
-    return cast(str, importlib.import_module(WRITERS[check_formats(format)[0]]).SUFFIX)
+    return WRITERS[check_formats(format)[0]][0]
 
 
-def render(results: Document | Page, format: str, pdf: PdfOptions | None = None) -> str | bytes:
-    """The content of a file of this format; a page counts as a document of one page. `pdf` says how PDFs are written."""
+def render(results: Document | Page, format: str, pdf: PdfOptions | None = None, suffix: str = ".png") -> str | bytes:
+    """The content of a file of this format; a page counts as a document of one page.
+
+    pdf: how PDFs are written. suffix: as which kind of file a picture (`img`) is encoded.
+    """
     name = check_formats(format)[0]
-    module = importlib.import_module(WRITERS[name])
-    how = (pdf,) if name == "pdf" else ()
-    return cast("str | bytes", module.render(_document(results), *how))
+    module, _, function = WRITERS[name][1].partition(":")
+    how = {"pdf": (pdf,), "img": (suffix,)}.get(name, ())
+    document = results if isinstance(results, Document) else Document((results,), results.source)
+    return cast("str | bytes", getattr(importlib.import_module(module), function)(document, *how))
 
 
 def write(
@@ -68,19 +72,14 @@ def write(
     format: str | None = None,
     pdf: PdfOptions | None = None,
 ) -> Path:
-    """Write results to `path`, whole or not at all; the format is told by the path's ending when none is given.
+    """Write results to `path`, whole or not at all; the path's ending tells the format where none is given.
 
     A picture is encoded as the path's ending says; `pdf` says how PDFs are written. Errors: UsageError for a format that
     does not exist or cannot be told; OutputError when the file cannot be written.
     """
     path = Path(path)
     name = _format_of(path) if format is None else check_formats(format)[0]
-    if name == "img":
-        from inkline.formats.to_img import encode
-
-        content: str | bytes = encode(_document(results), path.suffix)
-    else:
-        content = render(results, name, pdf)
+    content = render(results, name, pdf, path.suffix)
     # A file name that is not UTF-8 comes as lone surrogates; backslashreplace makes of them what JSON calls an escape.
     replace_file(path, content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
     return path
@@ -104,13 +103,16 @@ def save(
     stem = document_stem(results.source, taken)
     paths = []
     for name in names:
-        one_each = name in PER_PAGE and isinstance(results, Document)
-        for part in cast(Document, results).pages if one_each else (results,):
-            page = f"_{part.page_index}" if isinstance(part, Page) and part.page_index is not None else ""
+        parts: Iterable[Document | Page] = (results,)
+        if name in PER_PAGE and isinstance(results, Document):
+            parts = results.pages
+        for part in parts:
+            numbered = isinstance(part, Page) and part.page_index is not None
+            part_stem = f"{stem}_{cast(Page, part).page_index}" if numbered else stem
             if name == "img":
-                paths += _save_pictures(cast(Page, part), folder, stem + page)
+                paths += _save_pictures(cast(Page, part), folder, part_stem)
             else:
-                paths.append(write(part, folder / f"{stem}{page}_res{suffix_of(name)}", name, pdf))
+                paths.append(write(part, folder / f"{part_stem}_res{suffix_of(name)}", name, pdf))
     return paths
 
 
@@ -119,26 +121,22 @@ def make_folder(folder: str | os.PathLike[str]) -> Path:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot make this folder: {error.strerror}; choose another") from error
+        raise OutputError(f"{folder}: cannot make this folder: {error.strerror or error}; choose another") from error
     return Path(folder)
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write beside `path` under a temporary name, then rename: a reader sees the old file or the new, never a part.
+    """Write a file whole or not at all; devices and pipes (`/dev/stdout`) are written to as they are.
 
-    Devices and pipes (`/dev/stdout`) are written to as they are. Errors: OutputError (disk full, no permission, ...).
+    Errors: OutputError (disk full, no permission, ...).
     """
     try:
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
             path.write_bytes(content)
-            return
-        atomic_write(path, content)
+        else:
+            atomic_write(path, content)
     except OSError as error:
         raise OutputError(f"{path}: cannot write this file: {error.strerror or error}") from error
-
-
-def _document(results: Document | Page) -> Document:
-    return results if isinstance(results, Document) else Document((results,), results.source)
 
 
 def _format_of(path: Path) -> str:
@@ -148,16 +146,14 @@ def _format_of(path: Path) -> str:
     for suffix in sorted(known, key=len, reverse=True):
         if path.name.lower().endswith(suffix):
             return known[suffix]
-    ending = path.suffix.lower()
-    if ending in PICTURE_SUFFIXES:
+    if path.suffix.lower() in PICTURE_SUFFIXES:
         return "img"
     raise UsageError(f"{path}: cannot tell the format from this ending; give one of {', '.join(WRITERS)}")
 
 
 def _save_pictures(page: Page, folder: Path, stem: str) -> list[Path]:
     """The page's picture, and that of the turning and unwarping where these stages ran."""
-    from inkline.formats.draw import draw_preprocessing
-    from inkline.formats.to_img import encode_image
+    from inkline.formats.draw import draw_preprocessing, encode_image
 
     ending = picture_suffix(page.source)
     paths = [write(page, folder / f"{stem}_ocr_res_img{ending}", "img")]

@@ -1,4 +1,4 @@
-"""Searchable PDF: the source's pages as they are, under unseen text that stands where the words stand (extra `pdf`).
+"""Searchable PDF: the source's pages as they are, under invisible text that stands where the words stand (extra `pdf`).
 
 A PDF keeps its objects: page contents, forms, bookmarks, labels, metadata. An image keeps its compressed data where PDF
 knows the format. pikepdf and fontTools are an extra and no base requirement: this format alone needs their 20 MB.
@@ -18,39 +18,35 @@ import numpy as np
 import inkline
 from inkline.errors import OutputError, PasswordError, SourceError
 from inkline.files import atomic_path
-from inkline.formats.pdf_page import TextOverlay, box_of, user_affine
-from inkline.io.images import HEAD, kind_of
+from inkline.formats.pdf_text_layer import TextOverlay, shown_box, user_affine
+from inkline.io.images import HEAD_BYTES, kind_of
 from inkline.options import PdfOptions
 from inkline.types import Document, Image, Page
 
 if TYPE_CHECKING:
     import pikepdf
 
-SUFFIX = ".pdf"
-
-FONT = "InklineText"
+FONT_RESOURCE = "InklineText"
 
 PdfSource = str | os.PathLike[str] | bytes | Sequence[str | os.PathLike[str] | bytes | Image]
-Origin = tuple[Path | bytes | Image, int]  # where a page's image is, and its number in a TIFF
+PageOrigin = tuple[Path | bytes | Image, int]  # where a page's image is, and its number in a TIFF
 
 log = logging.getLogger(__name__)
 
 
-def render(document: Document, options: PdfOptions | None = None) -> bytes:
+def render_pdf(document: Document, options: PdfOptions | None = None) -> bytes:
     """The PDF of a document whose pages know where they come from: their file, or the image in memory.
 
     Warnings are logged. Errors: OutputError when pikepdf is not installed, a page has no image, or PDF/A is not possible.
     """
-    out, warnings = io.BytesIO(), []
-    options = options or PdfOptions()
-    path = _shared_pdf(document)
-    with _pikepdf_at_hand():
-        if path is not None:
-            warnings = _over_pdf(document, path, out, options)
-        else:
-            warnings = _over_images(document, [_origin(page) for page in document.pages], out, options)
-    for warning in warnings:
-        log.warning("%s: %s", document.source or "PDF", warning)
+    out, options = io.BytesIO(), options or PdfOptions()
+    pdf_file = _shared_pdf(document)
+    _require_pikepdf()
+    if pdf_file is None:
+        _write_over_images(document, [_origin(page) for page in document.pages], out, options)
+    else:
+        for warning in _write_over_pdf(document, pdf_file, out, options):
+            log.warning("%s: %s", document.source or "PDF", warning)
     return out.getvalue()
 
 
@@ -59,47 +55,49 @@ def write_searchable_pdf(
 ) -> tuple[str, ...]:
     """Write what was read over the pages it was read from; the file is replaced whole or not at all.
 
-    source: a PDF (its path or bytes), an image or TIFF, or a list with one image a page: paths, bytes, BGR uint8 arrays.
-    A page of the document belongs to the source's page of its `page_index`, or of its place where that is None; pages of
-    a PDF that were not read stay as they are.
+    source: a PDF (its path or bytes), an image or TIFF, or a list with one image per page: paths, bytes, BGR uint8
+    arrays. A page of the document belongs to the source's page of its `page_index`, or of its place where that is None;
+    pages of a PDF that were not read stay as they are.
     Returns warnings: text that is not what was read, pages that were left out. Errors: SourceError when the source cannot
     be opened, OutputError when the file cannot be written, pikepdf is not installed, or PDF/A is not possible.
     """
     path, options = Path(path), options or PdfOptions()
+    _require_pikepdf()
     try:
-        with atomic_path(path) as part, open(part, "xb") as file, _pikepdf_at_hand():
+        with atomic_path(path) as part, open(part, "xb") as file:
             if isinstance(source, (str, os.PathLike, bytes)):
                 single = source if isinstance(source, bytes) else Path(source)
                 if _is_pdf(single):
-                    warnings = _over_pdf(document, single, file, options)
-                else:
-                    origins: list[Origin] = [(single, page.page_index or 0) for page in document.pages]
-                    warnings = _over_images(document, origins, file, options)
+                    return tuple(_write_over_pdf(document, single, file, options))
+                origins: list[PageOrigin] = [(single, page.page_index or 0) for page in document.pages]
             else:
-                warnings = _over_images(document, _listed(document, source), file, options)
+                if len(source) != len(document.pages):
+                    raise OutputError(f"{len(source)} images for {len(document.pages)} pages: give one for each")
+                origins = [(one if isinstance(one, (bytes, np.ndarray)) else Path(one), 0) for one in source]
+            _write_over_images(document, origins, file, options)
+            return ()
     except OSError as error:
         raise OutputError(f"{path}: cannot write this file: {error.strerror or error}") from error
-    return tuple(warnings)
 
 
-def _over_pdf(document: Document, source: Path | bytes, file: Any, options: PdfOptions) -> list[str]:
+def _write_over_pdf(document: Document, source: Path | bytes, file: Any, options: PdfOptions) -> list[str]:
     """Write a copy of a PDF with the document's text over its pages; gives warnings."""
-    from inkline.formats.pdf_old_text import OldText
+    from inkline.formats.pdf_existing_text import ExistingText
 
     warnings = []
-    with _open(source, options.password) as pdf, OldText(source, options.password) as old:
+    with _open_pdf(source, options.password) as pdf, ExistingText(source, options.password) as existing:
         form = pdf.Root.get("/AcroForm")
         if form is not None and int(form.get("/SigFlags", 0)) & 1:
             warnings.append("its digital signatures hold for the original only")
         pages = [(page.page_index if page.page_index is not None else i, page) for i, page in enumerate(document.pages)]
-        overlay = TextOverlay(pdf, _free_name(pdf, [i for i, _ in pages if i < len(pdf.pages)]))
+        overlay = TextOverlay(pdf, _free_font_name(pdf, [i for i, _ in pages if i < len(pdf.pages)]))
         for index, page in pages:
             if index >= len(pdf.pages):
                 warnings.append(f"page {index + 1}: the PDF has only {len(pdf.pages)} pages; its text is left out")
                 continue
             target = pdf.pages[index]
-            to_user = user_affine(box_of(target), target.rotation, page.size)
-            lines, warning = old.lines_to_add(pdf, target, index, page, to_user, options.text_layer)
+            to_user = user_affine(shown_box(target), target.rotation, page.size)
+            lines, warning = existing.lines_to_add(pdf, target, index, page, to_user, options.text_layer)
             if warning:
                 warnings.append(f"page {index + 1}: {warning}")
             overlay.add(target, lines, to_user)
@@ -108,22 +106,20 @@ def _over_pdf(document: Document, source: Path | bytes, file: Any, options: PdfO
     return warnings
 
 
-def _over_images(document: Document, origins: list[Origin], file: Any, options: PdfOptions) -> list[str]:
-    """Write a new PDF with one page for each image; gives warnings."""
+def _write_over_images(document: Document, origins: list[PageOrigin], file: Any, options: PdfOptions) -> None:
+    """Write a new PDF with one page per image."""
     import pikepdf
 
-    from inkline.formats.pdf_picture import add_page
+    from inkline.formats.pdf_image import add_image_page
 
-    warnings: list[str] = []
     with pikepdf.new() as pdf:
-        overlay = TextOverlay(pdf, FONT)
+        overlay = TextOverlay(pdf, FONT_RESOURCE)
         for page, origin in zip(document.pages, origins, strict=True):
-            target = add_page(pdf, _picture(pdf, page, origin), options.image_dpi)
-            overlay.add(target, page.lines, user_affine(box_of(target), 0, page.size))
+            target = add_image_page(pdf, _page_image(pdf, page, origin), options.image_dpi)
+            overlay.add(target, page.lines, user_affine(shown_box(target), 0, page.size))
         overlay.finish()
         pdf.docinfo["/Producer"] = f"inkline {inkline.__version__}"
         _save(pdf, file, options, document.source or next((p.source for p in document.pages if p.source), "the pages"))
-    return warnings
 
 
 def _save(pdf: "pikepdf.Pdf", file: Any, options: PdfOptions, label: str) -> None:
@@ -146,47 +142,39 @@ def _save(pdf: "pikepdf.Pdf", file: Any, options: PdfOptions, label: str) -> Non
             deterministic_id=not pdf.is_encrypted,
         )
     except PdfError as error:
-        raise OutputError(f"{label}: cannot write this PDF again: {error}") from error
+        raise OutputError(f"{label}: cannot write this PDF again ({error}); repair it first, for instance with qpdf") from error
 
 
-def _picture(pdf: "pikepdf.Pdf", page: Page, origin: Origin) -> Any:
+def _page_image(pdf: "pikepdf.Pdf", page: Page, origin: PageOrigin) -> Any:
     """The page's image as it is in its file, or its decoded pixels where PDF cannot hold those of the file."""
-    from inkline.formats.pdf_picture import picture_of_array, picture_of_file
+    from inkline.formats.pdf_image import image_of_array, image_of_file
 
     data, index = origin
     if isinstance(data, np.ndarray):
-        return picture_of_array(pdf, data)
+        return image_of_array(pdf, data)
     try:
-        return picture_of_file(pdf, _bytes(data), index)
+        return image_of_file(pdf, _content(data), index)
     except OutputError:
         if page.load_image is None:
             raise
-        return picture_of_array(pdf, page.image)
+        return image_of_array(pdf, page.image)
 
 
-def _listed(document: Document, images: Sequence[Any]) -> list[Origin]:
-    """One origin a page, from a list of images."""
-    if len(images) != len(document.pages):
-        raise OutputError(f"{len(images)} images for {len(document.pages)} pages: give one for each")
-    return [(one if isinstance(one, (bytes, np.ndarray)) else Path(one), 0) for one in images]
-
-
-def _origin(page: Page) -> Origin:
+def _origin(page: Page) -> PageOrigin:
     """The page's image file when it is still there and shows the page as it is, else its pixels."""
     path = Path(page.source) if page.source is not None else None
     if path is not None and _is_file(path) and not _is_pdf(path):
         return path, page.page_index or 0
     if page.load_image is None:
-        raise OutputError(
-            f"{page.source or 'a page'}: made without an image, so there is nothing to put under the text"
-        )
+        name = page.source or "a page"
+        raise OutputError(f"{name}: made without an image, so there is nothing to put under the text")
     return page.image, 0
 
 
 def _shared_pdf(document: Document) -> Path | None:
     """The PDF file that all pages come from."""
     sources = {page.source for page in document.pages}
-    source = next(iter(sources)) if len(sources) == 1 else None
+    source = sources.pop() if len(sources) == 1 else None
     path = Path(source) if source is not None else None
     return path if path is not None and _is_file(path) and _is_pdf(path) else None
 
@@ -199,13 +187,13 @@ def _is_file(path: Path) -> bool:
 
 
 def _is_pdf(source: Path | bytes) -> bool:
-    return kind_of(source[:HEAD] if isinstance(source, bytes) else _bytes(source, HEAD)) == "pdf"
+    return kind_of(_content(source, HEAD_BYTES)) == "pdf"
 
 
-def _bytes(source: Path | bytes, size: int = -1) -> bytes:
-    """The content of a file, or its first bytes; SourceError when it cannot be read."""
+def _content(source: Path | bytes, size: int = -1) -> bytes:
+    """The content of a file or bytes, or its first bytes; SourceError when it cannot be read."""
     if isinstance(source, bytes):
-        return source
+        return source if size < 0 else source[:size]
     try:
         with open(source, "rb") as file:
             return file.read(size)
@@ -213,17 +201,18 @@ def _bytes(source: Path | bytes, size: int = -1) -> bytes:
         raise SourceError(f"{source}: cannot be read: {error.strerror or error}") from error
 
 
-def _free_name(pdf: "pikepdf.Pdf", indices: Sequence[int]) -> str:
+def _free_font_name(pdf: "pikepdf.Pdf", indices: Sequence[int]) -> str:
     """A name for our font that none of the pages uses for another."""
     taken: set[str] = set()
     for index in indices:
         fonts = pdf.pages[index].resources.get("/Font")
         taken.update(fonts.keys() if fonts is not None else ())
-    return next(name for i in count() if f"/{(name := f'{FONT}{i or str()}')}" not in taken)
+    names = (f"{FONT_RESOURCE}{i}" if i else FONT_RESOURCE for i in count())
+    return next(name for name in names if f"/{name}" not in taken)
 
 
 @contextmanager
-def _open(source: Path | bytes, password: str) -> Iterator["pikepdf.Pdf"]:
+def _open_pdf(source: Path | bytes, password: str) -> Iterator["pikepdf.Pdf"]:
     """An open PDF; SourceError when it is damaged or its password is missing."""
     import pikepdf
 
@@ -242,12 +231,10 @@ def _label(source: Path | bytes) -> str:
     return "the given bytes" if isinstance(source, bytes) else str(source)
 
 
-@contextmanager
-def _pikepdf_at_hand() -> Iterator[None]:
+def _require_pikepdf() -> None:
     """OutputError with the next step where the extra is not installed."""
     try:
         import fontTools.fontBuilder  # noqa: F401
         import pikepdf  # noqa: F401
     except ImportError as error:
         raise OutputError("searchable PDF needs pikepdf and fontTools: pip install inkline[pdf]") from error
-    yield

@@ -1,4 +1,4 @@
-"""Words and directions of lines, for every format that places words: given boxes, or fair shares of the line's box."""
+"""Geometry of lines for the formats that place words: directions, turns, and word boxes, given or estimated."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -12,68 +12,71 @@ from inkline.layout.geometry import quad_part
 from inkline.recognition.bidi import Direction, base_direction, visual_indices
 from inkline.types import Floats, Line, Page, Word
 
-NARROW, SLIM, PLAIN, BROAD, FULL = 250, 350, 520, 800, 1000  # advance widths in thousandths of the font size
+# Advance widths of classes of characters in an average font, in thousandths of the font size
+NARROW, PUNCTUATION, LOWER_CASE, CAPITAL, BROAD, FULL_WIDTH = 250, 350, 520, 650, 800, 1000
+SPECIAL_WIDTHS = {
+    **dict.fromkeys("iljI.,:;'|!`·’‘", NARROW),
+    **dict.fromkeys('ftr()[]{}/\\-"*“”°1', PUNCTUATION),
+    **dict.fromkeys("mwMWOQG@%&—…", BROAD),
+}
 
-_CLASSES = (
-    dict.fromkeys("iljI.,:;'|!`·’‘", NARROW)
-    | dict.fromkeys('ftr()[]{}/\\-"*“”°1', SLIM)
-    | dict.fromkeys("mwMWOQG@%&—…", BROAD)
-)
+ZERO_WIDTH_JOINER = "\u200d"
+JOINERS = ZERO_WIDTH_JOINER + "\u200c"
 
-ZWJ = "\u200d"
-JOINERS = ZWJ + "\u200c"
-
-# A box is written from top to bottom when it is this many times higher than wide (the rule by which crops are turned).
-VERTICAL_RATIO = 1.5
+VERTICAL_RATIO = 1.5  # a box so many times as high as wide is written from top to bottom, as when crops are turned
+MIN_TURN_DEGREES = 0.05  # formats that state how a line is turned leave smaller angles out
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
-    """A word at its place, and whether a space stands between it and the next word of its line."""
+class PlacedWord:
+    """A word with its box, and whether a space stands between it and the next word of its line."""
 
     word: Word
     space_after: bool
 
 
 @lru_cache(maxsize=65536)
-def advance(char: str) -> int:
+def advance_width(char: str) -> int:
     """The width of a character in an average font, in thousandths of the font size; 0 for a combining mark."""
-    if char in _CLASSES:
-        return _CLASSES[char]
+    if char in SPECIAL_WIDTHS:
+        return SPECIAL_WIDTHS[char]
     category = unicodedata.category(char)
     if category in ("Mn", "Me", "Cf"):
         return 0
     if unicodedata.east_asian_width(char) in ("W", "F"):
-        return FULL
+        return FULL_WIDTH
     if char.isspace():
         return NARROW
-    return SLIM if category.startswith("P") else 650 if char.isupper() else PLAIN
+    if category.startswith("P"):
+        return PUNCTUATION
+    return CAPITAL if char.isupper() else LOWER_CASE
 
 
 def text_width(text: str) -> int:
-    """The sum of advances, at least 1."""
-    return max(1, sum(map(advance, text)))
+    """The sum of advance widths, at least 1."""
+    return max(1, sum(map(advance_width, text)))
 
 
 def visual_clusters(text: str, base: Direction) -> list[str]:
     """The letters from left to right, each with the combining marks and joiners that follow it."""
-    parts: list[str] = []
+    clusters: list[str] = []
     for c in text:
-        if parts and (c in JOINERS or parts[-1][-1] == ZWJ or unicodedata.category(c).startswith("M")):
-            parts[-1] += c
+        joined = c in JOINERS or unicodedata.category(c).startswith("M")
+        if clusters and (joined or clusters[-1][-1] == ZERO_WIDTH_JOINER):
+            clusters[-1] += c
         else:
-            parts.append(c)
-    return [parts[i] for i in visual_indices("".join(part[0] for part in parts), base)]
+            clusters.append(c)
+    return [clusters[i] for i in visual_indices("".join(cluster[0] for cluster in clusters), base)]
 
 
 def is_sideways(line: Line) -> bool:
-    """Whether the line runs along the sides of its box that stand on the page: as it was read, or by its shape."""
+    """Whether the line runs up or down the page: as it was read, or by the shape of its box."""
     return line.angle in (90, 270) or _is_column(line)
 
 
 def is_vertical(line: Line) -> bool:
     """Whether the line is vertical writing: wide characters one below the other."""
-    wide = sum(advance(c) == FULL for c in line.text)
+    wide = sum(advance_width(c) == FULL_WIDTH for c in line.text)
     return is_sideways(line) and wide * 2 >= len(line.text.replace(" ", ""))
 
 
@@ -97,36 +100,33 @@ def angle(line: Line) -> float:
     return 180.0 if turn == -180 else turn
 
 
-def thickness(line: Line) -> float:
+def line_height(line: Line) -> float:
     """The line's mean size across its direction of writing, in pixels."""
-    return _sides(reading_quad(line))[1]
+    return _mean_sides(reading_quad(line))[1]
 
 
-def place_words(line: Line) -> tuple[Placed, ...]:
+def place_words(line: Line) -> tuple[PlacedWord, ...]:
     """The line's words in logical order with their boxes; nothing for a line without visible text.
 
-    Given words are taken when together they spell the line; otherwise the box is shared out by the characters' advance
+    Given words are taken when together they spell the line; otherwise the box is divided by the characters' advance
     widths, from the right for text that runs to the left.
     """
     texts = line.text.split()
     if not texts:
         return ()
-    return _given(line) or _shared(line, texts)
+    return _given_words(line) or _estimated_words(line, texts)
 
 
 def paragraphs(page: Page) -> list[list[Line]]:
-    """The page's lines in reading order, parted where the paragraph changes; lines without visible text left out."""
+    """The page's lines in reading order, grouped by paragraph; lines without visible text left out."""
     lines = [line for line in page.lines if line.text.strip()]
     return [list(group) for _, group in groupby(lines, key=lambda line: line.paragraph)]
 
 
 def bounds(quads: Sequence[Floats]) -> tuple[int, int, int, int]:
     """Axis-parallel bounds (x_min, y_min, x_max, y_max) of quads, in whole pixels."""
-    points = np.concatenate([np.asarray(quad, np.float64).reshape(-1, 2) for quad in quads])
-    (x0, y0), (x1, y1) = (
-        np.rint(points.min(axis=0)).astype(int).tolist(),
-        np.rint(points.max(axis=0)).astype(int).tolist(),
-    )
+    points = np.rint(np.concatenate([np.reshape(quad, (-1, 2)) for quad in quads])).astype(int)
+    (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return x0, y0, x1, y1
 
 
@@ -136,7 +136,7 @@ def is_upright(quad: Floats) -> bool:
     return bool(np.abs(quad - np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])).max() <= 1)
 
 
-def _sides(quad: Floats) -> tuple[float, float]:
+def _mean_sides(quad: Floats) -> tuple[float, float]:
     """Mean lengths of a quad's sides: the first and third, the second and fourth."""
     q = np.asarray(quad, np.float64)
     across = np.linalg.norm(q[1] - q[0]) + np.linalg.norm(q[2] - q[3])
@@ -149,44 +149,46 @@ def _is_column(line: Line) -> bool:
     count = len(line.text.strip())
     if line.angle != 0 or count < 2:
         return False
-    across, down = _sides(line.quad)
+    across, down = _mean_sides(line.quad)
     # Characters side by side make a box of 1 : width in ems, below each other one of their number : 1.
-    return down > VERTICAL_RATIO * across and down**2 * text_width(line.text) > across**2 * count * FULL
+    return down > VERTICAL_RATIO * across and down**2 * text_width(line.text) > across**2 * count * FULL_WIDTH
 
 
-def _given(line: Line) -> tuple[Placed, ...]:
+def _given_words(line: Line) -> tuple[PlacedWord, ...]:
     """The line's own words, or nothing when they do not spell its text."""
-    out: list[Placed] = []
-    at = 0
+    out: list[PlacedWord] = []
+    end = 0  # of the text that the words have spelled so far
     for word in line.words:
         text = word.text.strip()
         if not text:
             continue
-        start = at + len(line.text[at:]) - len(line.text[at:].lstrip())
+        start = len(line.text) - len(line.text[end:].lstrip())
         if not line.text.startswith(text, start):
             return ()
-        if out and start > at:
+        if out and start > end:
             out[-1] = replace(out[-1], space_after=True)
-        out.append(Placed(word if text == word.text else replace(word, text=text), False))
-        at = start + len(text)
-    return () if line.text[at:].strip() else tuple(out)
+        out.append(PlacedWord(word if text == word.text else replace(word, text=text), False))
+        end = start + len(text)
+    return () if line.text[end:].strip() else tuple(out)
 
 
-def _shared(line: Line, texts: list[str]) -> tuple[Placed, ...]:
-    """Cuts of the line's box, one a word, wide as their characters and in the order a reader sees them."""
+def _estimated_words(line: Line, texts: list[str]) -> tuple[PlacedWord, ...]:
+    """Parts of the line's box, one per word, as wide as their characters and in the order a reader sees them."""
     text = " ".join(texts)
-    widths = np.array([advance(c) for c in text], np.float64)
+    widths = np.array([advance_width(c) for c in text], np.float64)
     if not widths.any():
         widths[:] = 1
+    # Where each character begins and ends, counted from the left of the line.
     order = visual_indices(text, direction(line))
     left = np.empty(len(text))
     left[order] = np.concatenate([[0.0], np.cumsum(widths[order])[:-1]])
     right = left + widths
-    total, frame = float(widths.sum()), reading_quad(line)
+    # A word reaches from its leftmost to its rightmost character.
+    total, line_quad = float(widths.sum()), reading_quad(line)
     out, at = [], 0
     for i, word in enumerate(texts):
         span = slice(at, at + len(word))
-        quad = quad_part(frame, float(left[span].min()) / total, float(right[span].max()) / total)
-        out.append(Placed(Word(word, line.score, quad), i + 1 < len(texts)))
+        quad = quad_part(line_quad, float(left[span].min()) / total, float(right[span].max()) / total)
+        out.append(PlacedWord(Word(word, line.score, quad), i + 1 < len(texts)))
         at += len(word) + 1
     return tuple(out)

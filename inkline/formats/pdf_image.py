@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inkline.errors import OutputError, SourceError
-from inkline.io.images import HEAD, Pictures, exif_orientation, kind_of, why_unreadable
+from inkline.io.images import HEAD_BYTES, ImageReader, exif_orientation, kind_of, why_unreadable
 from inkline.options import ReadOptions
 from inkline.types import Image
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pikepdf
     from PIL.Image import Image as PillowImage
 
-MIN_POINTS, MAX_POINTS = 3.0, 14_400.0  # no page may be smaller or larger (PDF 1.7, annex C)
-PLAUSIBLE_DPI = (20.0, 5000.0)  # what files state outside of these is taken for unstated
+MIN_PAGE_POINTS, MAX_PAGE_POINTS = 3.0, 14_400.0  # no page may be smaller or larger (PDF 1.7, annex C)
+MIN_PLAUSIBLE_DPI, MAX_PLAUSIBLE_DPI = 20.0, 5000.0  # what files state outside of these is taken for unstated
 
 # EXIF orientation -> image space (unit square, y up) to the upright unit square, as a PDF matrix.
 EXIF_MATRICES = {
@@ -36,12 +36,13 @@ EXIF_MATRICES = {
     8: (0, 1, -1, 0, 1, 0),
 }
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_REVERSED = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_MAY_HOLD = ("1", "L", "P", "RGB", "I;16")  # Pillow modes
+REVERSED_BITS = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class PdfImage:
     """An image XObject with its upright size in pixels, its dots per inch (0: not stated) and EXIF orientation."""
 
     stream: "pikepdf.Stream"
@@ -50,56 +51,56 @@ class Picture:
     orientation: int = 1
 
 
-def add_page(pdf: "pikepdf.Pdf", picture: Picture, default_dpi: float) -> "pikepdf.Page":
-    """A new last page that shows the picture, as large as its resolution says."""
-    from pikepdf import Dictionary, Name
+def add_image_page(pdf: "pikepdf.Pdf", image: PdfImage, default_dpi: float) -> "pikepdf.Page":
+    """A new last page that shows the image, as large as its resolution says."""
+    from pikepdf import Dictionary
 
-    width, height = picture.size
-    x_dpi, y_dpi = picture.dpi if all(picture.dpi) else (default_dpi, default_dpi)
-    w, h = width * 72 / x_dpi, height * 72 / y_dpi
-    shrink = min(1.0, MAX_POINTS / max(w, h))
-    w, h = (max(MIN_POINTS, round(side * shrink, 3)) for side in (w, h))
-    page = pdf.add_blank_page(page_size=(w, h))
-    a, b, c, d, e, f = EXIF_MATRICES[picture.orientation]
-    matrix = " ".join(f"{v:.3f}".rstrip("0").rstrip(".") for v in (a * w, b * h, c * w, d * h, e * w, f * h))
-    page.obj.Resources = Dictionary(XObject=Dictionary(Im0=pdf.make_indirect(picture.stream)))
+    x_dpi, y_dpi = image.dpi if all(image.dpi) else (default_dpi, default_dpi)
+    width, height = image.size[0] * 72 / x_dpi, image.size[1] * 72 / y_dpi
+    shrink = min(1.0, MAX_PAGE_POINTS / max(width, height))
+    width, height = (max(MIN_PAGE_POINTS, round(side * shrink, 3)) for side in (width, height))
+    page = pdf.add_blank_page(page_size=(width, height))
+    a, b, c, d, e, f = EXIF_MATRICES[image.orientation]
+    values = (a * width, b * height, c * width, d * height, e * width, f * height)
+    matrix = " ".join(f"{value:.3f}".rstrip("0").rstrip(".") for value in values)
+    page.obj.Resources = Dictionary(XObject=Dictionary(Im0=pdf.make_indirect(image.stream)))
     page.obj.Contents = pdf.make_stream(f"q {matrix.replace('-0 ', '0 ')} cm /Im0 Do Q\n".encode())
-    assert page.obj.Type == Name.Page
     return page
 
 
-def picture_of_file(pdf: "pikepdf.Pdf", content: bytes, index: int = 0) -> Picture:
+def image_of_file(pdf: "pikepdf.Pdf", content: bytes, index: int = 0) -> PdfImage:
     """The image in a file's bytes; `index` counts the pages of a TIFF.
 
     Errors: SourceError when it cannot be opened, OutputError when no lossless copy can be made of its kind of pixels.
     """
-    kind = kind_of(content[:HEAD])
-    if kind is None or kind == "pdf":
-        raise SourceError(
-            why_unreadable(content[:HEAD]) if kind is None else "this is a PDF where an image was expected"
-        )
-    pictures = Pictures(io.BytesIO(content), kind, ReadOptions().max_image_pixels)
+    kind = kind_of(content[:HEAD_BYTES])
+    if kind is None:
+        raise SourceError(why_unreadable(content[:HEAD_BYTES]))
+    if kind == "pdf":
+        raise SourceError("this is a PDF where an image was expected")
+    reader = ImageReader(io.BytesIO(content), kind, ReadOptions().max_image_pixels)
     try:
-        return _picture(pdf, pictures.header(index), content)
+        return _image(pdf, reader.header(index), content)
     except (OSError, ValueError, SyntaxError, struct.error, zlib.error) as error:
-        raise OutputError(f"cannot put this image into a PDF: {error}") from error
+        raise OutputError(f"cannot put this image into a PDF ({error}); convert it to PNG") from error
     finally:
-        pictures.close()
+        reader.close()
 
 
-def picture_of_array(pdf: "pikepdf.Pdf", image: Image) -> Picture:
+def image_of_array(pdf: "pikepdf.Pdf", image: Image) -> PdfImage:
     """A BGR uint8 array (H, W, 3) without loss; grey where all its pixels are."""
     from PIL import Image as Pillow
 
     grey = bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all())
     pillow = Pillow.fromarray(np.ascontiguousarray(image[..., 0] if grey else image[..., ::-1]))
-    return Picture(_lossless(pdf, pillow), pillow.size, (0.0, 0.0))
+    return PdfImage(_lossless(pdf, pillow), pillow.size, (0.0, 0.0))
 
 
-def _picture(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> Picture:
+def _image(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> PdfImage:
     orientation = exif_orientation(image)
     width, height = image.size
     dpi = _dpi(image)
+    # The file's own data where PDF knows the format; decoding may lose the header, hence last.
     stream = None
     if image.format in ("JPEG", "MPO"):
         stream = _jpeg(pdf, image, content)
@@ -109,9 +110,9 @@ def _picture(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> Pictur
         stream = _fax(pdf, image, content)
     if stream is None:
         stream = _lossless(pdf, image)
-    if orientation >= 5:
+    if orientation >= 5:  # turned by 90 degrees
         width, height, dpi = height, width, (dpi[1], dpi[0])
-    return Picture(stream, (width, height), dpi, orientation)
+    return PdfImage(stream, (width, height), dpi, orientation)
 
 
 def _dpi(image: "PillowImage") -> tuple[float, float]:
@@ -120,30 +121,34 @@ def _dpi(image: "PillowImage") -> tuple[float, float]:
         x, y = (float(v) for v in image.info.get("dpi", (0, 0)))
     except (TypeError, ValueError, ZeroDivisionError):
         return 0.0, 0.0
-    low, high = PLAUSIBLE_DPI
-    return (x, y) if low <= x <= high and low <= y <= high else (0.0, 0.0)
+    return (x, y) if MIN_PLAUSIBLE_DPI <= min(x, y) and max(x, y) <= MAX_PLAUSIBLE_DPI else (0.0, 0.0)
 
 
-def _dictionary(size: tuple[int, int], colors: Any, bits: int) -> dict[str, Any]:
-    from pikepdf import Name
+def _stream(pdf: "pikepdf.Pdf", data: bytes, size: tuple[int, int], colors: Any, bits: int, **more: Any) -> Any:
+    """An image XObject of so many bits per component; `more` are entries of its dictionary."""
+    from pikepdf import Name, Stream
 
-    width, height = size
-    return {
+    entries = {
         "Type": Name.XObject,
         "Subtype": Name.Image,
-        "Width": width,
-        "Height": height,
+        "Width": size[0],
+        "Height": size[1],
         "ColorSpace": colors,
         "BitsPerComponent": bits,
+        **more,
     }
+    return Stream(pdf, data, {f"/{name}": value for name, value in entries.items()})
 
 
 def _colors(pdf: "pikepdf.Pdf", count: int, profile: bytes | None) -> Any:
     """The colour space of 1, 3 or 4 components: the file's own profile when it has one that fits."""
     from pikepdf import Array, Name
 
-    plain = {1: Name.DeviceGray, 3: Name.DeviceRGB, 4: Name.DeviceCMYK}[count]
-    kind = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}[count]
+    plain, kind = {
+        1: (Name.DeviceGray, b"GRAY"),
+        3: (Name.DeviceRGB, b"RGB "),
+        4: (Name.DeviceCMYK, b"CMYK"),
+    }[count]
     if not profile or len(profile) < 128 or profile[16:20] != kind or profile[36:40] != b"acsp":
         return plain
     stream = pdf.make_stream(profile, N=count, Alternate=plain)
@@ -152,19 +157,18 @@ def _colors(pdf: "pikepdf.Pdf", count: int, profile: bytes | None) -> Any:
 
 def _jpeg(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> "pikepdf.Stream | None":
     """The JPEG's own bytes; None for kinds that PDF does not know (lossless, arithmetic, 12 bits)."""
-    from pikepdf import Array, Name, Stream
+    from pikepdf import Array, Name
 
     count = {"L": 1, "RGB": 3, "CMYK": 4}.get(image.mode)
     if count is None or not _is_plain_jpeg(content):
         return None
-    entries = _dictionary(image.size, _colors(pdf, count, image.info.get("icc_profile")), 8)
-    if count == 4 and "adobe" in image.info:
-        entries["Decode"] = Array([1, 0] * 4)  # Adobe writes CMYK inverted
-    return Stream(pdf, content, {**_named(entries), "/Filter": Name.DCTDecode})
+    inverted = {"Decode": Array([1, 0] * 4)} if count == 4 and "adobe" in image.info else {}  # as Adobe writes CMYK
+    colors = _colors(pdf, count, image.info.get("icc_profile"))
+    return _stream(pdf, content, image.size, colors, 8, **inverted, Filter=Name.DCTDecode)
 
 
 def _is_plain_jpeg(content: bytes) -> bool:
-    """Whether the first frame is baseline, extended or progressive with Huffman codes and 8 bits a sample."""
+    """Whether the first frame is baseline, extended or progressive with Huffman codes and 8 bits per sample."""
     at = 2
     while at + 9 < len(content):
         if content[at] != 0xFF:
@@ -181,30 +185,29 @@ def _is_plain_jpeg(content: bytes) -> bool:
 
 def _png(pdf: "pikepdf.Pdf", content: bytes) -> "pikepdf.Stream | None":
     """The PNG's own rows; None when it is interlaced or has transparency."""
-    from pikepdf import Array, Dictionary, Name, Stream, String
+    from pikepdf import Array, Dictionary, Name, String
 
     chunks = _png_chunks(content)
     width, height, bits, kind, _, _, interlace = struct.unpack(">IIBBBBB", chunks["IHDR"][0])
     if interlace or kind in (4, 6) or "tRNS" in chunks or "IDAT" not in chunks:
         return None
-    count = 3 if kind == 2 else 1
-    if kind == 3:
+    _, _, packed_profile = chunks.get("iCCP", [b""])[0].partition(b"\0")
+    profile = zlib.decompress(packed_profile[1:]) if packed_profile else None
+    colors = _colors(pdf, 1 if kind == 0 else 3, profile)
+    if kind == 3:  # a palette
         table = chunks["PLTE"][0][: 3 << bits]
-        base = _colors(pdf, 3, _png_profile(chunks))
-        colors: Any = Array([Name.Indexed, base, len(table) // 3 - 1, String(table)])
-    else:
-        colors = _colors(pdf, count, _png_profile(chunks))
-    parameters = Dictionary(Predictor=15, Colors=count, BitsPerComponent=bits, Columns=width)
-    entries = {**_dictionary((width, height), colors, bits), "Filter": Name.FlateDecode, "DecodeParms": parameters}
-    return Stream(pdf, b"".join(chunks["IDAT"]), _named(entries))
+        colors = Array([Name.Indexed, colors, len(table) // 3 - 1, String(table)])
+    parameters = Dictionary(Predictor=15, Colors=3 if kind == 2 else 1, BitsPerComponent=bits, Columns=width)
+    data = b"".join(chunks["IDAT"])
+    return _stream(pdf, data, (width, height), colors, bits, Filter=Name.FlateDecode, DecodeParms=parameters)
 
 
 def _png_chunks(content: bytes) -> dict[str, list[bytes]]:
     """The chunks by name; ValueError where the file ends early or its check sums are wrong."""
-    if not content.startswith(_PNG):
+    if not content.startswith(PNG_SIGNATURE):
         raise ValueError("not a PNG")
     chunks: dict[str, list[bytes]] = {}
-    at = len(_PNG)
+    at = len(PNG_SIGNATURE)
     while at < len(content):
         (length,) = struct.unpack_from(">I", content, at)
         name, data = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
@@ -218,16 +221,9 @@ def _png_chunks(content: bytes) -> dict[str, list[bytes]]:
     raise ValueError("the PNG ends early")
 
 
-def _png_profile(chunks: dict[str, list[bytes]]) -> bytes | None:
-    """The colour profile of an iCCP chunk."""
-    data = chunks.get("iCCP", [b""])[0]
-    _, _, packed = data.partition(b"\0")
-    return zlib.decompress(packed[1:]) if packed else None
-
-
 def _fax(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> "pikepdf.Stream | None":
     """The bits of a one-strip group 4 TIFF; None for all other TIFFs."""
-    from pikepdf import Dictionary, Name, Stream
+    from pikepdf import Dictionary, Name
 
     tags: Any = getattr(image, "tag_v2", {})
     offsets, lengths = tags.get(273, ()), tags.get(279, ())
@@ -235,36 +231,27 @@ def _fax(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> "pikepdf.S
         return None
     data = content[offsets[0] : offsets[0] + lengths[0]]
     if tags.get(266, 1) == 2:  # bits from the low end of each byte
-        data = data.translate(_REVERSED)
-    width, height = image.size
-    parameters = Dictionary(K=-1, Columns=width, Rows=height, BlackIs1=tags[262] == 1)
-    entries = _dictionary(image.size, Name.DeviceGray, 1)
-    return Stream(pdf, data, _named({**entries, "Filter": Name.CCITTFaxDecode, "DecodeParms": parameters}))
+        data = data.translate(REVERSED_BITS)
+    parameters = Dictionary(K=-1, Columns=image.width, Rows=image.height, BlackIs1=tags[262] == 1)
+    return _stream(
+        pdf, data, image.size, Name.DeviceGray, 1, Filter=Name.CCITTFaxDecode, DecodeParms=parameters
+    )
 
 
 def _lossless(pdf: "pikepdf.Pdf", image: "PillowImage") -> "pikepdf.Stream":
     """Decoded pixels: fax for two colours, the rows of a PNG otherwise, transparency as a soft mask."""
     if image.mode == "1":
-        out = io.BytesIO()
-        image.save(out, "TIFF", compression="group4", strip_size=1 << 30)
-        from PIL import Image as Pillow
-
-        with Pillow.open(out) as packed:
-            stream = _fax(pdf, packed, out.getvalue())
+        stream = _packed_fax(pdf, image)
         if stream is not None:
             return stream
-    if image.mode == "CMYK":
-        return _raw(pdf, image)
-    alpha = None
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA") if image.mode != "LA" else image
-        alpha = image.getchannel("A")
-        image = image.convert("L" if image.mode == "LA" else "RGB")
-        alpha = None if alpha.getextrema() == (255, 255) else alpha
+    if image.mode == "CMYK":  # there is no such PNG; the PDF's writer compresses the samples
+        colors = _colors(pdf, 4, image.info.get("icc_profile"))
+        return _stream(pdf, image.tobytes(), image.size, colors, 8)
     profile = image.info.get("icc_profile")
+    image, alpha = _split_alpha(image)
     if image.mode in ("I", "F"):
         raise OutputError(f"pixels of type {image.mode} have no place in a PDF")
-    if image.mode not in ("1", "L", "P", "RGB", "I;16"):
+    if image.mode not in PNG_MAY_HOLD:
         image = image.convert("RGB")
     out = io.BytesIO()
     image.save(out, "PNG", icc_profile=profile)
@@ -275,11 +262,22 @@ def _lossless(pdf: "pikepdf.Pdf", image: "PillowImage") -> "pikepdf.Stream":
     return stream
 
 
-def _raw(pdf: "pikepdf.Pdf", image: "PillowImage") -> "pikepdf.Stream":
-    """CMYK samples, for which there is no PNG; the PDF's writer compresses them."""
-    entries = _dictionary(image.size, _colors(pdf, 4, image.info.get("icc_profile")), 8)
-    return pdf.make_stream(image.tobytes(), **entries)
+def _packed_fax(pdf: "pikepdf.Pdf", image: "PillowImage") -> "pikepdf.Stream | None":
+    """An image of two colours, compressed as group 4 fax."""
+    from PIL import Image as Pillow
+
+    out = io.BytesIO()
+    image.save(out, "TIFF", compression="group4", strip_size=1 << 30)
+    with Pillow.open(out) as packed:
+        return _fax(pdf, packed, out.getvalue())
 
 
-def _named(entries: dict[str, Any]) -> dict[str, Any]:
-    return {f"/{name}": value for name, value in entries.items()}
+def _split_alpha(image: "PillowImage") -> "tuple[PillowImage, PillowImage | None]":
+    """The colours alone and the transparency, None where all is opaque."""
+    if image.mode not in ("RGBA", "LA", "PA", "RGBa", "La") and "transparency" not in image.info:
+        return image, None
+    if image.mode != "LA":
+        image = image.convert("RGBA")
+    alpha = image.getchannel("A")
+    colors = image.convert("L" if image.mode == "LA" else "RGB")
+    return colors, None if alpha.getextrema() == (255, 255) else alpha

@@ -1,0 +1,203 @@
+"""Formats of records: PaddleOCR's JSON, one object per page; CSV, TSV and Parquet, one row per line or word."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from inkline.errors import OutputError
+from inkline.flat import to_flat
+from inkline.formats.line_geometry import bounds, paragraphs, place_words
+from inkline.options import OcrOptions
+from inkline.types import Document, Floats, Page
+
+DETECTION_PARAMETERS = ("limit_side_len", "limit_type", "thresh", "max_side_limit", "box_thresh", "unclip_ratio")
+CSV_COLUMNS = ("source", "page", "line", "paragraph", "score", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "text")
+TSV_COLUMNS = (  # those of Tesseract
+    *("level", "page_num", "block_num", "par_num", "line_num", "word_num"),
+    *("left", "top", "width", "height", "conf", "text"),
+)
+
+
+def render_json(document: Document) -> str:
+    """A page's object for a document of one page, else the array of its pages' objects."""
+    pages = [page_to_dict(page) for page in document.pages]
+    return json.dumps(pages[0] if len(pages) == 1 else pages, ensure_ascii=False, indent=4) + "\n"
+
+
+def render_jsonl(document: Document) -> str:
+    """One object per row and page, as in the JSON output; an empty string for a document without pages."""
+    return "".join(json.dumps(page_to_dict(page), ensure_ascii=False) + "\n" for page in document.pages)
+
+
+def page_to_dict(page: Page) -> dict[str, Any]:
+    """The page as plain JSON values with the keys of PaddleOCR 3.x, in its order; coordinates in whole source pixels.
+
+    `dt_polys` and `textline_orientation_angles` (0 or 1; -1 where lines were not classified) have an entry for each box
+    that was found; the `rec_` keys only for lines at or above the score threshold. Rule: PaddleX 3.7,
+    `OCRResult.json["res"]`; unlike there, coordinates are those of the given file also after turning and unwarping.
+    """
+    settings = {**to_flat(OcrOptions()), **page.settings}
+    found = page.detections
+    polygons: Any = found.quads if found.polygons is None else found.polygons
+    if page.transform is not None:
+        polygons = [page.transform.to_source(polygon) for polygon in polygons]
+    preprocessing = _preprocessing(page, settings)
+    out: dict[str, Any] = {
+        "input_path": page.source,
+        "page_index": page.page_index,
+        "model_settings": {
+            "use_doc_preprocessor": bool(preprocessing),
+            "use_textline_orientation": bool(settings["use_textline_orientation"]),
+        },
+        **preprocessing,
+        "dt_polys": [_whole(polygon) for polygon in polygons],
+        "text_det_params": {name: settings[f"text_det_{name}"] for name in DETECTION_PARAMETERS},
+        "text_type": "general",
+    }
+    if len(found):
+        # One value per box, also where lines were dropped for their score afterwards.
+        known = settings["use_textline_orientation"] and len(page.line_angles) == len(found)
+        out["textline_orientation_angles"] = list(map(int, page.line_angles)) if known else [-1] * len(found)
+    out |= {
+        "text_rec_score_thresh": settings["text_rec_score_thresh"],
+        "return_word_box": bool(settings["return_word_box"]),
+        "rec_texts": [line.text for line in page.lines],
+        "rec_scores": [float(line.score) for line in page.lines],
+        "rec_polys": [_whole(line.quad) for line in page.lines],
+        "rec_boxes": [list(bounds([line.quad])) for line in page.lines],
+    }
+    if out["return_word_box"]:
+        out["text_word_boxes"] = [[list(bounds([word.quad])) for word in line.words] for line in page.lines]
+        out["text_word"] = [[word.text for word in line.words] for line in page.lines]
+    return out
+
+
+def _preprocessing(page: Page, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry on turning and unwarping; empty for a page for which neither was asked."""
+    turned, unwarped = bool(settings["use_doc_orientation_classify"]), bool(settings["use_doc_unwarping"])
+    if not (turned or unwarped):
+        return {}
+    angle = -1
+    if turned:
+        angle = 0 if page.transform is None else page.transform.angle
+    result = {
+        "input_path": None,
+        "page_index": None,
+        "model_settings": {"use_doc_orientation_classify": turned, "use_doc_unwarping": unwarped},
+        "angle": angle,
+    }
+    return {"doc_preprocessor_res": result}
+
+
+def _whole(points: Floats) -> list[list[int]]:
+    """Points (P, 2) as whole pixels."""
+    rounded: list[list[int]] = np.rint(points).astype(np.int64).tolist()
+    return rounded
+
+
+def render_csv(document: Document) -> str:
+    """CSV (RFC 4180): one row per line of text, its four corners in source pixels, clockwise from top-left as read.
+
+    Pages, lines and paragraphs count from 1.
+    """
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(CSV_COLUMNS)
+    for number, page in enumerate(document.pages, 1):
+        source = page.source if page.source is not None else document.source or ""
+        for i, line in enumerate(page.lines, 1):
+            corners = [f"{v:.1f}" for v in line.quad.reshape(-1).tolist()]
+            text = line.text.replace("\0", "\ufffd")  # many readers stop at a null character
+            table.writerow([source, number, i, line.paragraph + 1, f"{line.score:.4f}", *corners, text])
+    return out.getvalue()
+
+
+def render_tsv(document: Document) -> str:
+    """TSV with Tesseract's columns: rows for pages, blocks, paragraphs, lines and words; boxes in source pixels.
+
+    Pages count from 1. A paragraph is a block of its own. `conf` is 0..100 for words and -1 for the rest, as in Tesseract 5.
+    """
+    rows = ["\t".join(TSV_COLUMNS)]
+    for number, page in enumerate(document.pages, 1):
+        rows.append(_tsv_row((1, number, 0, 0, 0, 0), [np.array([(0, 0), page.size], np.float32)]))
+        for block, lines in enumerate(paragraphs(page), 1):
+            quads = [line.quad for line in lines]
+            rows.append(_tsv_row((2, number, block, 0, 0, 0), quads))
+            rows.append(_tsv_row((3, number, block, 1, 0, 0), quads))
+            for i, line in enumerate(lines, 1):
+                rows.append(_tsv_row((4, number, block, 1, i, 0), [line.quad]))
+                for j, placed in enumerate(place_words(line), 1):
+                    word, numbers = placed.word, (5, number, block, 1, i, j)
+                    rows.append(_tsv_row(numbers, [word.quad], f"{word.score * 100:.6f}", word.text))
+    return "\n".join(rows) + "\n"
+
+
+def _tsv_row(numbers: tuple[int, ...], quads: list[Floats], confidence: str = "-1", text: str = "") -> str:
+    """A row; what would break the table (tabs, line ends, control characters) becomes a space."""
+    x0, y0, x1, y1 = bounds(quads)
+    cells = (*numbers, x0, y0, x1 - x0, y1 - y0, confidence, re.sub(r"[\x00-\x1f\x7f]", " ", text))
+    return "\t".join(map(str, cells))
+
+
+def render_parquet(document: Document) -> bytes:
+    """Parquet: one row per line of text with its page, score, corners and words; OutputError without pyarrow.
+
+    `page`, `line` and `paragraph` count from 0, `quad` is x1 y1 ... x4 y4 in source pixels, clockwise from its top left.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise OutputError("Parquet needs pyarrow: install it with `pip install inkline[parquet]`") from error
+    quad = pa.list_(pa.float32(), 8)
+    word = pa.struct([("text", pa.string()), ("score", pa.float32()), ("quad", quad)])
+    schema = pa.schema(
+        [
+            ("document", pa.string()),
+            *((name, pa.int32()) for name in ("page", "width", "height", "line", "paragraph")),
+            ("text", pa.string()),
+            ("score", pa.float32()),
+            ("det_score", pa.float32()),
+            ("quad", quad),
+            ("words", pa.list_(word)),
+        ]
+    )
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(_parquet_rows(document), schema=schema), out, compression="zstd")
+    return out.getvalue()
+
+
+def _parquet_rows(document: Document) -> list[dict[str, Any]]:
+    rows = []
+    for number, page in enumerate(document.pages):
+        source = page.source if page.source is not None else document.source
+        for i, line in enumerate(page.lines):
+            rows.append(
+                {
+                    "document": None if source is None else _valid_unicode(source),
+                    "page": number if page.page_index is None else page.page_index,
+                    "width": page.size[0],
+                    "height": page.size[1],
+                    "line": i,
+                    "paragraph": line.paragraph,
+                    "text": _valid_unicode(line.text),
+                    "score": line.score,
+                    "det_score": line.det_score,
+                    "quad": line.quad.reshape(-1).tolist(),
+                    "words": [
+                        {"text": _valid_unicode(word.text), "score": word.score, "quad": word.quad.reshape(-1).tolist()}
+                        for word in line.words
+                    ],
+                }
+            )
+    return rows
+
+
+def _valid_unicode(text: str) -> str:
+    """The text with `?` for lone surrogates, which no Arrow string can hold."""
+    return text.encode("utf-8", "replace").decode()

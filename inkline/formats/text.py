@@ -1,0 +1,220 @@
+"""Text formats: plain text, plain text that keeps the layout, and Markdown. Each ends in a newline unless it is empty."""
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from inkline.formats.line_geometry import advance_width, is_sideways, line_height, paragraphs
+from inkline.types import Document, Line, Page
+
+# Layout text, in character cells of a monospaced font
+MAX_LAYOUT_CELLS = 400  # a page is never wider
+COLUMN_SNAP_CELLS = 0.75  # by which the left edges of lines in one column may differ from one to the next
+MAX_EMPTY_ROWS = 2  # between two rows of text
+ROW_PITCH = 1.2  # distance of two rows as a multiple of their height
+
+# Markdown: a paragraph of at most MAX_HEADING_LINES is a heading when its letters are so many times as high as is usual.
+HEADING_RATIOS = ((1.9, "# "), (1.45, "## "))
+MAX_HEADING_LINES = 3
+MIN_LINES_FOR_HEADINGS = 5  # with fewer lines on the page nobody can tell what is usual
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BULLET = re.compile(r"^[•◦▪●‣∙·–—-]\s+")
+_NUMBERED = re.compile(r"^(\d{1,3})[.)]\s+")
+
+
+def render_txt(document: Document) -> str:
+    """One row of the page per line, a tab within rows, an empty line between paragraphs, a form feed between pages."""
+    text = document.text
+    return text + "\n" if text else ""
+
+
+def render_layout(document: Document) -> str:
+    """Every line at its place on a grid of character cells, columns side by side, a form feed between pages."""
+    text = "\n\f".join("\n".join(_layout_page(page)) for page in document.pages)
+    return text + "\n" if text.strip("\n\f") else ""
+
+
+@dataclass
+class _LaidOutLine:
+    """A line and its bounds in straight pixels, so that a page lying on its side gives straight rows."""
+
+    line: Line
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass
+class _Row:
+    """Lines that stand side by side; top and bottom in straight pixels."""
+
+    top: float
+    bottom: float
+    lines: list[_LaidOutLine]
+
+    def has_room_for(self, line: _LaidOutLine) -> bool:
+        """Whether the line overlaps none of the row's lines, and shares more than half of the smaller height with it."""
+        overlap = min(line.bottom, self.bottom) - max(line.top, self.top)
+        apart = all(line.right <= other.left + 2 or line.left >= other.right - 2 for other in self.lines)
+        return apart and overlap > 0.5 * min(line.bottom - line.top, self.bottom - self.top)
+
+
+def _layout_page(page: Page) -> list[str]:
+    lines = []
+    for line in page.lines:
+        if line.text.strip():
+            (left, top), (right, bottom) = line.straight_quad.min(axis=0).tolist(), line.straight_quad.max(axis=0).tolist()
+            lines.append(_LaidOutLine(line, left, top, right, bottom))
+    if not lines:
+        return []
+    columns = _columns(lines, _cell_width(lines))
+    rows = _rows(lines)
+    out = [_row_text(rows[0], columns)]
+    for above, row in pairwise(rows):
+        # A wide gap becomes empty rows, in proportion to the text's height.
+        height = max(1.0, min(row.bottom - row.top, above.bottom - above.top))
+        gap = round((row.top - above.bottom) / (height * ROW_PITCH))
+        out += [""] * min(MAX_EMPTY_ROWS, max(0, gap))
+        out.append(_row_text(row, columns))
+    return out
+
+
+def _cell_width(lines: list[_LaidOutLine]) -> float:
+    """Width of a character cell in pixels: small enough that most lines fit between their neighbours."""
+    widths = []
+    for item in lines:
+        if not is_sideways(item.line):
+            widths += [(item.right - item.left) / max(1, count_cells(item.line.text))] * len(item.line.text)
+    page_width = max(item.right for item in lines) - min(item.left for item in lines)
+    narrowest = page_width / MAX_LAYOUT_CELLS
+    return max(float(np.median(widths)) if widths else narrowest, narrowest, 1e-6)
+
+
+def _columns(lines: list[_LaidOutLine], cell_width: float) -> dict[float, int]:
+    """The cell in which each line begins, by its left edge: edges that are nearly one share a column."""
+    edges = sorted({item.left for item in lines})
+    columns: dict[float, int] = {}
+    group: list[float] = []
+    for edge, after in zip(edges, [*edges[1:], math.inf], strict=True):
+        group.append(edge)
+        if after - edge > COLUMN_SNAP_CELLS * cell_width or after - group[0] > 2 * COLUMN_SNAP_CELLS * cell_width:
+            columns |= dict.fromkeys(group, round((group[len(group) // 2] - edges[0]) / cell_width))
+            group = []
+    return columns
+
+
+def _rows(lines: list[_LaidOutLine]) -> list[_Row]:
+    """Lines sorted into rows from top to bottom."""
+    rows: list[_Row] = []
+    for item in sorted(lines, key=lambda item: item.top + item.bottom):
+        if is_sideways(item.line):  # vertical writing is set as a row that begins at its first letter
+            item.bottom = item.top + item.right - item.left
+        row = next((row for row in reversed(rows[-4:]) if row.has_room_for(item)), None)
+        if row is None:
+            rows.append(_Row(item.top, item.bottom, [item]))
+        else:
+            row.lines.append(item)
+            row.top, row.bottom = (row.top + item.top) / 2, (row.bottom + item.bottom) / 2
+    return sorted(rows, key=lambda row: row.top + row.bottom)
+
+
+def _row_text(row: _Row, columns: dict[float, int]) -> str:
+    """The row's lines from left to right, each at its column or one space behind its neighbour."""
+    out, width = "", 0
+    for item in sorted(row.lines, key=lambda item: item.left):
+        text = " ".join(_CONTROL.sub(" ", item.line.text).split())
+        space = max(columns[item.left] - width, 1 if out else 0)
+        out += " " * space + text
+        width += space + count_cells(text)
+    return out
+
+
+def count_cells(text: str) -> int:
+    """How many cells a terminal gives the text: two for wide characters, none for combining marks."""
+    visible = [c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf")]
+    return len(visible) + sum(unicodedata.east_asian_width(c) in ("W", "F") for c in visible)
+
+
+def render_md(document: Document) -> str:
+    """Markdown: flowing paragraphs, headings by letter height, bullets as lists, a rule between pages; signs escaped."""
+    pages = [_markdown_page(page) for page in document.pages]
+    text = "\n\n---\n\n".join(page for page in pages if page)
+    return text + "\n" if text else ""
+
+
+def join_lines(texts: list[str]) -> str:
+    """Lines of a paragraph as one text: hyphenated words are put together, wide scripts joined without a space."""
+    out = texts[0].strip()
+    for text in (t.strip() for t in texts[1:]):
+        if out[-1:] in "-‐\u00ad" and out[-2:-1].isalpha() and text[:1].islower():
+            out = out[:-1] + text
+        elif out and text and advance_width(out[-1]) == advance_width(text[0]) == 1000:
+            out += text
+        else:
+            out += " " + text
+    return out
+
+
+def escape_markdown(text: str) -> str:
+    """The text with a backslash before what Markdown or HTML in it would take for a sign."""
+    text = re.sub(r"([\\`*_\[\]<|~])", r"\\\1", _CONTROL.sub(" ", text))
+    text = re.sub(r"&(?=#?\w+;)", r"\\&", text)
+    # At the start of a line: `# ` -> `\# `; a number before a point keeps its digits, `1.` -> `1\.`
+    text = re.sub(r"^(\s*)([#>+=-])", r"\1\\\2", text)
+    return re.sub(r"^(\s*\d{1,9})(?=[.)])", r"\1\\", text)
+
+
+def _markdown_page(page: Page) -> str:
+    blocks = paragraphs(page)
+    if not blocks:
+        return ""
+    heights = [line_height(line) for block in blocks for line in block]
+    usual_height = float(np.median(heights)) if len(heights) >= MIN_LINES_FOR_HEADINGS else 0.0
+    texts = [_markdown_block(block, usual_height) for block in blocks]
+    # Neighbouring list items stay one list; everything else is set apart by an empty line.
+    out = texts[0]
+    for before, after in pairwise(texts):
+        out += ("\n" if _is_item(before) and _is_item(after) else "\n\n") + after
+    return out
+
+
+def _markdown_block(lines: list[Line], usual_height: float) -> str:
+    """A heading, the items of a list, or a paragraph; no heading where the usual height of letters is not known (0)."""
+    texts = [line.text for line in lines]
+    if usual_height > 0 and len(lines) <= MAX_HEADING_LINES:
+        ratio = float(np.median([line_height(line) for line in lines])) / usual_height
+        heading = next((mark for limit, mark in HEADING_RATIOS if ratio >= limit), None)
+        if heading is not None:
+            return heading + escape_markdown(join_lines(texts))
+    # A bullet or number begins an item; what follows without one continues it.
+    items: list[list[str]] = []
+    for text in texts:
+        if not items or _list_mark(text):
+            items.append([text])
+        else:
+            items[-1].append(text)
+    return "\n".join(_markdown_item(item) for item in items)
+
+
+def _markdown_item(texts: list[str]) -> str:
+    mark = _list_mark(texts[0])
+    first = _BULLET.sub("", _NUMBERED.sub("", texts[0])) if mark else texts[0]
+    return mark + escape_markdown(join_lines([first, *texts[1:]]))
+
+
+def _list_mark(text: str) -> str:
+    """The Markdown mark of a list item, or an empty string."""
+    number = _NUMBERED.match(text)
+    if number:
+        return f"{int(number[1])}. "
+    return "- " if _BULLET.match(text) else ""
+
+
+def _is_item(text: str) -> bool:
+    return bool(re.match(r"(- |\d+\. )", text))

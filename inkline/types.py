@@ -228,7 +228,7 @@ class Page:
 
     def to_dict(self) -> dict[str, Any]:
         """The page in the JSON shape of PaddleOCR 3.x (`rec_texts`, `rec_scores`, `rec_polys`, ...), source pixels."""
-        from inkline.formats.to_json import page_to_dict
+        from inkline.formats.records import page_to_dict
 
         return page_to_dict(self)
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from inkline.errors import SourceError
-from inkline.io.images import HEAD, kind_of
+from inkline.io.images import HEAD_BYTES, kind_of
 
 ARCHIVES = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 # The last endings of archives' names; `.gz` alone is not yet an archive.
@@ -84,4 +84,4 @@ def _wanted(name: str, suffixes: Collection[str], opener: Callable[[], BinaryIO]
     if suffix or opener is None:
         return suffix in suffixes
     with opener() as file:
-        return kind_of(file.read(HEAD)) is not None
+        return kind_of(file.read(HEAD_BYTES)) is not None

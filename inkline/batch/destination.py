@@ -9,7 +9,7 @@ from pathlib import Path
 from inkline.batch.listing import is_store
 from inkline.errors import OutputError, UsageError
 from inkline.formats.write import make_folder
-from inkline.io.names import is_url
+from inkline.io.sources import is_url
 
 STATE = ".inkline"  # a folder in the destination with the ledger and unfinished documents; listings pass over it
 

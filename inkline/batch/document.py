@@ -18,9 +18,8 @@ from inkline.batch.record import Record, from_record, to_record
 from inkline.errors import InklineError
 from inkline.files import atomic_path
 from inkline.formats.write import PER_PAGE, save
-from inkline.io.names import document_stem
 from inkline.io.read import count_pages, read
-from inkline.io.sources import Source
+from inkline.io.sources import Source, document_stem
 from inkline.options import ReadOptions, parse_page_range
 from inkline.types import Document, Image, Page
 

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from inkline.batch.listing import Item
 from inkline.errors import OutputError
 from inkline.flat import flat_fields, to_flat
-from inkline.io.names import document_stem
+from inkline.io.sources import document_stem
 from inkline.options import EngineOptions, OcrOptions, ReadOptions
 
 VERSION = 1

@@ -17,8 +17,7 @@ from urllib.parse import urlsplit
 
 from inkline.batch.archive import ARCHIVES, SINGLE_SUFFIXES, is_archive, members
 from inkline.errors import InklineError, SourceError, UsageError
-from inkline.io.names import is_url
-from inkline.io.sources import FOLDER_SUFFIXES, expand
+from inkline.io.sources import FOLDER_SUFFIXES, expand, is_url
 
 Open = Callable[[], BinaryIO]
 

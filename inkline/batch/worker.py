@@ -26,7 +26,7 @@ from inkline.batch.listing import is_store
 from inkline.errors import EngineError, InklineError, OutputError
 from inkline.files import sha256_of
 from inkline.formats.write import PER_PAGE
-from inkline.io.names import is_url
+from inkline.io.sources import is_url
 from inkline.options import ReadOptions
 
 log = logging.getLogger(__name__)

@@ -238,7 +238,7 @@ def scripts() -> None:
 
 
 def save_png(picture: Any, path: str) -> None:
-    from inkline.formats.to_img import encode_image
+    from inkline.formats.draw import encode_image
     from inkline.formats.write import replace_file
 
     replace_file(Path(path), encode_image(picture, Path(path).suffix or ".png"))

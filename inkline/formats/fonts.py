@@ -25,7 +25,9 @@ EAST_ASIAN_FONTS: tuple[str, ...] = (
 )
 # First word of a character's Unicode name -> font stems that have its script, besides NotoSans<Script>-Regular.
 FONTS_OF_SCRIPT = {
-    **dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH"), EAST_ASIAN_FONTS),
+    **dict.fromkeys(
+        ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH"), EAST_ASIAN_FONTS
+    ),
     "ARABIC": ("NotoNaskhArabic-Regular", "Amiri-Regular", "GeezaPro", "tahoma"),
     "HEBREW": ("NotoSansHebrew-Regular", "ArialHB", "david"),
     "THAI": ("NotoSansThai-Regular", "Thonburi", "leelawui", "Garuda"),

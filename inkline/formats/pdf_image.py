@@ -121,10 +121,12 @@ def _dpi(image: "PillowImage") -> tuple[float, float]:
         x, y = (float(v) for v in image.info.get("dpi", (0, 0)))
     except (TypeError, ValueError, ZeroDivisionError):
         return 0.0, 0.0
-    return (x, y) if MIN_PLAUSIBLE_DPI <= min(x, y) and max(x, y) <= MAX_PLAUSIBLE_DPI else (0.0, 0.0)
+    return (x, y) if min(x, y) >= MIN_PLAUSIBLE_DPI and max(x, y) <= MAX_PLAUSIBLE_DPI else (0.0, 0.0)
 
 
-def _stream(pdf: "pikepdf.Pdf", data: bytes, size: tuple[int, int], colors: Any, bits: int, **more: Any) -> Any:
+def _stream(
+    pdf: "pikepdf.Pdf", data: bytes, size: tuple[int, int], colors: Any, bits: int, **more: Any
+) -> "pikepdf.Stream":
     """An image XObject of so many bits per component; `more` are entries of its dictionary."""
     from pikepdf import Name, Stream
 
@@ -233,9 +235,7 @@ def _fax(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> "pikepdf.S
     if tags.get(266, 1) == 2:  # bits from the low end of each byte
         data = data.translate(REVERSED_BITS)
     parameters = Dictionary(K=-1, Columns=image.width, Rows=image.height, BlackIs1=tags[262] == 1)
-    return _stream(
-        pdf, data, image.size, Name.DeviceGray, 1, Filter=Name.CCITTFaxDecode, DecodeParms=parameters
-    )
+    return _stream(pdf, data, image.size, Name.DeviceGray, 1, Filter=Name.CCITTFaxDecode, DecodeParms=parameters)
 
 
 def _lossless(pdf: "pikepdf.Pdf", image: "PillowImage") -> "pikepdf.Stream":

@@ -69,7 +69,10 @@ def _layout_page(page: Page) -> list[str]:
     lines = []
     for line in page.lines:
         if line.text.strip():
-            (left, top), (right, bottom) = line.straight_quad.min(axis=0).tolist(), line.straight_quad.max(axis=0).tolist()
+            (left, top), (right, bottom) = (
+                line.straight_quad.min(axis=0).tolist(),
+                line.straight_quad.max(axis=0).tolist(),
+            )
             lines.append(_LaidOutLine(line, left, top, right, bottom))
     if not lines:
         return []

@@ -135,7 +135,9 @@ def _alto_page(layout: ET.Element, page: Page, number: int) -> None:
 
 
 def _alto_line(block: ET.Element, line: Line, number: str) -> None:
-    node = _element(block, "TextLine", ID=f"line_{number}", **_alto_box([line.quad]), BASEDIRECTION=_line_direction(line))
+    node = _element(
+        block, "TextLine", ID=f"line_{number}", **_alto_box([line.quad]), BASEDIRECTION=_line_direction(line)
+    )
     node.set("BASELINE", _points(reading_quad(line)[[3, 2]]))
     _alto_shape(node, line.quad)
     for j, placed in enumerate(place_words(line), 1):

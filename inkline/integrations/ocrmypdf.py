@@ -25,8 +25,8 @@ from pydantic import BaseModel
 import inkline
 from inkline.detection.detector import Detector
 from inkline.errors import EngineError, InklineError, ModelError, UsageError
-from inkline.formats.placing import angle, bounds, direction, paragraphs, place_words, reading_quad
-from inkline.formats.to_hocr import render as render_hocr
+from inkline.formats.line_geometry import angle, bounds, direction, paragraphs, place_words, reading_quad
+from inkline.formats.xml import render_hocr
 from inkline.io.read import read
 from inkline.languages import GROUPS, LANGUAGES, canonical, language
 from inkline.options import OcrOptions
@@ -176,14 +176,14 @@ class InklineEngine(OcrEngine):
         """A PDF of one page with Inkline's text layer and nothing else."""
         import pikepdf
 
-        from inkline.formats.pdf_page import TextOverlay, box_of, user_affine
+        from inkline.formats.pdf_text_layer import TextOverlay, shown_box, user_affine
 
         page = _read(input_file, options)
         dpi = _dpi(input_file)
         with pikepdf.new() as pdf:
             target = pdf.add_blank_page(page_size=(page.size[0] * 72 / dpi[0], page.size[1] * 72 / dpi[1]))
             overlay = TextOverlay(pdf, GRAFTED_FONT)
-            overlay.add(target, page.lines, user_affine(box_of(target), 0, page.size))
+            overlay.add(target, page.lines, user_affine(shown_box(target), 0, page.size))
             overlay.finish()
             target.contents_coalesce()
             pdf.save(output_pdf)

@@ -1,8 +1,8 @@
 """Image files to BGR uint8, by content and never by name, on Pillow.
 
-OpenCV's decoder gives the same pixels for plain JPEG and PNG and is a little faster, next to nothing beside what reading
-the page costs; Pillow alone knows all the kinds below, looks at the header before it allocates, and can be asked what it
-read. The plug-in is chosen here and not by `Image.open`, whose pixel limit is one number for the whole process.
+OpenCV's decoder gives the same pixels for plain JPEG and PNG and is only a little faster; Pillow alone knows all the kinds
+below, looks at the header before it allocates, and can be asked what it read. The plug-in is chosen here and not by
+`Image.open`, whose pixel limit is one number for the whole process.
 """
 
 import contextlib
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
     from PIL.ImageFile import ImageFile
 
-HEAD = 1024  # bytes of a file that tell what it is
+HEAD_BYTES = 1024  # of a file, that tell what it is
 STRIP_PIXELS = 1 << 22  # pixels converted at a time, so that a large page is not in memory three times
-COSTLY = {"WEBP": 2, "AVIF": 2}  # kinds whose decoders hold every pixel twice; they may have so many times fewer
-WARNINGS_LOCK = threading.Lock()
+DECODER_COPIES = {"WEBP": 2, "AVIF": 2}  # kinds whose decoders hold every pixel twice: so many times fewer are allowed
 MAX_TIFF_PAGES = 10_000  # a chain of millions of empty pages fits into a small file
+MAX_REASON_LENGTH = 120
+WARNINGS_LOCK = threading.Lock()
 
 # (offset, first bytes, Pillow plug-in, its class). An MPO, a phone's picture with a second view, counts as a JPEG.
-KINDS = (
+IMAGE_KINDS = (
     (0, b"\xff\xd8\xff", "Jpeg", "JpegImageFile"),
     (0, b"\x89PNG\r\n\x1a\n", "Png", "PngImageFile"),
     (0, b"II*\0", "Tiff", "TiffImageFile"),
@@ -49,8 +50,8 @@ KINDS = (
     *((0, b"P%d" % i, "Ppm", "PpmImageFile") for i in range(1, 7)),
 )
 
-# Kinds that people try: what they are and what to do.
-OTHERS = (
+# Kinds that people try and that cannot be read: what they are and what to do.
+UNREADABLE_KINDS = (
     (4, b"ftypheic", "a HEIC picture; convert it to JPEG"),
     (4, b"ftypmif1", "a HEIF picture; convert it to JPEG"),
     (0, b"PK\x03\x04", "a ZIP archive or Office document; unpack it or print it to PDF"),
@@ -63,7 +64,7 @@ OTHERS = (
 )
 
 # EXIF orientation -> (transposed first, flipped left-right, flipped top-bottom)
-TURNS = {
+EXIF_FLIPS = {
     2: (False, True, False),
     3: (False, True, True),
     4: (False, False, True),
@@ -76,23 +77,23 @@ TURNS = {
 
 def kind_of(head: bytes) -> str | None:
     """`"pdf"`, the name of a Pillow plug-in, or None for content that cannot be read."""
-    for offset, magic, plugin, _ in KINDS:
+    for offset, magic, plugin, _ in IMAGE_KINDS:
         if head.startswith(magic, offset):
             return plugin
-    return "pdf" if b"%PDF-" in head[:HEAD] else None  # junk before the header is common and allowed
+    return "pdf" if b"%PDF-" in head[:HEAD_BYTES] else None  # junk before the header is common and allowed
 
 
 def why_unreadable(head: bytes) -> str:
     """The reason why content of no known kind cannot be read, for an error message."""
     if not head:
         return "the file is empty (0 bytes)"
-    for offset, magic, what in OTHERS:
+    for offset, magic, what in UNREADABLE_KINDS:
         if head.startswith(magic, offset):
             return f"this is {what}"
     return f"neither an image nor a PDF (it starts with {head[:12]!r})"
 
 
-class Pictures:
+class ImageReader:
     """An open image file: its pages, each decoded when asked for. Not for several threads at once.
 
     count: how many pages it has; more than one only for TIFF. numbered: whether pages are told apart by an index.
@@ -100,7 +101,7 @@ class Pictures:
 
     def __init__(self, file: BinaryIO, kind: str, max_pixels: int) -> None:
         """Read the header only. SourceError when it is damaged, TooLargeError when it declares too many pixels."""
-        plugin, name = next((plugin, name) for _, _, plugin, name in KINDS if plugin == kind)
+        plugin, name = next((plugin, name) for _, _, plugin, name in IMAGE_KINDS if plugin == kind)
         opener = getattr(importlib.import_module(f"PIL.{plugin}ImagePlugin"), name)
         self._file, self._max_pixels = file, max_pixels
         file.seek(0)
@@ -144,7 +145,7 @@ class Pictures:
                 image.seek(self._frames[index])
         except Exception as error:
             raise SourceError(f"damaged ({_reason(error)})") from error
-        check_size(*image.size, self._max_pixels // COSTLY.get(str(image.format), 1))
+        check_size(*image.size, self._max_pixels // DECODER_COPIES.get(str(image.format), 1))
         return image
 
     def page(self, index: int) -> tuple[Image, tuple[str, ...]]:
@@ -153,12 +154,13 @@ class Pictures:
         Errors: SourceError when nothing of it can be decoded; TooLargeError for too many pixels.
         """
         image, remarks = self.header(index), []
+        # Decode as much as there is.
         broken = None
         try:
             _load(image)
         except Exception as error:
             broken = _reason(error)
-            image.tile = []  # what was decoded until then stays in the image; without this, load() would start again
+            image.tile = []  # keeps what was decoded until then; without this, load() would start again
         try:
             bgr = pillow_to_bgr(image)
         except (OSError, ValueError) as error:
@@ -184,7 +186,7 @@ def _load(image: "ImageFile") -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Pillow's remarks on damaged metadata, which does not matter here, off the user's screen.
+    """Silence Pillow's warnings on damaged metadata, which does not matter here.
 
     Warning filters belong to the whole process, hence the lock; only short work is done under it.
     """
@@ -227,7 +229,7 @@ def _strips(image: "PillowImage", mode: str) -> Iterator[tuple[int, NDArray[Any]
 def _is_animated(image: "PillowImage") -> bool:
     try:
         return bool(getattr(image, "is_animated", False))
-    except Exception:  # Pillow looks for the second frame now, and what comes may be damaged
+    except Exception:  # Pillow looks for the second frame now, which may be damaged
         return False
 
 
@@ -238,14 +240,14 @@ def exif_orientation(image: "PillowImage") -> int:
             value = image.getexif().get(0x0112, 1)
     except Exception:  # damaged EXIF must not cost the page
         return 1
-    return value if isinstance(value, int) and value in TURNS else 1
+    return value if isinstance(value, int) and value in EXIF_FLIPS else 1
 
 
 def upright(image: Image, orientation: int) -> Image:
     """The image as a viewer shows it, given its EXIF orientation (1 to 8)."""
-    if orientation not in TURNS:
+    if orientation not in EXIF_FLIPS:
         return image
-    transposed, mirrored, flipped = TURNS[orientation]
+    transposed, mirrored, flipped = EXIF_FLIPS[orientation]
     if transposed:
         image = np.asarray(cv2.transpose(image), np.uint8)
     if mirrored or flipped:
@@ -254,7 +256,7 @@ def upright(image: Image, orientation: int) -> Image:
 
 
 def _whiten_missing(image: Image, reason: str) -> str:
-    """Fill with white, in place, the rows below those that were decoded, and say so; SourceError when none was."""
+    """Fill the rows below those that were decoded with white, in place, and say so; SourceError when none was."""
     missing = image == image[-1, -1]
     rows = np.flatnonzero(~missing.all(axis=(1, 2)))
     if rows.size == 0:
@@ -266,4 +268,4 @@ def _whiten_missing(image: Image, reason: str) -> str:
 
 def _reason(error: Exception) -> str:
     """An exception's text in one short line."""
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    return " ".join(str(error).split())[:MAX_REASON_LENGTH] or type(error).__name__

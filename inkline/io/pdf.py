@@ -1,4 +1,4 @@
-"""PDF pages to BGR uint8 through PDFium, one call at a time."""
+"""PDF pages to BGR uint8, and their own text, through PDFium, one call at a time."""
 
 import contextlib
 import ctypes
@@ -18,10 +18,10 @@ from inkline.types import Image
 # collected as garbage closes its document on whatever thread the collector runs, perhaps one that holds the lock.
 PDFIUM_LOCK = threading.RLock()
 
-MAX_SIDE = 65_500  # pixels; PDFium and the picture formats end near 2**16
+MAX_SIDE_PX = 65_500  # PDFium and the picture formats end near 2**16
 
 
-class Pdf:
+class PdfReader:
     """An open PDF. Any thread may use it; `close` it when done. count: how many pages it has."""
 
     numbered = True
@@ -41,7 +41,7 @@ class Pdf:
             try:
                 self._pdf = PdfDocument(content, password=options.pdf_password or None)
             except PdfiumError as error:
-                raise _why_closed(str(error), content, options.pdf_password) from error
+                raise _opening_error(str(error), content, options.pdf_password) from error
             with contextlib.suppress(PdfiumError):  # a broken form only costs its fields
                 self._pdf.init_forms()
             self.count = len(self._pdf)
@@ -110,18 +110,18 @@ class Pdf:
         if not (0 < width < math.inf and 0 < height < math.inf):
             raise ValueError(f"a page of {width:g} x {height:g} points")
         asked = self._options.pdf_dpi / 72
-        # Sides are rounded up to whole pixels; (w + 1)(h + 1) <= limit is on the safe side.
+        # Sides are rounded up to whole pixels, so the scale s must keep (s w + 1)(s h + 1) <= limit.
         limit = self._options.max_image_pixels
         half = (width + height) / 2
-        fits = (math.sqrt(half**2 + width * height * max(limit - 1, 0)) - half) / (width * height)
-        scale = min(fits, MAX_SIDE / max(width, height))
+        largest = (math.sqrt(half**2 + width * height * max(limit - 1, 0)) - half) / (width * height)
+        scale = min(largest, MAX_SIDE_PX / max(width, height))
         if scale >= asked:
             return asked, ()
         size = f"{width / 72:.0f} x {height / 72:.0f} inches"
         return scale, (f"a page of {size}: drawn at {scale * 72:.0f} dpi, not {self._options.pdf_dpi}",)
 
 
-def _why_closed(reason: str, content: Path | bytes, password: str) -> SourceError:
+def _opening_error(reason: str, content: Path | bytes, password: str) -> SourceError:
     """The error for a file that PDFium would not open, from PDFium's reason.
 
     PDFium's reason may be that of an earlier file when it has none for this one (no pages), so the file is asked too.
@@ -135,7 +135,7 @@ def _why_closed(reason: str, content: Path | bytes, password: str) -> SourceErro
 
 
 def _is_encrypted(content: Path | bytes) -> bool:
-    """Whether a PDF's trailer speaks of encryption."""
+    """Whether a PDF's trailer mentions encryption."""
     if isinstance(content, bytes):
         return b"/Encrypt" in content
     with open(content, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:

@@ -1,4 +1,4 @@
-"""Pixels of any kind to BGR uint8: number ranges, grey, and transparency."""
+"""Pixels of any kind to BGR uint8: ranges of values, grey, and transparency."""
 
 import math
 from collections.abc import Iterable
@@ -21,26 +21,28 @@ def array_to_bgr(array: Pixels, max_pixels: int) -> Image:
     floats (see `value_range`). Errors: SourceError for any other shape or type, TooLargeError above `max_pixels`.
     """
     array = np.asarray(array)
+    _check_array(array)
+    check_size(array.shape[1], array.shape[0], max_pixels)
+    if array.dtype != np.uint8:
+        # The alpha channel, which always spans its whole range, says nothing about the colours'.
+        has_alpha = array.ndim == 3 and array.shape[2] in (2, 4)
+        array = to_uint8(array, value_range([array[:, :, :-1] if has_alpha else array]))
+    out = np.ascontiguousarray(_to_three_channels(array)).view()
+    out.flags.writeable = False
+    return out
+
+
+def _check_array(array: Pixels) -> None:
+    """SourceError for an array that cannot be an image."""
     if array.dtype.kind not in "buif":
         raise SourceError(f"an array of type {array.dtype} is no image: give uint8, uint16, float or bool")
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4)):
-        channels_first = array.ndim == 3 and array.shape[0] in (1, 3, 4)
-        hint = (
-            "channels come last: array.transpose(1, 2, 0)"
-            if channels_first
-            else "give (H, W) or (H, W, 3) in BGR order"
-        )
+        hint = "give (H, W) or (H, W, 3) in BGR order"
+        if array.ndim == 3 and array.shape[0] in (1, 3, 4):
+            hint = "channels come last: array.transpose(1, 2, 0)"
         raise SourceError(f"an array of shape {array.shape} is no image; {hint}")
     if array.size == 0:
         raise SourceError(f"an array of shape {array.shape} has no pixels")
-    check_size(array.shape[1], array.shape[0], max_pixels)
-    if array.dtype != np.uint8:
-        color = array if array.ndim == 2 else array[:, :, : -1 if array.shape[2] in (2, 4) else None]
-        array = to_uint8(array, value_range([color]))
-    out = np.ascontiguousarray(_to_three(array))
-    out = out.view()
-    out.flags.writeable = False
-    return out
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -54,7 +56,7 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 
 
 def value_range(strips: Iterable[Pixels]) -> tuple[float, float]:
-    """Which values of the pixels mean black and white; non-finite values do not count.
+    """Which values of the pixels mean black and white; SourceError where none is finite, others do not count.
 
     Floats within 0..1 (with a little overshoot) span 0..1; values with negative ones span their own minimum to maximum;
     others span 0 to the largest number of as many bits as the highest of them has, at least 8. So 16-bit scans that use
@@ -68,7 +70,9 @@ def value_range(strips: Iterable[Pixels]) -> tuple[float, float]:
         finite = strip[np.isfinite(strip)] if floats else strip
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if low > high or (floats and low >= -0.5 and high <= 1.5):
+    if low > high:
+        raise SourceError("all pixels are NaN or infinite, so there is nothing to read; give finite values")
+    if floats and low >= -0.5 and high <= 1.5:
         return 0.0, 1.0
     if low < 0:
         return low, max(high, low + 1)
@@ -76,7 +80,7 @@ def value_range(strips: Iterable[Pixels]) -> tuple[float, float]:
 
 
 def to_uint8(strip: Pixels, span: tuple[float, float]) -> NDArray[np.uint8]:
-    """Values to 0..255, where `span` says what is black and white; beyond it is clipped, NaN is white (no ink)."""
+    """Values to 0..255, where `span` says what is black and white; what lies beyond is clipped, NaN is white."""
     black, white = span
     scaled = (strip.astype(np.float32) - np.float32(black)) * np.float32(255 / (white - black))
     clipped = np.clip(np.nan_to_num(scaled, nan=255.0, posinf=255.0, neginf=0.0), 0, 255)
@@ -84,7 +88,7 @@ def to_uint8(strip: Pixels, span: tuple[float, float]) -> NDArray[np.uint8]:
     return out
 
 
-def _to_three(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _to_three_channels(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """uint8 of one to four channels to BGR."""
     if array.ndim == 3 and array.shape[2] == 3:
         return array
@@ -103,8 +107,8 @@ def grey_to_bgr(grey: NDArray[np.uint8]) -> Image:
 def background(strips: Iterable[NDArray[np.uint8]]) -> int:
     """The grey, 0 or 255, on which what is drawn in (H, W, 4) images with alpha can be seen.
 
-    What counts is the brightness of the visible pixels next to transparent ones: strokes of text lie there nearly
-    whole, pictures only with their border.
+    What counts is the brightness of the visible pixels next to transparent ones: nearly all pixels of text are next to
+    them, but only the borders of pictures.
     """
     light = total = 0.0
     for strip in strips:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from inkline.errors import SourceError, TooLargeError
-from inkline.io.images import HEAD, Pictures, exif_orientation, kind_of, pillow_to_bgr, upright, why_unreadable
-from inkline.io.pdf import Pdf
+from inkline.io.images import HEAD_BYTES, ImageReader, exif_orientation, kind_of, pillow_to_bgr, upright, why_unreadable
+from inkline.io.pdf import PdfReader
 from inkline.io.pixels import array_to_bgr, check_size
 from inkline.io.sources import Source, as_source, expand, is_pillow, open_file
 from inkline.io.url import fetch
@@ -23,7 +23,7 @@ from inkline.types import Image
 __all__ = ["DEFAULTS", "PageImage", "Source", "count_pages", "expand", "read"]
 
 DEFAULTS = ReadOptions()
-MAX_BAD_PAGES = 100  # a damaged PDF may claim to have a thousand million pages
+MAX_BAD_PAGES = 100  # a damaged PDF may claim to have a billion pages
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +37,10 @@ class PageImage:
     """
 
     image: Image
-    source: str | None = None
-    page_index: int | None = None
-    warnings: tuple[str, ...] = ()
-    reload: Callable[[], Image] = field(repr=False, default=lambda: np.zeros((0, 0, 3), np.uint8))
+    source: str | None
+    page_index: int | None
+    warnings: tuple[str, ...]
+    reload: Callable[[], Image] = field(repr=False)
 
 
 def read(source: Any, options: ReadOptions = DEFAULTS) -> Iterator[PageImage]:
@@ -56,7 +56,7 @@ def read(source: Any, options: ReadOptions = DEFAULTS) -> Iterator[PageImage]:
         data = _content(source, options)
         if isinstance(data, np.ndarray) or is_pillow(data):
             image, warnings = _given_image(data, options)
-            yield PageImage(image, source.name, None, warnings, lambda: image)
+            yield PageImage(image, source.name, None, warnings, partial(np.asarray, image))  # can be pickled
             return
         yield from _pages(data, source.name, options)
 
@@ -69,82 +69,82 @@ def count_pages(source: Any, options: ReadOptions = DEFAULTS) -> int | None:
     if source.error is not None or not isinstance(source.data, (Path, bytes)):
         return None
     try:
-        pages = _open(source.data, options)
+        reader = _open_reader(source.data, options)
     except (SourceError, OSError):
         return None
     try:
-        return len(_selected(pages, options.page_range))
+        return len(_selected(reader, options.page_range))
     except SourceError:
         return None
     finally:
-        pages.close()
+        reader.close()
 
 
 def _pages(data: Path | bytes, name: str | None, options: ReadOptions) -> Iterator[PageImage]:
     """The chosen pages of a file, one by one; SourceError at the end for those that could not be read."""
-    pages = _open(data, options)
+    reader = _open_reader(data, options)
     bad: list[str] = []
     try:
-        for index in _selected(pages, options.page_range):
+        for index in _selected(reader, options.page_range):
             try:
-                image, warnings = pages.page(index)
+                image, warnings = reader.page(index)
             except SourceError as error:
-                if not pages.numbered:
+                if not reader.numbered:
                     raise
                 bad.append(f"page {index + 1}: {error}")
                 if len(bad) >= MAX_BAD_PAGES:
                     break
                 continue
-            reload = partial(_page_again, data, options, index)
-            yield PageImage(image, name, index if pages.numbered else None, warnings, reload)
+            reload = partial(_reload_page, data, options, index)
+            yield PageImage(image, name, index if reader.numbered else None, warnings, reload)
             del image
     finally:
-        pages.close()
+        reader.close()
     if bad:
         others = f" (and {len(bad) - 1} more pages)" if len(bad) > 1 else ""
         raise SourceError(bad[0] + others)
 
 
-def _page_again(data: Path | bytes, options: ReadOptions, index: int) -> Image:
-    """The image of one page of a file, read anew."""
+def _reload_page(data: Path | bytes, options: ReadOptions, index: int) -> Image:
+    """The image of one page of a file, read again."""
     with _named(str(data) if isinstance(data, Path) else "the given bytes"):
-        pages = _open(data, options)
+        reader = _open_reader(data, options)
         try:
-            return pages.page(index)[0]
+            return reader.page(index)[0]
         finally:
-            pages.close()
+            reader.close()
 
 
-def _open(data: Path | bytes, options: ReadOptions) -> Pdf | Pictures:
-    """A file or its bytes, opened by what it holds."""
+def _open_reader(data: Path | bytes, options: ReadOptions) -> PdfReader | ImageReader:
+    """A reader for the content of a file or of bytes."""
     file = open_file(data) if isinstance(data, Path) else io.BytesIO(data)
     try:
-        head = file.read(HEAD)
+        head = file.read(HEAD_BYTES)
         kind = kind_of(head)
         if kind is None:
             raise SourceError(why_unreadable(head))
         if kind == "pdf":
             file.close()
-            return Pdf(data, options)
+            return PdfReader(data, options)
         size = file.seek(0, io.SEEK_END)
         if size > options.max_source_bytes and kind != "Tiff":
             raise TooLargeError(f"{size} bytes are more than max_source_bytes={options.max_source_bytes}")
-        return Pictures(file, kind, options.max_image_pixels)
+        return ImageReader(file, kind, options.max_image_pixels)
     except BaseException:
         file.close()
         raise
 
 
-def _selected(pages: Pdf | Pictures, page_range: str) -> range | list[int]:
+def _selected(reader: PdfReader | ImageReader, page_range: str) -> range | list[int]:
     """0-based indices of the chosen pages, in document order; SourceError when none is left."""
     ranges = parse_page_range(page_range)
-    if not ranges or not pages.numbered:
-        return range(pages.count)
+    if not ranges or not reader.numbered:
+        return range(reader.count)
     chosen: set[int] = set()
     for first, last in ranges:
-        chosen.update(range(first - 1, pages.count if last is None else min(last, pages.count)))
+        chosen.update(range(first - 1, reader.count if last is None else min(last, reader.count)))
     if not chosen:
-        raise SourceError(f"page_range={page_range!r} selects none of its {pages.count} pages")
+        raise SourceError(f"page_range={page_range!r} selects none of its {reader.count} pages")
     return sorted(chosen)
 
 

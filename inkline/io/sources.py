@@ -1,28 +1,35 @@
-"""What users hand in, one by one: paths, folders, globs, web addresses, standard input, bytes, arrays, images."""
+"""What users hand in, one by one: paths, folders, globs, web addresses, standard input, bytes, arrays, images.
+
+Also what the result files of a source are called: PaddleOCR's stems, safe for any file system and never the same twice.
+"""
 
 import glob
 import os
+import re
+import secrets
 import stat
 import sys
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from inkline.errors import SourceError
-from inkline.io.images import HEAD, kind_of
-from inkline.io.names import is_url
+from inkline.io.images import HEAD_BYTES, kind_of
 
 # What is taken out of a folder: these endings, and files without any ending whose first bytes are of a known kind.
 FOLDER_SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *("avif", "bmp", "dib", "gif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "pbm", "pdf", "pgm", "png", "pnm"),
-        *("ppm", "ras", "sr", "tif", "tiff", "webp"),
+    (
+        *(".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pdf", ".pgm"),
+        *(".png", ".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
     )
 )
+PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})  # that can be written
+MAX_FILE_NAME_BYTES = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +81,7 @@ def as_source(given: Any) -> Source:
     if isinstance(given, Source):
         return given
     if isinstance(given, str):
-        if given == "-" or is_url(given):
-            return Source(None, given)
-        if given[:7].lower() == "file://":
-            from urllib.request import url2pathname
-
-            return Source(Path(url2pathname(given[7:].removeprefix("localhost"))), given)
-        return Source(Path(given), given)
+        return _named_source(given)
     if isinstance(given, os.PathLike):
         return Source(Path(given), str(given))
     if isinstance(given, (bytes, bytearray, memoryview)):
@@ -90,11 +91,30 @@ def as_source(given: Any) -> Source:
     if callable(getattr(given, "read", None)):
         name = getattr(given, "name", None)
         return Source(given, name if isinstance(name, str) else None)
-    hint = " (cv2.imread gives None for a file it cannot read)" if given is None else ""
+    # What is none of these becomes an error when it is read, so that it does not stop the others.
+    reason, hint = f"{type(given).__name__} cannot be read", ""
+    if given is None:
+        reason += " (cv2.imread gives None for a file it cannot read)"
+    if isinstance(given, (list, tuple, set, frozenset)):
+        reason, hint = f"{reason} as one image", ", or use Ocr.stream() for several"
     kinds = "a path, web address, bytes, array, Pillow image or open binary file"
-    return Source(
-        None, None, SourceError(f"{type(given).__name__} cannot be read{hint}: give {kinds}, or a list of them")
-    )
+    return Source(None, None, SourceError(f"{reason}: give {kinds}{hint}"))
+
+
+def _named_source(name: str) -> Source:
+    """A source from a string: standard input, a web address, a file:// address or a path."""
+    if name == "-" or is_url(name):
+        return Source(None, name)
+    if name[:7].lower() == "file://":
+        from urllib.request import url2pathname
+
+        return Source(Path(url2pathname(name[7:].removeprefix("localhost"))), name)
+    return Source(Path(name), name)
+
+
+def is_url(source: str) -> bool:
+    """Whether a source is meant as a web address."""
+    return source[:8].lower().startswith(("http://", "https://"))
 
 
 def is_pillow(given: Any) -> bool:
@@ -114,8 +134,9 @@ def open_file(path: Path) -> BinaryIO:
             raise SourceError("this is a pipe or a device, not a file; give its content on standard input, as -")
         return open(path, "rb")
     except FileNotFoundError as error:
-        web = "; only http and https addresses are fetched" if "://" in str(path) or ":/" in str(path)[2:] else ""
-        raise SourceError(f"no such file{web}") from error
+        is_address = "://" in str(path) or ":/" in str(path)[2:]
+        hint = "; only http and https addresses are fetched" if is_address else ""
+        raise SourceError(f"no such file{hint}") from error
     except PermissionError as error:
         raise SourceError("no permission to read this file") from error
     except (OSError, ValueError) as error:
@@ -178,9 +199,46 @@ def _walk(folder: Path, suffixes: Collection[str], seen: set[tuple[int, int]]) -
 
 
 def _looks_readable(path: Path) -> bool:
-    """Whether a file without an ending begins like an image or a PDF."""
+    """Whether a file without an ending begins as an image or a PDF does."""
     try:
         with open_file(path) as file:
-            return kind_of(file.read(HEAD)) is not None
+            return kind_of(file.read(HEAD_BYTES)) is not None
     except (SourceError, OSError):
         return False
+
+
+def document_stem(source: str | None, taken: dict[str, str] | None = None) -> str:
+    """The stem of all files of one source: its file name without the ending, `<time>_<4 digits>` where it has no name.
+
+    `taken` maps stems given out before to their sources and is added to: a second source of the same stem gets the
+    whole name of its file, then a number.
+    """
+    if source is None:
+        return f"{time.strftime('%Y%m%d%H%M%S')}_{secrets.randbelow(10_000):04d}"
+    name = _safe_file_name(source)
+    stem = PurePath(name).stem or name
+    if taken is None:
+        return stem
+    for choice in (stem, name, *(f"{stem}_{i}" for i in range(2, len(taken) + 3))):
+        # Names that differ only by case are one file on some systems.
+        if taken.setdefault(choice.casefold(), source) == source:
+            return choice
+    raise AssertionError("more names than sources")
+
+
+def picture_suffix(source: str | None) -> str:
+    """The ending of pictures made for a source: its own where pictures can have it, else `.png`."""
+    ending = PurePath(_safe_file_name(source)).suffix if source is not None else ""
+    return ending if ending.lower() in PICTURE_SUFFIXES else ".png"
+
+
+def _safe_file_name(source: str) -> str:
+    """The last part of a path or URL, with nothing in it that a file system could object to."""
+    if source == "-":
+        return "stdin"
+    path = unquote(urlsplit(source).path.rstrip("/").rpartition("/")[2]) if is_url(source) else PurePath(source).name
+    name = re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", path) or "page"
+    if len(name.encode("utf-8", "replace")) <= MAX_FILE_NAME_BYTES:
+        return name
+    stem, dot, ending = name.rpartition(".")
+    return f"{(stem or name)[:50]}{dot}{ending[:10]}"

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from inkline.errors import UsageError
 from inkline.formats.draw import draw_boxes, draw_caption
-from inkline.io.names import PICTURE_SUFFIXES, document_stem, picture_suffix
 from inkline.io.read import PageImage
+from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
 from inkline.types import Detections, Floats, Image, Page, Text, Transform, Word
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Result(Part):
 
     def save_to_img(self, save_path: "String | Path | None" = None) -> list[Path]:
         """Write the pictures into a folder (`<stem>_<name>.<ending of the input>`), or the first to a file of this name."""
-        from inkline.formats.to_img import encode_image
+        from inkline.formats.draw import encode_image
         from inkline.formats.write import replace_file
 
         paths = []

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from inkline.errors import SourceError, UsageError
-from inkline.io.images import HEAD, kind_of, why_unreadable
-from inkline.io.names import is_url
+from inkline.io.images import HEAD_BYTES, kind_of, why_unreadable
 from inkline.io.read import PageImage, Source, count_pages, read
+from inkline.io.sources import is_url
 from inkline.options import ReadOptions, ServeOptions
 from inkline.pipeline import Ocr
 from inkline.service.fields import Asked
@@ -48,9 +48,9 @@ def given_file(asked: Asked, options: ServeOptions) -> Given:
         url_timeout=options.url_timeout,
     )
     content = _fetched(asked.file, options, read_options) if is_url(asked.file) else from_base64(asked.file)
-    kind = kind_of(content[:HEAD])
+    kind = kind_of(content[:HEAD_BYTES])
     if kind is None:
-        raise SourceError(f"{NAME}: file type cannot be determined: {why_unreadable(content[:HEAD])}")
+        raise SourceError(f"{NAME}: file type cannot be determined: {why_unreadable(content[:HEAD_BYTES])}")
     if asked.file_type == 1 and kind == "pdf":
         raise SourceError(f"{NAME}: fileType=1 says image, but this is a PDF; give fileType=0 or leave it out")
     if asked.file_type == 0 and kind != "pdf":

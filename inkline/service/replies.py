@@ -9,9 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from inkline.formats.draw import draw_page, draw_preprocessing, straighten
-from inkline.formats.to_img import encode_image
-from inkline.formats.to_json import page_to_dict
+from inkline.formats.draw import draw_page, draw_preprocessing, encode_image, straighten
+from inkline.formats.records import page_to_dict
 from inkline.paddle.results import DocPreprocessorResult
 from inkline.service.fields import Contract
 from inkline.service.reading import Given

@@ -9,7 +9,7 @@ import pytest
 
 from inkline.errors import OutputError, UsageError
 from inkline.formats import draw, fonts
-from inkline.formats.to_img import encode_image
+from inkline.formats.draw import encode_image
 from inkline.types import Line, Page, Transform
 
 
@@ -121,7 +121,7 @@ def no_fonts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     caches = (fonts.sized_font, fonts._font_for, fonts._system_fonts)
     for cache in caches:
         cache.cache_clear()
-    monkeypatch.setattr(fonts, "_SEARCHED", {})
+    monkeypatch.setattr(fonts, "_FOUND_BY_SEARCH", {})
     monkeypatch.setattr(fonts, "_font_folders", lambda: [tmp_path])
     yield
     for cache in caches:

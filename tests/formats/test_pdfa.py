@@ -12,13 +12,13 @@ from PIL import Image
 from inkline.errors import OutputError
 from inkline.options import PdfOptions
 from inkline.types import Document, Page
-from tests.formats.test_to_pdf import make_pdf, read_page
+from tests.formats.test_searchable_pdf import make_pdf, read_page
 from tests.io import sample
 
 pikepdf = pytest.importorskip("pikepdf")
 
 from inkline.formats.pdfa import problems, srgb_profile  # noqa: E402
-from inkline.formats.to_pdf import write_searchable_pdf  # noqa: E402
+from inkline.formats.searchable_pdf import write_searchable_pdf  # noqa: E402
 
 PDFA = PdfOptions(pdfa=True)
 

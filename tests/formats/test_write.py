@@ -12,7 +12,7 @@ import pytest
 from inkline.errors import OutputError, UsageError
 from inkline.flat import apply, to_flat
 from inkline.formats.write import WRITERS, check_formats, render, save, suffix_of, write
-from inkline.io.names import document_stem, picture_suffix
+from inkline.io.sources import document_stem, picture_suffix
 from inkline.options import OcrOptions
 from inkline.types import Detections, Document, Line, Page, Transform, Word
 

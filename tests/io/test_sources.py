@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import socket
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image as Pillow
 
 from inkline.errors import SourceError, TooLargeError
 from inkline.io.read import count_pages, expand, read
+from inkline.io.sources import as_source
 from inkline.options import ReadOptions
 
 
@@ -196,6 +198,21 @@ def test_a_page_reloads_after_its_file_was_closed_and_fails_clearly_when_it_is_g
     (folder / "b.png").unlink()
     with pytest.raises(SourceError, match=r"b\.png: no such file"):
         page_image.reload()
+
+
+@pytest.mark.parametrize("given", [np.full((9, 12, 3), 7, np.uint8), Pillow.new("RGB", (12, 9), (7, 7, 7)), png()])
+def test_a_page_image_can_be_pickled_with_its_way_to_load_it_again(given: object) -> None:
+    (page_image,) = read(given)
+    copy = pickle.loads(pickle.dumps(page_image))
+    np.testing.assert_array_equal(copy.image, page_image.image)
+    np.testing.assert_array_equal(copy.reload(), page_image.image)
+
+
+def test_a_list_given_as_one_image_is_told_what_takes_several() -> None:
+    source = as_source(["a.png", "b.png"])
+    with pytest.raises(SourceError, match=r"list cannot be read as one image.*Ocr\.stream") as caught:
+        list(read(source))
+    assert "a list of them" not in str(caught.value)
 
 
 def test_a_pillow_that_is_being_imported_by_another_thread(monkeypatch):

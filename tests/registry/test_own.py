@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from rapidfuzz.distance import Levenshtein
 
 from inkline import Ocr
-from inkline.formats.fonts import BUNDLED, _font_for, sized_font
+from inkline.formats.fonts import BUNDLED_FONT, _font_for, sized_font
 from inkline.languages import OWN as ROUTES
 from inkline.languages import codes_of
 from inkline.layout.geometry import turn
@@ -93,7 +93,7 @@ READ = [
 def test_lines_are_read_and_the_language_chooses_the_model(
     lang: str, script: str, drawn: str, lines: list[str]
 ) -> None:
-    if _font_for(drawn) == BUNDLED:
+    if _font_for(drawn) == BUNDLED_FONT:
         pytest.skip(f"no font here draws {script} (Debian: apt-get install fonts-dejavu-core)")
     image, font = Image.new("RGB", (900, 200), "white"), sized_font("".join(lines), 36)
     pen = ImageDraw.Draw(image)

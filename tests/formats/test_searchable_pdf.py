@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inkline.errors import OutputError, SourceError
-from inkline.formats.placing import place_words
+from inkline.formats.line_geometry import place_words
 from inkline.formats.write import render as render_format
 from inkline.options import PdfOptions
 from inkline.types import Document, Line, Page
@@ -17,7 +17,7 @@ from tests.io import sample
 
 pikepdf = pytest.importorskip("pikepdf")
 
-from inkline.formats.to_pdf import write_searchable_pdf  # noqa: E402
+from inkline.formats.searchable_pdf import write_searchable_pdf  # noqa: E402
 
 SCALE = 150 / 72
 

@@ -18,7 +18,7 @@ from tests.io import sample
 
 pikepdf = pytest.importorskip("pikepdf")
 
-from inkline.formats.to_pdf import write_searchable_pdf  # noqa: E402
+from inkline.formats.searchable_pdf import write_searchable_pdf  # noqa: E402
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = (90, 60)) -> Image.Image:

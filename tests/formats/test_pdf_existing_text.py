@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkline.formats.placing import place_words
+from inkline.formats.line_geometry import place_words
 from inkline.options import PdfOptions
 from inkline.types import Document, Line, Page, Word
 from tests.formats.pdf_readers import Found, pdfium_text, pdfium_words, poppler_text, poppler_words, render, unmatched
@@ -14,7 +14,7 @@ from tests.io import sample
 
 pikepdf = pytest.importorskip("pikepdf")
 
-from inkline.formats.to_pdf import write_searchable_pdf  # noqa: E402
+from inkline.formats.searchable_pdf import write_searchable_pdf  # noqa: E402
 
 DPI = 150
 LIMIT = 3 * 72 / DPI  # three pixels at 150 dpi, in points

@@ -11,7 +11,7 @@ import pytest
 
 from inkline import __version__
 from inkline.errors import OutputError
-from inkline.formats.to_md import escape, join_lines
+from inkline.formats.text import escape_markdown, join_lines
 from inkline.formats.write import PER_PAGE, WRITERS, render, save, write
 from inkline.types import Document, Page
 from tests.io import sample
@@ -128,11 +128,11 @@ def test_lines_of_a_paragraph_are_joined(lines: list[str], joined: str) -> None:
     ],
 )
 def test_markdown_signs_are_escaped(text: str, escaped: str) -> None:
-    assert escape(text) == escaped
+    assert escape_markdown(text) == escaped
 
 
 def test_page_xml_of_several_pages_is_refused_but_saved_one_each(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="one page a file, not 3"):
+    with pytest.raises(OutputError, match="one page per file, not 3"):
         render(sample.document(), "page")
     paths = save(sample.document(), tmp_path, "page")
     assert [path.name for path in paths] == [f"a & b_{i}_res.page.xml" for i in range(3)]

@@ -1,6 +1,6 @@
 """Measure when turning and flattening help and when they harm: `python benchmarks/orient.py WHAT DATA`.
 
-lines: lines cut from upright pages, shown upright and on their head, to the classifier and the recogniser.
+lines: lines cut from upright pages, shown upright and upside down, to the classifier and the recogniser.
 pages: pages turned by known angles (`orientation/dev.jsonl`), read as they are and turned as the rule says.
 upright: upright pages, screens and scenes, which must stay as they are.
 bent: pages bent by known grids, and flat pages that a net takes for bent: read as they are, flattened, and gated.
@@ -24,10 +24,9 @@ from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.metrics import PageScore
 from inkline.metrics import page as score_page
 from inkline.orientation.classifier import Classifier
-from inkline.orientation.judge import Judge
-from inkline.orientation.rectify import Straightener
+from inkline.orientation.rectify import ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
-from inkline.pipeline import TURNED_READS_BETTER
+from inkline.pipeline import MIN_TURNED_GAIN
 from inkline.types import Floats, Image
 
 PAGE_SETS = ("funsd", "sroie", "scribe-docs", "fondue-books", "ehri-typewritten", "icdar2015", "mtwi",
@@ -53,7 +52,7 @@ def upright_lines(data: Path, ocr: Ocr, pages: int, lines: int) -> Iterator[tupl
 
 
 def measure_lines(arguments: argparse.Namespace) -> None:
-    """Print, by threshold, how many upright lines are turned and how many on their head are not."""
+    """Print, by threshold, how many upright lines are turned and how many that are upside down are not."""
     model = {"textline_orientation_model_name": arguments.model} if arguments.model else {}
     ocr = Ocr(use_textline_orientation=True, cpu_threads=arguments.threads, **model)
     classify: Classifier | None = ocr._orient_line
@@ -69,7 +68,7 @@ def measure_lines(arguments: argparse.Namespace) -> None:
         mine = np.ones(len(sets), bool) if name == "all" else sets == name
         up, down, n = net[0, mine], net[1, mine], int(mine.sum())
         gain = read_as[0, mine] - read_as[1, mine]
-        better, worse = gain >= TURNED_READS_BETTER, -gain >= TURNED_READS_BETTER  # what reading both ways says
+        better, worse = gain >= MIN_TURNED_GAIN, -gain >= MIN_TURNED_GAIN  # what reading both ways says
         row = [f"{name:30s} lines {n:5d} "]
         for thresh in (0.3, 0.5, 0.9):
             wrong, right = up >= thresh, down >= thresh
@@ -89,12 +88,12 @@ def measure_pages(arguments: argparse.Namespace) -> None:
     shown_score, turned_score = PageScore(), PageScore()
     right, seconds = 0, 0.0
     with turning(arguments) as ocr:
-        judge = judge_of(ocr)
+        reading = reading_test(ocr)
         for row in rows[: arguments.count]:
             path = (folder / row["image"]).resolve()
             image = turn(next(read(path)).image, (360 - row["rotate_cw"]) % 360)
             start = time.process_time()
-            told = ocr._straighten(image, ocr.options, judge)[1].angle
+            told = ocr._rectify(image, ocr.options, reading)[1].angle
             seconds += time.process_time() - start
             right += told == row["expected_orientation"]
             if arguments.read:
@@ -112,12 +111,12 @@ def measure_upright(arguments: argparse.Namespace) -> None:
     wrong = total = 0
     start = time.process_time()
     with turning(arguments) as ocr:
-        judge = judge_of(ocr)
+        reading = reading_test(ocr)
         for name in PAGE_SETS:
             rows = (arguments.data / name / "dev/labels.jsonl").read_text(encoding="utf-8").splitlines()
             for row in rows[: arguments.pages]:
                 path = arguments.data / name / "dev" / json.loads(row)["image"]
-                told = ocr._straighten(next(read(path)).image, ocr.options, judge)[1].angle
+                told = ocr._rectify(next(read(path)).image, ocr.options, reading)[1].angle
                 total, wrong = total + 1, wrong + (told != 0)
                 if told:
                     print(f"{name:22s} {path.name:40s} told {told}", flush=True)
@@ -131,16 +130,16 @@ def measure_bent(arguments: argparse.Namespace) -> None:
     """Print F1 of words: pages as they are, flattened always, and flattened when the gate says so."""
     print("bent by, grid of the net: words F1 as shown | flattened always | gated (pages flattened)")
     with Ocr(use_doc_unwarping=False, cpu_threads=arguments.threads) as ocr:
-        judge = judge_of(ocr)
+        reading = reading_test(ocr)
         options = apply(ocr.options, use_doc_unwarping=True)
         for bent_by, grid_by in ((0.12, 0.12), (0.0, 0.12), (0.04, 0.04), (0.0, 0.04), (0.12, 0.08), (0.0, 0.0)):
-            straighten = Straightener(None, Unwarper(Fixed(curl(grid_by)), {}))
+            rectify = Rectifier(None, Unwarper(Fixed(curl(grid_by)), {}))
             totals = [PageScore(), PageScore(), PageScore()]
             flattened = 0
             for path, labels in pages_of(arguments.data, arguments.pages):
                 image = bend_page(next(read(path)).image, bent_by)
-                always, _ = straighten(image, apply(options, doc_unwarping_thresh=0.0))
-                gated, transform = straighten(image, options, judge)
+                always, _ = rectify(image, apply(options, doc_unwarping_thresh=0.0))
+                gated, transform = rectify(image, options, reading)
                 flattened += transform.grid is not None
                 for i, shown in enumerate((image, always, gated)):
                     totals[i] += score_words(labels, ocr(shown))
@@ -153,9 +152,9 @@ def turning(arguments: argparse.Namespace) -> Ocr:
     return Ocr(use_doc_orientation_classify=True, doc_orientation_rule=arguments.rule, cpu_threads=arguments.threads)
 
 
-def judge_of(ocr: Ocr) -> Judge:
-    """The judge that the pipeline asks."""
-    return Judge(
+def reading_test(ocr: Ocr) -> ReadingTest:
+    """The test by reading that the pipeline makes."""
+    return ReadingTest(
         lambda image: ocr._detect_one(image, ocr.options.detect),
         lambda crops: ocr._recognize(crops, ocr.options.recognize),
     )

@@ -19,8 +19,7 @@ from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.reading_order import column_order, paragraphs, reference_order
 from inkline.options import EngineOptions, OcrOptions, ReadOptions
 from inkline.orientation.classifier import Classifier
-from inkline.orientation.judge import Judge
-from inkline.orientation.rectify import NOT_OPENED, Straightener
+from inkline.orientation.rectify import NOT_OPENED, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.corrections import resolve_accents
 from inkline.recognition.recognizer import Recognizer
@@ -34,7 +33,7 @@ from inkline.types import Detections, Document, Image, Line, Page, Text, Transfo
 
 log = logging.getLogger(__name__)
 
-TURNED_READS_BETTER = 0.02  # by this score at least; what reads as well on its head, as 8008 does, stays
+MIN_TURNED_GAIN = 0.02  # of the score, for a line to be turned; what reads as well upside down, as 8008 does, stays
 
 OnError = Callable[[Source, InklineError], None]
 
@@ -80,7 +79,7 @@ class Ocr:
         if o.use_textline_orientation:
             engine, found = _open(o, "textline_orientation", threads)
             self._orient_line = Classifier(engine, found.metadata)
-        self._straighten = open_straightener(o)
+        self._rectify = open_rectifier(o)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="inkline")
 
     def __call__(self, image: Any, **overrides: Any) -> Page:
@@ -156,12 +155,12 @@ class Ocr:
     ) -> Generator[Page, None, None]:
         """The pages of one source turned and flattened as they would be before reading, as pages without lines."""
         options = self._for_call(overrides)
-        judge = Judge(
+        reading = ReadingTest(
             lambda image: self._detect_many(image, options.detect),
             lambda crops: self._recognize(crops, options.recognize),
         )
         for page_image in read(source, read_options):
-            _, transform = self._pool.submit(self._straighten, page_image.image, options, judge).result()
+            _, transform = self._pool.submit(self._rectify, page_image.image, options, reading).result()
             yield Page(
                 lines=(),
                 size=transform.size,
@@ -190,7 +189,7 @@ class Ocr:
 
     def _for_call(self, overrides: dict[str, Any]) -> OcrOptions:
         options = apply(self.options, **overrides)
-        self._straighten.check(options)
+        self._rectify.check(options)
         if options.use_textline_orientation and self._orient_line is None:
             raise StageError(f"use_textline_orientation=True: {NOT_OPENED}")
         fixed = [name for name in overrides if "_model_" in name or name in flat_fields(EngineOptions)]
@@ -204,15 +203,15 @@ class Ocr:
         seen: list[tuple[Image, Detections]] = []
 
         def find(image: Image) -> Detections:
-            """Boxes of an image; what the judge has looked at is not searched again."""
+            """Boxes of an image; what was looked at to test a page is not searched again."""
             for known, found in seen:
                 if known is image:
                     return found
             seen.append((image, detect(image, options.detect)))
             return seen[-1][1]
 
-        judge = Judge(find, lambda crops: self._recognize(crops, options.recognize))
-        image, transform = self._straighten(page_image.image, options, judge)
+        reading = ReadingTest(find, lambda crops: self._recognize(crops, options.recognize))
+        image, transform = self._rectify(page_image.image, options, reading)
         found = find(image)
         order = reference_order if options.reading_order == "reference" else column_order
         found = found[order(found.quads)]
@@ -221,7 +220,7 @@ class Ocr:
         columns = [crop for crop in crops if crop is not None]
         angles = [90 if is_upright_column(crop) else 0 for crop in columns]
         lines = [turn(crop, angle) for crop, angle in zip(columns, angles, strict=True)]
-        turned = self._lines_on_their_head(lines, options)
+        turned = self._upside_down(lines, options)
         if options.orient.line_rule == "read":
             lines += [turn(lines[i], 180) for i in turned]
             return Cut(page_image, options, transform, found, tuple(lines), tuple(angles), turned)
@@ -229,7 +228,7 @@ class Ocr:
             lines[i], angles[i] = turn(lines[i], 180), angles[i] + 180
         return Cut(page_image, options, transform, found, tuple(lines), tuple(angles))
 
-    def _lines_on_their_head(self, lines: list[Image], options: OcrOptions) -> tuple[int, ...]:
+    def _upside_down(self, lines: list[Image], options: OcrOptions) -> tuple[int, ...]:
         """Indices of the lines that the classifier holds for turned by 180 degrees."""
         if not options.use_textline_orientation or self._orient_line is None:
             return ()
@@ -283,12 +282,12 @@ def _settled(cut: Cut, texts: list[Text]) -> tuple[Cut, list[Text]]:
     count = len(cut.angles)
     crops, angles, chosen = list(cut.crops[:count]), list(cut.angles), texts[:count]
     for i, crop, text in zip(cut.doubtful, cut.crops[count:], texts[count:], strict=True):
-        if text.score >= chosen[i].score + TURNED_READS_BETTER:
+        if text.score >= chosen[i].score + MIN_TURNED_GAIN:
             crops[i], angles[i], chosen[i] = crop, angles[i] + 180, text
     return replace(cut, crops=tuple(crops), angles=tuple(angles), doubtful=()), chosen
 
 
-def open_straightener(options: OcrOptions) -> Straightener:
+def open_rectifier(options: OcrOptions) -> Rectifier:
     """The nets that turn and flatten pages, as far as the options ask for them. ModelError or DownloadError as `Ocr`."""
     classify = unwarp = None
     if options.use_doc_orientation_classify and options.orient.page_rule != "lines":
@@ -300,7 +299,7 @@ def open_straightener(options: OcrOptions) -> Straightener:
     if options.use_doc_unwarping:
         engine, found = _open(options, "doc_unwarping")
         unwarp = Unwarper(engine, found.metadata)
-    return Straightener(classify, unwarp)
+    return Rectifier(classify, unwarp)
 
 
 def _open(options: OcrOptions, stage: str, streams: int = 1) -> tuple[Engine, ModelFile]:

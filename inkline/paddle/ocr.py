@@ -13,7 +13,7 @@ from inkline.paddle.config import config_options, read_config, to_config, write_
 from inkline.paddle.inputs import page_images_of, sources_of
 from inkline.paddle.names import COMMON, POSITIONAL, Keywords, bind, check_known, translate
 from inkline.paddle.results import DocPreprocessorResult, OCRResult
-from inkline.pipeline import Ocr, OnError, open_straightener
+from inkline.pipeline import Ocr, OnError, open_rectifier
 from inkline.registry import options_for
 from inkline.types import Page
 
@@ -116,7 +116,7 @@ class DocPreprocessor:
         options: dict[str, Any] = {"use_doc_orientation_classify": True, "use_doc_unwarping": True}
         options |= {} if config is None else config_options(read_config(config))
         self._options = options_for(**(options | asked.options))
-        self._straighten = open_straightener(self._options)
+        self._rectify = open_rectifier(self._options)
 
     def predict(self, input: Any, **options: Any) -> list[DocPreprocessorResult]:
         """Turn and flatten all pages given; `use_doc_orientation_classify`, `use_doc_unwarping` hold for this call."""
@@ -128,10 +128,10 @@ class DocPreprocessor:
         """The same results one by one. on_error: takes what cannot be read, as in `Ocr.stream`."""
         check_known(options, self.CALL)
         asked = apply(self._options, **{name: value for name, value in options.items() if value is not None})
-        self._straighten.check(asked)
+        self._rectify.check(asked)
         names: dict[str, str] = {}
         for page_image in page_images_of(input, ReadOptions(), on_error):
-            _, transform = self._straighten(page_image.image, asked)
+            _, transform = self._rectify(page_image.image, asked)
             page = Page(
                 (),
                 transform.size,

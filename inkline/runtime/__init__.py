@@ -1,9 +1,14 @@
 """The one seam to a runtime: an engine is a callable from a float32 array to the net's outputs."""
 
+import ctypes
+import os
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from threading import Lock
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +20,63 @@ from inkline.options import EngineOptions
 class Engine(Protocol):
     """An open net: `engine(x)` maps float32 (N, C, H, W) to its outputs, in the order of the file; any thread may call.
 
-    metadata: the file's own description (task, charset, mean, ...), string to string. threads: how many threads one call
-    uses; `streams` calls at once keep the granted processors busy.
+    metadata: the file's own description (task, charset, mean, ...), string to string. `streams` calls at once keep the
+    granted processors busy. An input that the net does not take is an EngineError. An engine works in a forked child, too.
     """
 
     metadata: dict[str, str]
     streams: int
 
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]: ...
+
+
+Opened = TypeVar("Opened")
+
+
+class Renewable(Protocol):
+    """What `renew_in_children` takes: `renew` is called in a forked child before anything else runs there."""
+
+    def renew(self) -> None: ...
+
+
+_RENEWED: WeakSet[Renewable] = WeakSet()
+
+
+def renew_in_children(thing: Renewable) -> None:
+    """Have `thing.renew()` called in every child that this process forks: threads, and locks they held, are gone there."""
+    _RENEWED.add(thing)
+
+
+def _renew_all() -> None:
+    for thing in list(_RENEWED):
+        thing.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)
+
+
+class PerProcess(Generic[Opened]):
+    """Something open, as a session with threads of its own; in a forked child it is opened anew when first asked for."""
+
+    def __init__(self, open_it: Callable[[], Opened]) -> None:
+        self._open = open_it
+        self._lock = Lock()
+        self._opened: Opened | None = open_it()
+        renew_in_children(self)
+
+    def get(self) -> Opened:
+        """What this process has open; any thread may ask."""
+        if self._opened is None:
+            with self._lock:
+                self._opened = self._open() if self._opened is None else self._opened
+        return self._opened
+
+    def renew(self) -> None:
+        # The parent's is never closed here: closing would wait for its threads, which a child does not have.
+        if self._opened is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._opened))
+        self._opened, self._lock = None, Lock()
 
 
 # What a processor can have that decides how fast nets run on it.
@@ -33,6 +87,12 @@ ENGINES = {
     "onnxruntime": ("inkline.runtime.onnxruntime", "onnxruntime", "the base install"),
     "openvino": ("inkline.runtime.openvino", "openvino", "pip install 'inkline[openvino]'"),
 }
+
+
+def refusal(x: NDArray[np.float32], error: Exception) -> EngineError:
+    """The one-line error for an input that a runtime refuses or cannot run, with the beginning of its reason."""
+    reason = " ".join(str(error).split())[:300]
+    return EngineError(f"the net could not be run on an input of {' x '.join(map(str, x.shape))} ({reason})")
 
 
 def choose_engine(options: EngineOptions) -> str:

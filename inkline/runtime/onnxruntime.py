@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from inkline.errors import EngineError, ModelError
 from inkline.options import EngineOptions
+from inkline.runtime import PerProcess, refusal
 
 TIDY_EVERY = 8  # calls
 TIDY = ort.RunOptions()
@@ -35,27 +37,36 @@ TRIM = _trimmer()
 class OnnxRuntimeEngine:
     """A session whose calls any thread may make at once; see `inkline.runtime.Engine`.
 
-    tidy: every so many calls give back the memory that the session keeps from earlier, larger inputs.
+    Every TIDY_EVERY calls on the CPU give back the memory that the session keeps from earlier, larger inputs.
     """
 
-    def __init__(self, session: ort.InferenceSession, streams: int, tidy: bool) -> None:
-        self._session = session
+    def __init__(self, path: Path, options: EngineOptions, streams: int) -> None:
+        self._session = PerProcess(partial(_open_session, path, options, streams))
         self._calls = count(1)
-        self._tidy = tidy
+        self._tidy = options.device == "cpu"
+        session = self._session.get()
         self._input = session.get_inputs()[0].name
         self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
         self.streams = streams
 
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
         tidy = self._tidy and next(self._calls) % TIDY_EVERY == 0
-        outputs: list[NDArray[Any]] = self._session.run(None, {self._input: x}, TIDY if tidy else None)
+        try:
+            outputs: list[NDArray[Any]] = self._session.get().run(None, {self._input: x}, TIDY if tidy else None)
+        except Exception as error:  # ORT raises its own classes, which share no base but Exception
+            raise refusal(x, error) from error
         if tidy:
             TRIM(0)
         return outputs
 
 
 def open_file(path: Path, options: EngineOptions, streams: int) -> OnnxRuntimeEngine:
-    """Open an ONNX file; `streams` calls at once share `options.cpu_threads` threads, none of which spins while idle.
+    """Open an ONNX file; `streams` calls at once share `options.cpu_threads` threads, none of which spins while idle."""
+    return OnnxRuntimeEngine(path, options, streams)
+
+
+def _open_session(path: Path, options: EngineOptions, streams: int) -> ort.InferenceSession:
+    """A session for a file.
 
     Memory patterns are off: they keep a plan and a block for every width ever seen. The arena stays: without it every call
     pays for fresh pages (a detector call takes 1.6 times as long); it is emptied now and then, or it would grow with the
@@ -65,18 +76,17 @@ def open_file(path: Path, options: EngineOptions, streams: int) -> OnnxRuntimeEn
     session_options.intra_op_num_threads = max(1, options.cpu_threads // streams)
     session_options.inter_op_num_threads = 1
     session_options.enable_mem_pattern = False
-    session_options.log_severity_level = 3
+    session_options.log_severity_level = 4  # an error is raised, so it need not be printed as well
     session_options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = ort.InferenceSession(str(path), session_options, providers=_providers(options))
+        return ort.InferenceSession(str(path), session_options, providers=_providers(options))
     except EngineError:
         raise
-    except Exception as error:  # ORT raises its own classes, which share no base but Exception
+    except Exception as error:
         reason = str(error).splitlines()[0][:200]
         raise ModelError(
             f"{path}: not a model that ONNX Runtime can open ({reason}); `inkline models verify`"
         ) from error
-    return OnnxRuntimeEngine(session, streams, tidy=options.device == "cpu")
 
 
 def _providers(options: EngineOptions) -> list[Any]:

@@ -1,6 +1,7 @@
 """OpenVINO, an engine for x86 and ARM processors (extra `openvino`); the only file that imports it."""
 
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -11,26 +12,36 @@ from numpy.typing import NDArray
 
 from inkline.errors import EngineError, ModelError
 from inkline.options import EngineOptions
+from inkline.runtime import PerProcess, refusal
 
 
 class OpenVinoEngine:
-    """A compiled net with one infer request a stream; a call waits for a free one. See `inkline.runtime.Engine`."""
+    """A compiled net with one infer request per stream; a call waits for a free one. See `inkline.runtime.Engine`."""
 
-    def __init__(self, compiled: Any, metadata: dict[str, str], streams: int) -> None:
-        self.metadata = metadata
+    def __init__(self, path: Path, options: EngineOptions, streams: int) -> None:
+        self._compiled = PerProcess(partial(_compile, path, options, streams))
+        self.metadata = self._compiled.get().metadata
         self.streams = streams
-        self._outputs = len(compiled.outputs)
-        self._free: SimpleQueue[Any] = SimpleQueue()
-        for _ in range(streams):
-            self._free.put(compiled.create_infer_request())
 
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
-        request = self._free.get()
+        compiled = self._compiled.get()
+        request = compiled.free.get()
         try:
             request.infer([x], share_inputs=True)
-            return [np.array(request.get_output_tensor(i).data) for i in range(self._outputs)]
+            return [np.array(request.get_output_tensor(i).data) for i in range(compiled.output_count)]
+        except RuntimeError as error:
+            raise refusal(x, error) from error
         finally:
-            self._free.put(request)
+            compiled.free.put(request)
+
+
+@dataclass(frozen=True, eq=False)
+class _Compiled:
+    """A net ready to run: `free` holds the infer requests that no call is using."""
+
+    metadata: dict[str, str]
+    output_count: int
+    free: SimpleQueue[Any] = field(default_factory=SimpleQueue)
 
 
 @cache
@@ -46,6 +57,10 @@ def _core() -> Any:
 
 def open_file(path: Path, options: EngineOptions, streams: int) -> OpenVinoEngine:
     """Open an ONNX file on the CPU with float32 arithmetic, so that answers equal those of the other engines."""
+    return OpenVinoEngine(path, options, streams)
+
+
+def _compile(path: Path, options: EngineOptions, streams: int) -> _Compiled:
     if options.device != "cpu":
         raise EngineError(f"device {options.device!r}: the openvino engine runs on the cpu; use engine onnxruntime")
     core = _core()
@@ -64,7 +79,10 @@ def open_file(path: Path, options: EngineOptions, streams: int) -> OpenVinoEngin
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:200]
         raise ModelError(f"{path}: not a model that OpenVINO can open ({reason}); `inkline models verify`") from error
-    return OpenVinoEngine(compiled, _metadata(model), streams)
+    opened = _Compiled(_metadata(model), len(compiled.outputs))
+    for _ in range(streams):
+        opened.free.put(compiled.create_infer_request())
+    return opened
 
 
 def _metadata(model: Any) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkline.runtime import Engine
+from inkline.runtime import Engine, renew_in_children
 
 
 class _Call:
@@ -33,6 +33,11 @@ class SharedBatches:
     def __init__(self, engine: Engine, most: int) -> None:
         self._engine, self._most = engine, most
         self.metadata, self.streams = engine.metadata, engine.streams
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Nobody waits and nothing runs: at the beginning, and in a forked child, where the callers are missing."""
         self._changed = Condition()
         self._waiting: list[_Call] = []
         self._running = 0
@@ -41,6 +46,7 @@ class SharedBatches:
         """x: float32 (N, C, H, W). Errors of the engine reach every caller whose rows were in the batch."""
         call = _Call(x)
         with self._changed:
+            # Whoever finds a free stream runs the next batch, its own or another's; the others wait for a change.
             self._waiting.append(call)
             while not call.done:
                 if self._waiting and self._running < self.streams:
@@ -66,6 +72,7 @@ class SharedBatches:
 
     def _run(self, batch: list[_Call]) -> None:
         """Run a batch with the lock let go, and hand the rows back."""
+        # The engine runs without the lock, so that others can queue meanwhile.
         self._running += 1
         self._changed.release()
         outputs, failed = None, None
@@ -74,6 +81,7 @@ class SharedBatches:
             outputs = self._engine(x)
         except BaseException as error:  # handed on to the callers
             failed = error
+        # Each caller gets its rows, or the error.
         self._changed.acquire()
         self._running -= 1
         start = 0

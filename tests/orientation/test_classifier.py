@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from inkline.orientation.classifier import Classifier
-from inkline.runtime.tensors import LINE_PART, LINE_PARTS, line_parts, page_tiles
+from inkline.orientation.classifier import (
+    LINE_PART_HEIGHTS,
+    MAX_LINE_PARTS,
+    Classifier,
+    full_contrast,
+    line_parts,
+    page_tiles,
+)
 
 META = {"inkline.labels": '["0", "180"]', "inkline.input_height": "8", "inkline.input_width": "16"}
 PLAIN = {"inkline.mean": "[0.0, 0.0, 0.0]", "inkline.std": "[1.0, 1.0, 1.0]"}
@@ -81,7 +87,7 @@ def test_line_parts():
     assert [part.shape for part in line_parts(short)] == [short.shape]
     line = np.arange(400, dtype=np.uint16)[None, :, None].repeat(10, 0).repeat(3, 2)
     parts = line_parts(line)
-    assert [part.shape for part in parts] == [(10, round(10 * LINE_PART), 3)] * LINE_PARTS
+    assert [part.shape for part in parts] == [(10, round(10 * LINE_PART_HEIGHTS), 3)] * MAX_LINE_PARTS
     assert [int(part[0, 0, 0]) for part in parts] == [0, 90, 180, 270, 360]
     assert [part.shape for part in line_parts(np.zeros((40, 1, 3), np.uint8))] == [(40, 1, 3)]
 
@@ -93,3 +99,13 @@ def test_line_parts():
 def test_page_tiles_cover_a_page(height, width, count):
     tiles = page_tiles(np.full((height, width, 3), 9, np.uint8), 224)
     assert len(tiles) == count and all(tile.shape == (224, 224, 3) and tile.min() == 9 for tile in tiles)
+
+
+def test_full_contrast_spreads_what_is_there_and_leaves_grain_alone():
+    faint = np.tile(np.uint8([100, 110, 140]), (20, 1))[..., None].repeat(3, 2)
+    assert [int(v) for v in full_contrast(faint)[0, :, 0]] == [0, 63, 255]
+    assert full_contrast(faint)[..., 0].tolist() == full_contrast(faint + 40)[..., 0].tolist()
+    print_ = np.uint8([[0, 128, 255]]).repeat(20, 0)[..., None].repeat(3, 2)
+    assert np.array_equal(full_contrast(print_), print_)
+    grain = np.uint8([[200, 203]]).repeat(20, 0)[..., None].repeat(3, 2)
+    assert np.ptp(full_contrast(grain)) < 32 and full_contrast(grain).mean() == pytest.approx(127.5, abs=1)

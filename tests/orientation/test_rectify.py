@@ -1,4 +1,4 @@
-"""Turning and flattening: gated by the nets' own certainty, judged by the lines, mapped back to the file's pixels."""
+"""Turning and flattening: gated by the nets' own certainty, tested by reading, mapped back to the file's pixels."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,8 +18,7 @@ from inkline.io.read import read
 from inkline.layout.geometry import sample_by_grid, turn
 from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
-from inkline.orientation.judge import Judge
-from inkline.orientation.rectify import Straightener, bend
+from inkline.orientation.rectify import ReadingTest, Rectifier, bend
 from inkline.orientation.unwarper import Unwarper
 from inkline.types import Detections, Floats, Image, Text, Transform
 
@@ -54,16 +53,16 @@ def unwarper(grid: Floats) -> Unwarper:
     return Unwarper(StandIn((grid * 2 - 1).transpose(2, 0, 1)[None]), {})
 
 
-class Saying(Judge):
-    """A judge whose answers are given."""
+class Saying(ReadingTest):
+    """A test whose answers are given."""
 
     def __init__(self, angle: int = 0, better: bool = False) -> None:
         self._angle, self._better = angle, better
 
-    def angle(self, image: Image) -> int:
+    def page_angle(self, image: Image) -> int:
         return self._angle
 
-    def prefers(self, changed: Image, original: Image) -> bool:
+    def reads_better(self, changed: Image, original: Image) -> bool:
         return self._better
 
 
@@ -79,8 +78,8 @@ BLANK: Image = np.zeros((60, 40, 3), np.uint8)
 def test_a_page_is_turned_when_the_net_is_sure_or_the_lines_say_so(
     net: int, score: float, lines: int | None, expected: int
 ) -> None:
-    judge = None if lines is None else Saying(lines)
-    image, transform = Straightener(classifier(net, score), None)(BLANK, TURN, judge)
+    reading = None if lines is None else Saying(lines)
+    image, transform = Rectifier(classifier(net, score), None)(BLANK, TURN, reading)
     assert transform.angle == expected
     assert image.shape == ((40, 60, 3) if expected == 90 else (60, 40, 3))
 
@@ -92,7 +91,7 @@ def test_gated_the_lines_are_asked_only_where_the_net_is_not_sure_that_a_page_is
     net: int, score: float, lines: int, expected: int
 ) -> None:
     options = apply(TURN, doc_orientation_rule="gated")
-    _, transform = Straightener(classifier(net, score), None)(BLANK, options, Saying(lines))
+    _, transform = Rectifier(classifier(net, score), None)(BLANK, options, Saying(lines))
     assert transform.angle == expected
 
 
@@ -103,8 +102,8 @@ def test_gated_the_lines_are_asked_only_where_the_net_is_not_sure_that_a_page_is
 def test_a_page_is_flattened_when_it_is_bent_and_reads_better(
     depth: float, better: bool | None, flattened: bool
 ) -> None:
-    judge = None if better is None else Saying(0, better)
-    _, transform = Straightener(None, unwarper(curl(depth)))(BLANK, FLATTEN, judge)
+    reading = None if better is None else Saying(0, better)
+    _, transform = Rectifier(None, unwarper(curl(depth)))(BLANK, FLATTEN, reading)
     assert (transform.grid is not None) == flattened
 
 
@@ -162,8 +161,8 @@ def test_what_lines_say(
         score, none = answers.pop(0), np.zeros(0, np.float32)
         return [Text(text, score, none, none) for _ in crops]
 
-    judge = Judge(lambda image: lines_of(rows), read_lines)
-    assert judge.angle(np.zeros((120, 120, 3), np.uint8)) == expected
+    reading = ReadingTest(lambda image: lines_of(rows), read_lines)
+    assert reading.page_angle(np.zeros((120, 120, 3), np.uint8)) == expected
 
 
 @pytest.fixture(scope="module")
@@ -211,8 +210,8 @@ def test_a_bent_page_is_flattened_and_its_lines_lie_on_the_bent_page(
         receipt, np.broadcast_to(np.arange(w, dtype=np.float32), (h, w)).copy(), rows.astype(np.float32),
         cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(255, 255, 255),
     )  # fmt: skip
-    flatten = Straightener(None, unwarper(grid))
-    monkeypatch.setattr(inkline.pipeline, "open_straightener", lambda options: flatten)
+    flatten = Rectifier(None, unwarper(grid))
+    monkeypatch.setattr(inkline.pipeline, "open_rectifier", lambda options: flatten)
     with Ocr(use_doc_unwarping=True, cpu_threads=1) as ocr:
         page = ocr(bent)
         untouched = ocr(receipt)
@@ -229,7 +228,7 @@ def test_a_bent_page_is_flattened_and_its_lines_lie_on_the_bent_page(
 
 
 @pytest.mark.slow
-def test_lines_on_their_head_are_read_both_ways(receipt: Image) -> None:
+def test_lines_that_are_upside_down_are_read_both_ways(receipt: Image) -> None:
     options: dict[str, Any] = {"use_textline_orientation": True, "cpu_threads": 1}
     with Ocr(**options) as ocr:
         plain = ocr(receipt)

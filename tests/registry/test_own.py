@@ -118,7 +118,7 @@ TALE = (
 
 def test_a_page_on_its_side_and_a_line_on_its_head_are_told_by_our_classifiers() -> None:
     with Ocr(use_doc_orientation_classify=True, use_textline_orientation=True, cpu_threads=1) as ocr:
-        page, line = ocr._straighten._classify, ocr._orient_line
+        page, line = ocr._rectify._classify, ocr._orient_line
         assert page is not None and line is not None
         text = Image.new("RGB", (560, 700), "white")
         pen, font = ImageDraw.Draw(text), sized_font("a", 22)

@@ -14,8 +14,8 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from inkline.errors import DataError
+from inkline.orientation.classifier import LINE_PART_HEIGHTS, full_contrast
 from inkline.recognition.bidi import base_direction, visual_order
-from inkline.runtime.tensors import LINE_PART, full_contrast
 from inkline.training.data import augment_cls, augment_det, augment_rec, prepare
 from inkline.training.data.augment_cls import ClsAugment
 from inkline.training.data.augment_det import Annotated, DetAugment
@@ -245,7 +245,7 @@ class Classification(Dataset[Arrays]):
             image = augment_cls.turned(image, label)
         if options.kind == "part":
             height, width = image.shape[:2]
-            room = max(0, width - round(height * LINE_PART))
+            room = max(0, width - round(height * LINE_PART_HEIGHTS))
             image = image[:, (start := int(rng.random() * (room + 1))) : start + width - room]
         image = augment_cls.augment(rng, image, options.augment)
         return {"image": self.input(image), "label": options.labels.index(label), "key": key}

@@ -37,8 +37,8 @@ class Classifier:
 
     metadata `inkline.resize` says how an image becomes the net's input: `stretch` to the input size, `center_crop`
     after bringing the shorter side to 8/7 of it, or `pad` on the right after bringing the height to the input height
-    (docs/reference_rules.md). Ours look at several parts of an image, each of which is an input, and take the geometric mean of what
-    the net says of them: `parts` of a line, stretched, at full contrast and both ways up, and `tiles` of a page.
+    (docs/reference_rules.md). Ours look at several parts of an image, each of which is an input, and take the geometric
+    mean of what the net says of them: `parts` of a line, stretched, at full contrast and both ways up, and `tiles` of a page.
     """
 
     def __init__(self, engine: Engine, meta: Mapping[str, str]) -> None:

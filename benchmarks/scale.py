@@ -3,7 +3,7 @@
     python -m benchmarks.scale scans/ --workers 1,2 --rounds 3
 
 Runs alternate between the numbers of workers, each into a fresh folder, so that a machine that slows down slows all. The
-rate is that between the first file's end and the last one's; pages a core-hour are told from the processor time of the
+rate is that between the first file's end and the last one's; pages per core-hour are told from the processor time of the
 whole run with all its processes, which other work on the machine hardly adds to (of Ray's processes it cannot be had).
 Three more rates tell what one process can list, look up and note, which is what limits a cluster.
 """
@@ -18,26 +18,27 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.common import conditions, spread, table
-from inkline.batch.destination import Destination
-from inkline.batch.ledger import Ledger, Result
-from inkline.batch.listing import Item, listing
-from inkline.batch.plan import Plan, Summary
-from inkline.batch.progress import Failures
-from inkline.batch.ray_data import run_on_ray
-from inkline.batch.run import run
+from inkline.batch.ledger import Ledger
+from inkline.batch.listing import list_files
+from inkline.batch.ray_run import run_on_ray
+from inkline.batch.runner import run_files
+from inkline.batch.scheduler import RunProgress, RunSummary
+from inkline.batch.storage import Destination
+from inkline.batch.task import FileTask, RunConfig, TaskResult
 from inkline.cli.run import open_reader
 from inkline.options import RunOptions
 from inkline.registry import options_for
 
 
-class Watch(Failures):
+class RateProgress(RunProgress):
     """Notes when the first file was done and when the last."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.first: tuple[float, int] | None = None
         self.last: tuple[float, int] = (0.0, 0)
 
-    def show(self, summary: Summary, unfinished_pages: int) -> None:
+    def show(self, summary: RunSummary, unfinished_pages: int) -> None:
         pages = summary.pages + unfinished_pages
         if pages > self.last[1]:
             self.last = (time.monotonic(), pages)
@@ -63,11 +64,12 @@ class Timed:
 def timed(inputs: list[str], workers: int, on_ray: bool) -> Timed:
     """One run into a fresh folder."""
     with tempfile.TemporaryDirectory() as out:
-        plan = Plan(tuple(inputs), out, ("json",), options_for(), run_options=RunOptions(workers=workers))
-        watch, begun, before = Watch(), time.monotonic(), processor_time()
-        reader = partial(open_reader, plan.options)
-        summary = run_on_ray(plan, reader, watch, "local", workers) if on_ray else run(plan, reader, watch)
-        return Timed(watch.rate, time.monotonic() - begun, processor_time() - before, summary.pages)
+        config = RunConfig(tuple(inputs), out, ("json",), options_for(), run_options=RunOptions(workers=workers))
+        progress, begun, before = RateProgress(), time.monotonic(), processor_time()
+        reader = partial(open_reader, config.options)
+        run = partial(run_on_ray, address="local", workers=workers) if on_ray else run_files
+        summary = run(config, reader, progress)
+        return Timed(progress.rate, time.monotonic() - begun, processor_time() - before, summary.pages)
 
 
 def processor_time() -> float:
@@ -81,27 +83,27 @@ def bookkeeping(count: int) -> tuple[float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder, "state")
         state.mkdir()
-        there = Destination(folder).holds
-        items = [Item(f"{i % 100}/{i}.png", f"{i}.png", f"{i}.png", str(i)) for i in range(count)]
+        there = Destination(folder).has_all
+        tasks = [FileTask(f"{i % 100}/{i}.png", f"{i}.png", f"{i}.png", str(i)) for i in range(count)]
         source = Path(folder, "source")
         for i in range(100):
             (source / str(i)).mkdir(parents=True)
-        for item in items:
-            (source / item.name).touch()
+        for task in tasks:
+            (source / task.name).touch()
         begun = time.perf_counter()
-        assert sum(1 for _ in listing([str(source)], state)) == count
+        assert sum(1 for _ in list_files([str(source)], state)) == count
         listed = time.perf_counter() - begun
         with Ledger(state, "options") as ledger:
-            ledger.new_look()
-            for item in items:
-                ledger.look(item, there)
+            ledger.new_scan()
+            for task in tasks:
+                ledger.look_up(task, there)
             begun = time.perf_counter()
-            for item in items:
-                ledger.finish(item.name, item.fingerprint, Result("0" * 64, 1, ()), 1, 0.1)
+            for task in tasks:
+                ledger.save_result(task, TaskResult("0" * 64, 1), 0.1)
             noted = time.perf_counter() - begun
-            ledger.new_look()
+            ledger.new_scan()
             begun = time.perf_counter()
-            assert all(ledger.look(item, there).state == "done" for item in items)
+            assert all(ledger.look_up(task, there)[0] == "done" for task in tasks)
             return count / listed, count / (time.perf_counter() - begun), count / noted
 
 
@@ -131,7 +133,7 @@ def main() -> None:
         )
         for workers, ray in kinds
     ]
-    print(table(["workers", "pages/s", "to the first", "pages a core-hour", "seconds, with the start"], rows))
+    print(table(["workers", "pages/s", "to the first", "pages per core-hour", "seconds, with the start"], rows))
     names = ("files listed", "files looked up as done", "files noted as done")
     rows = [(name, f"{rate:.0f}") for name, rate in zip(names, bookkeeping(arguments.files), strict=True)]
     print("\n" + table(["the starting process", "a second"], rows))

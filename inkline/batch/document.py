@@ -1,32 +1,36 @@
-"""One file from its pages to its results, page by page, so that a kill costs at most the page at hand.
+"""One file from its pages to its results, page by page, so that a kill costs at most the current page.
 
-Formats of one file a page are written as the pages come. Those of one file a document need all lines at the end: the
-pages of a document wait without their pixels in a file of JSON lines, which is also where an interrupted run goes on.
+Formats of one file per page are written as the pages come. Those of one file per document need all lines at the end: until
+then the pages of a document are kept without their pixels in a file of JSON lines, from which an interrupted run resumes.
+JSON and not pickle, because a file that lies in a results folder must not be able to run code when it is read.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from inkline.batch.destination import Destination
-from inkline.batch.ledger import Result
-from inkline.batch.record import Record, from_record, to_record
+import numpy as np
+
+from inkline.batch.storage import Destination
+from inkline.batch.task import FileTask, TaskResult, Workspace
 from inkline.errors import InklineError
-from inkline.files import atomic_path
 from inkline.formats.write import PER_PAGE, save
 from inkline.io.read import count_pages, read
 from inkline.io.sources import Source, document_stem
 from inkline.options import ReadOptions, parse_page_range
-from inkline.types import Document, Image, Page
+from inkline.types import Detections, Document, Floats, Image, Line, Page, Transform, Word
 
-LOOKS_AT_THE_FILE = frozenset({"pdf"})  # formats that take the source's own file by the name the pages carry
+FORMATS_FROM_FILE = frozenset({"pdf"})  # formats that open the source's own file by the name the pages carry
+
+Record = dict[str, Any]  # a page as JSON values
+OnPage = Callable[[int], None]
 
 
-class Reader(Protocol):
+class PageReader(Protocol):
     """What reads pages: an `Ocr`."""
 
     def stream(
@@ -34,84 +38,108 @@ class Reader(Protocol):
     ) -> Iterator[Page]: ...
 
 
-@dataclass(frozen=True)
-class Job:
-    """A file to read. source: what results call it. stem: what they are called. path: its content. content: its hash."""
+def read_file(reader: PageReader, task: FileTask, workspace: Workspace, on_page: OnPage) -> TaskResult:
+    """Read what is not yet read of a local file, move its results into place, and tell how it ended.
 
-    source: str
-    stem: str
-    path: Path
-    content: str
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Where a worker works. staging: its own folder for files under temporary names, on the destination's disk where that
-    is local. waiting: folder of the pages of unfinished documents."""
-
-    destination: Destination
-    staging: Path
-    waiting: Path
-    formats: tuple[str, ...]
-    options_key: str
-    read_options: ReadOptions
-
-
-def read_file(reader: Reader, job: Job, desk: Desk, on_page: Callable[[int], None]) -> Result:
-    """Read what is not yet read of a file, put its results in place, and tell how it ended.
-
-    on_page: called with the number of pages so far. What is wrong with the input (all of it, or single pages) is the
-    result's error, beside the results of the pages that could be read. Raises OutputError when results cannot be put in
-    place, and whatever else is wrong with more than this input.
+    task: with location, content and stem. on_page: called with the number of pages so far. What is wrong with the input
+    (all of it, or single pages) is the result's error, beside the results of the pages that could be read. Raises
+    OutputError when results cannot be put into place, and whatever else is wrong with more than this input.
     """
-    waiting = Waiting(waiting_file(desk, job.stem, job.content), desk.destination)
+    unfinished = UnfinishedDocument(unfinished_path(workspace, task.stem, task.content), workspace.destination)
     errors: list[InklineError] = []
-    single: Page | None = None
+    single: Page | None = None  # the page of a file that is not numbered by pages, such as a PNG
     outputs: list[str] = []
-    rest = remaining(desk.read_options.page_range, waiting.indices)
-    options = replace(desk.read_options, page_range=rest or "")
-    source = Source(job.path, job.source)
-    if rest is not None and (not waiting.indices or count_pages(source, options)):
-        for page in reader.stream([source], on_error=lambda _, error: errors.append(error), read_options=options):
-            made = put(page, [name for name in desk.formats if name in PER_PAGE], job, desk)
-            if page.page_index is None:
-                single, outputs = page, made
-            else:
-                waiting.add(to_record(page), made)
-            on_page(len(waiting.indices) or 1)
-    whole = [name for name in desk.formats if name not in PER_PAGE]
-    pages = [single] if single is not None else [_with_image(p, job, desk) for p in waiting.pages()] if whole else []
-    if whole and pages:
-        outputs += put(Document(tuple(pages), job.source), whole, job, desk)
-    outputs = [*waiting.outputs, *outputs]
-    count = len(waiting.indices) or int(single is not None)
+    per_page, per_document = split_formats(workspace.formats)
+    # Formats of one file per page, as the pages come.
+    for page in _remaining_pages(reader, task, workspace, unfinished, errors):
+        written = write_results(page, per_page, task, workspace)
+        if page.page_index is None:
+            single, outputs = page, written
+        else:
+            unfinished.add(page_to_record(page), written)
+        on_page(len(unfinished.indices) or 1)
+    # Formats of one file per document, which need all pages.
+    pages = _all_pages(single, task, workspace, unfinished) if per_document else ()
+    if pages:
+        outputs += write_results(Document(pages, task.source), per_document, task, workspace)
+    # The result: an error that may pass is raised, so that the file is tried again.
     if errors and errors[0].may_pass:
         raise errors[0]
-    return Result(job.content, count, tuple(outputs), str(errors[0]) if errors else "")
+    count = len(unfinished.indices) or int(single is not None)
+    return TaskResult(task.content, count, (*unfinished.outputs, *outputs), str(errors[0]) if errors else "")
 
 
-def put(results: Document | Page, formats: Sequence[str], job: Job, desk: Desk) -> list[str]:
-    """Write results in the staging folder, then move them to their places; gives their names below the destination."""
+def split_formats(formats: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The formats of one file per page, and those of one file per document."""
+    return [name for name in formats if name in PER_PAGE], [name for name in formats if name not in PER_PAGE]
+
+
+def _remaining_pages(
+    reader: PageReader,
+    task: FileTask,
+    workspace: Workspace,
+    unfinished: "UnfinishedDocument",
+    errors: list[InklineError],
+) -> Iterator[Page]:
+    """The pages that no earlier run has read; what cannot be read is added to `errors`."""
+    rest = remaining_range(workspace.read_options.page_range, unfinished.indices)
+    if rest is None:
+        return
+    options = replace(workspace.read_options, page_range=rest)
+    source = Source(Path(task.location), task.source)
+    if unfinished.indices and not count_pages(source, options):
+        return
+    yield from reader.stream([source], on_error=lambda _, error: errors.append(error), read_options=options)
+
+
+def _all_pages(
+    single: Page | None, task: FileTask, workspace: Workspace, unfinished: "UnfinishedDocument"
+) -> tuple[Page, ...]:
+    """All pages of the document, with their images where a format asks for them."""
+    if single is not None:
+        return (single,)
+    path, options = Path(task.location), workspace.read_options
+    return tuple(
+        replace(page, load_image=partial(_load_image, path, page.page_index or 0, options))
+        for page in unfinished.pages()
+    )
+
+
+def _load_image(path: Path, index: int, options: ReadOptions) -> Image:
+    return next(iter(read(path, replace(options, page_range=str(index + 1))))).image
+
+
+def write_results(results: Document | Page, formats: Sequence[str], task: FileTask, workspace: Workspace) -> list[str]:
+    """Write results in the staging folder, then move them into place; gives their names below the destination."""
     names = []
     for format in formats:
-        shown = _from_file(results, job.path) if format in LOOKS_AT_THE_FILE else results
-        for path in save(shown, desk.staging, [format]):
-            names.append(job.stem + path.name[len(document_stem(shown.source)) :])
-            desk.destination.put(path, names[-1])
+        shown = _as_local_file(results, task.location) if format in FORMATS_FROM_FILE else results
+        for path in save(shown, workspace.staging, [format]):
+            names.append(task.stem + path.name[len(document_stem(shown.source)) :])
+            workspace.destination.put(path, names[-1])
     return names
 
 
-def remaining(page_range: str, read: Sequence[int]) -> str | None:
-    """The page range without the pages (0-based, sorted) that are read already; None when nothing is left of it."""
-    if not read:
+def _as_local_file(results: Document | Page, path: str) -> Document | Page:
+    """The results as if the user had named the local file that was read."""
+    if isinstance(results, Page):
+        return replace(results, source=path)
+    return Document(tuple(replace(page, source=path) for page in results.pages), path)
+
+
+def remaining_range(page_range: str, done: Sequence[int]) -> str | None:
+    """The page range without the pages (0-based, sorted) that are done already; None when nothing is left of it."""
+    if not done:
         return page_range
+    # Ranges (first, last) of pages that are not done, counted from 1; the last one is open.
     gaps: list[tuple[int, int | None]] = []
     start = 1
-    for index in read:
+    for index in done:
         if index >= start:
             gaps.append((start, index))
         start = index + 2
     gaps.append((start, None))
+    # What each gap has in common with each part of the page range.
     parts = []
     for first, last in parse_page_range(page_range) or ((1, None),):
         for low, high in gaps:
@@ -124,30 +152,35 @@ def remaining(page_range: str, read: Sequence[int]) -> str | None:
     return ",".join(parts) or None
 
 
-def waiting_file(desk: Desk, stem: str, content: str) -> Path:
-    """Where the pages of an unfinished document wait."""
-    key = hashlib.sha256(f"{stem}\n{content}\n{desk.options_key}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return desk.waiting / f"{key}.jsonl"
+def unfinished_path(workspace: Workspace, stem: str, content: str) -> Path:
+    """Where the pages of an unfinished document are kept."""
+    key = hashlib.sha256(f"{stem}\n{content}\n{workspace.options_key}".encode("utf-8", "surrogatepass")).hexdigest()[
+        :32
+    ]
+    return workspace.unfinished / f"{key}.jsonl"
 
 
-class Waiting:
-    """The pages of a document that are read and put in place, in a file that grows by a line a page.
+class UnfinishedDocument:
+    """The pages of a document that are read and whose results are in place, in a file that grows by one line per page.
 
     A line that a kill cut off, and those of pages whose results are gone, do not count. The file is written anew when
-    it is opened, so that a process that was to be dead cannot add to it.
+    it is opened, so that a process that should have ended cannot add to it.
     """
 
     def __init__(self, path: Path, destination: Destination) -> None:
         self._path = path
-        self._outputs: dict[int, list[str]] = {}
+        self._outputs: dict[int, list[str]] = {}  # by the page's index
         if not path.exists():
             return
-        with atomic_path(path) as kept, open(path, "rb") as old, open(kept, "wb") as new:
+        # Always the same temporary name, so that a kill at this moment leaves nothing behind for ever.
+        kept = path.with_suffix(".kept")
+        with open(path, "rb") as old, open(kept, "wb") as new:
             for line in old:
-                row = _row(line)
-                if row and row["page"]["page_index"] not in self._outputs and destination.holds(row["outputs"]):
+                row = _whole_row(line)
+                if row and row["page"]["page_index"] not in self._outputs and destination.has_all(row["outputs"]):
                     self._outputs[row["page"]["page_index"]] = row["outputs"]
                     new.write(line)
+        kept.replace(path)
 
     @property
     def indices(self) -> list[int]:
@@ -170,11 +203,11 @@ class Waiting:
         if not self._outputs:
             return []
         with open(self._path, "rb") as file:
-            pages = [from_record(row["page"]) for line in file if (row := _row(line))]
+            pages = [page_from_record(row["page"]) for line in file if (row := _whole_row(line))]
         return sorted(pages, key=lambda page: page.page_index or 0)
 
 
-def _row(line: bytes) -> dict[str, Any] | None:
+def _whole_row(line: bytes) -> dict[str, Any] | None:
     try:
         row: dict[str, Any] = json.loads(line)
     except ValueError:
@@ -182,16 +215,77 @@ def _row(line: bytes) -> dict[str, Any] | None:
     return row if line.endswith(b"\n") else None
 
 
-def _with_image(page: Page, job: Job, desk: Desk) -> Page:
-    return replace(page, load_image=partial(_image, job.path, page.page_index or 0, desk.read_options))
+def page_to_record(page: Page) -> Record:
+    """All that `page` holds but its image; numbers keep every bit."""
+    transform, found = page.transform, page.detections
+    return {
+        "lines": [_line_to_record(line) for line in page.lines],
+        "size": list(page.size),
+        "source": page.source,
+        "page_index": page.page_index,
+        "found": {
+            "quads": found.quads.tolist(),
+            "scores": found.scores.tolist(),
+            "polygons": None if found.polygons is None else [polygon.tolist() for polygon in found.polygons],
+        },
+        "line_angles": list(page.line_angles),
+        "transform": transform
+        and {
+            "size": list(transform.size),
+            "angle": transform.angle,
+            "grid": None if transform.grid is None else transform.grid.tolist(),
+        },
+        "settings": dict(page.settings),
+        "warnings": list(page.warnings),
+    }
 
 
-def _image(path: Path, index: int, options: ReadOptions) -> Image:
-    return next(iter(read(path, replace(options, page_range=str(index + 1))))).image
+def page_from_record(record: Mapping[str, Any]) -> Page:
+    """The page of a record; `load_image` is None."""
+    found, transform = record["found"], record["transform"]
+    polygons = found["polygons"]
+    width, height = record["size"]
+    return Page(
+        lines=tuple(_line_from_record(line) for line in record["lines"]),
+        size=(width, height),
+        source=record["source"],
+        page_index=record["page_index"],
+        detections=Detections(
+            _floats(found["quads"]).reshape(-1, 4, 2),
+            _floats(found["scores"]),
+            None if polygons is None else tuple(_floats(polygon).reshape(-1, 2) for polygon in polygons),
+        ),
+        line_angles=tuple(record["line_angles"]),
+        transform=transform and _transform_from_record(transform),
+        settings=record["settings"],
+        warnings=tuple(record["warnings"]),
+    )
 
 
-def _from_file(results: Document | Page, path: Path) -> Document | Page:
-    """The results as if the user had named the local file that was read."""
-    if isinstance(results, Page):
-        return replace(results, source=str(path))
-    return Document(tuple(replace(page, source=str(path)) for page in results.pages), str(path))
+def _line_to_record(line: Line) -> Record:
+    return {
+        "text": line.text,
+        "score": float(line.score),
+        "quad": line.quad.tolist(),
+        "straight_quad": line.straight_quad.tolist(),
+        "det_score": float(line.det_score),
+        "angle": line.angle,
+        "words": [{"text": w.text, "score": float(w.score), "quad": w.quad.tolist()} for w in line.words],
+        "paragraph": line.paragraph,
+    }
+
+
+def _line_from_record(record: Mapping[str, Any]) -> Line:
+    words = tuple(Word(w["text"], w["score"], _floats(w["quad"])) for w in record["words"])
+    line = Line(record["text"], record["score"], _floats(record["quad"]), _floats(record["straight_quad"]))
+    rest = {name: record[name] for name in ("det_score", "angle", "paragraph")}
+    return replace(line, words=words, **rest)
+
+
+def _transform_from_record(record: Mapping[str, Any]) -> Transform:
+    width, height = record["size"]
+    return Transform((width, height), record["angle"], None if record["grid"] is None else _floats(record["grid"]))
+
+
+def _floats(values: Any) -> Floats:
+    return np.array(values, np.float32)

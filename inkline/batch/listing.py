@@ -1,69 +1,89 @@
-"""What a run is to read: folders, globs, lists, archives and object stores as single items, one after another.
+"""What a run is to read: the files of folders, globs, lists, archives and object stores, one after another.
 
-Nothing is held but the item at hand, so a source may have any number of files. An item's name is its place below the
-source, and decides what its results are called: below the folder, the fixed part of the glob, the archive or the store's
-prefix when one source is given; the whole path as written when several are, or a list.
+Only the current file is held, so a source may have any number of files. A file's name is its path below the source, and
+decides what its results are called: below the folder, the fixed part of the glob, the archive or the store's prefix when
+one source is given; the whole path as written when several are, or a list. Archives (zip and tar, plain or compressed)
+are read member by member, without unpacking the whole.
 """
 
 import glob
 import itertools
+import lzma
 import os
+import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import tarfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
-from inkline.batch.archive import ARCHIVES, SINGLE_SUFFIXES, is_archive, members
+from inkline.batch.ledger import Ledger
+from inkline.batch.storage import download, is_store, list_objects
+from inkline.batch.task import FileTask
 from inkline.errors import InklineError, SourceError, UsageError
+from inkline.io.images import HEAD_BYTES, kind_of
 from inkline.io.sources import FOLDER_SUFFIXES, expand, is_url
 
-Open = Callable[[], BinaryIO]
+ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+# The last part of archives' suffixes; a name that ends in `.gz` alone is not yet an archive.
+LAST_SUFFIXES = frozenset("." + name.rpartition(".")[2] for name in ARCHIVE_SUFFIXES)
+
+ARCHIVE_ERRORS = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError),
+)
 
 
-@dataclass(frozen=True)
-class Item:
-    """One file to read.
-
-    name: its place below the source, with /. source: what the user would call it; results say it. location: a local
-    path, a store's or a web address; empty where only `open` gives the content, until the next item is asked for.
-    fingerprint: changes when the content does, cheap to tell; empty when that needs a look inside. error: why it cannot
-    be read, known already.
-    """
-
-    name: str
-    source: str
-    location: str = ""
-    fingerprint: str = ""
-    error: str = ""
-    open: Open | None = field(default=None, compare=False, repr=False)
-
-
-def listing(sources: Sequence[str], staging: Path) -> Iterator[Item]:
-    """All items of the sources; what cannot be found or opened is an item with an error.
+def list_files(sources: Sequence[str], staging: Path) -> Iterator[FileTask]:
+    """All files of the sources; what cannot be found or opened is a task with an error.
 
     staging: a folder for archives that lie in a store. Raises UsageError when a list cannot be read.
     """
     alone = len(sources) == 1 and not sources[0].startswith("@")
-    for given in _with_lists(sources):
+    for given in _expand_lists(sources):
         try:
             if is_url(given):
-                yield Item(_mirror(given), given, given)
+                yield FileTask(_relative_name(given), given, given)
             elif is_store(given):
-                yield from _store(given, "" if alone else _mirror(given), staging)
+                yield from _in_store(given, "" if alone else _relative_name(given), staging)
             else:
                 yield from _local(given, alone)
         except InklineError as error:
-            yield Item(_mirror(given), given, error=str(error))
+            yield FileTask(_relative_name(given), given, error=str(error))
 
 
-def is_store(text: str) -> bool:
-    """Whether a path is an address that fsspec takes, such as s3://bucket/folder."""
-    return "://" in text and not is_url(text) and not text.lower().startswith("file:")
+def watch_files(
+    list_again: Callable[[], Iterator[FileTask]], ledger: Ledger, interval: float
+) -> Iterator[FileTask | None]:
+    """The files of a source that is listed again and again, each when two scans in a row saw it the same; never ends.
+
+    Between two scans it gives None. Kept in memory are only the files that are not settled in the ledger. What is not
+    there (an empty folder, a store that does not answer) is no file here: the next scan may find more.
+    """
+    before: dict[str, str] = {}
+    while True:
+        ledger.new_scan()
+        now: dict[str, str] = {}
+        for task in list_again():
+            if not task.fingerprint or ledger.is_settled(task):
+                continue
+            # A file that still grows has another size or time at each scan.
+            if before.get(task.source) == task.fingerprint:
+                yield task
+            else:
+                now[task.source] = task.fingerprint
+        before = now
+        end = time.monotonic() + interval
+        while time.monotonic() < end:
+            yield None
 
 
-def fingerprint(path: Path) -> str:
+def _fingerprint(path: Path) -> str:
     """Size and time of the last change of a local file; empty when it cannot be told."""
     try:
         status = path.stat()
@@ -72,7 +92,7 @@ def fingerprint(path: Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
-def _with_lists(sources: Sequence[str]) -> Iterator[str]:
+def _expand_lists(sources: Sequence[str]) -> Iterator[str]:
     """The sources, `@file` replaced by the lines of that file and `@-` by those of standard input."""
     for given in sources:
         if not given.startswith("@"):
@@ -84,27 +104,28 @@ def _with_lists(sources: Sequence[str]) -> Iterator[str]:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise UsageError(
-                f"{given[1:]}: this list cannot be read ({reason}); give a text file, one path a line"
+                f"{given[1:]}: this list cannot be read ({reason}); give a text file with one path per line"
             ) from error
 
 
-def _local(given: str, alone: bool) -> Iterator[Item]:
-    """Items of a local file, folder, glob or archive."""
-    base = _base(given)
-    for source in expand(given, FOLDER_SUFFIXES | SINGLE_SUFFIXES):
+def _local(given: str, alone: bool) -> Iterator[FileTask]:
+    """Files of a local file, folder, glob or archive."""
+    base = _base_folder(given)
+    for source in expand(given, FOLDER_SUFFIXES | LAST_SUFFIXES):
         path = source.data if isinstance(source.data, Path) else Path(str(source.name))
-        name = _below(path, base) if alone else _mirror(str(source.name))
+        label = str(source.name)
+        name = _name_below(path, base) if alone else _relative_name(label)
         if source.error is not None:
-            yield Item(name, str(source.name), error=f"{source.label}: {source.error}")
+            yield FileTask(name, label, error=f"{source.label}: {source.error}")
         elif is_archive(path.name):
             whole = alone and str(path) == str(Path(given))
-            yield from _archive(path, "" if whole else name, str(source.name), fingerprint(path))
-        elif path.suffix.lower() not in SINGLE_SUFFIXES or path == Path(given):
-            yield Item(name, str(source.name), str(path), fingerprint(path))
+            yield from _in_archive(path, "" if whole else name, label, _fingerprint(path))
+        elif path.suffix.lower() not in LAST_SUFFIXES or path == Path(given):
+            yield FileTask(name, label, str(path), _fingerprint(path))
 
 
-def _base(given: str) -> Path:
-    """The folder that names are told from: the folder itself, a glob's part without wildcards, a file's folder."""
+def _base_folder(given: str) -> Path:
+    """The folder that names are relative to: the folder itself, a glob's part without wildcards, a file's folder."""
     path = Path(given)
     if path.is_dir():
         return path
@@ -113,44 +134,116 @@ def _base(given: str) -> Path:
     return path.parent
 
 
-def _below(path: Path, base: Path) -> str:
+def _name_below(path: Path, base: Path) -> str:
     try:
         return path.relative_to(base).as_posix()
     except ValueError:
-        return _mirror(str(path))
+        return _relative_name(str(path))
 
 
-def _archive(path: Path, prefix: str, label: str, stamp: str) -> Iterator[Item]:
-    """Items of an archive's images and PDFs; an item with an error where it is damaged."""
-    try:
-        for member in members(path, FOLDER_SUFFIXES):
-            name = "/".join(filter(None, (prefix, _mirror(member.name))))
-            # The time a member carries says little (many tools write none); the archive's own is added.
-            yield Item(name, f"{label}/{member.name}", "", f"{stamp}-{member.stamp}", member.error, member.open)
-    except SourceError as error:
-        yield Item(prefix or path.name, label, "", stamp, f"{label}: {error}")
-
-
-def _store(url: str, prefix: str, staging: Path) -> Iterator[Item]:
-    """Items of an object store, a page of its listing at a time."""
-    from inkline.batch.store import download, list_objects
-
-    for found in list_objects(url, (*FOLDER_SUFFIXES, *ARCHIVES)):
-        name = "/".join(filter(None, (prefix, _mirror(found.name))))
-        if not is_archive(found.name):
-            yield Item(name, found.url, found.url, found.stamp)
-            continue
-        path = download(found.url, staging / f"archive-{PurePosixPath(found.name).name}", None)
-        try:
-            yield from _archive(path, prefix if found.alone else name, found.url, found.stamp)
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _mirror(text: str) -> str:
-    """A path or address as a relative path that stays below where it is put: without root, `.` and `..`."""
+def _relative_name(text: str) -> str:
+    """A path or address as a relative path that stays below any folder: without root, `.` and `..`."""
     if "://" in text:
         parts = urlsplit(text)
         text = f"{parts.netloc}/{parts.path}"
     kept = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     return "/".join(kept) or "page"
+
+
+def _in_store(url: str, prefix: str, staging: Path) -> Iterator[FileTask]:
+    """Files of an object store, listed folder by folder; archives in it are copied here one at a time."""
+    for found in list_objects(url, (*FOLDER_SUFFIXES, *ARCHIVE_SUFFIXES)):
+        name = _joined(prefix, _relative_name(found.name))
+        if not is_archive(found.name):
+            yield FileTask(name, found.url, found.url, found.stamp)
+            continue
+        path = download(found.url, staging / f"archive-{PurePosixPath(found.name).name}", None)
+        try:
+            yield from _in_archive(path, prefix if found.alone else name, found.url, found.stamp)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _joined(*parts: str) -> str:
+    return "/".join(filter(None, parts))
+
+
+def _in_archive(path: Path, prefix: str, label: str, stamp: str) -> Iterator[FileTask]:
+    """Images and PDFs of an archive; a task with an error where it is damaged."""
+    try:
+        for member in list_members(path, FOLDER_SUFFIXES):
+            # The time a member carries says little (many tools write none); the archive's own is added.
+            yield FileTask(
+                _joined(prefix, _relative_name(member.name)),
+                f"{label}/{member.name}",
+                fingerprint=f"{stamp}-{member.stamp}",
+                error=member.error,
+                open=member.open,
+            )
+    except SourceError as error:
+        yield FileTask(prefix or path.name, label, fingerprint=stamp, error=f"{label}: {error}")
+
+
+@dataclass(frozen=True)
+class ArchiveMember:
+    """A file in an archive. open: gives its content, until the next member is asked for. error: why it cannot be read."""
+
+    name: str
+    stamp: str
+    open: Callable[[], BinaryIO]
+    error: str = ""
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name is read as an archive."""
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def list_members(path: Path, suffixes: Collection[str]) -> Iterator[ArchiveMember]:
+    """The members that are images or PDFs by their suffix (or, without one, by their first bytes), in the archive's order.
+
+    Hidden files, links and archives in archives are skipped. Raises SourceError for a damaged archive.
+    """
+    try:
+        if path.name.lower().endswith((".zip", ".cbz")):
+            yield from _zip_members(path, suffixes)
+        else:
+            yield from _tar_members(path, suffixes)
+    except ARCHIVE_ERRORS as error:
+        raise SourceError(f"damaged or no archive ({' '.join(str(error).split()) or type(error).__name__})") from error
+
+
+def _zip_members(path: Path, suffixes: Collection[str]) -> Iterator[ArchiveMember]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            # Unix keeps the kind of a file in the upper half; elsewhere that half is 0.
+            if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16) or _is_hidden(info.filename):
+                continue
+            encrypted = bool(info.flag_bits & 1)
+            opener = cast("Callable[[], BinaryIO]", partial(archive.open, info))
+            if _is_wanted(info.filename, suffixes, None if encrypted else opener):
+                error = f"{path.name}/{info.filename}: is encrypted; unpack the archive first" if encrypted else ""
+                yield ArchiveMember(info.filename, f"{info.CRC:08x}-{info.file_size}", opener, error)
+
+
+def _tar_members(path: Path, suffixes: Collection[str]) -> Iterator[ArchiveMember]:
+    with tarfile.open(path, "r:*") as archive:
+        while (info := archive.next()) is not None:
+            if info.isfile() and not _is_hidden(info.name):
+                opener = cast("Callable[[], BinaryIO]", partial(archive.extractfile, info))
+                if _is_wanted(info.name, suffixes, opener):
+                    yield ArchiveMember(info.name, f"{info.size}-{info.mtime}", opener)
+            archive.__dict__["members"] = []  # else it keeps every header it has seen
+
+
+def _is_hidden(name: str) -> bool:
+    parts = [part for part in PurePosixPath(name).parts if part not in (".", "..")]
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
+
+
+def _is_wanted(name: str, suffixes: Collection[str], opener: Callable[[], BinaryIO] | None) -> bool:
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix or opener is None:
+        return suffix in suffixes
+    with opener() as file:
+        return kind_of(file.read(HEAD_BYTES)) is not None

@@ -1,7 +1,6 @@
 """`inkline run`: read a whole archive into files, and go on where it was stopped."""
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,9 +17,9 @@ from inkline.flat import apply
 from inkline.options import OcrOptions, ReadOptions, RunOptions
 
 if TYPE_CHECKING:
-    from inkline.batch.document import Reader
-    from inkline.batch.plan import Plan, Summary
-    from inkline.batch.progress import Progress
+    from inkline.batch.document import PageReader
+    from inkline.batch.scheduler import RunProgress, RunSummary
+    from inkline.batch.task import RunConfig
 
 EXAMPLES = """\b
 Examples:
@@ -63,27 +62,27 @@ def run(places: tuple[str, ...], **values: Any) -> None:
     quiet, watch, offline, ray = (values.pop(name) for name in ("quiet", "watch", "offline", "ray"))
     if ray and watch:
         raise UsageError("--watch goes on for ever on this machine; it does not go with --ray")
-    from inkline.batch.run import run as run_files
+    from inkline.batch.runner import run_files
     from inkline.registry import set_offline
 
     if offline:
         set_offline()
     workers = values.get("workers")
-    plan = plan_from(tuple(sources), dest, values)
-    with stoppable(), progress(plan, quiet, watch) as shown:
-        reader = partial(open_reader, plan.options)
+    config = run_config(tuple(sources), dest, values)
+    with stoppable(), progress(config, quiet, watch) as shown:
+        reader = partial(open_reader, config.options)
         if ray:
-            from inkline.batch.ray_data import run_on_ray
+            from inkline.batch.ray_run import run_on_ray
 
-            summary = run_on_ray(plan, reader, shown, ray, workers)
+            summary = run_on_ray(config, reader, shown, ray, workers)
         else:
-            summary = run_files(plan, reader, shown, watch)
-    end(summary, plan, quiet)
+            summary = run_files(config, reader, shown, watch)
+    end(summary, config, quiet)
 
 
-def plan_from(sources: tuple[str, ...], dest: str, values: dict[str, Any]) -> "Plan":
+def run_config(sources: tuple[str, ...], dest: str, values: dict[str, Any]) -> "RunConfig":
     """What is to be done, from the command's arguments; UsageError or ModelError when it cannot be."""
-    from inkline.batch.plan import Plan
+    from inkline.batch.task import RunConfig
     from inkline.formats.write import check_formats
     from inkline.registry import options_for
 
@@ -93,10 +92,10 @@ def plan_from(sources: tuple[str, ...], dest: str, values: dict[str, Any]) -> "P
         raise UsageError("standard input cannot be read again after a stop: save it to a file, or use `inkline ocr -`")
     overrides, reading = translated(values)
     read_options = apply(ReadOptions(), **reading)
-    return Plan(sources, dest, formats, options_for(**overrides), read_options, run_options, ledger)
+    return RunConfig(sources, dest, formats, options_for(**overrides), read_options, run_options, ledger)
 
 
-def open_reader(options: OcrOptions) -> "Reader":
+def open_reader(options: OcrOptions) -> "PageReader":
     """Open the models in a worker: workers are as many as there are processors, so each has one thread."""
     from inkline.pipeline import Ocr
 
@@ -104,38 +103,35 @@ def open_reader(options: OcrOptions) -> "Reader":
 
 
 @contextmanager
-def progress(plan: "Plan", quiet: bool, watch: bool) -> Iterator["Progress"]:
+def progress(config: "RunConfig", quiet: bool, watch: bool) -> Iterator["RunProgress"]:
     """What tells how far the run is: a live line on a terminal, else lines."""
-    from inkline.batch.listing import is_store, listing
-    from inkline.batch.progress import Failures, Lines, Live
+    from inkline.batch.listing import list_files
+    from inkline.batch.scheduler import RunProgress
+    from inkline.batch.storage import is_store
+    from inkline.progress import open_progress
 
-    # Files are counted beside the run where that costs little and changes nothing.
-    countable = not watch and not any(source == "@-" or is_store(source) for source in plan.sources)
-    count = (lambda: sum(map(bool, listing(plan.sources, Path(plan.destination))))) if countable else None
     if quiet:
-        yield Failures()
-    elif sys.stderr.isatty():
-        live = Live(count)
-        try:
-            yield live
-        finally:
-            live.close()
-    else:
-        yield Lines(count)
+        yield RunProgress()
+        return
+    # Files are counted beside the run where that costs little and changes nothing.
+    countable = not watch and not any(source == "@-" or is_store(source) for source in config.sources)
+    count = (lambda: sum(map(bool, list_files(config.sources, Path(config.destination))))) if countable else None
+    with open_progress("text", "starting", interval=30.0) as display:
+        yield RunProgress(display, count)
 
 
-def end(summary: "Summary", plan: "Plan", quiet: bool) -> None:
+def end(summary: "RunSummary", config: "RunConfig", quiet: bool) -> None:
     """Say how the run went; exit status 1 when files failed."""
-    from inkline.batch.progress import per_second
+    from inkline.batch.scheduler import format_rate
 
     if not quiet:
-        rate = per_second(summary.pages / max(summary.seconds, 1e-6))
+        rate = format_rate(summary.pages / max(summary.seconds, 1e-6))
         parts = [f"{_files(summary.done)} read", f"{summary.pages} page{'s' * (summary.pages != 1)}", rate]
         parts += [f"{_files(summary.skipped)} done before"] if summary.skipped else []
-        click.echo(f"inkline: {', '.join(parts)}; results in {plan.destination}", err=True)
+        click.echo(f"inkline: {', '.join(parts)}; results in {config.destination}", err=True)
     if summary.failed:
         click.echo(
-            f"inkline: {_files(summary.failed)} could not be read: see {plan.destination.rstrip('/')}/failures.jsonl",
+            f"inkline: {_files(summary.failed)} could not be read: see {config.destination.rstrip('/')}/failures.jsonl",
             err=True,
         )
         raise SystemExit(1)

@@ -15,7 +15,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from inkline.batch.ray_data import cluster
+from inkline.batch.ray_run import ray_cluster
 from inkline.errors import InklineError, UsageError
 from inkline.io.sources import Source
 from inkline.options import ServeOptions
@@ -97,7 +97,7 @@ def serve_on_ray(
     Errors: UsageError without the extra, EngineError when there is no cluster; ModelError as `Ocr`, before it starts.
     """
     stop = threading.Event()
-    with cluster(address, replicas if address == "local" else None):
+    with ray_cluster(address, replicas if address == "local" else None):
         try:
             from ray import serve
         except ImportError as error:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from inkline.batch.plan import Plan
-from inkline.batch.progress import Failures
-from inkline.batch.run import run
+from inkline.batch.runner import run_files
+from inkline.batch.scheduler import RunProgress
+from inkline.batch.task import RunConfig
 from inkline.errors import InklineError, SourceError
 from inkline.io.read import read
 from inkline.options import OcrOptions, RunOptions
@@ -73,19 +73,19 @@ class Standin:
         return self.log.read_text().splitlines()
 
 
-def plan(sources, dest, formats=("json", "txt"), ledger="", **run_options):
+def config(sources, dest, formats=("json", "txt"), ledger="", **run_options):
     options = RunOptions(**{"workers": 2, "retry_wait": 0.05, **run_options})
-    return Plan(
+    return RunConfig(
         tuple(map(str, sources)), str(dest), tuple(formats), OcrOptions(), run_options=options, ledger=str(ledger)
     )
 
 
 def go(log, sources, dest, watch=False, seconds=0.0, lines=2, read_options=None, **keywords):
     """Run with the stand-in in this process's own workers."""
-    made = plan(sources, dest, **keywords)
+    made = config(sources, dest, **keywords)
     if read_options:
         made = replace(made, read_options=read_options)
-    return run(made, partial(Standin, str(log), seconds, lines), Failures(), watch)
+    return run_files(made, partial(Standin, str(log), seconds, lines), RunProgress(), watch)
 
 
 def main():

@@ -12,11 +12,11 @@ import time
 from functools import partial
 
 import ray
-from batch_standin import Standin, plan
+from batch_standin import Standin, config
 from ray.cluster_utils import Cluster
 
-from inkline.batch.progress import Failures
-from inkline.batch.ray_data import run_on_ray
+from inkline.batch.ray_run import run_on_ray
+from inkline.batch.scheduler import RunProgress
 
 
 def pages_read(log):
@@ -59,7 +59,7 @@ def main():
         threading.Thread(target=kill_in_the_middle, args=killing, daemon=True).start()
     try:
         begun = time.monotonic()
-        summary = run_on_ray(plan([source], dest, formats.split(",")), partial(Standin, log, 0.1), Failures())
+        summary = run_on_ray(config([source], dest, formats.split(",")), partial(Standin, log, 0.1), RunProgress())
         print(json.dumps({"done": summary.done, "pages": summary.pages, "failed": summary.failed,
                           "skipped": summary.skipped, "seconds": time.monotonic() - begun}))  # fmt: skip
     finally:

@@ -10,7 +10,7 @@ from batch_pages import draw_pdf, drawn, results
 from batch_standin import Standin, go
 
 from inkline.batch import worker
-from inkline.batch.watch import watched
+from inkline.batch.listing import watch_files
 from inkline.errors import OutputError
 from inkline.options import ReadOptions
 
@@ -90,16 +90,16 @@ def test_a_hot_folder(tmp_path):
 
     from functools import partial
 
-    from batch_standin import plan
+    from batch_standin import config
 
-    from inkline.batch.run import run
+    from inkline.batch.runner import run_files
 
     end = time.monotonic() + 60
     thread = threading.Thread(target=drop)
     thread.start()
-    made = plan([source], out, formats=["txt"], workers=1, watch_interval=0.3)
+    made = config([source], out, formats=["txt"], workers=1, watch_interval=0.3)
     with pytest.raises(Stop):
-        run(made, partial(Standin, str(log)), Watcher(), watch=True)
+        run_files(made, partial(Standin, str(log)), Watcher(), watch=True)
     thread.join()
     read = [line.split()[1] for line in log.read_text().splitlines() if line.startswith("read")]
     assert [Path(name).name for name in read] == ["first.png", "growing.png", "last.png"]
@@ -109,34 +109,34 @@ def test_a_hot_folder(tmp_path):
 
 def test_a_watched_source_that_is_not_there_yet(tmp_path):
     from inkline.batch.ledger import Ledger
-    from inkline.batch.listing import listing
+    from inkline.batch.listing import list_files
 
     with Ledger(tmp_path, "key") as ledger:
-        items = watched(lambda: listing([str(tmp_path / "later")], tmp_path), ledger, 0.01)
-        assert next(items) is None
+        files = watch_files(lambda: list_files([str(tmp_path / "later")], tmp_path), ledger, 0.01)
+        assert next(files) is None
         (tmp_path / "later").mkdir()
         drawn(1).save(tmp_path / "later/a.png")
         end = time.monotonic() + 20
         while time.monotonic() < end:
-            item = next(items)
-            if item:
+            task = next(files)
+            if task:
                 break
-        assert item.name == "a.png"
+        assert task.name == "a.png"
 
 
 def test_a_worker_that_cannot_open_its_models_stops_the_run(tmp_path):
-    from batch_standin import plan
+    from batch_standin import config
 
-    from inkline.batch.progress import Failures
-    from inkline.batch.run import run
+    from inkline.batch.runner import run_files
+    from inkline.batch.scheduler import RunProgress
     from inkline.errors import EngineError, ModelError
 
     drawn(1).save(tmp_path / "a.png")
     with pytest.raises(ModelError, match="no such model"):
-        run(plan([tmp_path / "a.png"], tmp_path / "out"), no_model, Failures())
+        run_files(config([tmp_path / "a.png"], tmp_path / "out"), no_model, RunProgress())
     with pytest.raises(EngineError, match="ended while it opened the models"):
-        run(plan([tmp_path / "a.png"], tmp_path / "out"), dies, Failures())
-    assert worker.digest(tmp_path) == worker.digest(tmp_path / "none") == ""
+        run_files(config([tmp_path / "a.png"], tmp_path / "out"), dies, RunProgress())
+    assert worker.content_hash(tmp_path) == worker.content_hash(tmp_path / "none") == ""
 
 
 def no_model():

@@ -11,7 +11,7 @@ import pytest
 from batch_pages import draw_pdf, draw_tiff, drawn, results
 from batch_standin import go
 
-from inkline.batch.ray_data import cluster, page_indices
+from inkline.batch.ray_run import page_indices, ray_cluster
 from inkline.errors import EngineError
 from inkline.options import ReadOptions
 
@@ -76,5 +76,5 @@ def test_the_pages_of_a_document_that_are_asked_for(tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 def test_no_cluster_is_a_clear_error():
-    with pytest.raises(EngineError, match=r"no Ray cluster at '127.0.0.1:9'"), cluster("127.0.0.1:9", 1):
+    with pytest.raises(EngineError, match=r"no Ray cluster at '127.0.0.1:9'"), ray_cluster("127.0.0.1:9", 1):
         pass

@@ -1,5 +1,6 @@
 """Runs with a stand-in for the models: names, the ledger, failures, limits."""
 
+import hashlib
 import io
 import json
 import sqlite3
@@ -13,11 +14,12 @@ import pytest
 from batch_pages import draw_pdf, draw_tiff, drawn, results
 from batch_standin import go
 
-from inkline.batch.destination import Destination, check_apart
 from inkline.batch.ledger import Ledger
-from inkline.batch.listing import Item
+from inkline.batch.storage import Destination, check_destination
+from inkline.batch.task import FileTask, Workspace, options_key
 from inkline.errors import OutputError, UsageError
-from inkline.options import ReadOptions
+from inkline.flat import to_flat
+from inkline.options import OcrOptions, ReadOptions
 
 PAGES = {"a_res.json", "b_res.json", "inner/a_res.json", "inner/a.png_res.json"}
 PAGES |= {f"three_{i}_res.json" for i in range(3)} | {f"four_{i}_res.json" for i in range(4)}
@@ -85,6 +87,15 @@ def test_other_options_are_another_job(scans, out, log):
     summary = go(log, [scans / "four.pdf"], out, read_options=ReadOptions(page_range="2-3"))
     assert summary.pages == 2
     assert go(log, [scans / "four.pdf"], out, read_options=ReadOptions(page_range="2-3", url_timeout=3.0)).skipped == 1
+
+
+def test_a_ledger_of_the_version_before_an_option_was_renamed_is_resumed():
+    values = {**to_flat(OcrOptions()), **to_flat(ReadOptions()), "formats": ["json", "txt"]}
+    for name in ("engine", "device", "cpu_threads", "pdf_password", "max_source_bytes", "allow_urls", "url_timeout"):
+        del values[name]
+    values["text_rec_squeeze"] = values.pop("text_rec_width_scale")
+    old = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
+    assert options_key(OcrOptions(), ReadOptions(), ("txt", "json")) == old
 
 
 def test_lists_globs_and_several_sources_keep_the_whole_path(scans, out, log, tmp_path, monkeypatch):
@@ -201,10 +212,11 @@ def test_a_document_goes_on_with_the_page_it_was_at(tmp_path, out, log):
 
     from batch_standin import Standin
 
-    from inkline.batch.document import Desk, Job, read_file
+    from inkline.batch.document import read_file
 
-    desk = Desk(Destination(str(out)), tmp_path / "tmp", tmp_path, ("json", "txt"), "key", ReadOptions())
-    job = Job(str(tmp_path / "long.pdf"), "long", tmp_path / "long.pdf", "content")
+    workspace = Workspace(Destination(str(out)), tmp_path / "tmp", tmp_path, ("json", "txt"), "key", ReadOptions())
+    path = str(tmp_path / "long.pdf")
+    task = FileTask("long.pdf", path, path, stem="long", content="content")
 
     def stop_at(last, pages):
         if pages == last:
@@ -212,8 +224,8 @@ def test_a_document_goes_on_with_the_page_it_was_at(tmp_path, out, log):
 
     for last in (2, 5):
         with pytest.raises(Enough):
-            read_file(Standin(log), job, desk, partial(stop_at, last))
-    result = read_file(Standin(log), job, desk, lambda pages: None)
+            read_file(Standin(log), task, workspace, partial(stop_at, last))
+    result = read_file(Standin(log), task, workspace, lambda pages: None)
     assert [page for _, page in reads(log)] == ["0", "1", "2", "3", "4", "5"]
     assert result.pages == 6 and len(result.outputs) == 7
     assert (out / "long_res.txt").read_text().count("\f") == 5
@@ -242,8 +254,8 @@ def test_the_destination_must_lie_outside(scans, out, log, monkeypatch):
         with pytest.raises(UsageError, match="is inside the source"):
             go(log, [scans], destination)
     with pytest.raises(UsageError, match="is inside the source"):
-        check_apart(["s3://box/a"], Destination("s3://box/a/out"))
-    check_apart(["s3://box/a", str(out)], Destination("s3://box/ab"))
+        check_destination(["s3://box/a"], Destination("s3://box/a/out"))
+    check_destination(["s3://box/a", str(out)], Destination("s3://box/ab"))
     monkeypatch.chdir(scans)
     summary = go(log, ["*/*.png", "*.png"], "inner", formats=["json"])  # a glob that reaches into the destination
     assert summary.done == 1 and summary.failed == 1
@@ -264,9 +276,9 @@ def test_the_same_name_from_two_sources(tmp_path, out, log, monkeypatch):
 def test_a_look_at_many_files_is_quick(tmp_path):
     with Ledger(tmp_path, "options") as ledger:
         begun = time.process_time()
-        entries = [ledger.look(Item(f"{i}.png", f"/a/{i}.png"), all) for i in range(300)]
+        found = [ledger.look_up(FileTask(f"{i}.png", f"/a/{i}.png"), all) for i in range(300)]
         assert time.process_time() - begun < 3  # seconds; every file of a run is looked at
-    assert [entry.stem for entry in entries] == [str(i) for i in range(300)]
+    assert [task.stem for _, task in found] == [str(i) for i in range(300)]
 
 
 def test_names_of_any_kind(tmp_path, out, log):
@@ -283,7 +295,7 @@ def test_names_of_any_kind(tmp_path, out, log):
 def test_a_page_is_the_same_after_it_waited():
     from dataclasses import fields
 
-    from inkline.batch.record import from_record, to_record
+    from inkline.batch.document import page_from_record, page_to_record
     from inkline.types import Detections, Line, Page, Transform, Word
 
     rng = np.random.default_rng(3)
@@ -296,8 +308,8 @@ def test_a_page_is_the_same_after_it_waited():
     grid = rng.random((3, 2, 2)).astype(np.float32)
     found = Detections(quads(2), rng.random(2).astype(np.float32), (quads(1)[0], quads(1)[0]))
     page = Page((line,), (9, 7), "s", 5, found, (0, 1), Transform((9, 7), 90, grid), {"a": [1, None]}, ("careful",))
-    record = json.loads(json.dumps(to_record(page)))
-    again = from_record(record)
+    record = json.loads(json.dumps(page_to_record(page)))
+    again = page_from_record(record)
 
     def flat(value):
         if isinstance(value, np.ndarray):

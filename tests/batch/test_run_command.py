@@ -9,8 +9,8 @@ from pathlib import Path
 
 from batch_pages import draw_pdf
 
-from inkline.batch.plan import Summary
-from inkline.batch.progress import Lines, _duration, per_second
+from inkline.batch.scheduler import RunProgress, RunSummary, format_duration, format_rate
+from inkline.progress import LogProgress
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,18 +87,18 @@ def test_a_watch_ends_with_a_summary_when_it_is_told_to(tmp_path):
 
 
 def test_progress_tells_rate_and_time_left(capsys):
-    lines = Lines(lambda: 40, every=0)
-    while lines.total is None:
+    progress = RunProgress(LogProgress(0), lambda: 40)
+    while progress.total is None:
         time.sleep(0.01)
-    summary = Summary(done=0, began=time.monotonic() - 5)
-    lines.show(summary, 0)
+    summary = RunSummary(done=0, started_at=time.monotonic() - 5)
+    progress.show(summary, 0)
     time.sleep(0.05)
     summary.done, summary.pages, summary.skipped, summary.failed = 9, 18, 10, 1
-    lines.show(summary, 2)
+    progress.show(summary, 2)
     first, last = capsys.readouterr().err.splitlines()
     assert first.startswith("inkline: 0 of 40 files, 0 pages")
     assert last.startswith("inkline: 20 of 40 files, 20 pages, ") and "left, 1 failed" in last
-    assert [_duration(s) for s in (5, 119, 120, 7200, 200_000)] == ["5 s", "119 s", "2 min", "2 h", "2 days"]
-    assert [per_second(rate) for rate in (0, 0.0451, 0.4, 1, 12.34)] == [
+    assert [format_duration(s) for s in (5, 119, 120, 7200, 200_000)] == ["5 s", "119 s", "2 min", "2 h", "2 days"]
+    assert [format_rate(rate) for rate in (0, 0.0451, 0.4, 1, 12.34)] == [
         f"{text} pages/s" for text in ("0", "0.045", "0.4", "1.0", "12.3")
     ]

@@ -10,8 +10,7 @@ from batch_pages import draw_pdf, drawn
 from batch_standin import go
 from moto.server import ThreadedMotoServer
 
-from inkline.batch.destination import Destination
-from inkline.batch.store import list_objects
+from inkline.batch.storage import Destination, list_objects
 from inkline.errors import OutputError, SourceError, UsageError
 
 

@@ -17,7 +17,7 @@ import httpx
 import ray
 from ray import serve
 
-from inkline.batch.ray_data import cluster
+from inkline.batch.ray_run import ray_cluster
 from inkline.options import ServeOptions
 from inkline.service.on_ray import NAME, application
 
@@ -48,7 +48,7 @@ def main():
     image = Path(sys.argv[1]).read_bytes()
     body = {"file": base64.b64encode(image).decode(), "visualize": False}
     seen = {}
-    with cluster("local", 2):
+    with ray_cluster("local", 2):
         serve.start(http_options={"host": "127.0.0.1", "port": PORT})
         serve.run(application((), ServeOptions(), 2), name=NAME, route_prefix="/")
         client = httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=120)

@@ -29,8 +29,8 @@ import cv2
 import numpy as np
 
 from inkline.cli.evaluate import Reader, from_files, labels
-from inkline.layout.geometry import crop_quad, min_area_quad
-from inkline.metrics import _hull, _overlap, aligned, fold, outside, tokens
+from inkline.layout.geometry import convex_hull, crop_quad, min_area_quad, shared_area
+from inkline.metrics import aligned, fold, outside, tokens
 
 CAUSES = ("missed", "merged", "split", "cut", "spaces", "digits", "letters")
 TRAITS = ("small", "faint", "inverse", "vertical", "slanted")
@@ -50,8 +50,8 @@ class Lost:
 
 def shares(lines: Sequence[Any], boxes: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     """How much of each line (L) each box (B) covers, and how much of each box lies in each line: two (L, B), 0..1."""
-    a, b = [_hull(p) for p in lines], [_hull(p) for p in boxes]
-    over = np.array([[_overlap(x, y) for y in b] for x in a], float).reshape(len(a), len(b))
+    a, b = [convex_hull(p) for p in lines], [convex_hull(p) for p in boxes]
+    over = np.array([[shared_area(x, y) for y in b] for x in a], float).reshape(len(a), len(b))
     size = [np.array([max(cv2.contourArea(x), 1e-6) for x in hulls]) for hulls in (a, b)]
     return over / size[0][:, None], over / size[1][None, :]
 

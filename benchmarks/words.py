@@ -9,7 +9,8 @@ import argparse
 from typing import Any
 
 from inkline.cli.evaluate import labels
-from inkline.metrics import fold, iou, match
+from inkline.layout.geometry import iou
+from inkline.metrics import fold, match
 from inkline.pipeline import Ocr
 
 

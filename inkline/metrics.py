@@ -8,15 +8,16 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any, Self
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from inkline.errors import UsageError
+from inkline.layout.geometry import convex_hull, hull_iou, shared_area
 
 Pair = tuple[str, str]  # (truth, what was read)
 
@@ -49,57 +50,33 @@ class Counts:
 # --- boxes ------------------------------------------------------------------------------------------------------------
 
 
-def _hull(polygon: ArrayLike) -> NDArray[np.float32]:
-    return np.asarray(cv2.convexHull(np.asarray(polygon, np.float32).reshape(-1, 2)), np.float32)
-
-
-def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Area two hulls share; 0 when their bounding rectangles do not touch or one of them is a line or a point."""
-    if len(a) < 3 or len(b) < 3:
-        return 0.0
-    (ax, ay, aw, ah), (bx, by, bw, bh) = cv2.boundingRect(a), cv2.boundingRect(b)
-    if ax + aw < bx or bx + bw < ax or ay + ah < by or by + bh < ay:
-        return 0.0
-    return float(cv2.intersectConvexConvex(a, b)[0])
-
-
-def iou(a: ArrayLike, b: ArrayLike) -> float:
-    """Intersection over union of the convex hulls of two polygons (P, 2) in the same pixels, 0..1."""
-    return _hull_iou(_hull(a), _hull(b))
-
-
-def _hull_iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    inter = _overlap(a, b)
-    union = cv2.contourArea(a) + cv2.contourArea(b) - inter
-    return inter / union if union > 0 else 0.0
-
-
 def outside(found: Sequence[ArrayLike], ignore: Sequence[ArrayLike], limit: float = 0.5) -> list[int]:
     """Indices of the polygons of which no ignored region covers more than `limit` of the area."""
-    regions = [_hull(g) for g in ignore]
-    hulls = [_hull(p) for p in found]
-    return [
-        i
-        for i, hull in enumerate(hulls)
-        if max((_overlap(hull, g) / max(cv2.contourArea(hull), 1e-6) for g in regions), default=0.0) <= limit
-    ]
+    regions = [convex_hull(g) for g in ignore]
+    hulls = [convex_hull(p) for p in found]
+    kept = []
+    for i, hull in enumerate(hulls):
+        area = max(cv2.contourArea(hull), 1e-6)
+        if all(shared_area(hull, region) / area <= limit for region in regions):
+            kept.append(i)
+    return kept
 
 
 def match(truth: Sequence[ArrayLike], found: Sequence[ArrayLike], limit: float = 0.5) -> list[tuple[int, int]]:
     """Pairs (truth, found), one to one: each true polygon takes the free one with the largest IoU above `limit`."""
-    left = {i: _hull(p) for i, p in enumerate(found)}
+    free = {i: convex_hull(polygon) for i, polygon in enumerate(found)}
     pairs: list[tuple[int, int]] = []
     for t, polygon in enumerate(truth):
-        hull = _hull(polygon)
-        overlap, best = max(((_hull_iou(hull, p), -i) for i, p in left.items()), default=(0.0, 0))
-        if overlap > limit:
-            pairs.append((t, -best))
-            del left[-best]
+        hull = convex_hull(polygon)
+        overlap, minus_index = max(((hull_iou(hull, other), -i) for i, other in free.items()), default=(0.0, 0))
+        if overlap > limit:  # of equal overlaps the first polygon's, hence the sign
+            pairs.append((t, -minus_index))
+            del free[-minus_index]
     return pairs
 
 
 def detection(truth: Sequence[ArrayLike], found: Sequence[ArrayLike], ignore: Sequence[ArrayLike] = ()) -> Counts:
-    """Boxes of one page, after leaving out those that lie in an ignored region (DetMetric; FACTS section 8.5)."""
+    """Boxes of one page, after leaving out those that lie in an ignored region (DetMetric of PaddleOCR)."""
     kept = [found[i] for i in outside(found, ignore)]
     return Counts(len(match(truth, kept)), len(truth), len(kept))
 
@@ -379,18 +356,28 @@ def page(
     each, in the same pixels; texts: what was read there, in reading order. What lies in an ignored region counts
     neither way. Boxes are scored on pages where every true line has points. Without `case`, matched lines are folded.
     """
-    lines = [row for row in labels if not row.get("ignore")]
-    ignored = [row["points"] for row in labels if row.get("ignore") and row.get("points")]
-    kept = outside(polygons, ignored)
+    # What counts: true lines that are not ignored, found boxes outside of the ignored regions.
+    lines, ignored = _by_ignore(labels)
+    kept = outside(polygons, [row["points"] for row in ignored if row.get("points")])
     boxes, read = [polygons[i] for i in kept], [texts[i] for i in kept]
     truth = [str(row.get("text", "")) for row in lines]
-    boxed = bool(lines) and all(row.get("points") for row in lines)
-    pairs = match([row["points"] for row in lines], boxes) if boxed else []
-    return PageScore(
-        pages=1,
-        detection=Counts(len(pairs), len(lines), len(boxes)) if boxed else Counts(),
-        tokens=tokens(truth, read, case),
-        characters=characters(truth, read, case),
+    # Texts are compared wherever they stand; boxes, their lines and their order where the truth has boxes.
+    score = PageScore(1, tokens=tokens(truth, read, case), characters=characters(truth, read, case))
+    if not lines or not all(row.get("points") for row in lines):
+        return score
+    pairs = match([row["points"] for row in lines], boxes)
+    return replace(
+        score,
+        detection=Counts(len(pairs), len(lines), len(boxes)),
         matched=recognition((fold(truth[t], case), fold(read[f], case)) for t, f in pairs),
         flow=order([t for t, _ in sorted(pairs, key=lambda pair: pair[1])]),
     )
+
+
+def _by_ignore(labels: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The labels that count, and those that are to be ignored."""
+    counted: list[Mapping[str, Any]] = []
+    ignored: list[Mapping[str, Any]] = []
+    for row in labels:
+        (ignored if row.get("ignore") else counted).append(row)
+    return counted, ignored

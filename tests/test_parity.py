@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from inkline import Ocr
-from inkline.metrics import iou
+from inkline.layout.geometry import iou
 from inkline.options import REFERENCE_RULES
 
 pytestmark = pytest.mark.slow

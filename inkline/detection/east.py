@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkline.detection.db import mean_inside
+from inkline.layout.geometry import convex_hull, iou
 from inkline.options import DetectOptions
 from inkline.types import Detections, Floats, empty_quads
 
@@ -48,7 +49,7 @@ def locality_aware_nms(quads: Floats, scores: Floats, thresh: float) -> tuple[Fl
     # Row by row, each pixel's box joins the one before it where the two overlap.
     merged: list[tuple[Floats, float]] = []
     for quad, score in zip(quads.astype(np.float64), scores.astype(np.float64), strict=True):
-        if merged and overlap(quad, merged[-1][0]) > thresh:
+        if merged and iou(quad, merged[-1][0]) > thresh:
             before, weight = merged[-1]
             merged[-1] = ((score * quad + weight * before) / (score + weight), score + weight)
         else:
@@ -65,24 +66,12 @@ def locality_aware_nms(quads: Floats, scores: Floats, thresh: float) -> tuple[Fl
 def strongest(quads: Floats, weights: Floats, thresh: float) -> NDArray[np.int64]:
     """Indices of quads (N, 4, 2), by falling weight, that overlap no stronger kept one by more than `thresh`."""
     low, high = quads.min(axis=1), quads.max(axis=1)
-    areas = np.array([cv2.contourArea(cv2.convexHull(quad)) for quad in quads])
+    areas = np.array([cv2.contourArea(convex_hull(quad)) for quad in quads])
     kept = np.zeros(0, np.int64)
     for i in np.argsort(-weights, kind="stable"):
         # the boxes around two quads share at least what the quads share: few pairs need the exact answer
         shared = np.maximum(np.minimum(high[i], high[kept]) - np.maximum(low[i], low[kept]), 0).prod(axis=1)
         near = kept[shared > thresh * np.maximum(areas[i], areas[kept])]
-        if not any(overlap(quads[i], quads[j]) > thresh for j in near):
+        if not any(iou(quads[i], quads[j]) > thresh for j in near):
             kept = np.append(kept, i)
     return kept
-
-
-def overlap(a: Floats, b: Floats) -> float:
-    """Intersection over union of two quads (4, 2), of their convex hulls where a quad is not convex; 0.0 without area."""
-    if (a.max(axis=0) < b.min(axis=0)).any() or (b.max(axis=0) < a.min(axis=0)).any():
-        return 0.0
-    hull_a, hull_b = cv2.convexHull(a.astype(np.float32)), cv2.convexHull(b.astype(np.float32))
-    area_a, area_b = cv2.contourArea(hull_a), cv2.contourArea(hull_b)
-    if min(area_a, area_b) <= 0:
-        return 0.0
-    shared = cv2.intersectConvexConvex(hull_a, hull_b)[0]
-    return float(shared / (area_a + area_b - shared))

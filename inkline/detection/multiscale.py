@@ -11,6 +11,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from inkline.layout.geometry import shared_area
 from inkline.options import DetectOptions
 from inkline.types import Detections, Floats, Image
 
@@ -228,7 +229,7 @@ def merge_passes(first: Detections, second: Detections) -> Detections:
     kept = list(range(len(first)))
     for new in range(len(first), len(quads)):
         # What the boxes kept so far share with the new one.
-        shared = np.array([_shared_area(quads[old], quads[new]) for old in kept])
+        shared = np.array([shared_area(quads[old], quads[new]) for old in kept])
         covered = sum(shared) / max(area[new], 1)
         if covered < 0.3 and not (shared > 0.5 * area[kept]).any():
             kept.append(new)
@@ -247,10 +248,3 @@ def _concatenate(first: Detections, second: Detections) -> Detections:
         polygons = (*first.polygons, *second.polygons)
     scores = np.concatenate([first.scores, second.scores])
     return Detections(np.concatenate([first.quads, second.quads]), scores, polygons)
-
-
-def _shared_area(a: Floats, b: Floats) -> float:
-    """Area that two quads share; 0 when their bounds do not touch."""
-    if (a.max(axis=0) <= b.min(axis=0)).any() or (b.max(axis=0) <= a.min(axis=0)).any():
-        return 0.0
-    return float(cv2.intersectConvexConvex(a, b)[0])

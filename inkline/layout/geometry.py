@@ -1,4 +1,4 @@
-"""Quads: their corners, their crops, and where a piece of a crop lies on the page."""
+"""Quads and polygons: corners, overlaps, crops, and where a piece of a crop lies on the page."""
 
 import cv2
 import numpy as np
@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from inkline.types import Floats, Image
 
-STRIP_PIXELS = 1 << 22  # pixels sampled at a time
+STRIP_PX = 1 << 22  # pixels sampled at a time
 
 
 def order_corners(points: Floats) -> Floats:
-    """Four corners in the order top-left, top-right, bottom-right, bottom-left (FACTS 3.3, step 4).
+    """Four corners in the order top-left, top-right, bottom-right, bottom-left (docs/reference_rules.md, DB
+    post-processing).
 
     The two leftmost points are told apart by y, the two rightmost likewise. (4, 2) in, (4, 2) out.
     """
@@ -24,6 +25,33 @@ def min_area_quad(points: ArrayLike) -> tuple[Floats, float]:
     """The smallest rectangle around points (P, 2), corners ordered, and its shorter side in pixels."""
     rect = cv2.minAreaRect(np.asarray(points))
     return order_corners(np.asarray(cv2.boxPoints(rect), np.float32)), float(min(rect[1]))
+
+
+def convex_hull(polygon: ArrayLike) -> Floats:
+    """The convex hull of points (P, 2), as `shared_area` and `hull_iou` take it."""
+    return np.asarray(cv2.convexHull(np.asarray(polygon, np.float32).reshape(-1, 2)), np.float32)
+
+
+def shared_area(a: Floats, b: Floats) -> float:
+    """Area that two convex polygons float32 (P, 2) share; 0.0 where their bounds do not touch or one is a line or a point."""
+    if len(a) < 3 or len(b) < 3:
+        return 0.0
+    (ax, ay, aw, ah), (bx, by, bw, bh) = cv2.boundingRect(a), cv2.boundingRect(b)
+    if ax + aw < bx or bx + bw < ax or ay + ah < by or by + bh < ay:
+        return 0.0
+    return float(cv2.intersectConvexConvex(a, b)[0])
+
+
+def hull_iou(a: Floats, b: Floats) -> float:
+    """Intersection over union of two convex polygons float32 (P, 2), 0..1; 0.0 without area."""
+    shared = shared_area(a, b)
+    union = cv2.contourArea(a) + cv2.contourArea(b) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def iou(a: ArrayLike, b: ArrayLike) -> float:
+    """Intersection over union of the convex hulls of two polygons (P, 2) in the same pixels, 0..1."""
+    return hull_iou(convex_hull(a), convex_hull(b))
 
 
 def unclip(polygon: Floats, ratio: float) -> list[Floats]:
@@ -47,9 +75,9 @@ def crop_size(quad: Floats) -> tuple[int, int]:
 
 
 def crop_quad(image: Image, quad: Floats, reference: bool = False) -> Image | None:
-    """Cut a line out of a page: the smallest rectangle around the quad, warped upright (FACTS 3.5); None when it is empty.
+    """Cut a line out of a page: the smallest rectangle around the quad, warped upright; None when it is empty.
 
-    Bicubic, borders repeated. The result is not turned yet: see `is_upright_column`. `reference` takes the page at steps
+    The rule of PaddleOCR 3.x (docs/reference_rules.md, Crops): bicubic, borders repeated. The result is not turned yet: see `is_upright_column`. `reference` takes the page at steps
     of 1/32 px, as OpenCV 4 did in every warp; OpenCV 5 is exact, which changes some letters of old models.
     """
     box, _ = min_area_quad(quad.astype(np.int32))
@@ -97,7 +125,7 @@ def sample_by_grid(image: Image, grid: Floats) -> Image:
     height, width = image.shape[:2]
     wide = _between(grid * np.array([width - 1, height - 1], np.float32), width, 1)
     out = np.empty((height, width, 3), np.uint8)
-    rows = max(1, STRIP_PIXELS // width)
+    rows = max(1, STRIP_PX // width)
     for top in range(0, height, rows):
         end = min(height, top + rows)
         at = _between(wide, height, 0, top, end)

@@ -40,13 +40,8 @@ class ReadingTest:
 
         Lines that run down may be those of a page on its side or columns of Chinese or Japanese: these are left alone.
         """
-        # Which way most of the text runs, by the lengths of its lines.
-        crops = self._crops(image)
-        down = [crop for crop in crops if is_upright_column(crop)]
-        across = [crop for crop in crops if is_upright_column(turn(crop, 90))]
-        sideways = sum(crop.shape[0] for crop in down) > sum(crop.shape[1] for crop in across)
-        # A sample of these lines is read both ways up.
-        sample = _longest([turn(crop, 90) for crop in down] if sideways else across)
+        # A sample of the lines, which run down or across, is read both ways up.
+        sample, sideways = _sample(self._crops(image))
         if not sample:
             return 0
         texts = self._read(sample)
@@ -78,9 +73,16 @@ class ReadingTest:
         return [crop for crop in crops if crop is not None]
 
 
-def _longest(lines: list[Image]) -> list[Image]:
-    """The lines that are longest for their height, at most MAX_SAMPLE_LINES."""
-    return sorted(lines, key=lambda line: -min(line.shape[1] / line.shape[0], MAX_LENGTH_RATIO))[:MAX_SAMPLE_LINES]
+def _sample(crops: list[Image]) -> tuple[list[Image], bool]:
+    """The lines that are longest for their height, at most MAX_SAMPLE_LINES, and whether most of the text runs down.
+
+    Only lines of the way that most of the text runs are taken; those that run down are turned by 90 degrees.
+    """
+    down = [turn(crop, 90) for crop in crops if is_upright_column(crop)]
+    across = [crop for crop in crops if is_upright_column(turn(crop, 90))]
+    sideways = sum(line.shape[1] for line in down) > sum(line.shape[1] for line in across)
+    lines = sorted(down if sideways else across, key=lambda line: -min(line.shape[1] / line.shape[0], MAX_LENGTH_RATIO))
+    return lines[:MAX_SAMPLE_LINES], sideways
 
 
 def _mean_score(texts: Sequence[Text]) -> float:

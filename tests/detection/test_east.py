@@ -1,8 +1,7 @@
 import cv2
 import numpy as np
-import pytest
 
-from inkline.detection.east import MAP_STRIDE_PX, east_boxes, locality_aware_nms, overlap
+from inkline.detection.east import MAP_STRIDE_PX, east_boxes, locality_aware_nms
 from inkline.options import DetectOptions
 
 OPTIONS = DetectOptions(thresh=0.8, box_thresh=0.1)
@@ -76,16 +75,3 @@ def test_the_stronger_of_two_far_apart_in_order_wins():
     quads, scores = locality_aware_nms(rows, np.array([1, 1, 2], np.float32), 0.2)
     np.testing.assert_allclose(quads, [square + 1, square + 100])
     assert scores.tolist() == [2, 1]
-
-
-@pytest.mark.parametrize(
-    ("shift", "expected"), [((0, 0), 1.0), ((5, 0), 1 / 3), ((5, 5), 1 / 7), ((10, 0), 0.0), ((50, 0), 0.0)]
-)
-def test_overlap(shift, expected):
-    square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], np.float32)
-    assert overlap(square, square + np.array(shift)) == pytest.approx(expected, abs=1e-6)
-
-
-def test_overlap_of_a_point_is_nothing():
-    square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], np.float32)
-    assert overlap(square, np.full((4, 2), 5, np.float32)) == 0

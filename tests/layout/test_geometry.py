@@ -4,7 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-from inkline.layout.geometry import crop_quad, is_upright_column, min_area_quad, order_corners, quad_part, turn, unclip
+from inkline.layout.geometry import (
+    crop_quad,
+    iou,
+    is_upright_column,
+    min_area_quad,
+    order_corners,
+    quad_part,
+    turn,
+    unclip,
+)
 
 RECT = np.array([[10, 20], [110, 20], [110, 50], [10, 50]], np.float32)
 
@@ -69,3 +78,17 @@ def test_the_rule_of_one_and_a_half():
 
 def test_quad_part():
     np.testing.assert_allclose(quad_part(RECT, 0.25, 0.5), [[35, 20], [60, 20], [60, 50], [35, 50]])
+
+
+@pytest.mark.parametrize(
+    ("shift", "expected"), [((0, 0), 1.0), ((5, 0), 1 / 3), ((5, 5), 1 / 7), ((10, 0), 0.0), ((50, 0), 0.0)]
+)
+def test_iou_of_squares(shift, expected):
+    square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], np.float32)
+    assert iou(square, square + np.array(shift)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_point_or_a_line_overlaps_nothing():
+    square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], np.float32)
+    assert iou(square, np.full((4, 2), 5, np.float32)) == 0
+    assert iou(np.array([[0, 0], [10, 0], [5, 0]]), square) == 0

@@ -6,6 +6,7 @@ import pytest
 from inkline import metrics
 from inkline.detection.east import east_boxes
 from inkline.detection.sast import SastMaps, sast_boxes
+from inkline.layout.geometry import iou
 from inkline.options import DetectOptions
 from inkline.training.data.maps_east import east_maps
 from inkline.training.data.maps_sast import sast_maps
@@ -32,5 +33,5 @@ def test_perfect_maps_give_back_the_boxes(kind: str) -> None:
         detections = sast_boxes(offsets, 256, 256, options)
         found = detections.polygons or detections.quads
     assert metrics.detection(QUADS, list(found)).f1 == 1
-    overlaps = [max(metrics.iou(quad, f) for f in found) for quad in QUADS]
+    overlaps = [max(iou(quad, f) for f in found) for quad in QUADS]
     assert min(overlaps) > (0.9 if kind == "east" else 0.7), overlaps

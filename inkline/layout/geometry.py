@@ -77,8 +77,9 @@ def crop_size(quad: Floats) -> tuple[int, int]:
 def crop_quad(image: Image, quad: Floats, reference: bool = False) -> Image | None:
     """Cut a line out of a page: the smallest rectangle around the quad, warped upright; None when it is empty.
 
-    The rule of PaddleOCR 3.x (docs/reference_rules.md, Crops): bicubic, borders repeated. The result is not turned yet: see `is_upright_column`. `reference` takes the page at steps
-    of 1/32 px, as OpenCV 4 did in every warp; OpenCV 5 is exact, which changes some letters of old models.
+    The rule of PaddleOCR 3.x (docs/reference_rules.md, Crops): bicubic, borders repeated. The result is not turned yet: see
+    `is_upright_column`. `reference` takes the page at steps of 1/32 px, as OpenCV 4 did in every warp; OpenCV 5 is exact,
+    which changes some letters of old models.
     """
     box, _ = min_area_quad(quad.astype(np.int32))
     w, h = crop_size(box)

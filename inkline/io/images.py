@@ -63,15 +63,12 @@ UNREADABLE_KINDS = (
     (0, b"<html", "a web page; save it as PDF or as a picture"),
 )
 
-# EXIF orientation -> (transposed first, flipped left-right, flipped top-bottom)
-EXIF_FLIPS = {
-    2: (False, True, False),
-    3: (False, True, True),
-    4: (False, False, True),
-    5: (True, False, False),
-    6: (True, True, False),
-    7: (True, True, True),
-    8: (True, False, True),
+# What a viewer does for each EXIF orientation: mirror the image, then rotate it.
+EXIF_MIRRORED = (2, 4, 5, 7)
+EXIF_ROTATIONS = {
+    **dict.fromkeys((3, 4), cv2.ROTATE_180),
+    **dict.fromkeys((6, 7), cv2.ROTATE_90_CLOCKWISE),
+    **dict.fromkeys((5, 8), cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
 
 
@@ -240,18 +237,15 @@ def exif_orientation(image: "PillowImage") -> int:
             value = image.getexif().get(0x0112, 1)
     except Exception:  # damaged EXIF must not cost the page
         return 1
-    return value if isinstance(value, int) and value in EXIF_FLIPS else 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def upright(image: Image, orientation: int) -> Image:
     """The image as a viewer shows it, given its EXIF orientation (1 to 8)."""
-    if orientation not in EXIF_FLIPS:
-        return image
-    transposed, mirrored, flipped = EXIF_FLIPS[orientation]
-    if transposed:
-        image = np.asarray(cv2.transpose(image), np.uint8)
-    if mirrored or flipped:
-        image = np.asarray(cv2.flip(image, -1 if mirrored and flipped else int(mirrored)), np.uint8)
+    if orientation in EXIF_MIRRORED:
+        image = np.asarray(cv2.flip(image, 1), np.uint8)
+    if orientation in EXIF_ROTATIONS:
+        image = np.asarray(cv2.rotate(image, EXIF_ROTATIONS[orientation]), np.uint8)
     return image
 
 

@@ -5,6 +5,7 @@ import ctypes
 import math
 import mmap
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -60,49 +61,32 @@ class PdfReader:
         Pixels are points * pdf_dpi / 72 rounded up, as in PaddleX at 144 dpi; a page of more than max_image_pixels is
         drawn at the highest resolution that fits.
         """
-        from pypdfium2 import PdfiumError
-
-        with PDFIUM_LOCK:
-            page = None
-            try:
-                page = self._pdf[index]
-                width, height = page.get_size()
-                scale, warning = self._scale(width, height)
-                bitmap = page.render(scale=scale)
-                image = np.ascontiguousarray(bitmap.to_numpy())
-                bitmap.close()  # the pixels belong to the array
-            except (PdfiumError, ValueError) as error:
-                raise SourceError(f"damaged ({error})") from error
-            finally:
-                if page is not None:
-                    page.close()
+        with PDFIUM_LOCK, _damage_as_source_error(), contextlib.closing(self._pdf[index]) as page:
+            scale, warning = self._scale(*page.get_size())
+            bitmap = page.render(scale=scale)
+            image = np.ascontiguousarray(bitmap.to_numpy())
+            bitmap.close()  # the pixels belong to the array
         return image, warning
 
     def characters(self, index: int) -> tuple[str, NDArray[np.float64]]:
         """The characters of a page's own text but spaces, and their centres (N, 2) in user space (points, y up)."""
         import pypdfium2.raw as pdfium
-        from pypdfium2 import PdfiumError
 
         chars, points = [], []
         left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-        with PDFIUM_LOCK:
-            page = text_page = None
-            try:
-                page = self._pdf[index]
-                text_page = page.get_textpage()
-                for i in range(text_page.count_chars()):
-                    char = chr(pdfium.FPDFText_GetUnicode(text_page, i))
-                    if char.isspace() or pdfium.FPDFText_IsGenerated(text_page, i) == 1:
-                        continue
-                    if pdfium.FPDFText_GetCharBox(text_page, i, left, right, bottom, top):
-                        chars.append(char)
-                        points.append(((left.value + right.value) / 2, (bottom.value + top.value) / 2))
-            except (PdfiumError, ValueError) as error:
-                raise SourceError(f"damaged ({error})") from error
-            finally:
-                for opened in (text_page, page):
-                    if opened is not None:
-                        opened.close()
+        with (
+            PDFIUM_LOCK,
+            _damage_as_source_error(),
+            contextlib.closing(self._pdf[index]) as page,
+            contextlib.closing(page.get_textpage()) as text_page,
+        ):
+            for i in range(text_page.count_chars()):
+                char = chr(pdfium.FPDFText_GetUnicode(text_page, i))
+                if char.isspace() or pdfium.FPDFText_IsGenerated(text_page, i) == 1:
+                    continue
+                if pdfium.FPDFText_GetCharBox(text_page, i, left, right, bottom, top):
+                    chars.append(char)
+                    points.append(((left.value + right.value) / 2, (bottom.value + top.value) / 2))
         return "".join(chars), np.array(points, np.float64).reshape(-1, 2)
 
     def _scale(self, width: float, height: float) -> tuple[float, tuple[str, ...]]:
@@ -119,6 +103,16 @@ class PdfReader:
             return asked, ()
         size = f"{width / 72:.0f} x {height / 72:.0f} inches"
         return scale, (f"a page of {size}: drawn at {scale * 72:.0f} dpi, not {self._options.pdf_dpi}",)
+
+
+@contextlib.contextmanager
+def _damage_as_source_error() -> Iterator[None]:
+    from pypdfium2 import PdfiumError
+
+    try:
+        yield
+    except (PdfiumError, ValueError) as error:
+        raise SourceError(f"damaged ({error})") from error
 
 
 def _opening_error(reason: str, content: Path | bytes, password: str) -> SourceError:

@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -50,7 +50,7 @@ def read(source: Any, options: ReadOptions = DEFAULTS) -> Iterator[PageImage]:
     Errors name the source: SourceError for what cannot be read, TooLargeError above a limit of the options.
     """
     source = as_source(source)
-    with _named(source.label):
+    with _errors_name(source.label):
         if source.error is not None:
             raise source.error
         data = _content(source, options)
@@ -69,22 +69,16 @@ def count_pages(source: Any, options: ReadOptions = DEFAULTS) -> int | None:
     if source.error is not None or not isinstance(source.data, (Path, bytes)):
         return None
     try:
-        reader = _open_reader(source.data, options)
+        with closing(_open_reader(source.data, options)) as reader:
+            return len(_selected(reader, options.page_range))
     except (SourceError, OSError):
         return None
-    try:
-        return len(_selected(reader, options.page_range))
-    except SourceError:
-        return None
-    finally:
-        reader.close()
 
 
 def _pages(data: Path | bytes, name: str | None, options: ReadOptions) -> Iterator[PageImage]:
     """The chosen pages of a file, one by one; SourceError at the end for those that could not be read."""
-    reader = _open_reader(data, options)
     bad: list[str] = []
-    try:
+    with closing(_open_reader(data, options)) as reader:
         for index in _selected(reader, options.page_range):
             try:
                 image, warnings = reader.page(index)
@@ -97,9 +91,7 @@ def _pages(data: Path | bytes, name: str | None, options: ReadOptions) -> Iterat
                 continue
             reload = partial(_reload_page, data, options, index)
             yield PageImage(image, name, index if reader.numbered else None, warnings, reload)
-            del image
-    finally:
-        reader.close()
+            del image  # not kept while the next page is decoded
     if bad:
         others = f" (and {len(bad) - 1} more pages)" if len(bad) > 1 else ""
         raise SourceError(bad[0] + others)
@@ -107,12 +99,9 @@ def _pages(data: Path | bytes, name: str | None, options: ReadOptions) -> Iterat
 
 def _reload_page(data: Path | bytes, options: ReadOptions, index: int) -> Image:
     """The image of one page of a file, read again."""
-    with _named(str(data) if isinstance(data, Path) else "the given bytes"):
-        reader = _open_reader(data, options)
-        try:
-            return reader.page(index)[0]
-        finally:
-            reader.close()
+    label = str(data) if isinstance(data, Path) else "the given bytes"
+    with _errors_name(label), closing(_open_reader(data, options)) as reader:
+        return reader.page(index)[0]
 
 
 def _open_reader(data: Path | bytes, options: ReadOptions) -> PdfReader | ImageReader:
@@ -128,7 +117,9 @@ def _open_reader(data: Path | bytes, options: ReadOptions) -> PdfReader | ImageR
             return PdfReader(data, options)
         size = file.seek(0, io.SEEK_END)
         if size > options.max_source_bytes and kind != "Tiff":
-            raise TooLargeError(f"{size} bytes are more than max_source_bytes={options.max_source_bytes}")
+            raise TooLargeError(
+                f"{size} bytes are more than max_source_bytes={options.max_source_bytes}; raise the limit"
+            )
         return ImageReader(file, kind, options.max_image_pixels)
     except BaseException:
         file.close()
@@ -150,12 +141,12 @@ def _selected(reader: PdfReader | ImageReader, page_range: str) -> range | list[
 
 def _content(source: Source, options: ReadOptions) -> Any:
     """What is to be decoded: a Path, bytes, an array or a Pillow image."""
-    if source.data is None and source.name == "-":
+    if source.data is None and source.name != "-":
+        return fetch(str(source.name), options)
+    if source.data is None:
         if sys.stdin.isatty():
             raise SourceError("nothing is piped in; write for instance: cat page.png | inkline ocr -")
         return _read_all(sys.stdin.buffer, options)
-    if source.data is None:
-        return fetch(str(source.name), options)
     if hasattr(source.data, "read") and not is_pillow(source.data):
         return _read_all(source.data, options)
     return source.data
@@ -189,7 +180,7 @@ def _given_image(data: Any, options: ReadOptions) -> tuple[Image, tuple[str, ...
 
 
 @contextmanager
-def _named(label: str) -> Iterator[None]:
+def _errors_name(label: str) -> Iterator[None]:
     """Put the source's name before the text of errors raised inside."""
     try:
         yield

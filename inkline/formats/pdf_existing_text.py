@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,7 +15,6 @@ import numpy as np
 from inkline.errors import SourceError
 from inkline.formats.pdf_text_layer import Affine, inverse_affine
 from inkline.io.pdf import PdfReader
-from inkline.options import ReadOptions
 from inkline.types import Floats, Line, Page
 
 if TYPE_CHECKING:
@@ -32,55 +30,42 @@ INVISIBLE_MODE = 3
 MAX_FORM_DEPTH = 12
 
 
-class ExistingText:
-    """The text of an open PDF, read through PDFium. Close it when done (`with`)."""
+def lines_to_add(
+    pdf: "pikepdf.Pdf",
+    reader: PdfReader,
+    index: int,
+    page: Page,
+    to_user: Affine,
+    mode: Literal["auto", "keep", "replace", "check"],
+) -> tuple[Sequence[Line], str]:
+    """The lines to write onto page `index` of a PDF, and a warning or ""; its own text is hidden where `mode` says so.
 
-    def __init__(self, source: Path | bytes, password: str) -> None:
-        """SourceError when PDFium cannot open the file."""
-        self._reader = PdfReader(source, ReadOptions(pdf_password=password))
+    reader: the same PDF in PDFium. to_user: takes the source pixels of `page` to the user space of the PDF's page.
+    """
+    target = pdf.pages[index]
+    if mode == "replace":
+        hide_text(pdf, target)
+        return page.lines, ""
+    text = _page_text(reader, index, inverse_affine(to_user))
+    warning = ""
+    if mode in ("auto", "check"):
+        comparison = compare(page.lines, text)
+        if comparison.disagrees:
+            warning = f"the text it has is not what was read ({comparison})"
+            if mode == "auto" and comparison.confidence >= MIN_CONFIDENCE_TO_REPLACE:
+                hide_text(pdf, target)
+                return page.lines, f"{warning}; replaced"
+            warning += "; kept"
+    return [line for line in page.lines if not _is_covered(line, text.inside(line.quad))], warning
 
-    def __enter__(self) -> "ExistingText":
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._reader.close()
-
-    def lines_to_add(
-        self,
-        pdf: "pikepdf.Pdf",
-        target: "pikepdf.Page",
-        index: int,
-        page: Page,
-        to_user: Affine,
-        mode: Literal["auto", "keep", "replace", "check"],
-    ) -> tuple[Sequence[Line], str]:
-        """The lines to write onto a page, whose own text is hidden where `mode` says so, and a warning or "".
-
-        `to_user` takes the source pixels of `page` to the user space of `target`, page `index` of `pdf`.
-        """
-        if mode == "replace":
-            hide_text(pdf, target)
-            return page.lines, ""
-        text = self._page_text(index, inverse_affine(to_user))
-        warning = ""
-        if mode in ("auto", "check"):
-            comparison = compare(page.lines, text)
-            if comparison.disagrees:
-                warning = f"the text it has is not what was read ({comparison})"
-                if mode == "auto" and comparison.confidence >= MIN_CONFIDENCE_TO_REPLACE:
-                    hide_text(pdf, target)
-                    return page.lines, f"{warning}; replaced"
-                warning += "; kept"
-        return [line for line in page.lines if not _is_covered(line, text.inside(line.quad))], warning
-
-    def _page_text(self, index: int, to_source: Affine) -> "PageText":
-        """The characters of a page, their centres taken from user space to source pixels."""
-        try:
-            text, points = self._reader.characters(index)
-        except SourceError:  # a page that cannot be loaded has no text to respect
-            return PageText("", np.zeros((0, 2), np.float32))
-        centres = points @ to_source[:, :2].T + to_source[:, 2]
-        return PageText(text, np.asarray(centres, np.float32))
+def _page_text(reader: PdfReader, index: int, to_source: Affine) -> "PageText":
+    """The characters of a page, their centres taken from user space to source pixels."""
+    try:
+        text, points = reader.characters(index)
+    except SourceError:  # a page that cannot be loaded has no text to respect
+        return PageText("", np.zeros((0, 2), np.float32))
+    return PageText(text, np.asarray(points @ to_source[:, :2].T + to_source[:, 2], np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +77,6 @@ class PageText:
 
     def inside(self, quad: Floats) -> str:
         """The characters whose centres lie in a quad of source pixels."""
-        if not self.text:
-            return ""
         # A point lies inside when it is on the same side of all four edges.
         start = np.asarray(quad, np.float64)
         edge, to = (np.roll(start, -1, axis=0) - start)[:, None], self.centres[None] - start[:, None]

@@ -24,7 +24,6 @@ Affine = NDArray[np.float64]  # (2, 3): source pixels to the page's user space
 PdfBox = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max in user space
 
 LETTER_BOX: PdfBox = (0.0, 0.0, 612.0, 792.0)  # what PDFium assumes for a page that does not state its size
-MAX_PAGE_TREE_DEPTH = 64
 UNIT_POINTS = 0.1  # coordinates are written as whole numbers of these; lengths below that end in _UNITS count them
 TOLERANCE_UNITS = 5.0  # by which a size, a base line or a width may be off: one pixel at 150 dpi
 MAX_CLIMB_UNITS = 4.0  # of a word's letters on a slanted base line
@@ -35,10 +34,20 @@ MAX_REMEMBERED_VALUES = 12  # font sizes and stretches that may be used again
 
 def shown_box(page: "pikepdf.Page") -> PdfBox:
     """The part of the page that is shown, (x_min, y_min, x_max, y_max) in user space: its crop box within its media box."""
-    media = _rectangle(page, "/MediaBox") or LETTER_BOX
-    crop = _rectangle(page, "/CropBox") or media
+    media = _ordered_box(page.mediabox) or LETTER_BOX
+    crop = _ordered_box(page.cropbox) or media
     shown = max(media[0], crop[0]), max(media[1], crop[1]), min(media[2], crop[2]), min(media[3], crop[3])
     return shown if shown[0] < shown[2] and shown[1] < shown[3] else media
+
+
+def _ordered_box(corners: Any) -> PdfBox | None:
+    """A box with its corners in order; None where it is missing, damaged or empty."""
+    try:
+        a, b, c, d = (float(value) for value in corners)
+    except (TypeError, ValueError):
+        return None
+    box = min(a, c), min(b, d), max(a, c), max(b, d)
+    return box if box[0] < box[2] and box[1] < box[3] else None
 
 
 def user_affine(box: PdfBox, rotation: int, size: tuple[int, int]) -> Affine:
@@ -109,25 +118,6 @@ def _unmatched_states(page: "pikepdf.Page") -> tuple[int, int]:
     except PdfError:  # a damaged stream: what can be said is that it begins in plain user space
         return 0, 0
     return depth - lowest, -lowest
-
-
-def _rectangle(page: "pikepdf.Page", name: str) -> PdfBox | None:
-    """A box of the page or of the node it inherits from, its corners in order; None where none is given or valid."""
-    node: Any = page.obj
-    for _ in range(MAX_PAGE_TREE_DEPTH):
-        if node is None:
-            break
-        value = node.get(name)
-        if value is None:
-            node = node.get("/Parent")
-            continue
-        try:
-            a, b, c, d = (float(v) for v in value)
-        except (TypeError, ValueError):
-            return None
-        box = min(a, c), min(b, d), max(a, c), max(b, d)
-        return box if box[0] < box[2] and box[1] < box[3] else None
-    return None
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,11 @@ if TYPE_CHECKING:
     import pikepdf
 
 OUTPUT_CONDITION = "sRGB IEC61966-2.1"
-FORBIDDEN_ACTIONS = frozenset(
-    f"/{name}"
-    for name in (
-        *("Launch", "Sound", "Movie", "ResetForm", "ImportData", "Hide", "SetOCGState", "Rendition", "Trans"),
-        *("GoTo3DView", "JavaScript"),
-    )
+FORBIDDEN_ACTIONS = (
+    *("/Launch", "/Sound", "/Movie", "/ResetForm", "/ImportData", "/Hide", "/SetOCGState", "/Rendition"),
+    *("/Trans", "/GoTo3DView", "/JavaScript"),
 )
-FORBIDDEN_ANNOTATIONS = frozenset({"/3D", "/Sound", "/Screen", "/Movie"})
+FORBIDDEN_ANNOTATIONS = ("/3D", "/Sound", "/Screen", "/Movie")
 ANNOTATION_FLAGS, PRINTED_AND_SHOWN = 0b100111, 0b100  # the flags that matter, and what they must be
 MAX_PROBLEMS_SHOWN = 5
 
@@ -126,16 +123,15 @@ def _stream_problems(stream: Any) -> Iterator[str]:
         yield "it holds data packed in a forbidden way (LZW or Crypt)"
     if "/F" in stream:
         yield "it refers to data outside of the file"
-    if subtype == "/PS" or (subtype == "/Form" and ("/PS" in stream or "/Ref" in stream)):
+    if subtype == "/PS" or (subtype == "/Form" and any(key in stream for key in ("/PS", "/Ref"))):
         yield "it holds PostScript or content of another file"
-    if subtype != "/Image":
-        return
-    if stream.get("/Interpolate", False):
-        yield "an image asks to be smoothed"
-    if "/Alternates" in stream or "/OPI" in stream:
-        yield "an image has alternates"
-    if stream.get("/ColorSpace") == "/DeviceCMYK":
-        yield "an image has CMYK colours without a profile"
+    if subtype == "/Image":
+        if stream.get("/Interpolate", False):
+            yield "an image asks to be smoothed"
+        if "/Alternates" in stream or "/OPI" in stream:
+            yield "an image has alternates"
+        if stream.get("/ColorSpace") == "/DeviceCMYK":
+            yield "an image has CMYK colours without a profile"
 
 
 def _is_embedded(font: Any) -> bool:

@@ -13,7 +13,7 @@ from inkline.errors import OutputError
 from inkline.flat import to_flat
 from inkline.formats.line_geometry import bounds, paragraphs, place_words
 from inkline.options import OcrOptions
-from inkline.types import Document, Floats, Page
+from inkline.types import Document, Floats, Line, Page, Word
 
 DETECTION_PARAMETERS = ("limit_side_len", "limit_type", "thresh", "max_side_limit", "box_thresh", "unclip_ratio")
 CSV_COLUMNS = ("source", "page", "line", "paragraph", "score", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "text")
@@ -42,39 +42,28 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     `OCRResult.json["res"]`; unlike there, coordinates are those of the given file also after turning and unwarping.
     """
     settings = {**to_flat(OcrOptions()), **page.settings}
+    preprocessing = _preprocessing(page, settings)
+    use_line_angles = bool(settings["use_textline_orientation"])
+    out: dict[str, Any] = {"input_path": page.source, "page_index": page.page_index}
+    out["model_settings"] = {
+        "use_doc_preprocessor": bool(preprocessing),
+        "use_textline_orientation": use_line_angles,
+    }
+    out |= preprocessing
+    # All boxes that were found, also those whose text was dropped for its score.
     found = page.detections
     polygons: Any = found.quads if found.polygons is None else found.polygons
     if page.transform is not None:
         polygons = [page.transform.to_source(polygon) for polygon in polygons]
-    preprocessing = _preprocessing(page, settings)
-    out: dict[str, Any] = {
-        "input_path": page.source,
-        "page_index": page.page_index,
-        "model_settings": {
-            "use_doc_preprocessor": bool(preprocessing),
-            "use_textline_orientation": bool(settings["use_textline_orientation"]),
-        },
-        **preprocessing,
-        "dt_polys": [_whole(polygon) for polygon in polygons],
-        "text_det_params": {name: settings[f"text_det_{name}"] for name in DETECTION_PARAMETERS},
-        "text_type": "general",
-    }
+    out["dt_polys"] = [_whole(polygon) for polygon in polygons]
+    out["text_det_params"] = {name: settings[f"text_det_{name}"] for name in DETECTION_PARAMETERS}
+    out["text_type"] = "general"
     if len(found):
-        # One value per box, also where lines were dropped for their score afterwards.
-        known = settings["use_textline_orientation"] and len(page.line_angles) == len(found)
+        known = use_line_angles and len(page.line_angles) == len(found)
         out["textline_orientation_angles"] = list(map(int, page.line_angles)) if known else [-1] * len(found)
-    out |= {
-        "text_rec_score_thresh": settings["text_rec_score_thresh"],
-        "return_word_box": bool(settings["return_word_box"]),
-        "rec_texts": [line.text for line in page.lines],
-        "rec_scores": [float(line.score) for line in page.lines],
-        "rec_polys": [_whole(line.quad) for line in page.lines],
-        "rec_boxes": [list(bounds([line.quad])) for line in page.lines],
-    }
-    if out["return_word_box"]:
-        out["text_word_boxes"] = [[list(bounds([word.quad])) for word in line.words] for line in page.lines]
-        out["text_word"] = [[word.text for word in line.words] for line in page.lines]
-    return out
+    out["text_rec_score_thresh"] = settings["text_rec_score_thresh"]
+    out["return_word_box"] = bool(settings["return_word_box"])
+    return out | _lines_to_dict(page, out["return_word_box"])
 
 
 def _preprocessing(page: Page, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,16 +71,24 @@ def _preprocessing(page: Page, settings: Mapping[str, Any]) -> dict[str, Any]:
     turned, unwarped = bool(settings["use_doc_orientation_classify"]), bool(settings["use_doc_unwarping"])
     if not (turned or unwarped):
         return {}
-    angle = -1
-    if turned:
-        angle = 0 if page.transform is None else page.transform.angle
-    result = {
-        "input_path": None,
-        "page_index": None,
-        "model_settings": {"use_doc_orientation_classify": turned, "use_doc_unwarping": unwarped},
-        "angle": angle,
+    out = {"input_path": None, "page_index": None}
+    stages = {"use_doc_orientation_classify": turned, "use_doc_unwarping": unwarped}
+    angle = page.transform.angle if page.transform is not None else 0
+    return {"doc_preprocessor_res": {**out, "model_settings": stages, "angle": angle if turned else -1}}
+
+
+def _lines_to_dict(page: Page, with_words: bool) -> dict[str, Any]:
+    """The lines at or above the score threshold, in columns."""
+    out: dict[str, Any] = {
+        "rec_texts": [line.text for line in page.lines],
+        "rec_scores": [float(line.score) for line in page.lines],
+        "rec_polys": [_whole(line.quad) for line in page.lines],
+        "rec_boxes": [list(bounds([line.quad])) for line in page.lines],
     }
-    return {"doc_preprocessor_res": result}
+    if with_words:
+        out["text_word_boxes"] = [[list(bounds([word.quad])) for word in line.words] for line in page.lines]
+        out["text_word"] = [[word.text for word in line.words] for line in page.lines]
+    return out
 
 
 def _whole(points: Floats) -> list[list[int]]:
@@ -154,48 +151,32 @@ def render_parquet(document: Document) -> bytes:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise OutputError("Parquet needs pyarrow: install it with `pip install inkline[parquet]`") from error
-    quad = pa.list_(pa.float32(), 8)
-    word = pa.struct([("text", pa.string()), ("score", pa.float32()), ("quad", quad)])
-    schema = pa.schema(
-        [
-            ("document", pa.string()),
-            *((name, pa.int32()) for name in ("page", "width", "height", "line", "paragraph")),
-            ("text", pa.string()),
-            ("score", pa.float32()),
-            ("det_score", pa.float32()),
-            ("quad", quad),
-            ("words", pa.list_(word)),
-        ]
-    )
+    text, integer, number = pa.string(), pa.int32(), pa.float32()
+    quad = pa.list_(number, 8)
+    word = pa.struct({"text": text, "score": number, "quad": quad})
+    types = dict.fromkeys(("page", "width", "height", "line", "paragraph"), integer)
+    types = {"document": text, **types, "text": text, "score": number, "det_score": number, "quad": quad}
+    types["words"] = pa.list_(word)
     out = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(_parquet_rows(document), schema=schema), out, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(_parquet_rows(document), schema=pa.schema(types)), out, compression="zstd")
     return out.getvalue()
 
 
 def _parquet_rows(document: Document) -> list[dict[str, Any]]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, page in enumerate(document.pages):
         source = page.source if page.source is not None else document.source
+        place: dict[str, Any] = {"document": None if source is None else _valid_unicode(source)}
+        place["page"] = number if page.page_index is None else page.page_index
+        place["width"], place["height"] = page.size
         for i, line in enumerate(page.lines):
-            rows.append(
-                {
-                    "document": None if source is None else _valid_unicode(source),
-                    "page": number if page.page_index is None else page.page_index,
-                    "width": page.size[0],
-                    "height": page.size[1],
-                    "line": i,
-                    "paragraph": line.paragraph,
-                    "text": _valid_unicode(line.text),
-                    "score": line.score,
-                    "det_score": line.det_score,
-                    "quad": line.quad.reshape(-1).tolist(),
-                    "words": [
-                        {"text": _valid_unicode(word.text), "score": word.score, "quad": word.quad.reshape(-1).tolist()}
-                        for word in line.words
-                    ],
-                }
-            )
+            row = {**place, "line": i, "paragraph": line.paragraph, "det_score": line.det_score}
+            rows.append({**row, **_parquet_text(line), "words": [_parquet_text(word) for word in line.words]})
     return rows
+
+
+def _parquet_text(item: Line | Word) -> dict[str, Any]:
+    return {"text": _valid_unicode(item.text), "score": item.score, "quad": item.quad.reshape(-1).tolist()}
 
 
 def _valid_unicode(text: str) -> str:

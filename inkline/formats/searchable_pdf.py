@@ -7,8 +7,8 @@ knows the format. pikepdf and fontTools are an extra and no base requirement: th
 import io
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,9 @@ from inkline.errors import OutputError, PasswordError, SourceError
 from inkline.files import atomic_path
 from inkline.formats.pdf_text_layer import TextOverlay, shown_box, user_affine
 from inkline.io.images import HEAD_BYTES, kind_of
-from inkline.options import PdfOptions
+from inkline.io.pdf import PdfReader
+from inkline.io.sources import open_file
+from inkline.options import PdfOptions, ReadOptions
 from inkline.types import Document, Image, Page
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def write_searchable_pdf(
         with atomic_path(path) as part, open(part, "xb") as file:
             if isinstance(source, (str, os.PathLike, bytes)):
                 single = source if isinstance(source, bytes) else Path(source)
-                if _is_pdf(single):
+                if kind_of(_content(single, HEAD_BYTES)) == "pdf":
                     return tuple(_write_over_pdf(document, single, file, options))
                 origins: list[PageOrigin] = [(single, page.page_index or 0) for page in document.pages]
             else:
@@ -82,10 +84,11 @@ def write_searchable_pdf(
 
 def _write_over_pdf(document: Document, source: Path | bytes, file: Any, options: PdfOptions) -> list[str]:
     """Write a copy of a PDF with the document's text over its pages; gives warnings."""
-    from inkline.formats.pdf_existing_text import ExistingText
+    from inkline.formats.pdf_existing_text import lines_to_add
 
     warnings = []
-    with _open_pdf(source, options.password) as pdf, ExistingText(source, options.password) as existing:
+    read_options = ReadOptions(pdf_password=options.password)
+    with _open_pdf(source, options.password) as pdf, closing(PdfReader(source, read_options)) as reader:
         form = pdf.Root.get("/AcroForm")
         if form is not None and int(form.get("/SigFlags", 0)) & 1:
             warnings.append("its digital signatures hold for the original only")
@@ -97,7 +100,7 @@ def _write_over_pdf(document: Document, source: Path | bytes, file: Any, options
                 continue
             target = pdf.pages[index]
             to_user = user_affine(shown_box(target), target.rotation, page.size)
-            lines, warning = existing.lines_to_add(pdf, target, index, page, to_user, options.text_layer)
+            lines, warning = lines_to_add(pdf, reader, index, page, to_user, options.text_layer)
             if warning:
                 warnings.append(f"page {index + 1}: {warning}")
             overlay.add(target, lines, to_user)
@@ -164,12 +167,11 @@ def _page_image(pdf: "pikepdf.Pdf", page: Page, origin: PageOrigin) -> Any:
 
 def _origin(page: Page) -> PageOrigin:
     """The page's image file when it is still there and shows the page as it is, else its pixels."""
-    path = Path(page.source) if page.source is not None else None
-    if path is not None and _is_file(path) and not _is_pdf(path):
-        return path, page.page_index or 0
+    if page.source is not None and _kind_of_file(page.source) not in (None, "pdf"):
+        return Path(page.source), page.page_index or 0
     if page.load_image is None:
         name = page.source or "a page"
-        raise OutputError(f"{name}: made without an image, so there is nothing to put under the text")
+        raise OutputError(f"{name}: made without an image, so there is nothing to put under the text; read it again")
     return page.image, 0
 
 
@@ -177,19 +179,15 @@ def _shared_pdf(document: Document) -> Path | None:
     """The PDF file that all pages come from."""
     sources = {page.source for page in document.pages}
     source = sources.pop() if len(sources) == 1 else None
-    path = Path(source) if source is not None else None
-    return path if path is not None and _is_file(path) and _is_pdf(path) else None
+    return Path(source) if source is not None and _kind_of_file(source) == "pdf" else None
 
 
-def _is_file(path: Path) -> bool:
+def _kind_of_file(source: str) -> str | None:
+    """The kind of a file's content; None where there is no such file, as for a web address."""
     try:
-        return path.is_file()
-    except (OSError, ValueError):  # a URL or another name that no file can have
-        return False
-
-
-def _is_pdf(source: Path | bytes) -> bool:
-    return kind_of(_content(source, HEAD_BYTES)) == "pdf"
+        return kind_of(_content(Path(source), HEAD_BYTES))
+    except SourceError:
+        return None
 
 
 def _content(source: Path | bytes, size: int = -1) -> bytes:
@@ -197,10 +195,10 @@ def _content(source: Path | bytes, size: int = -1) -> bytes:
     if isinstance(source, bytes):
         return source if size < 0 else source[:size]
     try:
-        with open(source, "rb") as file:
+        with open_file(source) as file:
             return file.read(size)
-    except OSError as error:
-        raise SourceError(f"{source}: cannot be read: {error.strerror or error}") from error
+    except (SourceError, OSError) as error:
+        raise SourceError(f"{source}: cannot be read: {error}") from error
 
 
 def _free_font_name(pdf: "pikepdf.Pdf", indices: Sequence[int]) -> str:
@@ -213,20 +211,17 @@ def _free_font_name(pdf: "pikepdf.Pdf", indices: Sequence[int]) -> str:
     return next(name for name in names if f"/{name}" not in taken)
 
 
-@contextmanager
-def _open_pdf(source: Path | bytes, password: str) -> Iterator["pikepdf.Pdf"]:
+def _open_pdf(source: Path | bytes, password: str) -> "pikepdf.Pdf":
     """An open PDF; SourceError when it is damaged or its password is missing."""
     import pikepdf
 
     try:
-        pdf = pikepdf.open(io.BytesIO(source) if isinstance(source, bytes) else source, password=password)
+        return pikepdf.open(io.BytesIO(source) if isinstance(source, bytes) else source, password=password)
     except pikepdf.PasswordError as error:
         why = "pdf_password is wrong for this PDF" if password else "this PDF needs a password; give it as pdf_password"
         raise PasswordError(f"{_label(source)}: {why}") from error
     except pikepdf.PdfError as error:
         raise SourceError(f"{_label(source)}: the PDF is damaged ({error})") from error
-    with pdf:
-        yield pdf
 
 
 def _label(source: Path | bytes) -> str:

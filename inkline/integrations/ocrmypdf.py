@@ -1,9 +1,9 @@
 """OCRmyPDF with Inkline as its engine: `ocrmypdf --plugin inkline.integrations.ocrmypdf in.pdf out.pdf` (extra `ocrmypdf`).
 
-OCRmyPDF straightens, cleans and compresses pages and makes PDF/A as ever; the text comes from Inkline. Its default
-renderer is replaced by Inkline's own text layer, which holds words of turned, vertical and right-to-left lines together;
-`--pdf-renderer fpdf2` takes OCRmyPDF's. Languages go by Tesseract's codes (`-l deu+fra`) or by ours. Any option of
-`inkline ocr` can be given as `--inkline-option NAME=VALUE`. `--ocr-engine tesseract` takes Tesseract for once.
+OCRmyPDF straightens, cleans and compresses pages and makes PDF/A as usual; the text comes from Inkline. Its default
+renderer is replaced by Inkline's own text layer, which keeps the words of turned, vertical and right-to-left lines whole;
+`--pdf-renderer fpdf2` chooses OCRmyPDF's. Languages are given by Tesseract's codes (`-l deu+fra`) or by ours, any option
+of `inkline ocr` as `--inkline-option NAME=VALUE`. `--ocr-engine tesseract` reads with Tesseract.
 """
 
 import os
@@ -37,14 +37,14 @@ from inkline.registry.inspect import ModelFile
 from inkline.runtime import open_engine
 from inkline.types import Document, Floats, Line, Page
 
-TESSERACT = "ocrmypdf.builtin_plugins.tesseract_ocr"
+TESSERACT_PLUGIN = "ocrmypdf.builtin_plugins.tesseract_ocr"
 
-GRAFTED_FONT = "F1"  # the one name under which OCRmyPDF takes a font over with the text
-DEFAULT_DPI = 300.0  # of page images that do not state theirs
-SURE = 15.0  # OCRmyPDF turns pages by default from a confidence of 14
-MIN_LINE_RATIO = 3.0  # lines at least this many times longer than high tell how a page is skewed
+TEXT_LAYER_FONT = "F1"  # the only name under which OCRmyPDF copies a font together with the text
+UNSTATED_DPI = 300.0  # of page images that do not state theirs
+CONFIDENCE_AT_THRESHOLD = 15.0  # of a page turn; OCRmyPDF turns pages by default from a confidence of 14
+MIN_LENGTH_PER_HEIGHT = 3.0  # lines at least so many times as long as high tell how a page is skewed
 
-# Tesseract's codes that are not ours, and ours; endings such as `_vert` and `_frak` are left out before.
+# Tesseract's codes that are not ours, and ours; endings such as `_vert` and `_frak` are removed first.
 TESSERACT_CODES = dict(
     pair.split(":", 1)
     for pair in (  # noqa: SIM905
@@ -63,7 +63,7 @@ class OcrFailed(ExitCodeException):
 
 
 class InklineOptions(BaseModel):
-    """What `--inkline-...` say. threads: of one worker, found out when the number of pages is known."""
+    """The values of `--inkline-...`. threads: of one worker, set when the number of pages is known."""
 
     option: list[str] = []
     threads: int = 1
@@ -71,9 +71,9 @@ class InklineOptions(BaseModel):
 
 @hookimpl
 def initialize(plugin_manager: Any) -> None:
-    """Do without Tesseract where it is not installed: OCRmyPDF asks for the program whatever engine is used."""
+    """Block Tesseract's plug-in where it is not installed: OCRmyPDF asks for the program whatever engine is used."""
     if _lacks_tesseract():
-        plugin_manager.set_blocked(TESSERACT)
+        plugin_manager.set_blocked(TESSERACT_PLUGIN)
 
 
 @hookimpl
@@ -102,15 +102,14 @@ def add_options(parser: Any) -> None:
 @hookimpl
 def check_options(options: Any) -> None:
     """Refuse options that do not exist, and fetch the models once, before any worker starts."""
-    if not _selected(options):
+    if not _is_chosen(options):
         return
     with _as_ocrmypdf_errors():
         chosen = options_for(**_settings(options))
-        for stage in (
-            "text_detection",
-            "text_recognition",
-            *(["doc_orientation_classify"] * bool(options.rotate_pages)),
-        ):
+        stages = ["text_detection", "text_recognition"]
+        if options.rotate_pages:
+            stages.append("doc_orientation_classify")
+        for stage in stages:
             _model(chosen, stage)
     if options.pdf_renderer == "auto":
         options.pdf_renderer = "sandwich"  # the renderer that takes the engine's own text layer
@@ -118,8 +117,8 @@ def check_options(options: Any) -> None:
 
 @hookimpl
 def validate(pdfinfo: Any, options: Any) -> None:
-    """Share out the processor between OCRmyPDF's workers, one page each."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Divide the processors among OCRmyPDF's workers, which read one page each."""
+    cpus = OcrOptions().engine.cpu_threads  # by default, as many as this process may use
     workers = max(1, min(len(pdfinfo), options.jobs or cpus))
     # Where OCRmyPDF looks for plug-in options that come from the command line; it reaches the workers.
     options.extra_attrs["inkline_threads"] = options.inkline.threads = max(1, cpus // workers)
@@ -127,7 +126,7 @@ def validate(pdfinfo: Any, options: Any) -> None:
 
 @hookimpl
 def get_ocr_engine(options: Any) -> "InklineEngine | None":
-    return InklineEngine() if _selected(options) else None
+    return InklineEngine() if _is_chosen(options) else None
 
 
 class InklineEngine(OcrEngine):
@@ -142,7 +141,7 @@ class InklineEngine(OcrEngine):
         return f"Inkline {inkline.__version__}"
 
     def __str__(self) -> str:
-        return f"Inkline {inkline.__version__}"
+        return self.creator_tag(None)
 
     @staticmethod
     def languages(options: Any) -> set[str]:
@@ -150,12 +149,13 @@ class InklineEngine(OcrEngine):
 
     @staticmethod
     def get_orientation(input_file: Path, options: Any) -> OrientationConfidence:
-        """By how many degrees clockwise the page must be turned; sure where the net is above Inkline's threshold."""
+        """By how many degrees clockwise the page must be turned; it will be where the score is above Inkline's threshold."""
         with _as_ocrmypdf_errors():
             chosen = options_for(**_settings(options))
             classify = _opened("orientation", chosen, _open_classifier)
             seen = classify([next(read(input_file)).image])[0]
-        return OrientationConfidence(angle=-seen.angle % 360, confidence=SURE * seen.score / chosen.orient.page_thresh)
+        confidence = CONFIDENCE_AT_THRESHOLD * seen.score / chosen.orient.page_thresh
+        return OrientationConfidence(angle=-seen.angle % 360, confidence=confidence)
 
     @staticmethod
     def get_deskew(input_file: Path, options: Any) -> float:
@@ -182,7 +182,7 @@ class InklineEngine(OcrEngine):
         dpi = _dpi(input_file)
         with pikepdf.new() as pdf:
             target = pdf.add_blank_page(page_size=(page.size[0] * 72 / dpi[0], page.size[1] * 72 / dpi[1]))
-            overlay = TextOverlay(pdf, GRAFTED_FONT)
+            overlay = TextOverlay(pdf, TEXT_LAYER_FONT)
             overlay.add(target, page.lines, user_affine(shown_box(target), 0, page.size))
             overlay.finish()
             target.contents_coalesce()
@@ -204,36 +204,22 @@ def page_element(page: Page, dpi: float, page_number: int) -> Any:
     """A page as an OcrElement: paragraphs, lines and words, in pixels."""
     from ocrmypdf.hocrtransform import BoundingBox, OcrClass, OcrElement
 
-    width, height = page.size
-    blocks = [
-        OcrElement(
-            ocr_class=OcrClass.PARAGRAPH,
-            bbox=_box([line.quad for line in lines], page),
-            children=[_line_element(line, page) for line in lines],
-        )
-        for lines in paragraphs(page)
-    ]
-    return OcrElement(
-        ocr_class=OcrClass.PAGE,
-        bbox=BoundingBox(left=0, top=0, right=width, bottom=height),
-        children=blocks,
-        dpi=dpi,
-        page_number=page_number,
-    )
+    blocks = []
+    for lines in paragraphs(page):
+        children = [_line_element(line, page) for line in lines]
+        box = _box([line.quad for line in lines], page)
+        blocks.append(OcrElement(ocr_class=OcrClass.PARAGRAPH, bbox=box, children=children))
+    box = BoundingBox(left=0, top=0, right=page.size[0], bottom=page.size[1])
+    return OcrElement(ocr_class=OcrClass.PAGE, bbox=box, children=blocks, dpi=dpi, page_number=page_number)
 
 
 def _line_element(line: Line, page: Page) -> Any:
     from ocrmypdf.hocrtransform import OcrClass, OcrElement
 
-    words = [
-        OcrElement(
-            ocr_class=OcrClass.WORD,
-            bbox=_box([placed.word.quad], page),
-            text=placed.word.text,
-            confidence=placed.word.score,
-        )
-        for placed in place_words(line)
-    ]
+    words = []
+    for word in (placed.word for placed in place_words(line)):
+        box = _box([word.quad], page)
+        words.append(OcrElement(ocr_class=OcrClass.WORD, bbox=box, text=word.text, confidence=word.score))
     return OcrElement(
         ocr_class=OcrClass.LINE,
         bbox=_box([line.quad], page),
@@ -245,14 +231,15 @@ def _line_element(line: Line, page: Page) -> Any:
 
 
 def skew(quads: Floats) -> float:
-    """By how many degrees counter-clockwise a page is turned: the median over its long lines, each counted by its length.
+    """By how many degrees counter-clockwise a page is turned: the median over its long lines, weighted by their length.
 
     quads: (N, 4, 2), as the detector gives them. 0 for a page without long lines.
     """
     along, down = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0]
     lengths, angles = np.hypot(*along.T), np.degrees(np.arctan2(-along[:, 1], along[:, 0]))
+    # The weighted median: the angle at which half of the total length is reached.
     order = np.argsort(angles)
-    order = order[(lengths >= MIN_LINE_RATIO * np.hypot(*down.T))[order]]
+    order = order[(lengths >= MIN_LENGTH_PER_HEIGHT * np.hypot(*down.T))[order]]
     if not len(order):
         return 0.0
     reached = np.cumsum(lengths[order])
@@ -264,6 +251,7 @@ def language_of(codes: Sequence[str]) -> str:
 
     Latin letters are read by every recogniser, so English beside another script costs nothing.
     """
+    # Our code for each, in the order given.
     found = []
     for code in codes:
         base = code.removesuffix("_vert").removesuffix("_frak").removesuffix("_old")
@@ -274,6 +262,7 @@ def language_of(codes: Sequence[str]) -> str:
     groups = {language(code).group: code for code in found}
     if len(groups) == 1:
         return found[0]
+    # What remains must be one script besides Latin letters.
     groups.pop("en", None)
     others = {group: code for group, code in groups.items() if group != "latin"} or groups
     if len(others) > 1:
@@ -287,7 +276,7 @@ def _lacks_tesseract() -> bool:
     return shutil.which("tesseract") is None
 
 
-def _selected(options: Any) -> bool:
+def _is_chosen(options: Any) -> bool:
     return options is None or getattr(options, "ocr_engine", "auto") == "auto"
 
 
@@ -311,7 +300,7 @@ Opened = TypeVar("Opened")
 
 
 def _opened(kind: str, options: OcrOptions, open_it: Callable[[OcrOptions], Opened]) -> Opened:
-    """What this process has opened with these options; a process that was forked must open its own."""
+    """What this process has opened with these options; a forked process must open its own."""
     key = (kind, os.getpid(), options)
     with _LOCK:
         if key not in _OPENED:
@@ -355,8 +344,8 @@ def _as_ocrmypdf_errors() -> Iterator[None]:
 
 def _dpi(image: Path) -> tuple[float, float]:
     with Pillow.open(image) as opened:
-        x, y = opened.info.get("dpi", (DEFAULT_DPI, DEFAULT_DPI))
-    return (float(x), float(y)) if x > 0 and y > 0 else (DEFAULT_DPI, DEFAULT_DPI)
+        x, y = opened.info.get("dpi", (UNSTATED_DPI, UNSTATED_DPI))
+    return (float(x), float(y)) if x > 0 and y > 0 else (UNSTATED_DPI, UNSTATED_DPI)
 
 
 def _box(quads: Sequence[Floats], page: Page) -> Any:
@@ -364,8 +353,7 @@ def _box(quads: Sequence[Floats], page: Page) -> Any:
     from ocrmypdf.hocrtransform import BoundingBox
 
     x0, y0, x1, y1 = bounds(quads)
-    left, top = (min(max(0, v), limit - 1) for v, limit in zip((x0, y0), page.size, strict=True))
-    right, bottom = (
-        min(max(v, low + 1), limit) for v, low, limit in zip((x1, y1), (left, top), page.size, strict=True)
-    )
+    width, height = page.size
+    left, top = min(max(0, x0), width - 1), min(max(0, y0), height - 1)
+    right, bottom = min(max(x1, left + 1), width), min(max(y1, top + 1), height)
     return BoundingBox(left=left, top=top, right=right, bottom=bottom)

@@ -10,7 +10,7 @@ from inkline import __version__
 from inkline.options import EngineOptions, OcrOptions
 from inkline.registry.card import find_card
 from inkline.registry.download import find_local
-from inkline.registry.settings import from_environment
+from inkline.registry.settings import settings_from_environment
 from inkline.runtime import ENGINES, INSTRUCTIONS, choose_engine, instructions, suits_openvino
 
 PACKAGES = (
@@ -82,7 +82,7 @@ def _choice() -> Finding:
 
 
 def _models() -> list[Finding]:
-    settings = from_environment()
+    settings = settings_from_environment()
     offline = ", offline" if settings.offline else ""
     findings = [Finding("model folder", f"{settings.cache}{offline}")]
     options = OcrOptions()

@@ -62,9 +62,9 @@ def list_models(task: str | None, lang: str | None, here: bool, as_json: bool) -
     from inkline.languages import canonical, codes_under
     from inkline.registry.card import all_cards
     from inkline.registry.download import find_local
-    from inkline.registry.settings import from_environment
+    from inkline.registry.settings import settings_from_environment
 
-    settings = from_environment()
+    settings = settings_from_environment()
     codes = set(codes_under(canonical(lang))) if lang else set()
     rows = []
     for card in all_cards().values():
@@ -90,10 +90,10 @@ def list_models(task: str | None, lang: str | None, here: bool, as_json: bool) -
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of one model: sources, figures with their test sets, languages, licence."""
     from inkline.registry.card import find_card
-    from inkline.registry.download import cached, find_local
-    from inkline.registry.settings import from_environment
+    from inkline.registry.download import cached_path, find_local
+    from inkline.registry.settings import settings_from_environment
 
-    settings = from_environment()
+    settings = settings_from_environment()
     card = find_card(name)
     path = find_local(card, settings)
     if as_json:
@@ -108,7 +108,7 @@ def show(name: str, as_json: bool) -> None:
         "languages": " ".join(card.languages),
         "charset": card.charset,
         "input height": f"{card.input_height} px" if card.input_height else "",
-        "file": path or f"not on this machine (would be {cached(card, settings)})",
+        "file": path or f"not on this machine (would be {cached_path(card, settings)})",
     }
     for key, value in facts.items():
         if value:
@@ -134,16 +134,16 @@ def pull(names: tuple[str, ...], folder: Path | None, offline: bool) -> None:
     """
     from inkline.registry import set_offline
     from inkline.registry.card import find_card
-    from inkline.registry.download import fetch
-    from inkline.registry.settings import from_environment
+    from inkline.registry.download import fetch_model
+    from inkline.registry.settings import settings_from_environment
 
     if offline:
         set_offline()
-    settings = from_environment()
+    settings = settings_from_environment()
     failed = False
     for card in [find_card(name) for name in names or default_names()]:
         try:
-            path = fetch(card, settings)
+            path = fetch_model(card, settings)
             click.echo(str(path if folder is None else _copy(path, card.name, folder)))
         except InklineError as error:
             click.echo(f"inkline: {error}", err=True)
@@ -182,9 +182,9 @@ def path(name: str | None) -> None:
     """Print where a model's file lies on this machine, or without a name the folder of them all. Fetches nothing."""
     from inkline.registry.card import find_card
     from inkline.registry.download import find_local
-    from inkline.registry.settings import from_environment
+    from inkline.registry.settings import settings_from_environment
 
-    settings = from_environment()
+    settings = settings_from_environment()
     if name is None:
         click.echo(str(settings.cache))
         return
@@ -200,14 +200,14 @@ def path(name: str | None) -> None:
 def verify(names: tuple[str, ...]) -> None:
     """Check that model files are as published; without names, all that are on this machine. Exit status 1 if not."""
     from inkline.registry.card import all_cards, find_card
-    from inkline.registry.download import check, find_local
-    from inkline.registry.settings import from_environment
+    from inkline.registry.download import find_local, verify_model
+    from inkline.registry.settings import settings_from_environment
 
-    settings = from_environment()
+    settings = settings_from_environment()
     cards = [find_card(name) for name in names] or [card for card in all_cards().values() if find_local(card, settings)]
     wrong = 0
     for card in cards:
-        problem = check(card, settings)
+        problem = verify_model(card, settings)
         wrong += bool(problem)
         click.echo(f"{card.name}: {problem or 'as published'}")
     if wrong:

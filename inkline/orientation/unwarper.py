@@ -16,7 +16,7 @@ class Unwarper:
 
     The net must answer with its sampling grid (1, 2, h, w) or (1, h, w, 2), x and y in -1..1 with corners aligned
     (UVDoc, Verhoeven et al., 2023); the image that published nets answer with beside it is not used, since it would
-    leave no way back to the file's pixels. ModelError when there is no grid (see `inkline.registry.unwarp_grid`).
+    leave no way back to the file's pixels. ModelError when there is no grid (see `inkline.registry.onnx_file`).
     """
 
     HEIGHT, WIDTH = 712, 488  # the net's input

@@ -90,7 +90,7 @@ def create_model(
     """A single model by its name, or from a folder; which of the modules it is, the model itself says."""
     if model_dir:
         task: str = resolve(model_name or "", model_dir).task
-    elif model_name in all_cards():
+    elif model_name and model_name in all_cards():
         task = all_cards()[model_name].task
     else:
         raise UsageError(f"no model is called {model_name!r}{near(model_name, all_cards())}")

@@ -1,12 +1,12 @@
 """Turn a model's name or folder into one ONNX file with all that is known about it.
 
 What describes a model is gathered from four places, the later winning: the card, a charset as `.txt` beside the file,
-the `inference.yml` beside it, and the metadata inside it. The keys are the same everywhere: `character` (the
-charset, a character a line) and `inkline.*`; lists and tables are JSON.
+the `inference.yml` beside it, and the metadata inside it. The keys are the same everywhere: `character` (the charset,
+one character per line) and `inkline.*`; lists and tables are JSON.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,26 @@ from inkline.errors import ModelError, UsageError, near
 from inkline.flat import current_names
 from inkline.options import OcrOptions
 from inkline.registry.card import ModelCard, all_cards, current_name, find_card
-from inkline.registry.download import fetch
-from inkline.registry.official import read_official
-from inkline.registry.onnx_file import Header, read_header
-from inkline.registry.paddle_files import PROGRAMS, converted
+from inkline.registry.download import fetch_model
+from inkline.registry.onnx_file import OnnxHeader, read_onnx_header, with_grid_output
+from inkline.registry.paddle_files import PROGRAM_FILES, converted_onnx
 from inkline.registry.settings import Settings
-from inkline.registry.unwarp_grid import with_grid
 
 CHARSET, NAME, TASK, DECODER = "character", "inkline.name", "inkline.task", "inkline.decoder"
 LABELS = "inkline.labels"
+
+# Paddle 2 published one line classifier; its folder says nothing of itself.
+PADDLE_2_CLASSIFIER = "ch_ppocr_mobile_v2.0_cls"
+
+# What an `inference.yml` calls it -> what it is called here.
+DECODERS = {"CTCLabelDecode": "ctc", "AttnLabelDecode": "attention"}
+POSTPROCESSES = {"DBPostProcess": "db", "EASTPostProcess": "east"}
+THRESHOLDS = {
+    "thresh": "text_det_thresh",
+    "box_thresh": "text_det_box_thresh",
+    "max_candidates": "text_det_max_candidates",
+    "unclip_ratio": "text_det_unclip_ratio",
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ class ModelFile:
 
     path: of the ONNX file. metadata: every `inkline.*` key that is known of it. charset: of a recogniser, without the
     CTC blank: character i belongs to class i + 1, and a space is added where the net has a class for it; None for
-    other models. task: empty when nothing tells it. card: None for a model the zoo does not know.
+    other models. task: empty when nothing tells it. card: None for a model that `models.toml` does not know.
     """
 
     path: Path
@@ -51,14 +62,14 @@ class ModelFile:
             raise ModelError(f"{self.path}: its metadata inkline.options is no JSON object; export it again") from error
 
 
-def resolve(name: str, model_dir: str | Path, settings: Settings, task: str = "") -> ModelFile:
-    """The model called `name`, from `model_dir` (a folder or a file) or, when that is empty, from the zoo.
+def resolve_model(name: str, model_dir: str | Path, settings: Settings, task: str = "") -> ModelFile:
+    """The model called `name`, from `model_dir` (a folder or a file) or, when that is empty, as its card says.
 
     With a folder, an empty name means whatever the folder holds, and `task` is what it is wanted for. A folder may be
     ours (`*.onnx`), an official ONNX folder (`inference.onnx` and `inference.yml`) or a Paddle inference folder, which
     is converted once (extra `paddle`).
-    UsageError for a name the zoo does not know; ModelError for a missing file, a model of another name or task, a
-    charset that does not fit the net; DownloadError when the model could not be fetched.
+    UsageError for an unknown name; ModelError for a missing file, a model of another name or task, a charset that does
+    not fit the net; DownloadError when the model could not be fetched.
     """
     name = current_name(name)
     if str(model_dir):
@@ -67,15 +78,15 @@ def resolve(name: str, model_dir: str | Path, settings: Settings, task: str = ""
     else:
         card = find_card(name)
         if task and card.task != task:
-            raise UsageError(f"{name} is a model for {card.task}, not for {task}{near(name, _names(task))}")
-        path = fetch(card, settings)
+            raise UsageError(f"{name} is a model for {card.task}, not for {task}{near(name, _names_for(task))}")
+        path = fetch_model(card, settings)
         model = _describe(path, card.name, card.task, path)
     if model.task == "doc_unwarping":
-        return replace(model, path=with_grid(model.path, settings))
+        return replace(model, path=with_grid_output(model.path, settings))
     return model
 
 
-def _names(task: str) -> list[str]:
+def _names_for(task: str) -> list[str]:
     return [name for name, card in all_cards().items() if card.task == task]
 
 
@@ -93,53 +104,50 @@ def _onnx_in(path: Path, settings: Settings) -> Path:
             return found[0]
         if found:
             raise ModelError(f"{path} holds {len(found)} .onnx files; name the file that is meant, not the folder")
-    if any((path / program).is_file() for program in PROGRAMS):
-        return converted(path, settings)
-    raise ModelError(f"{path} holds no model: neither an .onnx file nor {' nor '.join(PROGRAMS)}")
+    if any((path / program).is_file() for program in PROGRAM_FILES):
+        return converted_onnx(path, settings)
+    raise ModelError(f"{path} holds no model: neither an .onnx file nor {' nor '.join(PROGRAM_FILES)}")
 
 
 def _describe(path: Path, name: str, wanted: str, given: Path) -> ModelFile:
     """Gather what is known of the file, and check that it is the model asked for. given: what the user called it."""
-    header = read_header(path)
-    said = _charset_beside(path)
-    for config in (path.with_suffix(".yml"), path.with_name("inference.yml")):
-        if config.is_file():
-            said |= read_official(config)
-            break
-    said |= header.metadata
-    own = said.get(NAME, "")
-    if not (own or name) and LABELS not in said and _task_of(header) == "textline_orientation" and _is_paddle_2(given):
-        name = "ch_ppocr_mobile_v2.0_cls"  # the only one of 2.x, whose folders say nothing of themselves
-    card = all_cards().get(own or name)
-    wanted = wanted or (card.task if card and not own else "")
-    task = said.get(TASK) or _task_of(header) or (card.task if card else "")
-    if wanted and task and task != wanted:
-        raise ModelError(f"{path} holds a model for {task}, not for {wanted}{f' ({own})' if own else ''}")
-    if own and name and own != name:
-        raise ModelError(f"{path} holds the model {own!r}, not {name!r}; ask for it by its own name")
-    metadata = {**(_card_metadata(card) if card else {}), **said, NAME: own or name, TASK: task or wanted}
-    if metadata[TASK] in ("textline_orientation", "doc_orientation_classify") and LABELS not in metadata:
-        known = ", ".join(_names(metadata[TASK]))
-        raise ModelError(
-            f"{given} does not say what its classes are (it has no inference.yml); name the model: {known}"
-        )
-    charset = _charset(given, metadata, header) if metadata[TASK] == "text_recognition" else None
+    header = read_onnx_header(path)
+    said = _charset_beside(path) | _settings_beside(path) | header.metadata
+
+    # Which model it is. What it says of itself goes before what the user calls it.
+    own_name, task_by_outputs = said.get(NAME, ""), _task_by_outputs(header)
+    if not (own_name or name) and task_by_outputs == "textline_orientation" and _is_paddle_2_classifier(said, given):
+        name = PADDLE_2_CLASSIFIER
+    card = all_cards().get(own_name or name)
+    task = said.get(TASK) or task_by_outputs or _task_of(card)
+    if not own_name:
+        wanted = wanted or _task_of(card)
+    _check_identity(path, (own_name, name), (task, wanted))
+
+    # What its card says comes first, so that the file has the last word.
+    metadata = {**_card_metadata(card), **said, NAME: own_name or name, TASK: task or wanted}
+    _check_labels(given, metadata)
+    charset = _fitting_charset(given, metadata, header) if metadata[TASK] == "text_recognition" else None
     return ModelFile(path, metadata[NAME], metadata[TASK], metadata, charset, card)
 
 
-def _card_metadata(card: ModelCard) -> dict[str, str]:
-    out = {TASK: card.task, "inkline.options": json.dumps(dict(card.options)), **card.metadata}
-    if card.input_height:
-        out["inkline.input_height"] = str(card.input_height)
-    return out
+def _settings_beside(path: Path) -> dict[str, str]:
+    """What the `inference.yml` of the file says, under the file's name or its own; empty when there is none."""
+    for config in (path.with_suffix(".yml"), path.with_name("inference.yml")):
+        if config.is_file():
+            return read_inference_yml(config)
+    return {}
 
 
-def _is_paddle_2(given: Path) -> bool:
-    """Whether the user gave an inference folder of Paddle 2."""
-    return (given / "inference.pdmodel").is_file()
+def _is_paddle_2_classifier(said: Mapping[str, str], given: Path) -> bool:
+    return LABELS not in said and (given / "inference.pdmodel").is_file()
 
 
-def _task_of(header: Header) -> str:
+def _task_of(card: ModelCard | None) -> str:
+    return card.task if card else ""
+
+
+def _task_by_outputs(header: OnnxHeader) -> str:
     """What a net is for, by the shapes it gives: maps, characters along a line, or classes; empty when unsure."""
     for shape in header.outputs.values():
         if len(shape) == 3:
@@ -151,34 +159,62 @@ def _task_of(header: Header) -> str:
     return ""
 
 
+def _check_identity(path: Path, names: tuple[str, str], tasks: tuple[str, str]) -> None:
+    """ModelError when the file holds another model than the one wanted; pairs of (found, wanted), empty if unknown."""
+    own_name, name = names
+    task, wanted = tasks
+    if wanted and task and task != wanted:
+        raise ModelError(f"{path} holds a model for {task}, not for {wanted}{f' ({own_name})' if own_name else ''}")
+    if own_name and name and own_name != name:
+        raise ModelError(f"{path} holds the model {own_name!r}, not {name!r}; ask for it by its own name")
+
+
+def _card_metadata(card: ModelCard | None) -> dict[str, str]:
+    if card is None:
+        return {}
+    out = {TASK: card.task, "inkline.options": json.dumps(dict(card.options)), **card.metadata}
+    if card.input_height:
+        out["inkline.input_height"] = str(card.input_height)
+    return out
+
+
+def _check_labels(given: Path, metadata: Mapping[str, str]) -> None:
+    """ModelError when nothing says what the classes of a classifier mean."""
+    if metadata[TASK] in ("textline_orientation", "doc_orientation_classify") and LABELS not in metadata:
+        known = ", ".join(_names_for(metadata[TASK]))
+        raise ModelError(
+            f"{given} does not say what its classes are (it has no inference.yml); name the model: {known}"
+        )
+
+
 def _charset_beside(path: Path) -> dict[str, str]:
     """The charset in `<stem>.txt`, or in the only .txt of a folder with only this model; empty when there is none."""
-    own = path.with_suffix(".txt")
-    others = list(path.parent.glob("*.txt")) if len(list(path.parent.glob("*.onnx"))) == 1 else []
-    found = own if own.is_file() else others[0] if len(others) == 1 else None
-    if found is None:
-        return {}
+    found = path.with_suffix(".txt")
+    if not found.is_file():
+        texts = list(path.parent.glob("*.txt"))
+        if len(texts) != 1 or len(list(path.parent.glob("*.onnx"))) != 1:
+            return {}
+        found = texts[0]
     try:
         text = found.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{found}: not readable as a charset ({error}); one character a line in UTF-8") from error
+        raise ModelError(f"{found}: not readable as a charset ({error}); one character per line in UTF-8") from error
     return {CHARSET: text.replace("\r\n", "\n").removesuffix("\n")}
 
 
-def _charset(given: Path, metadata: Mapping[str, str], header: Header) -> tuple[str, ...]:
+def _fitting_charset(given: Path, metadata: Mapping[str, str], header: OnnxHeader) -> tuple[str, ...]:
     """The characters of a recogniser's classes; ModelError when there are none, or more or fewer than classes."""
     if CHARSET not in metadata:
-        folder = given.is_dir()
-        place = "into it as a .txt file" if folder else f"beside it as {given.stem}.txt"
-        why = f"{given} {'holds' if folder else 'has'} no charset; put its dictionary {place}, one character a line"
-        raise ModelError(why + (", or its inference.yml" if folder else ""))
+        raise _no_charset(given)
     characters = tuple(metadata[CHARSET].split("\n"))
     classes = next((shape[-1] for shape in header.outputs.values() if len(shape) == 3), -1)
     count = len(characters)
-    if metadata.get(DECODER, "ctc") != "ctc":  # the marks of the other decoders are theirs to count
+    # Decoders other than CTC count marks of their own among the classes.
+    if metadata.get(DECODER, "ctc") != "ctc":
         if 0 <= classes < count:
             raise ModelError(f"{given}: the charset has {count} characters, the net only {classes} classes")
         return characters
+    # CTC has the blank, and often a space that the file does not list.
     if classes == count + 2 or (classes < 0 and " " not in characters):
         return (*characters, " ")
     if classes in (count + 1, -1):
@@ -187,3 +223,89 @@ def _charset(given: Path, metadata: Mapping[str, str], header: Header) -> tuple[
         f"{given}: the charset has {count} characters, but the net has {classes} classes, which fits a charset of "
         f"{classes - 2} or, with the space in it, {classes - 1}; use the charset the net was trained with"
     )
+
+
+def _no_charset(given: Path) -> ModelError:
+    if given.is_dir():
+        return ModelError(
+            f"{given} holds no charset; put its dictionary into it as a .txt file, one character per line, "
+            "or its inference.yml"
+        )
+    return ModelError(
+        f"{given} has no charset; put its dictionary beside it as {given.stem}.txt, one character per line"
+    )
+
+
+def read_inference_yml(path: Path) -> dict[str, str]:
+    """The metadata that an `inference.yml` states, which PaddleX writes beside a model; ModelError if unreadable.
+
+    What is not said there is left out. The thresholds become `inkline.official_options`: they are the publisher's,
+    for the reference rules, and not tuned for ours.
+    """
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the charset is long: C takes a tenth of the time
+    try:
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not readable as YAML ({str(error).splitlines()[0]}); fetch it again") from error
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path}: holds no settings; fetch it again")
+    out: dict[str, str] = {}
+    name = _section(config, "Global").get("model_name")
+    if isinstance(name, str):
+        out[NAME] = name
+    return out | _preprocess_metadata(config) | _postprocess_metadata(path, _section(config, "PostProcess"))
+
+
+def _section(config: dict[str, Any], key: str) -> dict[str, Any]:
+    value = config.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _preprocess_metadata(config: dict[str, Any]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for step, values in _transform_steps(config):
+        if step == "NormalizeImage":
+            lists = {key: values.get(key) for key in ("mean", "std")}
+            out |= {f"inkline.{key}": json.dumps(value) for key, value in lists.items() if isinstance(value, list)}
+        elif step == "DecodeImage" and values.get("img_mode") in ("BGR", "RGB"):
+            out["inkline.channel_order"] = values["img_mode"]
+        elif step == "RecResizeImg" and isinstance(values.get("image_shape"), list):
+            out["inkline.input_height"] = str(values["image_shape"][1])
+    return out
+
+
+def _transform_steps(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, settings) of each step that prepares an image; what is not written as such is passed over."""
+    steps = _section(config, "PreProcess").get("transform_ops")
+    for step in steps if isinstance(steps, list) else []:
+        if isinstance(step, dict):
+            yield from ((name, _section(step, name)) for name in step)
+
+
+def _postprocess_metadata(path: Path, post: dict[str, Any]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    name = str(post.get("name", ""))
+    if name in DECODERS:
+        out[DECODER] = DECODERS[name]
+    if name in POSTPROCESSES:
+        out["inkline.postprocess"] = POSTPROCESSES[name]
+    options = {THRESHOLDS[k]: v for k, v in post.items() if k in THRESHOLDS and isinstance(v, int | float)}
+    if options:
+        out["inkline.official_options"] = json.dumps(options)
+    if isinstance(post.get("character_dict"), list):
+        out[CHARSET] = "\n".join(_as_text(path, entry) for entry in post["character_dict"])
+    labels = _section(post, "Topk").get("label_list", post.get("label_list"))
+    if isinstance(labels, list):
+        out[LABELS] = json.dumps([str(label) for label in labels])
+    return out
+
+
+def _as_text(path: Path, entry: Any) -> str:
+    """An entry of a character_dict; YAML takes digits for numbers, and a few letters for something else."""
+    if isinstance(entry, bool) or not isinstance(entry, str | int | float):
+        raise ModelError(f"{path}: character_dict holds entries that are no text; put quotes around them")
+    return str(entry)

@@ -1,29 +1,35 @@
-"""Read what an ONNX file says of itself, without a runtime and without reading its weights.
+"""Read what an ONNX file says of itself, without a runtime and without reading its weights; add an output to one.
 
 An ONNX file is one protobuf message; fields that are not asked for are skipped by their length, so a file of any size
-costs a few pages of disk. Field numbers: onnx.proto3 (ModelProto, GraphProto, ValueInfoProto).
+costs a few pages of disk. Field numbers: onnx.proto3 (ModelProto, GraphProto, NodeProto, ValueInfoProto).
 """
 
 import mmap
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from inkline.errors import ModelError
+from inkline.files import atomic_path
+from inkline.registry.settings import Settings, cache_lock
 
 Shape = tuple[int, ...]
+Span = tuple[int, int]  # first byte, byte after the last
 
 GRAPH, METADATA = 7, 14  # fields of ModelProto
-INITIALIZER, INPUT, OUTPUT = 5, 11, 12  # fields of GraphProto
+NODE, INITIALIZER, INPUT, OUTPUT = 1, 5, 11, 12  # fields of GraphProto
+NODE_INPUT, NODE_OUTPUT, NODE_TYPE = 1, 2, 4  # fields of NodeProto
 VALUE_NAME, WEIGHT_NAME = 1, 8  # field of ValueInfoProto and of TensorProto
 TENSOR_SHAPE = (2, 1, 2, 1)  # ValueInfoProto.type .tensor_type .shape .dim
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
-Span = tuple[int, int]
+# Operators that only reshape or enlarge the grid of an unwarping net on its way to the sampling.
+GRID_PASSES_THROUGH = frozenset(("Transpose", "Resize", "Upsample", "Cast", "Identity"))
 
 
 @dataclass(frozen=True)
-class Header:
+class OnnxHeader:
     """metadata: the file's key-value pairs. inputs, outputs: shape by name, -1 where a side is free."""
 
     metadata: dict[str, str]
@@ -31,7 +37,7 @@ class Header:
     outputs: dict[str, Shape]
 
 
-def read_header(path: Path) -> Header:
+def read_onnx_header(path: Path) -> OnnxHeader:
     """The metadata and the input and output shapes of an ONNX file; ModelError when it is not one."""
     metadata: dict[str, str] = {}
     inputs: dict[str, Shape] = {}
@@ -39,10 +45,10 @@ def read_header(path: Path) -> Header:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             whole = (0, len(data))
-            for pair in spans(data, whole, METADATA):
-                entry = {n: text(data, v) for n, v in fields(data, pair) if isinstance(v, tuple)}
+            for pair in _submessages(data, whole, METADATA):
+                entry = {n: _text(data, v) for n, v in _fields(data, pair) if isinstance(v, tuple)}
                 metadata[entry.get(1, "")] = entry.get(2, "")
-            for graph in spans(data, whole, GRAPH):
+            for graph in _submessages(data, whole, GRAPH):
                 _read_graph(data, graph, inputs, outputs)
             if not outputs:
                 raise ValueError("no graph in it")
@@ -50,49 +56,49 @@ def read_header(path: Path) -> Header:
         raise ModelError(f"{path}: not an ONNX file ({error}); it may be damaged, fetch or export it again") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return Header(metadata, inputs, outputs)
+    return OnnxHeader(metadata, inputs, outputs)
 
 
 def _read_graph(data: mmap.mmap, graph: Span, inputs: dict[str, Shape], outputs: dict[str, Shape]) -> None:
     for number, values in ((INPUT, inputs), (OUTPUT, outputs)):
-        for value in spans(data, graph, number):
-            name = next((text(data, n) for n in spans(data, value, VALUE_NAME)), "")
+        for value in _submessages(data, graph, number):
+            name = next((_text(data, n) for n in _submessages(data, value, VALUE_NAME)), "")
             values[name] = _tensor_shape(data, value)
-    for weight in spans(data, graph, INITIALIZER):  # old exporters list the weights among the inputs
-        inputs.pop(next((text(data, n) for n in spans(data, weight, WEIGHT_NAME)), ""), None)
+    for weight in _submessages(data, graph, INITIALIZER):  # old exporters list the weights among the inputs
+        inputs.pop(next((_text(data, n) for n in _submessages(data, weight, WEIGHT_NAME)), ""), None)
 
 
 def _tensor_shape(data: mmap.mmap, value: Span) -> Shape:
     """The shape of a ValueInfoProto: -1 for a side that is named or left out; empty for what is no tensor."""
     found = [value]
     for number in TENSOR_SHAPE:
-        found = [inner for span in found for inner in spans(data, span, number)]
-    sides = [[v for n, v in fields(data, dim) if n == 1 and isinstance(v, int)] for dim in found]
+        found = [inner for span in found for inner in _submessages(data, span, number)]
+    sides = [[v for n, v in _fields(data, dim) if n == 1 and isinstance(v, int)] for dim in found]
     return tuple(side[0] if side and side[0] < 1 << 63 else -1 for side in sides)
 
 
-def spans(data: mmap.mmap, span: Span, number: int) -> Iterator[Span]:
+def _submessages(data: mmap.mmap, span: Span, number: int) -> Iterator[Span]:
     """The sub-messages or strings with this field number."""
-    return (value for n, value in fields(data, span) if n == number and isinstance(value, tuple))
+    return (value for n, value in _fields(data, span) if n == number and isinstance(value, tuple))
 
 
-def text(data: mmap.mmap, span: Span) -> str:
+def _text(data: mmap.mmap, span: Span) -> str:
     """The string in `span`."""
     return data[span[0] : span[1]].decode("utf-8")
 
 
-def fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, Span | int]]:
+def _fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, Span | int]]:
     """(field number, span of the bytes or the number) for each field of the message in `span`; ValueError if broken."""
     at, end = span
     while at < end:
-        key, at = _varint(data, at)
+        key, at = _read_varint(data, at)
         number, kind = key >> 3, key & 7
         if kind == VARINT:
-            value, at = _varint(data, at)
+            value, at = _read_varint(data, at)
             yield number, value
             continue
         if kind == BYTES:
-            length, at = _varint(data, at)
+            length, at = _read_varint(data, at)
         elif kind in (FIXED64, FIXED32):
             length = 8 if kind == FIXED64 else 4
         else:
@@ -103,7 +109,8 @@ def fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, Span | int]]:
         at += length
 
 
-def _varint(data: mmap.mmap, at: int) -> tuple[int, int]:
+def _read_varint(data: mmap.mmap, at: int) -> tuple[int, int]:
+    """The number that begins at byte `at`, and the byte after it."""
     value = shift = 0
     while True:
         byte = data[at]
@@ -114,3 +121,70 @@ def _varint(data: mmap.mmap, at: int) -> tuple[int, int]:
         shift += 7
         if shift > 63:
             raise ValueError(f"byte {at} makes no sense")
+
+
+def with_grid_output(path: Path, settings: Settings) -> Path:
+    """An unwarping net that gives its sampling grid: the file itself when one of its outputs is one, else a copy of it.
+
+    A published net ends in `GridSample(image, grid)` and gives the flat image alone; with the grid, places can be mapped
+    back. The copy is kept in the cache. ModelError when the net neither gives a grid nor samples by one.
+    """
+    outputs = read_onnx_header(path).outputs
+    if any(len(shape) == 4 and 2 in (shape[1], shape[3]) for shape in outputs.values()):
+        return path
+    name = grid_tensor(path)
+    if name in outputs:
+        return path
+    stat = path.stat()
+    copy = settings.cache / f"{path.stem}_grid_{stat.st_size:x}_{stat.st_mtime_ns:x}.onnx"
+    if not copy.is_file():
+        with cache_lock(copy.stem, settings), atomic_path(copy) as part:
+            shutil.copyfile(path, part)
+            # Two serialised messages, one after the other, are their merger, and repeated fields are joined: so a model
+            # with one output more is the file and a few bytes.
+            with part.open("ab") as file:
+                output = protobuf_field(VALUE_NAME, name.encode("utf-8"))
+                file.write(protobuf_field(GRAPH, protobuf_field(OUTPUT, output)))
+    return copy
+
+
+def grid_tensor(path: Path) -> str:
+    """The name of the tensor that holds the points by which the net samples its image, as small as they come."""
+    made_by: dict[str, tuple[str, str]] = {}  # tensor -> (type of the node that makes it, that node's first input)
+    grid = ""
+    for kind, inputs, outputs in _nodes(path):
+        made_by |= dict.fromkeys(outputs, (kind, inputs[0] if inputs else ""))
+        if kind == "GridSample":
+            grid = inputs[1]
+    if not grid:
+        raise ModelError(f"{path}: this net gives no sampling grid and has no GridSample node; use the published UVDoc")
+    # Walk back from the sampling to the small map of points that is enlarged to the image.
+    while grid in made_by and made_by[grid][0] in GRID_PASSES_THROUGH:
+        grid = made_by[grid][1]
+    return grid
+
+
+def _nodes(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """(operator, inputs, outputs) of every node of the graph, in the file's order."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for graph in _submessages(data, (0, len(data)), GRAPH):
+            for node in _submessages(data, graph, NODE):
+                strings: dict[int, list[str]] = {NODE_INPUT: [], NODE_OUTPUT: [], NODE_TYPE: []}
+                for number, value in _fields(data, node):
+                    if number in strings and isinstance(value, tuple):
+                        strings[number].append(_text(data, value))
+                yield "".join(strings[NODE_TYPE]), strings[NODE_INPUT], strings[NODE_OUTPUT]
+
+
+def protobuf_field(number: int, content: bytes) -> bytes:
+    """A protobuf field of bytes: its key, its length, its content."""
+    return _write_varint(number << 3 | BYTES) + _write_varint(len(content)) + content
+
+
+def _write_varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

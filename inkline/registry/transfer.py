@@ -1,7 +1,7 @@
-"""Bring one file from one place: an https address, or a wheel of the package index.
+"""Get one file from one place: an https address, or a wheel of the package index.
 
 Each function writes to the path it is given and raises `Unreachable` with the reason when it cannot; checking the
-sha256 and giving the file its final name is the caller's (`inkline.registry.download`).
+sha256 and giving the file its final name is the caller's part (`inkline.registry.download`).
 """
 
 import importlib.metadata
@@ -22,31 +22,31 @@ from inkline.registry.card import WheelFile
 if TYPE_CHECKING:
     import httpx
 
-Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0: not known)
+ByteCount = Callable[[int, int], None]  # called with the bytes so far and those in all (0: not known)
 
-MAX_ATTEMPTS = 5  # of one download, each going on where the last broke off
-CHUNK = 1 << 18
+MAX_ATTEMPTS = 5  # of one download, each resuming where the last one broke off
+CHUNK_BYTES = 1 << 18
 MODEL_FILES = ("inference.json", "inference.pdmodel", "inference.pdiparams", "inference.yml")
 
 
 class Unreachable(Exception):
-    """A source did not give the file; the message is the reason, to stand behind the name of the source."""
+    """A source did not give the file; the message is the reason, printed after the name of the source."""
 
 
-def download(url: str, part: Path, timeout: float, progress: Progress) -> None:
-    """Bring `url` into `part`, going on behind the bytes that are already there.
+def download_url(url: str, part: Path, timeout: float, count: ByteCount) -> None:
+    """Get `url` into `part`, after the bytes that are already there.
 
-    timeout: seconds to wait for a connection; three times that for bytes. A break is tried again as long as each
-    attempt brings something; a server that says 429 or 5xx is asked a second time.
+    timeout: seconds to wait for a connection; three times that for bytes. A broken download is resumed as long as each
+    attempt gets something; a server that says 429 or 5xx is asked a second time.
     """
     import httpx
 
-    patience = httpx.Timeout(timeout, read=3 * timeout)
-    with httpx.Client(timeout=patience, follow_redirects=True, headers={"Accept-Encoding": "identity"}) as client:
+    limits = httpx.Timeout(timeout, read=3 * timeout)
+    with httpx.Client(timeout=limits, follow_redirects=True, headers={"Accept-Encoding": "identity"}) as client:
         for attempt in range(MAX_ATTEMPTS):
-            before = part.stat().st_size if part.exists() else 0
+            before = _size(part)
             try:
-                _stream(client, url, part, before, progress)
+                _stream(client, url, part, before, count)
                 return
             except httpx.HTTPStatusError as error:
                 status = error.response.status_code
@@ -59,23 +59,28 @@ def download(url: str, part: Path, timeout: float, progress: Progress) -> None:
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 raise Unreachable(_reason(error, f"no connection within {timeout:g} s")) from error
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                if (part.stat().st_size if part.exists() else 0) <= before:
+                if _size(part) <= before:
                     raise Unreachable(_reason(error, f"no answer within {3 * timeout:g} s")) from error
     raise Unreachable(f"the connection broke off {MAX_ATTEMPTS} times")
 
 
-def _stream(client: "httpx.Client", url: str, part: Path, start: int, progress: Progress) -> None:
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _stream(client: "httpx.Client", url: str, part: Path, start: int, count: ByteCount) -> None:
     headers = {"Range": f"bytes={start}-"} if start else {}
     with client.stream("GET", url, headers=headers) as response:
         response.raise_for_status()
         resumed = response.status_code == 206
         done = start if resumed else 0
-        total = done + int(response.headers.get("Content-Length", 0)) if "Content-Length" in response.headers else 0
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length else 0
         with part.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_bytes():  # as they come: of a given size, a break would lose what is held back
+            for chunk in response.iter_bytes():  # as they come: with a fixed size, a break would lose a held-back chunk
                 file.write(chunk)
                 done += len(chunk)
-                progress(done, total)
+                count(done, total)
 
 
 def _reason(error: Exception, timed_out: str) -> str:
@@ -93,8 +98,8 @@ def installed_file(source: WheelFile) -> Path | None:
     return path if distribution.version == source.version and path.is_file() else None
 
 
-def download_wheel(source: WheelFile, folder: Path, timeout: float, progress: Progress) -> Path:
-    """Let pip bring the wheel into `folder` from whatever index the user has configured; nothing is installed.
+def download_wheel(source: WheelFile, folder: Path, timeout: float, count: ByteCount) -> Path:
+    """Let pip download the wheel into `folder` from the index that the user has configured; nothing is installed.
 
     pip is the running interpreter's own, or the one that comes bundled with Python. Only wheels are taken, so no code
     of the package runs. `timeout` is pip's, per connection.
@@ -102,17 +107,18 @@ def download_wheel(source: WheelFile, folder: Path, timeout: float, progress: Pr
     command = [*_pip(), "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-input"]
     command += ["--disable-pip-version-check", "--quiet", "--progress-bar=off", "--retries=1", f"--timeout={timeout:g}"]
     command += [f"--dest={folder}", f"{source.distribution}=={source.version}"]
-    room = folder / "pip"  # where pip keeps the wheel while it comes, so that its growth can be seen
-    room.mkdir()
+    scratch = folder / "pip"  # where pip keeps the wheel while it downloads, so that its growth can be seen
+    scratch.mkdir()
     with (folder / "log").open("wb") as log:
-        environ = {**os.environ, "TMPDIR": str(room)}
+        environ = {**os.environ, "TMPDIR": str(scratch)}
         try:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ)
         except OSError as error:
             raise Unreachable(f"{command[0] or 'this Python'} cannot run pip ({error.strerror})") from error
         try:
             while process.poll() is None:
-                progress(sum(p.stat().st_size for p in [*room.rglob("*.whl"), *folder.glob("*.whl")] if p.is_file()), 0)
+                wheels = [*scratch.rglob("*.whl"), *folder.glob("*.whl")]
+                count(sum(_size(path) for path in wheels), 0)
                 time.sleep(0.1)
         finally:
             process.kill()
@@ -135,7 +141,7 @@ def _pip() -> list[str]:
 
 
 def _pip_reason(log: str, code: int) -> str:
-    """What pip has to say in one line; that it found nothing is news only if it could ask."""
+    """The reason pip gives, in one line; that it found nothing counts only if the index answered."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     if any("connection broken" in line or "retries exceeded" in line for line in lines):
         return "pip: the package index does not answer"
@@ -143,18 +149,18 @@ def _pip_reason(log: str, code: int) -> str:
     return f"pip: {(errors or lines or [f'exit status {code}'])[-1]}"
 
 
-def unpack(wheel: Path, member: str, part: Path) -> Path:
-    """Copy one file of a wheel to `part`, which is given back."""
+def unpack_wheel_file(wheel: Path, member: str, part: Path) -> Path:
+    """Copy one file of a wheel to `part`, and return that."""
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(member) as file, part.open("wb") as out:
-            shutil.copyfileobj(file, out, CHUNK)
+            shutil.copyfileobj(file, out, CHUNK_BYTES)
     except (KeyError, zipfile.BadZipFile) as error:
         raise Unreachable(f"{member} is not in {wheel.name}") from error
     return part
 
 
-def unpack_model(archive: Path, folder: Path) -> Path:
-    """Take the files of a Paddle inference model out of a tar file, whatever folder they are in there, into `folder`."""
+def unpack_archive(archive: Path, folder: Path) -> Path:
+    """Take the files of a Paddle inference model out of a tar file, from whatever folder in it, into the new `folder`."""
     folder.mkdir()
     try:
         with tarfile.open(archive) as tar:
@@ -163,7 +169,7 @@ def unpack_model(archive: Path, folder: Path) -> Path:
                 file = tar.extractfile(member) if member.isfile() and name in MODEL_FILES else None
                 if file is not None:
                     with (folder / name).open("wb") as out:
-                        shutil.copyfileobj(file, out, CHUNK)
+                        shutil.copyfileobj(file, out, CHUNK_BYTES)
     except tarfile.TarError as error:
         raise Unreachable(f"what came is not a tar file ({error})") from error
     return folder

@@ -15,8 +15,8 @@ from inkline.flat import apply
 from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.recognition.recognizer import Recognizer
-from inkline.registry.inspect import ModelFile, resolve
-from inkline.registry.settings import from_environment
+from inkline.registry.inspect import ModelFile, resolve_model
+from inkline.registry.settings import settings_from_environment
 from inkline.runtime import open_engine
 from inkline.training.data.labels import LoadOptions, load
 from inkline.training.data.samples import Report
@@ -66,8 +66,10 @@ def open_model(task: str, model: str, overrides: Sequence[tuple[str, Any]] = ())
 
 def find_model(model: str) -> ModelFile:
     """A model of the zoo by name, or the one in an ONNX file or folder."""
-    settings = from_environment()
-    return resolve("", model, settings) if Path(model).expanduser().exists() else resolve(model, "", settings)
+    settings = settings_from_environment()
+    return (
+        resolve_model("", model, settings) if Path(model).expanduser().exists() else resolve_model(model, "", settings)
+    )
 
 
 def _opened(task: str, engine: Any, charset: Sequence[str], metadata: Any, options: OcrOptions) -> Opened:

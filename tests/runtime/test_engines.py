@@ -11,8 +11,7 @@ import pytest
 
 from inkline.errors import EngineError, ModelError
 from inkline.options import EngineOptions
-from inkline.registry.inspect import resolve
-from inkline.registry.settings import from_environment
+from inkline.registry import resolve
 from inkline.runtime import ENGINES, choose_engine, open_engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +24,7 @@ INPUTS = {
 
 
 def opened(name, model, streams=1):
-    return open_engine(resolve(model, "", from_environment()).path, EngineOptions(engine=name, cpu_threads=2), streams)
+    return open_engine(resolve(model).path, EngineOptions(engine=name, cpu_threads=2), streams)
 
 
 def test_all_engines_are_tested_where_the_test_extras_are():
@@ -88,7 +87,7 @@ os.kill(os.getpid(), signal.SIGINT)
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_signal_after_models_were_closed_is_no_crash(name):
-    model = resolve("ch_ppocr_mobile_v2.0_cls", "", from_environment()).path
+    model = resolve("ch_ppocr_mobile_v2.0_cls").path
     command = [sys.executable, "-c", SIGNAL_AFTER_CLOSING, name, str(model)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "told\n"), done.stderr
@@ -102,7 +101,8 @@ def test_damaged_files_and_missing_devices_are_errors(name, tmp_path):
         open_engine(broken, EngineOptions(engine=name))
     with pytest.raises(EngineError, match="gpu:0"):
         open_engine(
-            resolve("ch_ppocr_mobile_v2.0_cls", "", from_environment()).path, EngineOptions(engine=name, device="gpu:0")
+            resolve("ch_ppocr_mobile_v2.0_cls").path,
+            EngineOptions(engine=name, device="gpu:0"),
         )
 
 

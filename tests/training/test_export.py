@@ -12,8 +12,9 @@ from inkline.detection.detector import Detector
 from inkline.errors import ModelError, UsageError
 from inkline.options import DetectOptions, EngineOptions, RecognizeOptions
 from inkline.recognition.recognizer import Recognizer
-from inkline.registry import inspect as local
 from inkline.registry.card import all_cards
+from inkline.registry.inspect import resolve_model
+from inkline.registry.settings import Settings
 from inkline.runtime import ENGINES, open_engine
 from inkline.training import export as exporting
 from inkline.training.convert import convert, load_checkpoint
@@ -89,7 +90,7 @@ def test_the_zoo_reads_what_the_export_writes(tmp_path):
     path = tmp_path / "mine.onnx"
     metadata = describe("CRNN_MobileNetV3", charset=LETTERS, options={"text_rec_score_thresh": 0.4}, version="7")
     export(build("CRNN_MobileNetV3"), path, metadata)
-    model = local.resolve("", path, local.Settings(tmp_path))
+    model = resolve_model("", path, Settings(tmp_path))
     assert (model.name, model.task, model.charset) == ("CRNN_MobileNetV3", "text_recognition", LETTERS)
     assert model.options == {"text_rec_score_thresh": 0.4}
     assert model.metadata["inkline.version"] == "7"
@@ -103,7 +104,7 @@ def test_a_trailing_space_is_a_class_of_its_own(tmp_path, classes):
     assert metadata["character"].split("\n") == list(LETTERS)
     if classes == 38:
         export(net, tmp_path / "mine.onnx", metadata)
-        assert local.resolve("", tmp_path / "mine.onnx", local.Settings(tmp_path)).charset == (*LETTERS, " ")
+        assert resolve_model("", tmp_path / "mine.onnx", Settings(tmp_path)).charset == (*LETTERS, " ")
     else:
         with pytest.raises(ModelError, match="the net has 39 classes, but a charset of 36 characters fits 37 or 38"):
             export(net, tmp_path / "mine.onnx", metadata)
@@ -143,7 +144,7 @@ def test_wrong_names_and_places(tmp_path):
 def test_attention_nets_read_through_the_ordinary_recogniser(name, tmp_path):
     path = tmp_path / "mine.onnx"
     export(filled_net(name, build(name)), path, describe(name, charset=LETTERS))
-    model = local.resolve(name, path, local.Settings(tmp_path))
+    model = resolve_model(name, path, Settings(tmp_path))
     recognizer = Recognizer(open_engine(path, ENGINE), model.charset, model.metadata)
     shape = model.options.get("text_rec_input_shape")
     options = RecognizeOptions(input_shape=None if shape is None else tuple(shape))
@@ -163,7 +164,7 @@ def test_classic_detectors_run_through_the_ordinary_detector(name, tmp_path):
     """Random weights find no text; sizes, the multiple of 128 of SAST, outputs and options have to fit."""
     path = tmp_path / "mine.onnx"
     export(filled_net(name, build(name)), path, describe(name))
-    model = local.resolve(name, path, local.Settings(tmp_path))
+    model = resolve_model(name, path, Settings(tmp_path))
     detector = Detector(open_engine(path, ENGINE), model.metadata)
     thresholds = {key.removeprefix("text_det_"): value for key, value in model.options.items()}
     assert thresholds["thresh"] in (0.5, 0.8)

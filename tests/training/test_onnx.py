@@ -17,8 +17,8 @@ from inkline.io.read import read
 from inkline.layout.geometry import crop_quad
 from inkline.options import DetectOptions, EngineOptions, RecognizeOptions
 from inkline.recognition.recognizer import Recognizer
-from inkline.registry import inspect as local
-from inkline.registry.settings import from_environment
+from inkline.registry.inspect import resolve_model
+from inkline.registry.settings import settings_from_environment
 from inkline.runtime import open_engine
 from inkline.training.convert import convert, load_checkpoint
 from inkline.training.convert.graphs import GraphMismatch, Operation, pair_up, without
@@ -213,7 +213,7 @@ def real(tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
     found = {}
     for name in PUBLISHED:
-        file = local.resolve(name, "", from_environment())
+        file = resolve_model(name, "", settings_from_environment())
         about = convert(file.path, name, folder / f"{name}.pt")
         found[name] = (file, load_checkpoint(folder / f"{name}.pt")[0], about)
     return found

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from inkline.errors import ModelError, UsageError, near
 from inkline.recognition.attention import class_count
-from inkline.registry import inspect as local
-from inkline.registry.official import read_official
-from inkline.registry.paddle_files import PROGRAMS, converted
-from inkline.registry.settings import from_environment
+from inkline.registry.inspect import CHARSET, read_inference_yml
+from inkline.registry.paddle_files import PROGRAM_FILES, converted_onnx
+from inkline.registry.settings import settings_from_environment
 from inkline.training.convert import transformers
 from inkline.training.convert.checkpoint import Description, save_checkpoint
 from inkline.training.convert.onnx import load_graph, load_onnx, output_classes
@@ -153,7 +152,7 @@ def from_onnx(path: Path, name: str) -> Loaded:
     missing = sorted(key for key in wanted - given if not key.startswith(TRAINING_ONLY))
     if missing:
         raise ModelError(f"{path}: the file has no weights for {', '.join(missing[:6])}; it holds another net")
-    characters = {entry.key: entry.value for entry in graph.metadata_props}.get(local.CHARSET)
+    characters = {entry.key: entry.value for entry in graph.metadata_props}.get(CHARSET)
     charset = None if characters is None else tuple(characters.split("\n"))
     return Loaded(net, classes, fused=True, partial=wanted != given, charset=charset)
 
@@ -217,15 +216,17 @@ def file_in(folder: Path) -> Path:
         raise ModelError(f"{folder} holds {len(found)} files of weights; name the one that is meant, not the folder")
     if found:
         return found[0]
-    if any((folder / program).is_file() for program in PROGRAMS):
-        return converted(folder, from_environment())
-    raise ModelError(f"{folder} holds no weights: neither .onnx, .safetensors, .pdparams nor {' nor '.join(PROGRAMS)}")
+    if any((folder / program).is_file() for program in PROGRAM_FILES):
+        return converted_onnx(folder, settings_from_environment())
+    raise ModelError(
+        f"{folder} holds no weights: neither .onnx, .safetensors, .pdparams nor {' nor '.join(PROGRAM_FILES)}"
+    )
 
 
 def charset_beside(path: Path) -> tuple[str, ...]:
     """The charset in the `inference.yml` that publishers put beside a file, empty when there is none."""
     config = path.with_name("inference.yml")
-    characters = read_official(config).get(local.CHARSET) if config.is_file() else None
+    characters = read_inference_yml(config).get(CHARSET) if config.is_file() else None
     return () if characters is None else tuple(characters.split("\n"))
 
 

@@ -1,11 +1,16 @@
 """Options by their flat public names: how a field is declared, checked, listed and replaced; the options are in `options`."""
 
+import contextlib
 import dataclasses
+import numbers
+import os
 import sys
+import types
 import warnings
 from collections.abc import Mapping
-from dataclasses import field, fields
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import MISSING, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from inkline.errors import UsageError, near
 
@@ -14,51 +19,117 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int, int]
 Options = TypeVar("Options", bound="DataclassInstance")
+FlatField = tuple[str, "dataclasses.Field[Any]", Any]
+
+# What a value of a type is called in messages.
+TYPE_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", Path: "a path"}
 
 
-def opt(
-    default: Any, name: str, help: str, low: float | None = None, high: float | None = None, *, old_name: str = ""
-) -> Any:
-    """A dataclass field with its flat public name, help text, inclusive bounds and the name it had in the version before."""
-    return field(default=default, metadata={"name": name, "help": help, "low": low, "high": high, "old_name": old_name})
+def opt(default: Any, name: str, help: str, low: float | None = None, high: float | None = None, **marks: Any) -> Any:
+    """A dataclass field with its flat public name, help text and inclusive bounds.
+
+    marks: `old_name`, the name it had in the version before; `instead`, for a field that only the next version still
+    knows: what to give in its place; `presets`, value -> the values of other options that it stands for; `secret`, for
+    what results must not show.
+    """
+    metadata = {"name": name, "help": help, "low": low, "high": high, **marks}
+    return field(default=default, metadata=metadata, repr=not marks.get("secret"))
+
+
+def opt_like(cls: type, name: str, default: Any = MISSING, help: str = "") -> Any:
+    """A field as the one of another options class: the same name, bounds and, unless given, default and help text."""
+    model = next(f for f in fields(cls) if f.metadata.get("name") == name)
+    metadata = {**model.metadata, "help": help or model.metadata["help"]}
+    return field(default=model.default if default is MISSING else default, metadata=metadata, repr=model.repr)
 
 
 def validate(options: Any) -> None:
-    """Check every field against its type and bounds; UsageError names the value, what is allowed and its flat name."""
+    """Bring every field to its type and check its bounds; UsageError names the value, what is allowed and its flat name."""
     hints = get_type_hints(type(options))
     for f in fields(options):
         if "name" in f.metadata:
-            _check(f, getattr(options, f.name), hints[f.name])
+            value = check_value(hints[f.name], getattr(options, f.name), f.metadata["name"])
+            _check_bounds(value, f.metadata["name"], f.metadata["low"], f.metadata["high"])
+            object.__setattr__(options, f.name, value)
 
 
-def _check(f: "dataclasses.Field[Any]", value: Any, hint: Any) -> None:
-    name, low, high = f.metadata["name"], f.metadata["low"], f.metadata["high"]
-    if get_origin(hint) is Literal:
-        allowed = get_args(hint)
-        if value not in allowed:
-            raise UsageError(f"{name}={value!r}: must be one of {', '.join(map(str, allowed))}{near(value, allowed)}")
+def check_value(hint: Any, value: Any, where: str, parse_numbers: bool = False) -> Any:
+    """A value as the type a field is declared with, in plain Python types; UsageError, which begins with `where`.
+
+    Taken are a `Path` for text, any real number for a number, NumPy scalars for what they hold, lists and arrays for
+    tuples. parse_numbers: also text for a number, since YAML 1.1 reads 1e-3 as text.
+    """
+    origin, args = get_origin(hint), get_args(hint)
+    if hint == Shape:
+        return _shape(value, where)
+    if origin in (Union, types.UnionType):  # of one type and None
+        of_value = next(arg for arg in args if arg is not type(None))
+        return None if value is None else check_value(of_value, value, where, parse_numbers)
+    if origin is Literal:
+        if value not in args:
+            raise UsageError(f"{where}={value!r}: must be one of {', '.join(map(str, args))}{near(value, args)}")
+        return value
+    if origin is tuple:
+        return _tuple(args, value, where, parse_numbers)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping):
+            raise UsageError(f"{where}={value!r}: must be a mapping, for instance {{p4: 0.2}}")
+        return {str(k): check_value(args[1], v, f"{where}.{k}", parse_numbers) for k, v in value.items()}
+    return _scalar(hint, value, where, parse_numbers)
+
+
+def _shape(value: Any, where: str) -> Shape:
+    items = tuple(_plain(item) for item in value) if hasattr(value, "__iter__") else ()
+    if len(items) != 3 or any(type(item) is not int or item < 1 for item in items):
+        raise UsageError(f"{where}={value!r}: must be three whole numbers C H W, for instance 3 640 640")
+    return items
+
+
+def _tuple(kinds: tuple[Any, ...], value: Any, where: str, parse_numbers: bool) -> tuple[Any, ...]:
+    """The items of a list, tuple or array, each checked; a single value is a tuple of one."""
+    is_many = hasattr(value, "__iter__") and not isinstance(value, (str, bytes, Mapping))
+    items = list(value) if is_many else [value]
+    kinds = kinds[:1] * len(items) if kinds[-1] is Ellipsis else kinds
+    if len(kinds) != len(items):
+        raise UsageError(f"{where}={value!r}: must have {len(kinds)} values")
+    pairs = enumerate(zip(kinds, items, strict=True))
+    return tuple(check_value(kind, item, f"{where}[{i}]", parse_numbers) for i, (kind, item) in pairs)
+
+
+def _scalar(hint: type, value: Any, where: str, parse_numbers: bool) -> Any:
+    plain = _plain(value)
+    if parse_numbers and hint is float and isinstance(plain, str):
+        with contextlib.suppress(ValueError):  # the error is told below
+            plain = float(plain)
+    if hint in (str, Path) and isinstance(plain, (str, os.PathLike)):
+        plain = hint(plain)
+    elif hint is float and isinstance(plain, numbers.Real) and not isinstance(plain, bool):
+        plain = float(plain)
+    if type(plain) is not hint:
+        raise UsageError(f"{where}={value!r}: must be {TYPE_WORDS.get(hint, hint.__name__)}")
+    if hint is float and plain != plain:
+        raise UsageError(f"{where}={value!r}: must be a number")
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar, or an integer of any other class, as the Python value that it is."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return value.item()
+    return int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else value
+
+
+def _check_bounds(value: Any, name: str, low: float | None, high: float | None) -> None:
+    if not isinstance(value, (int, float)):
         return
-    if f.name == "input_shape":
-        if value is not None and (len(value) != 3 or any(type(v) is not int or v < 1 for v in value)):
-            raise UsageError(f"{name}={value!r}: must be three whole numbers C H W, for instance 3 640 640")
-        return
-    wrong = (
-        type(value) is not bool
-        if hint is bool
-        else type(value) is bool or not isinstance(value, (int, float) if hint is float else hint)
-    )
-    if wrong:
-        raise UsageError(f"{name}={value!r}: must be {'a number' if hint is float else 'of type ' + hint.__name__}")
-    if isinstance(value, (int, float)) and not (
-        value == value and (low is None or value >= low) and (high is None or value <= high)
-    ):
+    if (low is not None and value < low) or (high is not None and value > high):
         bounds = f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
         raise UsageError(f"{name}={value!r}: must be {bounds}")
 
 
-def flat_fields(cls: type) -> dict[str, tuple[str, "dataclasses.Field[Any]", Any]]:
+def flat_fields(cls: type) -> dict[str, FlatField]:
     """Flat public name -> (group attribute or "", field, type), for the fields of an options class and all its groups."""
-    out: dict[str, tuple[str, dataclasses.Field[Any], Any]] = {}
+    out: dict[str, FlatField] = {}
     hints = get_type_hints(cls)
     for f in fields(cls):
         if "name" in f.metadata:
@@ -71,20 +142,23 @@ def flat_fields(cls: type) -> dict[str, tuple[str, "dataclasses.Field[Any]", Any
 def old_names(cls: type) -> dict[str, str]:
     """Flat names of the version before, which are still taken -> the names of today."""
     fields_of = flat_fields(cls).items()
-    return {f.metadata["old_name"]: name for name, (_, f, _) in fields_of if f.metadata.get("old_name")}
+    return {f.metadata["old_name"]: name for name, (_, f, _) in fields_of if "old_name" in f.metadata}
 
 
 def current_names(cls: type, values: Mapping[str, Any], warn: bool = False) -> dict[str, Any]:
     """`values` under the names of today. warn: a DeprecationWarning for each old name, as for keywords; files keep quiet."""
-    renamed = old_names(cls)
+    known, renamed = flat_fields(cls), old_names(cls)
     for name in values:
-        if warn and name in renamed:
-            text = f"{name} is now {renamed[name]}; the old name goes with the next version"
-            warnings.warn(text, DeprecationWarning, stacklevel=_outside())
+        instead = renamed.get(name) or (known[name][1].metadata.get("instead") if name in known else None)
+        if warn and instead:
+            text = f"{name} is now {'part of ' * (name in known)}{instead}; the old name goes with the next version"
+            warnings.warn(text, DeprecationWarning, stacklevel=_level_outside())
+        if name in renamed and renamed[name] in values:
+            raise UsageError(f"{name} is the old name of {renamed[name]}: give only one of them")
     return {renamed.get(name, name): value for name, value in values.items()}
 
 
-def _outside() -> int:
+def _level_outside() -> int:
     """The stacklevel of a warning that points at the first line outside this package."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "inkline":
@@ -93,26 +167,49 @@ def _outside() -> int:
 
 
 def apply(options: Options, **overrides: Any) -> Options:
-    """A copy with the given flat names replaced; UsageError for an unknown name or a value out of bounds."""
+    """A copy with the given flat names replaced; a preset among them gives way to what is named beside it.
+
+    Errors: UsageError for an unknown name or a value that is not allowed.
+    """
     known = flat_fields(type(options))
-    groups: dict[str, dict[str, Any]] = {}
-    for name, value in current_names(type(options), overrides, warn=True).items():
+    values = current_names(type(options), overrides, warn=True)
+    for name in values:
         if name not in known:
-            raise UsageError(f"unknown option {name!r}{near(name, known)}")
-        group, f, hint = known[name]
-        if hint is float and type(value) is int:
-            value = float(value)
-        groups.setdefault(group, {})[f.name] = tuple(value) if isinstance(value, list) else value
+            raise UsageError(f"unknown option {name!r}{near(name, current_options(type(options)))}")
+    groups: dict[str, dict[str, Any]] = {}
+    for name, value in (_presets(options, values) | values).items():
+        group, f, _ = known[name]
+        groups.setdefault(group, {})[f.name] = value
     changes: dict[str, Any] = groups.pop("", {})
-    for group, values in groups.items():
-        changes[group] = dataclasses.replace(getattr(options, group), **values)
+    for group, group_values in groups.items():
+        changes[group] = dataclasses.replace(getattr(options, group), **group_values)
     return dataclasses.replace(options, **changes) if changes else options
 
 
+def _presets(options: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that the presets among `values` stand for, where these are not in force already."""
+    out: dict[str, Any] = {}
+    for name, (group, f, hint) in flat_fields(type(options)).items():
+        presets = f.metadata.get("presets")
+        if not presets or name not in values:
+            continue
+        value, now = values[name], getattr(getattr(options, group) if group else options, f.name)
+        if value in get_args(hint) and value != now and value not in presets:
+            raise UsageError(f"{name}={value!r}: what {name}={now!r} has changed is not known any more; begin anew")
+        out |= presets.get(value, {}) if value != now else {}
+    return out
+
+
+def current_options(cls: type) -> list[str]:
+    """The flat public names, without those that only the next version still knows."""
+    return [name for name, (_, f, _) in flat_fields(cls).items() if "instead" not in f.metadata]
+
+
 def to_flat(options: Any) -> dict[str, Any]:
-    """All values by flat public name, as plain JSON-able types."""
+    """All values by flat public name, as plain JSON-able types; without passwords."""
     out = {}
     for name, (group, f, _) in flat_fields(type(options)).items():
-        value = getattr(getattr(options, group) if group else options, f.name)
-        out[name] = list(value) if isinstance(value, tuple) else value
+        if not f.metadata.get("secret"):
+            value = getattr(getattr(options, group) if group else options, f.name)
+            out[name] = list(value) if isinstance(value, tuple) else value
     return out

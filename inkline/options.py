@@ -3,6 +3,7 @@
 Options are frozen. `Ocr` holds one `OcrOptions`; a call may override single values by their flat public names
 (`text_det_thresh=0.2`), which makes a new object for that call: `apply(options, text_det_thresh=0.2)`.
 A model card may carry tuned values; `inkline.registry.options_for` lays them over these defaults, the user's values over both.
+docs/options.md lists all of them: `python -m benchmarks.options_table`.
 """
 
 import os
@@ -11,9 +12,54 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from inkline.errors import UsageError, near
-from inkline.flat import Shape, opt, validate
+from inkline.flat import Shape, opt, opt_like, validate
 
 LimitType = Literal["min", "max", "resize_long"]
+Rules = Literal["own", "reference"]
+
+STRIDE_PX = 32  # sides of a detector's input are multiples of this
+MIN_TILE_PX = 512
+
+# The rules of PaddleOCR 3.x by flat name, which `rules="reference"` stands for (docs/reference_rules.md).
+REFERENCE_RULES: Mapping[str, Any] = {
+    "doc_orientation_rule": "net",
+    "text_det_limit_side_len": 64,
+    "text_det_limit_type": "min",
+    "text_det_max_enlarge": 1000.0,
+    "text_det_max_side_limit": 4000,
+    "text_det_tile_side": 0,
+    "text_det_small_text": 0.0,
+    "text_det_sparse_side_len": 0,
+    "text_det_thresh": 0.3,
+    "text_det_box_thresh": 0.6,
+    "text_det_unclip_ratio": 1.5,
+    "text_det_max_candidates": 1000,
+    "text_det_use_dilation": False,
+    "text_det_score_mode": "fast",
+    "text_rec_width_rule": "reference",
+    "text_recognition_batch_size": 6,
+    "text_rec_max_width": 3200,
+    "text_rec_space_thresh": 1.0,
+    "text_rec_accent_thresh": 1.0,
+    "text_rec_score_thresh": 0.0,
+    "text_crop_rule": "reference",
+    "text_box_rule": "reference",
+    "reading_order": "reference",
+}
+
+
+def processor_count() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def _check_channels(name: str, shape: Shape | None) -> None:
+    if shape is not None and shape[0] != 3:
+        raise UsageError(
+            f"{name}={' '.join(map(str, shape))}: nets take 3 channels, for instance 3 {shape[1]} {shape[2]}"
+        )
 
 
 @dataclass(frozen=True)
@@ -40,14 +86,13 @@ class DetectOptions:
     small_text: float = opt(
         14.0,
         "text_det_small_text",
-        "where half of the boxes are lower than this in pixels of the net, the page is looked at again, larger; 0: never",
+        "a page with half of its boxes lower than this, in pixels of the net, is searched again, enlarged; 0: never",
         0,
     )
     sparse_side_len: int = opt(
         640,
         "text_det_sparse_side_len",
-        "a page with little text is also looked at with this limit_side_len, for large letters and to pass over what is "
-        "empty; 0: never",
+        "a coarse pass at this limit_side_len finds large letters, and what is empty on a page with little text; 0: none",
         0,
     )
     thresh: float = opt(0.3, "text_det_thresh", "a pixel is text above this probability", 0, 1)
@@ -55,7 +100,7 @@ class DetectOptions:
     unclip_ratio: float = opt(
         1.5, "text_det_unclip_ratio", "how far boxes grow: distance = area * ratio / perimeter", 0
     )
-    max_candidates: int = opt(3000, "text_det_max_candidates", "at most this many contours are looked at", 1)
+    max_candidates: int = opt(3000, "text_det_max_candidates", "at most this many contours are examined", 1)
     use_dilation: bool = opt(
         False, "text_det_use_dilation", "thicken the text mask by one pixel before finding contours"
     )
@@ -67,8 +112,12 @@ class DetectOptions:
 
     def __post_init__(self) -> None:
         validate(self)
-        if self.tile_side and (self.tile_side % 32 or self.tile_side < 512):
-            raise UsageError(f"text_det_tile_side={self.tile_side}: must be 0 or a multiple of 32 from 512")
+        if self.tile_side and (self.tile_side % STRIDE_PX or self.tile_side < MIN_TILE_PX):
+            raise UsageError(f"text_det_tile_side={self.tile_side}: must be 0 or a multiple of 32 from {MIN_TILE_PX}")
+        _check_channels("text_det_input_shape", self.input_shape)
+        if self.input_shape is not None and any(side % STRIDE_PX for side in self.input_shape[1:]):
+            shape = " ".join(map(str, self.input_shape))
+            raise UsageError(f"text_det_input_shape={shape}: height and width must be multiples of {STRIDE_PX}")
 
 
 @dataclass(frozen=True)
@@ -83,10 +132,11 @@ class RecognizeOptions:
         1,
     )
     batch_size: int = opt(1, "text_recognition_batch_size", "at most this many lines go through the net at once", 1)
-    width_rule: Literal["own", "reference"] = opt(
+    width_rule: Rules = opt(
         "own",
         "text_rec_width_rule",
         "own: each line at (nearly) its own width; reference: padded to 320 px and to the widest of its batch",
+        instead="rules",
     )
     width_scale: float = opt(
         1.0,
@@ -99,7 +149,7 @@ class RecognizeOptions:
     stroke_pitch: float = opt(
         0.0,
         "text_rec_stroke_pitch",
-        "lines are squeezed until their strokes stand this share of the line's height apart, and no further; 0: all alike",
+        "lines are narrowed until their strokes are this share of the line's height apart, no further; 0: all alike",
         0,
         1,
     )
@@ -113,17 +163,20 @@ class RecognizeOptions:
     accent_thresh: float = opt(
         0.1,
         "text_rec_accent_thresh",
-        "on a page without accents, one is taken off where the plain letter has this share of its probability; 1: never",
+        "on a page without accents, one is removed where the plain letter has this share of its probability; 1: never",
         0,
         1,
     )
-    max_width: int = opt(3200, "text_rec_max_width", "a line is squeezed to this width in net pixels when longer", 32)
+    max_width: int = opt(
+        3200, "text_rec_max_width", "longer lines are read in parts of this width, in pixels of the net", 32
+    )
     input_shape: Shape | None = opt(None, "text_rec_input_shape", "fixed recogniser input C H W instead of own widths")
     charset: str = opt("", "text_rec_charset", "only these characters may be read (a space counts); empty: all")
     return_word_box: bool = opt(False, "return_word_box", "also give a box for each word")
 
     def __post_init__(self) -> None:
         validate(self)
+        _check_channels("text_rec_input_shape", self.input_shape)
 
 
 @dataclass(frozen=True)
@@ -133,14 +186,14 @@ class OrientOptions:
     page_rule: Literal["lines", "gated", "net"] = opt(
         "gated",
         "doc_orientation_rule",
-        "gated: a sample of a page's lines, read both ways, says how a page is turned that the classifier is not sure is "
-        "upright; lines: the same for every page; net: the classifier says it, the lines where it is not sure",
+        "gated: unless the classifier is sure that a page is upright, a sample of its lines, read both ways, tells how it is "
+        "turned; lines: the same for every page; net: the classifier tells it, the lines where it is not sure",
     )
     page_thresh: float = opt(0.9, "doc_orientation_thresh", "the classifier is sure from this probability", 0, 1)
     line_rule: Literal["read", "net"] = opt(
         "read",
         "textline_orientation_rule",
-        "read: a line that the classifier holds for turned is read both ways, and the better reading counts; "
+        "read: a line that the classifier takes for upside down is read both ways, and the better reading counts; "
         "net: the classifier alone decides",
     )
     line_thresh: float = opt(
@@ -168,7 +221,7 @@ class EngineOptions:
     )
     device: str = opt("cpu", "device", "cpu, gpu or gpu:N; what is not there is an error, never a silent fall-back")
     cpu_threads: int = opt(
-        max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1),
+        processor_count(),
         "cpu_threads",
         "processor threads used in all",
         1,
@@ -179,6 +232,30 @@ class EngineOptions:
         kind, _, index = self.device.partition(":")
         if kind not in ("cpu", "gpu") or (index and not index.isdigit()):
             raise UsageError(f"device {self.device!r}: must be cpu, gpu or gpu:N, for instance gpu:0")
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How files, URLs and arrays become page images."""
+
+    pdf_dpi: int = opt(144, "pdf_dpi", "pixels per inch at which PDF pages are drawn", 10, 2400)
+    pdf_password: str = opt("", "pdf_password", "password of encrypted PDFs", secret=True)
+    page_range: str = opt("", "page_range", "pages of PDFs and TIFFs, counted from 1: 1-3,7 or 5-; empty: all")
+    max_image_pixels: int = opt(
+        178_956_970, "max_image_pixels", "larger images are refused, larger PDF pages drawn at a lower resolution", 1
+    )
+    max_source_bytes: int = opt(
+        512 << 20,
+        "max_source_bytes",
+        "larger images, downloads and standard input are refused; not PDF and TIFF files",
+        1,
+    )
+    allow_urls: bool = opt(True, "allow_urls", "whether web addresses are fetched")
+    url_timeout: float = opt(60.0, "url_timeout", "a download may take this many seconds", 0.1)
+
+    def __post_init__(self) -> None:
+        validate(self)
+        parse_page_range(self.page_range)
 
 
 @dataclass(frozen=True)
@@ -206,17 +283,21 @@ class OcrOptions:
     doc_unwarping_model_name: str = opt("UVDoc", "doc_unwarping_model_name", "name of the unwarping net")
     doc_unwarping_model_dir: str = opt("", "doc_unwarping_model_dir", "folder or file of the unwarping net")
     use_doc_orientation_classify: bool = opt(
-        False, "use_doc_orientation_classify", "turn pages that lie on their side or head"
+        False, "use_doc_orientation_classify", "turn pages that are sideways or upside down"
     )
     use_doc_unwarping: bool = opt(False, "use_doc_unwarping", "flatten photographed, bent pages")
-    use_textline_orientation: bool = opt(False, "use_textline_orientation", "turn lines that stand on their head")
+    use_textline_orientation: bool = opt(False, "use_textline_orientation", "turn lines that are upside down")
+    rules: Rules = opt(
+        "own",
+        "rules",
+        "reference: sizes, thresholds, crops, boxes and reading order as in PaddleOCR; other options given beside it win",
+        presets={"reference": REFERENCE_RULES},
+    )
     crop_rule: Literal["exact", "reference"] = opt(
-        "exact", "text_crop_rule", "how lines are cut out; reference: at 1/32 of a pixel, as OpenCV 4 in PaddleOCR does"
+        "exact", "text_crop_rule", "reference: lines are cropped at 1/32 of a pixel, as OpenCV 4 does", instead="rules"
     )
     box_rule: Literal["ink", "reference"] = opt(
-        "ink",
-        "text_box_rule",
-        "ink: a line's box is drawn in to its ink; reference: it is the detector's, as in PaddleOCR",
+        "ink", "text_box_rule", "ink: boxes of lines end at their ink; reference: as the detector's", instead="rules"
     )
     reading_order: Literal["columns", "reference"] = opt(
         "columns", "reading_order", "columns: column by column; reference: top to bottom, as PaddleOCR sorts"
@@ -225,33 +306,12 @@ class OcrOptions:
     recognize: RecognizeOptions = field(default_factory=RecognizeOptions)
     orient: OrientOptions = field(default_factory=OrientOptions)
     engine: EngineOptions = field(default_factory=EngineOptions)
+    read: ReadOptions = field(default_factory=ReadOptions)
 
     def __post_init__(self) -> None:
         validate(self)
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How files, URLs and arrays become page images."""
-
-    pdf_dpi: int = opt(144, "pdf_dpi", "pixels per inch at which PDF pages are drawn", 10, 2400)
-    pdf_password: str = opt("", "pdf_password", "password of encrypted PDFs")
-    page_range: str = opt("", "page_range", "pages of PDFs and TIFFs, counted from 1: 1-3,7 or 5-; empty: all")
-    max_image_pixels: int = opt(
-        178_956_970, "max_image_pixels", "larger images are refused, larger PDF pages drawn at a lower resolution", 1
-    )
-    max_source_bytes: int = opt(
-        512 << 20,
-        "max_source_bytes",
-        "larger images, downloads and standard input are refused; not PDF and TIFF files",
-        1,
-    )
-    allow_urls: bool = opt(True, "allow_urls", "whether web addresses are fetched")
-    url_timeout: float = opt(60.0, "url_timeout", "a download may take this many seconds", 0.1)
-
-    def __post_init__(self) -> None:
-        validate(self)
-        parse_page_range(self.page_range)
+        if self.rules == "reference" and (self.recognize.width_rule, self.box_rule) == ("own", "ink"):
+            raise UsageError("rules='reference' stands for many options: write Ocr(rules='reference') or apply(...)")
 
 
 @dataclass(frozen=True)
@@ -291,17 +351,12 @@ class ServeOptions:
     )
     max_body_bytes: int = opt(64 << 20, "max_body_bytes", "larger requests are answered 413", 1024)
     max_pages: int = opt(10, "max_pages", "of a longer PDF or TIFF only so many pages are read", 1)
-    max_image_pixels: int = opt(
-        ReadOptions.max_image_pixels,
-        "max_image_pixels",
-        "larger images are refused, larger PDF pages drawn at a lower resolution",
-        1,
+    max_image_pixels: int = opt_like(ReadOptions, "max_image_pixels")
+    pdf_dpi: int = opt_like(ReadOptions, "pdf_dpi")
+    allow_urls: bool = opt_like(
+        ReadOptions, "allow_urls", False, "whether `file` may be a web address; only public addresses are ever fetched"
     )
-    pdf_dpi: int = opt(ReadOptions.pdf_dpi, "pdf_dpi", "pixels per inch at which PDF pages are drawn", 10, 2400)
-    allow_urls: bool = opt(
-        False, "allow_urls", "whether `file` may be a web address; only public addresses are ever fetched"
-    )
-    url_timeout: float = opt(15.0, "url_timeout", "a download may take this many seconds", 0.1)
+    url_timeout: float = opt_like(ReadOptions, "url_timeout", 15.0)
     visualize: bool = opt(True, "visualize", "whether replies hold pictures when a request does not say")
     max_output_side: int = opt(2000, "max_output_side", "pictures in replies are shrunk to this side, in pixels", 32)
     on_request: str = opt(
@@ -335,38 +390,10 @@ class PdfOptions:
     )
     pdfa: bool = opt(False, "pdfa", "write PDF/A-2b; an error where the input has what PDF/A forbids")
     image_dpi: float = opt(150.0, "pdf_image_dpi", "resolution of images that do not state theirs", 10, 5000)
-    password: str = opt("", "pdf_password", "password of encrypted PDFs")
+    password: str = opt_like(ReadOptions, "pdf_password")
 
     def __post_init__(self) -> None:
         validate(self)
-
-
-# The rules of PaddleOCR 3.x, by flat name: what the parity test runs with (FACTS: sections 2.3 and 3).
-REFERENCE_RULES: Mapping[str, Any] = {
-    "doc_orientation_rule": "net",
-    "text_det_limit_side_len": 64,
-    "text_det_limit_type": "min",
-    "text_det_max_enlarge": 1000.0,
-    "text_det_max_side_limit": 4000,
-    "text_det_tile_side": 0,
-    "text_det_small_text": 0.0,
-    "text_det_sparse_side_len": 0,
-    "text_det_thresh": 0.3,
-    "text_det_box_thresh": 0.6,
-    "text_det_unclip_ratio": 1.5,
-    "text_det_max_candidates": 1000,
-    "text_det_use_dilation": False,
-    "text_det_score_mode": "fast",
-    "text_rec_width_rule": "reference",
-    "text_recognition_batch_size": 6,
-    "text_rec_max_width": 3200,
-    "text_rec_space_thresh": 1.0,
-    "text_rec_accent_thresh": 1.0,
-    "text_rec_score_thresh": 0.0,
-    "text_crop_rule": "reference",
-    "text_box_rule": "reference",
-    "reading_order": "reference",
-}
 
 
 def parse_page_range(text: str) -> tuple[tuple[int, int | None], ...]:

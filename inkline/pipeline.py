@@ -17,7 +17,7 @@ from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.reading_order import column_order, paragraphs, reference_order
-from inkline.options import EngineOptions, OcrOptions, ReadOptions
+from inkline.options import EngineOptions, OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.rectify import NOT_OPENED, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
@@ -89,7 +89,7 @@ class Ocr:
         """
         options = self._for_call(overrides)
         source = as_source(image)
-        page_images = list(islice(read(source), 2))
+        page_images = list(islice(read(source, options.read), 2))
         if len(page_images) != 1:
             raise SourceError(
                 f"{source.label} has {'several' if page_images else 'no'} pages: use Ocr.read() or Ocr.stream()"
@@ -97,16 +97,15 @@ class Ocr:
         cut = self._cut(page_images[0], options, self._detect_one)
         return self._page(cut, self._recognize(cut.crops, options.recognize, self._pool.map))
 
-    def read(self, source: Any, read_options: ReadOptions = ReadOptions(), **overrides: Any) -> Document:
+    def read(self, source: Any, **overrides: Any) -> Document:
         """Read all pages of one source: a path, URL, PDF, multi-page TIFF, array, bytes or PIL image."""
-        pages = tuple(self.stream([source], read_options=read_options, **overrides))
+        pages = tuple(self.stream([source], **overrides))
         return Document(pages, as_source(source).name)
 
     def stream(
         self,
         sources: Any,
         on_error: OnError | None = None,
-        read_options: ReadOptions = ReadOptions(),
         stop: Event | None = None,
         **overrides: Any,
     ) -> Generator[Page, None, None]:
@@ -122,7 +121,7 @@ class Ocr:
         def page_images() -> Iterator[PageImage]:
             for source in expand(sources):
                 try:
-                    yield from read(source, read_options)
+                    yield from read(source, options.read)
                 except InklineError as error:
                     if on_error is None:
                         raise
@@ -150,16 +149,14 @@ class Ocr:
             stop,
         )
 
-    def straighten(
-        self, source: Any, read_options: ReadOptions = ReadOptions(), **overrides: Any
-    ) -> Generator[Page, None, None]:
+    def straighten(self, source: Any, **overrides: Any) -> Generator[Page, None, None]:
         """The pages of one source turned and flattened as they would be before reading, as pages without lines."""
         options = self._for_call(overrides)
         reading = ReadingTest(
             lambda image: self._detect_many(image, options.detect),
             lambda crops: self._recognize(crops, options.recognize),
         )
-        for page_image in read(source, read_options):
+        for page_image in read(source, options.read):
             _, transform = self._pool.submit(self._rectify, page_image.image, options, reading).result()
             yield Page(
                 lines=(),

@@ -9,7 +9,6 @@ import pytest
 
 from inkline import Ocr
 from inkline.layout.geometry import iou
-from inkline.options import REFERENCE_RULES
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +40,7 @@ def test_boxes_and_texts_are_those_of_the_reference(shared, pair):
         engine="onnxruntime",
         text_detection_model_name=f"{pair}_det",
         text_recognition_model_name=f"{pair}_rec",
-        **REFERENCE_RULES,
+        rules="reference",
     ) as reader:
         for image, answer in answers(shared / "reference" / pair, shared / "data"):
             page = reader(image)

@@ -34,7 +34,7 @@ class PageReader(Protocol):
     """What reads pages: an `Ocr`."""
 
     def stream(
-        self, sources: Any, on_error: Callable[[Source, InklineError], None] | None, read_options: ReadOptions
+        self, sources: Any, on_error: Callable[[Source, InklineError], None] | None, *, page_range: str
     ) -> Iterator[Page]: ...
 
 
@@ -89,7 +89,7 @@ def _remaining_pages(
     source = Source(Path(task.location), task.source)
     if unfinished.indices and not count_pages(source, options):
         return
-    yield from reader.stream([source], on_error=lambda _, error: errors.append(error), read_options=options)
+    yield from reader.stream([source], on_error=lambda _, error: errors.append(error), page_range=rest)
 
 
 def _all_pages(

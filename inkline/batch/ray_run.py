@@ -120,7 +120,7 @@ def split_task(
     if task.changed and scheduler.is_done(task, whole.content):
         scheduler.finish(task, TaskResult(already_done=True), 0.0)
         return []
-    indices = page_indices(path, context.config.read_options)
+    indices = page_indices(path, context.config.options.read)
     if len(indices) <= PAGES_PER_UNIT:
         return [whole]
     path = unfinished_path(collector.workspace, task.stem, whole.content)
@@ -199,7 +199,7 @@ class ReadActor:
         self._folder = Path(tempfile.mkdtemp(prefix="inkline-"))
         out, unfinished = Destination(str(self._folder / "out")), self._folder / "pages"
         self._workspace = Workspace(
-            out, self._folder / "tmp", unfinished, config.formats, config.options_key, config.read_options
+            out, self._folder / "tmp", unfinished, config.formats, config.options_key, config.options.read
         )
         self._worker: Worker | None = None
 

@@ -46,7 +46,7 @@ class RunContext:
         """Where a process called `name` works."""
         config, unfinished = self.config, self.state / "pages"
         staging = self.staging / name
-        return Workspace(self.destination, staging, unfinished, config.formats, config.options_key, config.read_options)
+        return Workspace(self.destination, staging, unfinished, config.formats, config.options_key, config.options.read)
 
     def tasks(self, watch: bool = False) -> Iterator[FileTask | None]:
         """The files of all sources; None, when watching, where there is none at the moment."""
@@ -272,7 +272,7 @@ class Scheduler:
         assert task.open is not None
         try:
             with task.open() as content:
-                copy_limited(content, path, task.source, self._context.config.read_options.max_source_bytes)
+                copy_limited(content, path, task.source, self._context.config.options.read.max_source_bytes)
         except Exception as error:  # unpackers raise errors of their own
             path.unlink(missing_ok=True)
             reason = str(error) if isinstance(error, InklineError) else f"{task.source}: cannot be unpacked ({error})"

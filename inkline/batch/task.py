@@ -12,7 +12,7 @@ from inkline.flat import flat_fields, to_flat
 from inkline.options import EngineOptions, OcrOptions, ReadOptions, RunOptions
 
 # Options that do not change what the results are; nor do those of the engine, as engines agree.
-OPTIONS_WITHOUT_EFFECT = frozenset(("pdf_password", "max_source_bytes", "allow_urls", "url_timeout"))
+OPTIONS_WITHOUT_EFFECT = frozenset(("rules", "max_source_bytes", "allow_urls", "url_timeout"))
 
 # Options under the names they had when ledgers were first written, so that a run begun then can be resumed.
 FIRST_NAMES = {"text_rec_width_scale": "text_rec_squeeze"}
@@ -75,14 +75,13 @@ class RunConfig:
     destination: str
     formats: tuple[str, ...]
     options: OcrOptions
-    read_options: ReadOptions = ReadOptions()
     run_options: RunOptions = RunOptions()
     ledger: str = ""
 
     @property
     def options_key(self) -> str:
         """A hash of all that decides what the results are."""
-        return options_key(self.options, self.read_options, self.formats)
+        return options_key(self.options, self.formats)
 
 
 @dataclass(frozen=True)
@@ -101,9 +100,9 @@ class Workspace:
     read_options: ReadOptions
 
 
-def options_key(options: OcrOptions, read_options: ReadOptions, formats: Sequence[str]) -> str:
+def options_key(options: OcrOptions, formats: Sequence[str]) -> str:
     """A hash of all that decides what the results are: options, models and formats, not engines and limits of time."""
-    values: dict[str, Any] = {**to_flat(options), **to_flat(read_options), "formats": sorted(formats)}
+    values: dict[str, Any] = {**to_flat(options), "formats": sorted(formats)}
     for name in (*flat_fields(EngineOptions), *OPTIONS_WITHOUT_EFFECT):
         del values[name]
     values = {FIRST_NAMES.get(name, name): value for name, value in values.items()}

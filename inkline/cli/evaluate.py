@@ -10,7 +10,7 @@ import click
 from inkline.cli.parameters import from_options, given
 from inkline.cli.train import eval_cls, eval_det, eval_rec
 from inkline.errors import DataError
-from inkline.options import REFERENCE_RULES, OcrOptions
+from inkline.options import OcrOptions
 
 COLUMNS = (
     "pages",
@@ -48,8 +48,6 @@ for command in (eval_det, eval_rec, eval_cls):
 
 @evaluate.command("ocr", epilog=EXAMPLES)
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
-@click.option("--rules", type=click.Choice(["inkline", "reference"]), default="inkline", show_default=True,
-              help="reference: every rule as in PaddleOCR 3.x")  # fmt: skip
 @click.option(
     "--results", type=click.Path(exists=True, file_okay=False), help="score <stem>_res.json files, read nothing"
 )
@@ -59,7 +57,7 @@ for command in (eval_det, eval_rec, eval_cls):
 @click.option("--json", "as_json", is_flag=True, help="one JSON line a set")
 @click.option("--lang", help="language or script of the text, see `inkline languages`")
 @from_options(OcrOptions)
-def ocr(datasets: tuple[str, ...], rules: str, results: str | None, save_path: str | None, **values: Any) -> None:
+def ocr(datasets: tuple[str, ...], results: str | None, save_path: str | None, **values: Any) -> None:
     """Detection precision, recall and Hmean (IoU > 0.5, ignored regions count neither way), order-free token and
     character F1; of the matched lines character error rate, F1 of the spaces, share of digits right, and order.
 
@@ -68,8 +66,7 @@ def ocr(datasets: tuple[str, ...], rules: str, results: str | None, save_path: s
     from inkline.metrics import PageScore, page
 
     case, limit, as_json, lang = (values.pop(name) for name in ("case", "limit", "as_json", "lang"))
-    overrides = {**(REFERENCE_RULES if rules == "reference" else {}), **given(OcrOptions, values)}
-    overrides |= {"lang": lang} if lang else {}
+    overrides = given(OcrOptions, values) | ({"lang": lang} if lang else {})
     read = from_files(Path(results)) if results else Reader(overrides, save_path)
     if not as_json:
         click.echo(f"{'set':<24}" + "".join(f"{name:>10}" for name in COLUMNS))

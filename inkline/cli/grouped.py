@@ -15,7 +15,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Input": ("more_inputs", "pdf_", "page_range", "max_image", "max_source", "allow_urls", "url_"),
     "Output": ("save_path", "formats", "as_json", "quiet"),
     "Language and models": ("lang", "ocr_version", "model_", "offline", "paddlex_config"),
-    "Finding text": ("text_det_", "limit_", "thresh", "box_thresh", "unclip_ratio", "text_box_rule", "text_crop_rule"),
+    "Finding text": ("text_det_", "limit_", "thresh", "box_thresh", "unclip_ratio", "rules"),
     "Reading text": ("text_rec_", "text_recognition_batch_size", "return_word_box", "reading_order", "input_shape"),
     "Turning and flattening": ("use_", "doc_", "textline_", "topk"),
     "Running": (

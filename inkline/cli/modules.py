@@ -145,7 +145,7 @@ def predict_all(class_name: str, values: dict[str, Any]) -> None:
         raise UsageError("no input: give files, folders, URLs or - for standard input, for instance `-i page.png`")
     keywords = {name: value for name, value in values.items() if value is not None}
     if class_name == "DocPreprocessor":
-        keywords, _ = translated(keywords)
+        keywords = translated(keywords)
     opened = getattr(import_module("inkline"), class_name)(**keywords)
     failed: list[InklineError] = []
 

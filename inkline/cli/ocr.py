@@ -11,7 +11,7 @@ from inkline.cli.paddle_flags import engine_options, old_options, translated
 from inkline.cli.parameters import from_options, given
 from inkline.errors import InklineError, OutputError, UsageError
 from inkline.flat import apply
-from inkline.options import OcrOptions, PdfOptions, ReadOptions
+from inkline.options import OcrOptions, PdfOptions
 from inkline.progress import LogProgress, open_progress
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ Examples:
 @click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`")
 @click.option("--image_dir", hidden=True)
 @from_options(OcrOptions, without=("engine", "device", "cpu_threads"))
-@from_options(ReadOptions)
 @from_options(PdfOptions, without=("pdf_password",))
 @engine_options
 @old_options
@@ -84,12 +83,11 @@ def run(
     if offline:
         set_offline()
     written = given(PdfOptions, {name: values.pop(name, None) for name in ("text_layer", "pdfa", "pdf_image_dpi")})
-    overrides, reading = translated(values)
-    read_options = apply(ReadOptions(), **reading)
+    overrides = translated(values)
     failed: list[InklineError] = []
     pages = 0
     with Ocr(**overrides) as reader, LogProgress(None) if quiet else open_progress("pages") as shown:
-        written["pdf_password"] = read_options.pdf_password
+        written["pdf_password"] = reader.options.read.pdf_password
 
         def on_error(_: Any, error: InklineError) -> None:
             failed.append(error)
@@ -97,7 +95,7 @@ def run(
 
         saver = Saver(save_path, names, apply(PdfOptions(), **written), on_error) if save_path else None
 
-        for page in reader.stream(sources, on_error=on_error, read_options=read_options):
+        for page in reader.stream(sources, on_error=on_error):
             pages += 1
             shown.update(str(page.source or ""), pages)
             for warning in page.warnings:

@@ -39,8 +39,8 @@ def old_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--use_gpu", type=Boolean(), hidden=True)(command)
 
 
-def translated(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of the pipeline and of reading out of a command's keyword arguments; old flags are remarked upon.
+def translated(values: dict[str, Any]) -> dict[str, Any]:
+    """Options of the pipeline out of a command's keyword arguments; old flags are remarked upon.
 
     A `paddlex_config` among them is read, and gives way to the flags.
     """
@@ -51,7 +51,7 @@ def translated(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     asked = translate(values, limit_type_known=True)
     for _, note in asked.notes:
         click.echo(f"inkline: {note}", err=True)
-    return config | asked.options, asked.reading
+    return config | asked.options
 
 
 def paddlex_style(arguments: list[str], commands: list[str]) -> list[str]:

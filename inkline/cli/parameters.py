@@ -39,8 +39,8 @@ def from_options(
         for name, (_, field, hint) in reversed(flat_fields(cls).items()):
             if (names is None or name in names) and name not in without:
                 spec = _spec(hint, field.metadata["help"], field.default)
-                command = click.option(f"--{name}", **spec)(command)
-                if field.metadata["old_name"]:
+                command = click.option(f"--{name}", hidden="instead" in field.metadata, **spec)(command)
+                if "old_name" in field.metadata:
                     command = click.option(f"--{field.metadata['old_name']}", hidden=True, **spec)(command)
         return command
 

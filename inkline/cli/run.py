@@ -14,7 +14,7 @@ from inkline.cli.paddle_flags import translated
 from inkline.cli.parameters import from_options, given
 from inkline.errors import UsageError
 from inkline.flat import apply
-from inkline.options import OcrOptions, ReadOptions, RunOptions
+from inkline.options import OcrOptions, RunOptions
 
 if TYPE_CHECKING:
     from inkline.batch.document import PageReader
@@ -44,7 +44,6 @@ Examples:
 @click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`")
 @from_options(RunOptions)
 @from_options(OcrOptions, without=("cpu_threads",))
-@from_options(ReadOptions)
 def run(places: tuple[str, ...], **values: Any) -> None:
     """Read all files of folders, globs, lists (@list.txt), archives and object stores into files below DEST.
 
@@ -90,9 +89,7 @@ def run_config(sources: tuple[str, ...], dest: str, values: dict[str, Any]) -> "
     run_options = apply(RunOptions(), **given(RunOptions, values))
     if "-" in sources:
         raise UsageError("standard input cannot be read again after a stop: save it to a file, or use `inkline ocr -`")
-    overrides, reading = translated(values)
-    read_options = apply(ReadOptions(), **reading)
-    return RunConfig(sources, dest, formats, options_for(**overrides), read_options, run_options, ledger)
+    return RunConfig(sources, dest, formats, options_for(**translated(values)), run_options, ledger)
 
 
 def open_reader(options: OcrOptions) -> "PageReader":

@@ -9,8 +9,8 @@ from inkline.cli.grouped import Grouped
 from inkline.cli.paddle_flags import engine_options, old_options, translated
 from inkline.cli.parameters import from_options, given
 from inkline.errors import EngineError
-from inkline.flat import apply
-from inkline.options import OcrOptions, ServeOptions
+from inkline.flat import apply, flat_fields
+from inkline.options import EngineOptions, OcrOptions, ReadOptions, ServeOptions
 
 EXAMPLES = """\b
 Examples:
@@ -31,7 +31,7 @@ Examples:
 @click.option("--offline", is_flag=True, help="never use the network to fetch a model")
 @click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`")
 @from_options(ServeOptions)
-@from_options(OcrOptions, without=("engine", "device", "cpu_threads"))
+@from_options(OcrOptions, without=(*flat_fields(EngineOptions), *flat_fields(ReadOptions)))
 @engine_options
 @old_options
 def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
@@ -50,7 +50,7 @@ def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
     if offline:
         set_offline()
     options = apply(ServeOptions(), **given(ServeOptions, values))
-    overrides, _ = translated(values)
+    overrides = translated(values)
     if ray:
         from inkline.service.on_ray import serve_on_ray
 

@@ -11,7 +11,7 @@ from inkline.detection.detector import Detector
 from inkline.errors import UsageError
 from inkline.flat import apply
 from inkline.io.read import PageImage
-from inkline.options import OcrOptions, ReadOptions
+from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.paddle.inputs import page_images_of
@@ -68,7 +68,7 @@ class Module:
         flat = {**OWN[self.task], **self.call}
         check_known(options, flat)
         asked = apply(self._options, **{flat[k]: v for k, v in options.items() if v is not None and flat[k]})
-        return self._results(page_images_of(input, ReadOptions(), on_error), size, asked, options)
+        return self._results(page_images_of(input, asked.read, on_error), size, asked, options)
 
     def close(self) -> None:
         """Nothing to stop; the reference has it."""

@@ -10,7 +10,7 @@ from warnings import warn
 
 from inkline.errors import UsageError, near
 from inkline.flat import current_names, flat_fields
-from inkline.options import EngineOptions, OcrOptions, ReadOptions
+from inkline.options import EngineOptions, OcrOptions
 
 # The constructor's order in PaddleOCR 3.7.
 POSITIONAL = (
@@ -111,11 +111,10 @@ PIPELINE = (*POSITIONAL, *RENAMED, *DROPPED, *COMMON, "use_gpu", "rec_char_dict_
 
 @dataclass(frozen=True)
 class Keywords:
-    """Keywords in our terms: options of the pipeline (with `lang` and `ocr_version`), options of reading, and what the
-    user should be told, as (category of warning, sentence)."""
+    """Keywords in our terms: options of the pipeline (with `lang` and `ocr_version`), and what the user should be told,
+    as (category of warning, sentence)."""
 
     options: dict[str, Any]
-    reading: dict[str, Any]
     notes: tuple[tuple[type[Warning], str], ...] = ()
 
     def warn(self, stacklevel: int = 3) -> None:
@@ -144,8 +143,7 @@ def translate(keywords: Mapping[str, Any], limit_type_known: bool = False) -> Ke
     """
     given = {name: value for name, value in keywords.items() if value is not None}
     given = current_names(OcrOptions, given, warn=True)
-    known = flat_fields(OcrOptions) | flat_fields(ReadOptions)
-    check_known(given, (*known, *PIPELINE))
+    check_known(given, (*flat_fields(OcrOptions), *PIPELINE))
     notes: list[tuple[type[Warning], str]] = []
     options = _engine(given, notes)
     if not limit_type_known and not {"text_det_limit_type", "det_limit_type"} & given.keys():
@@ -168,8 +166,7 @@ def translate(keywords: Mapping[str, Any], limit_type_known: bool = False) -> Ke
             "rec_char_dict_path: put the dictionary beside the model, in the folder of text_recognition_model_dir, "
             "under the model's name and the ending .txt"
         )
-    reading = {name: options.pop(name) for name in flat_fields(ReadOptions) if name in options}
-    return Keywords(options, reading, tuple(notes))
+    return Keywords(options, tuple(notes))
 
 
 def check_known(given: Iterable[str], known: Iterable[str]) -> None:

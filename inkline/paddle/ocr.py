@@ -8,7 +8,6 @@ from warnings import warn
 
 from inkline.errors import UsageError
 from inkline.flat import apply, to_flat
-from inkline.options import ReadOptions
 from inkline.paddle.config import config_options, read_config, to_config, write_config
 from inkline.paddle.inputs import page_images_of, sources_of
 from inkline.paddle.names import COMMON, POSITIONAL, Keywords, bind, check_known, translate
@@ -41,7 +40,6 @@ class PaddleOCR:
         asked.warn()
         options |= asked.options
         self._ocr = Ocr(**options)
-        self._reading = apply(ReadOptions(), **asked.reading)
         self._limit_type_known = "text_det_limit_type" in options
 
     def predict(self, input: Any, **options: Any) -> list[OCRResult]:
@@ -94,9 +92,8 @@ class PaddleOCR:
 
     def _predict(self, input: Any, asked: Keywords) -> Iterator[OCRResult]:
         sources, on_error = sources_of(input)
-        reading = apply(self._reading, **asked.reading)
         names: dict[str, str] = {}
-        for page in self._ocr.stream(sources, on_error, reading, **asked.options):
+        for page in self._ocr.stream(sources, on_error, **asked.options):
             yield OCRResult(page, names)
 
 
@@ -130,7 +127,7 @@ class DocPreprocessor:
         asked = apply(self._options, **{name: value for name, value in options.items() if value is not None})
         self._rectify.check(asked)
         names: dict[str, str] = {}
-        for page_image in page_images_of(input, ReadOptions(), on_error):
+        for page_image in page_images_of(input, asked.read, on_error):
             _, transform = self._rectify(page_image.image, asked)
             page = Page(
                 (),

@@ -46,7 +46,7 @@ def options_for(**overrides: Any) -> OcrOptions:
         name = overrides.get(key, names.get(key, getattr(OcrOptions(), key)))
         names[key], values = _tuned_options(task, name, overrides)
         tuned |= values
-    return apply(OcrOptions(), **(tuned | overrides | names))
+    return apply(apply(OcrOptions(), **tuned), **(overrides | names))
 
 
 def _names_for_language(lang: str, version: str, overrides: dict[str, Any]) -> dict[str, str]:

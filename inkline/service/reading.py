@@ -4,12 +4,13 @@ import base64
 import binascii
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from inkline.errors import SourceError, UsageError
+from inkline.flat import flat_fields, to_flat
 from inkline.io.images import HEAD_BYTES, kind_of, why_unreadable
 from inkline.io.read import PageImage, Source, count_pages, read
 from inkline.io.sources import is_url
@@ -26,13 +27,13 @@ NAME = "file"  # what error messages call the file: the field it came in
 
 @dataclass(frozen=True)
 class Given:
-    """A file that came in. pages: how many it has; read: how many of them are read."""
+    """A file that came in. pages: how many it has; read: how many of them are read; reading: how, by flat name."""
 
     content: bytes
     type: FileType
     pages: int
     read: int
-    options: ReadOptions
+    reading: Mapping[str, Any]
 
 
 def given_file(asked: Asked, options: ServeOptions) -> Given:
@@ -40,13 +41,9 @@ def given_file(asked: Asked, options: ServeOptions) -> Given:
 
     Errors: SourceError for what is neither an image nor a PDF, or not of the kind that `fileType` says.
     """
-    read_options = ReadOptions(
-        pdf_dpi=options.pdf_dpi,
-        page_range=f"1-{options.max_pages}",
-        max_image_pixels=options.max_image_pixels,
-        max_source_bytes=options.max_body_bytes,
-        url_timeout=options.url_timeout,
-    )
+    reading = {name: value for name, value in to_flat(options).items() if name in flat_fields(ReadOptions)}
+    reading |= {"page_range": f"1-{options.max_pages}", "max_source_bytes": options.max_body_bytes}
+    read_options = ReadOptions(**reading)
     content = _fetched(asked.file, options, read_options) if is_url(asked.file) else from_base64(asked.file)
     kind = kind_of(content[:HEAD_BYTES])
     if kind is None:
@@ -59,7 +56,7 @@ def given_file(asked: Asked, options: ServeOptions) -> Given:
     count = count_pages(source, replace(read_options, page_range=""))
     every = 1 if count is None else count  # what cannot be opened is told when it is read
     type: FileType = "pdf" if kind == "pdf" else "tiff" if kind == "Tiff" else "image"
-    return Given(content, type, every, min(every, options.max_pages), read_options)
+    return Given(content, type, every, min(every, options.max_pages), reading)
 
 
 def from_base64(text: str) -> bytes:
@@ -85,7 +82,7 @@ def _fetched(url: str, options: ServeOptions, read_options: ReadOptions) -> byte
 
 def straight_pages(ocr: Ocr, file: Given, asked: Asked, stop: threading.Event) -> Generator[Page, None, None]:
     """The file's pages turned and flattened, without lines; ends early when `stop` is set. Errors as `read_pages`."""
-    with closing(ocr.straighten(Source(file.content, NAME), file.options, **asked.overrides)) as pages:
+    with closing(ocr.straighten(Source(file.content, NAME), **file.reading, **asked.overrides)) as pages:
         for page in pages:
             if stop.is_set():
                 return
@@ -100,11 +97,11 @@ def read_pages(ocr: Ocr, file: Given, asked: Asked, stop: threading.Event) -> Ge
     drawn: deque[PageImage] = deque()
 
     def images() -> Iterator[Source]:
-        for page_image in read(Source(file.content, NAME), file.options):
+        for page_image in read(Source(file.content, NAME), ReadOptions(**file.reading)):
             drawn.append(page_image)
             yield Source(page_image.image, NAME)
 
-    with closing(ocr.stream(images(), read_options=file.options, stop=stop, **asked.overrides)) as pages:
+    with closing(ocr.stream(images(), stop=stop, **file.reading, **asked.overrides)) as pages:
         for page in pages:
             page_image = drawn.popleft()
             yield replace(page, page_index=page_image.page_index, warnings=page_image.warnings)

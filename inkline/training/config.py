@@ -5,15 +5,15 @@ are the only home of the defaults. The resolved configuration is written beside 
 """
 
 import dataclasses
-import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import yaml
 
 from inkline.errors import UsageError, near
+from inkline.flat import check_value
 from inkline.options import DetectOptions
 from inkline.training.data.augment_cls import ClsAugment
 from inkline.training.data.augment_det import DetAugment
@@ -355,42 +355,7 @@ def _value(hint: Any, value: Any, where: str, name: str) -> Any:
     """A YAML value as the type that the field is declared with."""
     if is_dataclass(hint):
         return _build(hint, {} if value is None else value, where, name)
-    origin, args = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        if value is None:
-            return None
-        return _value(next(a for a in args if a is not type(None)), value, where, name)
-    if origin is Literal:
-        if value not in args:
-            raise UsageError(f"{where}: {name}={value!r} must be one of {', '.join(map(str, args))}{near(value, args)}")
-        return value
-    if origin is tuple:
-        items = value if isinstance(value, (list, tuple)) else [value]
-        kinds = [args[0]] * len(items) if args[-1] is Ellipsis else list(args)
-        if len(kinds) != len(items):
-            raise UsageError(f"{where}: {name}={value!r} must have {len(kinds)} values")
-        return tuple(
-            _value(kind, item, where, f"{name}[{i}]") for i, (kind, item) in enumerate(zip(kinds, items, strict=True))
-        )
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise UsageError(f"{where}: {name}={value!r} must be a mapping, for instance {{p4: 0.2}}")
-        return {str(k): _value(args[1], v, where, f"{name}.{k}") for k, v in value.items()}
-    return _scalar(hint, value, where, name)
-
-
-def _scalar(hint: type, value: Any, where: str, name: str) -> Any:
-    if hint is float and type(value) in (int, str):  # YAML 1.1 reads 1e-3 as text
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if hint is Path and isinstance(value, str):
-        return Path(value)
-    if type(value) is not hint:
-        kind = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
-        raise UsageError(f"{where}: {name}={value!r} must be {kind.get(hint.__name__, hint.__name__)}")
-    return value
+    return check_value(hint, value, f"{where}: {name}", parse_numbers=True)
 
 
 def save(config: Config, path: Path) -> None:

@@ -60,7 +60,7 @@ def open_model(task: str, model: str, overrides: Sequence[tuple[str, Any]] = ())
     file = find_model(model)
     if file.task not in ZOO_TASKS[task]:
         raise ModelError(f"{model} is a model for {file.task}, not for {' or '.join(ZOO_TASKS[task])}")
-    options = apply(OcrOptions(), **{**file.options, **dict(overrides)})
+    options = apply(apply(OcrOptions(), **file.options), **dict(overrides))
     return _opened(task, open_engine(file.path, options.engine), file.charset or (), file.metadata, options)
 
 

@@ -18,7 +18,7 @@ from inkline.batch.scheduler import RunProgress
 from inkline.batch.task import RunConfig
 from inkline.errors import InklineError, SourceError
 from inkline.io.read import read
-from inkline.options import OcrOptions, RunOptions
+from inkline.options import OcrOptions, ReadOptions, RunOptions
 from inkline.types import Line, Page
 
 MOST = int(os.environ.get("READ_AT_MOST", "0"))  # pages by the log, behind which nothing more is read; 0: no end
@@ -28,15 +28,16 @@ QUAD = np.array([[10.5, 10], [90, 10], [90, 30], [10.5, 30.25]], np.float32)
 class Standin:
     """Some names have a meaning: `hang` never ends, `crash` ends the process, `flaky` breaks the first time."""
 
-    def __init__(self, log, seconds=0.0, lines=2):
-        self.log, self.seconds, self.lines = Path(log), seconds, lines
+    def __init__(self, log, seconds=0.0, lines=2, read_options=ReadOptions()):
+        self.log, self.seconds, self.lines, self.read_options = Path(log), seconds, lines, read_options
         self.note("opened")
 
     def note(self, text):
         with open(self.log, "a") as file:
             file.write(text + "\n")
 
-    def stream(self, sources, on_error, read_options):
+    def stream(self, sources, on_error, *, page_range):
+        read_options = replace(self.read_options, page_range=page_range)
         for source in sources:
             try:
                 for page_image in read(source, read_options):
@@ -80,12 +81,11 @@ def config(sources, dest, formats=("json", "txt"), ledger="", **run_options):
     )
 
 
-def go(log, sources, dest, watch=False, seconds=0.0, lines=2, read_options=None, **keywords):
+def go(log, sources, dest, watch=False, seconds=0.0, lines=2, read_options=ReadOptions(), **keywords):
     """Run with the stand-in in this process's own workers."""
     made = config(sources, dest, **keywords)
-    if read_options:
-        made = replace(made, read_options=read_options)
-    return run_files(made, partial(Standin, str(log), seconds, lines), RunProgress(), watch)
+    made = replace(made, options=replace(made.options, read=read_options))
+    return run_files(made, partial(Standin, str(log), seconds, lines, read_options), RunProgress(), watch)
 
 
 def main():

@@ -13,7 +13,7 @@ from inkline.cli import COMMANDS, main
 from inkline.cli.grouped import ORDER, SECTIONS, section_of
 from inkline.cli.paddle_flags import paddlex_style
 from inkline.errors import UsageError
-from inkline.flat import flat_fields
+from inkline.flat import current_options
 from inkline.formats.fonts import sized_font
 from inkline.options import OcrOptions
 
@@ -75,7 +75,7 @@ def test_every_command_shows_examples(name: str, capsys: pytest.CaptureFixture[s
 
 def test_every_option_has_a_section() -> None:
     assert set(ORDER) == set(SECTIONS)
-    for name in flat_fields(OcrOptions):
+    for name in current_options(OcrOptions):
         assert section_of(name) != "Other", name
 
 

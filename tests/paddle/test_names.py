@@ -8,12 +8,12 @@ import pytest
 from inkline import PaddleOCR
 from inkline.errors import UsageError
 from inkline.flat import flat_fields
-from inkline.options import OcrOptions, ReadOptions
+from inkline.options import OcrOptions
 from inkline.paddle.names import DROPPED, PADDLE_ONLY, POSITIONAL, RENAMED, bind, translate
 
 
 def test_names_exist() -> None:
-    known = flat_fields(OcrOptions) | flat_fields(ReadOptions)
+    known = flat_fields(OcrOptions)
     assert set(RENAMED.values()) <= known.keys()
     assert set(POSITIONAL) - {"lang", "ocr_version"} <= known.keys()
     assert not (set(RENAMED) | set(DROPPED) | set(PADDLE_ONLY)) & known.keys()

@@ -73,7 +73,7 @@ class HeldOcr:
     def __init__(self) -> None:
         self.go, self.begun, self.stopped = threading.Event(), 0, 0
 
-    def stream(self, sources, on_error=None, read_options=None, stop=None, **overrides):
+    def stream(self, sources, on_error=None, stop=None, **overrides):
         for source in expand(sources):
             self.begun += 1
             while not self.go.wait(0.02):
@@ -83,7 +83,7 @@ class HeldOcr:
             height, width = source.data.shape[:2]
             yield Page((), (width, height), load_image=lambda image=source.data: image)
 
-    def straighten(self, source, read_options=None, **overrides):
+    def straighten(self, source, **overrides):
         raise RuntimeError("a mistake of ours, with a secret in it")
 
 

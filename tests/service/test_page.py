@@ -140,7 +140,7 @@ def test_a_chosen_picture_is_read_and_lines_and_boxes_are_linked(tab, letter):
 class Unsure(HeldOcr):
     """Stands in for `Ocr`: reads three lines on every page, one of them with a low score, one from right to left."""
 
-    def stream(self, sources, on_error=None, read_options=None, stop=None, **overrides):
+    def stream(self, sources, on_error=None, stop=None, **overrides):
         said = [("sure", 0.99), ("\u05e9\u05dc\u05d5\u05dd", 0.9), ("doubtful", 0.45)]
         for source in expand(sources):
             quads = [np.array([[9, y], [99, y], [99, y + 20], [9, y + 20]], np.float32) for y in (9, 39, 69)]

@@ -103,7 +103,7 @@ def _scalar(hint: type, value: Any, where: str, parse_numbers: bool) -> Any:
             plain = float(plain)
     if hint in (str, Path) and isinstance(plain, (str, os.PathLike)):
         plain = hint(plain)
-    elif hint is float and isinstance(plain, numbers.Real) and not isinstance(plain, bool):
+    elif hint is float and type(plain) is not bool and isinstance(plain, numbers.Real):
         plain = float(plain)
     if type(plain) is not hint:
         raise UsageError(f"{where}={value!r}: must be {TYPE_WORDS.get(hint, hint.__name__)}")
@@ -116,7 +116,7 @@ def _plain(value: Any) -> Any:
     """A NumPy scalar, or an integer of any other class, as the Python value that it is."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         return value.item()
-    return int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else value
+    return int(value) if type(value) is not bool and isinstance(value, numbers.Integral) else value
 
 
 def _check_bounds(value: Any, name: str, low: float | None, high: float | None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from inkline import Ocr
 from inkline.errors import SourceError, UsageError
@@ -54,6 +55,18 @@ def test_arrays_are_not_changed_and_empty_pages_are_pages(ocr):
     assert page.to_dict()["rec_boxes"] == []
     np.testing.assert_array_equal(blank, before)
     assert ocr(np.zeros((1, 1, 3), np.uint8)).lines == ()
+
+
+def test_how_files_are_read_is_an_option_like_any_other(ocr, tmp_path):
+    sheets = [Image.fromarray(np.full((60, 80, 3), shade, np.uint8)) for shade in (255, 250, 245)]
+    sheets[0].save(tmp_path / "three.pdf", save_all=True, append_images=sheets[1:], resolution=72)
+    document = ocr.read(tmp_path / "three.pdf", page_range="1-2", pdf_dpi=144)
+    assert [page.size for page in document.pages] == [(160, 120)] * 2
+    assert document.pages[0].settings["page_range"] == "1-2"
+    assert ocr(tmp_path / "three.pdf", page_range="2", pdf_dpi=72).size == (80, 60)
+    assert len(list(ocr.straighten(tmp_path / "three.pdf", page_range="3"))) == 1
+    with pytest.raises(UsageError, match="did you mean 'page_range'"):
+        ocr.read(SAMPLE, page_rang="1")
 
 
 def test_options_of_a_call_hold_for_that_call_alone(ocr):

@@ -88,8 +88,7 @@ def test_side_length_alone(keywords: dict[str, Any], limit_type: str) -> None:
 
 def test_none_says_nothing_and_zero_is_a_value() -> None:
     asked = translate({"text_det_thresh": 0, "text_rec_score_thresh": None, "pdf_dpi": 100, "lang": "en"})
-    assert asked.options == {"text_det_thresh": 0, "lang": "en"}
-    assert asked.reading == {"pdf_dpi": 100}
+    assert asked.options == {"text_det_thresh": 0, "pdf_dpi": 100, "lang": "en"}
 
 
 def test_unknown_names_the_nearest() -> None:

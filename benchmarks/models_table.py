@@ -28,8 +28,7 @@ import inkline
 from inkline.options import EngineOptions
 from inkline.runtime import open_engine
 from inkline.training.export import describe, export, random_input
-from inkline.training.nets.build import BUILDERS, build
-from inkline.training.nets.interface import INTERFACES
+from inkline.training.nets.table import NETS, build
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
@@ -92,10 +91,10 @@ def measure(name: str, folder: Path, rounds: int) -> Row:
     net = filled_net(name, build(name))
     worst = max(deviations(description, arrays, outputs_of(net, description, arrays)).values())
     path = exported(name, folder)
-    interface = INTERFACES[name]
+    interface = NETS[name].interface
     standard = YARDSTICKS.get(interface.task, YARDSTICK)
     ratios = compare_time(
-        runner(path, interface.shape), runner(exported(standard, folder), INTERFACES[standard].shape), rounds
+        runner(path, interface.shape), runner(exported(standard, folder), NETS[standard].interface.shape), rounds
     )
     weights = onnx.load(path).graph.initializer
     parameters = sum(
@@ -161,7 +160,7 @@ def head(rounds: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=BUILDERS, default=list(BUILDERS), metavar="NET")
+    parser.add_argument("--only", nargs="+", choices=NETS, default=list(NETS), metavar="NET")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--to", default=str(ROOT / "docs" / "models.md"), help="file to write, or - for the terminal")
     arguments = parser.parse_args()

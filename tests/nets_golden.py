@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inkline.training.convert.paddle import load_reference, to_ours
-from inkline.training.nets.transforms import TPS
+from inkline.training.convert.from_paddle import from_paddle_name, load_reference
+from inkline.training.nets.spline import TPS
 
 FOLDER = Path(__file__).parent / "golden" / "nets"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
@@ -127,7 +127,7 @@ class Tap:
 
 def part(net: nn.Module, reference: str) -> nn.Module:
     """Our module that stands for the reference's layer of that name."""
-    return net.get_submodule(to_ours(f"{reference}.any").removesuffix(".any"))
+    return net.get_submodule(from_paddle_name(f"{reference}.any").removesuffix(".any"))
 
 
 def place_taps(net: nn.Module, names: list[str]) -> dict[str, Tap]:

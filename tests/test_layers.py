@@ -80,5 +80,5 @@ def test_imports_follow_the_layers(path):
 def test_every_runtime_is_imported_in_one_file_only():
     for runtime in ("onnxruntime", "openvino"):
         users = {p.name for p in FILES for m, *_ in imports(p) if m.split(".")[0] == runtime}
-        allowed = {f"{runtime}.py", "export.py", "doctor.py", "onnx.py"}
+        allowed = {f"{runtime}.py", "export.py", "doctor.py", "from_onnx.py"}
         assert users <= allowed, users

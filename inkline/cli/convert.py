@@ -68,7 +68,7 @@ def export(
     """Write a checkpoint as one self-describing ONNX file, fused, with dynamic sizes, compared with torch."""
     from inkline.training.config import from_dict
     from inkline.training.convert import load_checkpoint
-    from inkline.training.convert.checkpoint import read
+    from inkline.training.convert.net_checkpoint import read_checkpoint
     from inkline.training.export import describe
     from inkline.training.export import export as run
     from inkline.training.runner import description
@@ -79,7 +79,7 @@ def export(
     options = dict(setting(text) for text in settings)
     said: Any = {"options": options, "version": version_, "licence": licence, "called": name}
     # a run's own labels and sizes may be others than the published net's
-    trained = read(Path(checkpoint)).get("config")
+    trained = read_checkpoint(Path(checkpoint)).get("config")
     if trained is None:
         metadata = describe(about.name, charset=characters, **said)
     else:

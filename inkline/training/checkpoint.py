@@ -13,7 +13,7 @@ import torch
 
 from inkline.errors import ModelError, OutputError
 from inkline.files import atomic_path
-from inkline.training.convert.checkpoint import FORMAT, read
+from inkline.training.convert.net_checkpoint import CHECKPOINT_FORMAT, read_checkpoint
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path, sync=True) as part:
-            torch.save({"format": FORMAT, **content}, part)
+            torch.save({"format": CHECKPOINT_FORMAT, **content}, part)
     except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         left = f"{path} of before is intact" if path.exists() else "no checkpoint was written yet"
@@ -46,7 +46,7 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
 
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint of a run onto the CPU; ModelError when it is missing, damaged or not of a run."""
-    content = read(path)
+    content = read_checkpoint(path)
     if "config" not in content:
         raise ModelError(f"{path}: a checkpoint, but not of a run: it does not say how the net was trained")
     return content

@@ -26,7 +26,7 @@ from inkline.training.synth.options import LineOptions, PageOptions
 class ModelConfig:
     """Which net, and from what it starts.
 
-    name: a published net (`inkline.training.nets.build.BUILDERS`). charset: file with one character a line, for recognisers,
+    name: a published net (`inkline.training.nets.table.NETS`). charset: file with one character a line, for recognisers,
     from the working folder or, if it is not there, beside the shipped configurations; empty: that of `start`.
     space: the charset ends with a space. labels: what a classifier's classes mean, in degrees.
     start: an ONNX file, a model of the zoo or a checkpoint whose weights are taken; empty: freshly initialised.

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from inkline.errors import UsageError
+from inkline.training import losses
 from inkline.training.config import DistillConfig
-from inkline.training.losses import distill
-from inkline.training.nets.model import OcrNet
+from inkline.training.nets.ocr_net import OcrNet
 
 Outputs = Mapping[str, Tensor]
 TaskLoss = Callable[[Outputs, Mapping[str, Any]], dict[str, Tensor]]
@@ -70,7 +70,7 @@ def course_loss(
         extra["twin"] = task_loss(twin, batch)["loss"]
         extra["mutual"] = config.weight * alike(student, twin)
         if config.features:
-            extra["features"] = config.features * distill.features(student["features"], twin["features"])
+            extra["features"] = config.features * losses.feature_loss(student["features"], twin["features"])
     if "teacher" in answers:
         check_teacher(student, answers["teacher"])
         for name in answers.keys() - {"teacher"}:
@@ -82,18 +82,19 @@ def course_loss(
 
 def alike(one: Outputs, other: Outputs) -> Tensor:
     """Mutual learning over every answer that both nets give: class scores, or a detector's text map."""
-    losses = [distill.mutual(one[name], other[name]) for name in _scores(one)]
+    parts = [losses.mutual_loss(one[name], other[name]) for name in _scores(one)]
     if "shrink" in one:
-        losses.append(distill.mutual_maps(one["shrink"], other["shrink"]))
-    return torch.stack(losses).sum()
+        parts.append(losses.mutual_map_loss(one["shrink"], other["shrink"]))
+    return torch.stack(parts).sum()
 
 
 def taught(student: Outputs, teacher: Outputs, batch: Mapping[str, Any]) -> Tensor:
     """What the teacher's answers ask of a student: its text map as truth, or its class probabilities."""
     if "shrink" in student:
         maps = (student["shrink"], student["binary"], teacher["shrink"])
-        return distill.teacher_maps(*(m[:, 0].float() for m in maps), batch["shrink_mask"])
-    return torch.stack([distill.follow(student[n], teacher[n]) for n in _scores(student) if n in teacher]).sum()
+        return losses.teacher_map_loss(*(m[:, 0].float() for m in maps), batch["shrink_mask"])
+    shared = [name for name in _scores(student) if name in teacher]
+    return torch.stack([losses.follow_teacher_loss(student[name], teacher[name]) for name in shared]).sum()
 
 
 def _scores(outputs: Outputs) -> list[str]:
@@ -103,7 +104,7 @@ def _scores(outputs: Outputs) -> list[str]:
 def _decoupled(student: Outputs, teacher: Outputs, ids: Tensor) -> Tensor:
     truth = ids[:, 1 : 1 + student["nrtr_logits"].shape[1]]
     kept = truth != 0
-    return distill.decoupled(student["nrtr_logits"][kept], teacher["nrtr_logits"][kept], truth[kept])
+    return losses.decoupled_loss(student["nrtr_logits"][kept], teacher["nrtr_logits"][kept], truth[kept])
 
 
 def check_teacher(student: Outputs, teacher: Outputs) -> None:

@@ -2,34 +2,48 @@
 
 The file is written beside its place, compared with torch at several sizes, and only then gets its name.
 Metadata keys are those that `inkline.registry.inspect` reads: `inkline.*`, lists and tables as JSON, and `character` for the
-charset, one character a line, without blank, marks and trailing space.
+charset, one character per line, without blank, marks and trailing space.
+
+`store` keeps the weights in fewer bits, so that the file takes less room: half precision, or one byte and a scale. Each
+tensor gets the nodes that make single precision of it, which engines compute once, when they open the file. The net is
+rounded before it is written, so that the file gives just what the rounded net gives.
 """
 
 import copy
 import dataclasses
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+from torch.jit import TracerWarning
 
 import inkline
 from inkline.errors import ModelError, UsageError, near
 from inkline.files import atomic_path
 from inkline.recognition.attention import class_count
-from inkline.training.nets.build import BUILDERS
-from inkline.training.nets.interface import INTERFACES, Interface
-from inkline.training.rounding import round_net, store_weights
-from inkline.types import Store
+from inkline.training.nets.ocr_net import Net
+from inkline.training.nets.table import NETS, Interface
+from inkline.types import Floats, Store
 
 OPSET = 17  # grid_sample needs 16, layer norm is one node from 17 on
 TOLERANCE = 1e-4  # of the largest value, 1 at least; float32 kernels of two libraries differ by some 1e-6
-SIDES = {"H": 2, "W": 3}
+SIDES = {"H": 2, "W": 3}  # axes of the input
+
+# Weights in fewer bits
+HALF_FROM_VALUES = 64  # the cast of a smaller tensor takes as much room as half precision saves
+BYTES_FROM_VALUES = 1024
+BYTE_STEPS = 127  # a byte holds -127..127, a scale for each output channel what one step is worth
+EXACT_TO = 1e-6  # of the largest value: what another order of multiplying changes
+
+Coding = tuple[NDArray[np.int8], Floats]  # codes, and the scales to multiply them with
 
 # What torch's exporter says of every net, and why it does no harm here.
 HARMLESS = (
@@ -37,9 +51,9 @@ HARMLESS = (
     (DeprecationWarning, "The feature will be removed"),  # the same, a level deeper
     (UserWarning, "Exporting a model to ONNX with a batch_size other than 1"),  # LSTM: checked below with other batches
     (UserWarning, "Constant folding - Only steps=1 can be constant folded"),  # reversed slices stay nodes
-    (torch.jit.TracerWarning, "Converting a tensor to a Python boolean"),  # shape checks inside torch's LSTM
-    (torch.jit.TracerWarning, "Converting a tensor to a Python integer"),  # TPS: the height, which is fixed in the file
-    (torch.jit.TracerWarning, "torch.tensor results are registered as constants"),  # and its rows
+    (TracerWarning, "Converting a tensor to a Python boolean"),  # shape checks inside torch's LSTM
+    (TracerWarning, "Converting a tensor to a Python integer"),  # TPS: the height, which is fixed in the file
+    (TracerWarning, "torch.tensor results are registered as constants"),  # and its rows
 )
 
 
@@ -59,10 +73,10 @@ def describe(
     licence: of the weights, as an SPDX identifier. called: the model's own name, when it is not to be that of its net.
     UsageError for an unknown net.
     """
-    if name not in INTERFACES:
-        raise UsageError(f"no net is called {name!r}{near(name, BUILDERS)}")
-    interface = INTERFACES[name]
-    facts = {**interface.facts, "options": {**interface.facts.get("options", {}), **(options or {})}}
+    if name not in NETS:
+        raise UsageError(f"no net is called {name!r}{near(name, NETS)}")
+    interface = NETS[name].interface
+    facts = {**interface.facts, "options": {**interface.options, **(options or {})}}
     metadata = {
         "inkline.name": called or name,
         "inkline.net": name,
@@ -77,17 +91,17 @@ def describe(
     metadata |= {f"inkline.{key}": fact if isinstance(fact, str) else json.dumps(fact) for key, fact in facts.items()}
     if charset:
         # readers add the space that a CTC net has one class more for; other decoders count every character
-        implied = charset[-1] == " " and facts.get("decoder") == "ctc"
+        implied = charset[-1] == " " and interface.decoder == "ctc"
         metadata["character"] = "\n".join(charset[:-1] if implied else charset)
     return metadata
 
 
-def export(model: nn.Module, path: Path | str, metadata: Mapping[str, str], store: Store = "single") -> float:
+def export(model: Net, path: Path | str, metadata: Mapping[str, str], store: Store = "single") -> float:
     """Write `model` as one ONNX file and return its largest deviation from torch, as a part of the output's largest value.
 
-    model: a net of `BUILDERS`, in either form; it stays as it is. path: ends in .onnx; its folder must exist. metadata: of
+    model: a net of `NETS`, in either form; it stays as it is. path: ends in .onnx; its folder must exist. metadata: of
     `describe`. The file is fused, takes any batch, and any height and width that its kind of net can take. store: how
-    the weights are kept (`inkline.training.rounding`); engines compute in single precision as ever, and the deviation is
+    the weights are kept; engines compute in single precision as ever, and the deviation is
     that from torch with weights rounded the same way.
     ModelError when the charset does not fit the net or the file does not give torch's results; nothing is then written.
     """
@@ -109,11 +123,10 @@ def export(model: nn.Module, path: Path | str, metadata: Mapping[str, str], stor
 
 def _interface(metadata: Mapping[str, str]) -> Interface:
     """The net's kind, its input as high and wide as the description says: a run may have chosen a size of its own."""
-    interface = INTERFACES[metadata["inkline.net"]]
-    channels, *sides = interface.shape
-    height, width = (
-        int(metadata.get(f"inkline.input_{name}", side)) for name, side in zip(("height", "width"), sides, strict=True)
-    )
+    interface = NETS[metadata["inkline.net"]].interface
+    channels, height, width = interface.shape
+    height = int(metadata.get("inkline.input_height", height))
+    width = int(metadata.get("inkline.input_width", width))
     return dataclasses.replace(interface, shape=(channels, height, width))
 
 
@@ -121,11 +134,12 @@ def input_shapes(interface: Interface) -> list[tuple[int, int, int, int]]:
     """Small inputs (N, C, H, W) to trace and compare with: several batches and, where sides are free, several sizes."""
     channels, height, width = interface.shape
     step = interface.multiple
-    sizes = [
-        (height if "H" not in interface.free else h * step, width if "W" not in interface.free else w * step)
-        for h, w in ((1, 3), (1, 2), (2, 2))
-    ]
-    return [(n, channels, *size) for n, size in zip((2, 1, 3), sizes, strict=True)]
+    shapes = []
+    for batch, rows, columns in ((2, 1, 3), (1, 1, 2), (3, 2, 2)):  # sides in steps
+        tall = rows * step if "H" in interface.free else height
+        wide = columns * step if "W" in interface.free else width
+        shapes.append((batch, channels, tall, wide))
+    return shapes
 
 
 def _check_charset(net: nn.Module, interface: Interface, metadata: Mapping[str, str]) -> None:
@@ -133,12 +147,13 @@ def _check_charset(net: nn.Module, interface: Interface, metadata: Mapping[str, 
     if "character" not in metadata:
         return
     count = len(metadata["character"].split("\n"))
-    decoder = interface.facts.get("decoder")
+    decoder = interface.decoder
     if decoder is None:
         raise ModelError(f"{metadata['inkline.name']} reads no text; export it without a charset")
     with torch.no_grad():
         classes = net(torch.zeros(1, *interface.shape)).shape[2]
-    fitting = [class_count(decoder, n) for n in ((count, count + 1) if decoder == "ctc" else (count,))]
+    counts = (count, count + 1) if decoder == "ctc" else (count,)  # a CTC net may read the space besides
+    fitting = [class_count(decoder, n) for n in counts]
     if classes not in fitting:
         raise ModelError(
             f"the net has {classes} classes, but a charset of {count} characters fits {' or '.join(map(str, fitting))}; "
@@ -147,6 +162,7 @@ def _check_charset(net: nn.Module, interface: Interface, metadata: Mapping[str, 
 
 
 def _trace(net: nn.Module, interface: Interface, path: Path) -> None:
+    """Write the net as a bare ONNX file with named, free axes."""
     axes = {"x": {0: "batch", **{SIDES[side]: side for side in interface.free}}}
     for name, sides in interface.outputs.items():
         axes[name] = {i: side for i, side in enumerate(sides) if side is not None}
@@ -185,11 +201,14 @@ def _compare(net: nn.Module, interface: Interface, path: Path) -> float:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     worst = 0.0
     for shape in input_shapes(interface):
+        # both on the same input
         x = random_input(shape, seed=1)
         with torch.no_grad():
             wanted = net(x)
         wanted = wanted if isinstance(wanted, tuple) else (wanted,)
-        for name, ours, theirs in zip(interface.outputs, session.run(None, {"x": x.numpy()}), wanted, strict=True):
+        found = session.run(None, {"x": x.numpy()})
+        # output by output, relative to the largest value
+        for name, ours, theirs in zip(interface.outputs, found, wanted, strict=True):
             reference = theirs.numpy()
             if ours.shape != reference.shape:
                 raise ModelError(f"the exported file gives {name} of shape {ours.shape}, torch {reference.shape}")
@@ -198,3 +217,75 @@ def _compare(net: nn.Module, interface: Interface, path: Path) -> float:
                 raise ModelError(f"the exported file differs from torch by {deviation:.1e} in {name} for input {shape}")
             worst = max(worst, deviation)
     return worst
+
+
+# --- Weights in fewer bits ---
+
+
+@torch.no_grad()
+def round_net(net: nn.Module, store: Store) -> None:
+    """Round all weights to what `store` can hold: one byte for matrices and kernels, half precision for the rest."""
+    for weight in net.parameters():
+        values = weight.numpy()
+        in_bytes = store == "byte" and values.ndim > 1 and values.size >= BYTES_FROM_VALUES
+        codings = list(_codings(values)) if in_bytes else []
+        if codings:
+            codes, scales = min(codings, key=lambda coding: _error(values, *coding))
+            weight.copy_(torch.from_numpy(codes * scales))
+        elif store != "single":
+            halved = weight.half().float()
+            weight.copy_(torch.where(halved.isfinite(), halved, weight))  # too large for it: as it is
+
+
+def store_weights(model: onnx.ModelProto, store: Store) -> None:
+    """Keep the weights that are exact in fewer bits in them; of a net that `round_net` rounded."""
+    if store == "single":
+        return
+    nodes: list[onnx.NodeProto] = []
+    for tensor in list(model.graph.initializer):
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        with np.errstate(over="ignore"):
+            halved = values.astype(np.float16)
+        if values.size >= HALF_FROM_VALUES and np.array_equal(halved, values):
+            # half precision and a cast
+            tensor.CopyFrom(numpy_helper.from_array(halved, f"{name}.half"))
+            nodes.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+        elif store == "byte" and (exact := _exact_codings(values)):
+            # bytes, a cast and a product with the scales
+            codes, scales = min(exact, key=lambda coding: coding[1].size)
+            tensor.CopyFrom(numpy_helper.from_array(codes, f"{name}.byte"))
+            model.graph.initializer.append(numpy_helper.from_array(scales, f"{name}.scale"))
+            nodes.append(helper.make_node("Cast", [f"{name}.byte"], [f"{name}.codes"], to=TensorProto.FLOAT))
+            nodes.append(helper.make_node("Mul", [f"{name}.codes", f"{name}.scale"], [name]))
+    # the nodes that unpack come before those that use them
+    nodes += model.graph.node
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _exact_codings(values: Floats) -> list[Coding]:
+    """The codings that give back the values; none for few values."""
+    if values.size < BYTES_FROM_VALUES:
+        return []
+    bound = EXACT_TO * np.abs(values).max()
+    return [(codes, scales) for codes, scales in _codings(values) if np.abs(codes * scales - values).max() <= bound]
+
+
+def _codings(values: Floats) -> Iterator[Coding]:
+    """Codes int8 and scales, one along each axis in turn (the output channels lie along any), or one for each row.
+
+    A scale serves eight values at least, or it takes the room that bytes save.
+    """
+    axes = range(values.ndim)
+    kept = [{axis} for axis in axes] + ([set(axes[:-1])] if values.ndim > 2 else [])
+    for shared in [tuple(axis for axis in axes if axis not in some) for some in kept]:
+        scales = np.abs(values).max(axis=shared, keepdims=True) / np.float32(BYTE_STEPS)
+        scales[scales == 0] = 1
+        if scales.size * 8 <= values.size:
+            yield np.rint(values / scales).astype(np.int8), scales
+
+
+def _error(values: Floats, codes: NDArray[np.int8], scales: Floats) -> float:
+    return float(np.square(codes * scales - values).sum())

@@ -19,7 +19,7 @@ from inkline.training import checkpoint
 from inkline.training import config as configs
 from inkline.training.config import Config
 from inkline.training.convert import load_checkpoint
-from inkline.training.convert.checkpoint import read
+from inkline.training.convert.net_checkpoint import read_checkpoint
 from inkline.training.data.labels import LoadOptions, load
 from inkline.training.distributed import place_of
 from inkline.training.export import export
@@ -86,7 +86,7 @@ def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tu
     """
     named = {key.strip(): value.strip() for key, _, value in (text.partition("=") for text in overrides)}
     origin = load_origin(model, named.get("model.name", ""))
-    tree = read(Path(model)).get("config") if model.endswith(".pt") else None
+    tree = read_checkpoint(Path(model)).get("config") if model.endswith(".pt") else None
     tree = tree or configs.read_tree(configs.shipped(f"{origin.name}.yaml"))
     rate = configs.from_dict(tree).optimizer.learning_rate * RATE
     ours = {

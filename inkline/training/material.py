@@ -28,7 +28,7 @@ from inkline.training.data.labels import LoadOptions, load
 from inkline.training.data.plan import BatchPlan
 from inkline.training.data.samples import Report
 from inkline.training.data.sources import Labelled, Mixture, Source, SynthLines, SynthPages, mixed
-from inkline.training.nets.interface import INTERFACES
+from inkline.training.nets.table import NETS
 from inkline.training.synth.options import LineOptions, PageOptions
 from inkline.training.synth.scripts import script_of
 from inkline.training.weights import Origin, load_origin, read_charset
@@ -256,8 +256,8 @@ def _material(
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     workers = max((processors - 1) // here, 0) if data.workers < 0 else data.workers
-    interface = INTERFACES.get(config.model.name)
-    plain = rec and interface is not None and interface.std[0] == 1 / 255  # SRN takes values 0..255
+    net = NETS.get(config.model.name)
+    plain = rec and net is not None and net.interface.std[0] == 1 / 255  # SRN takes values 0..255
 
     def batches(epoch: int, start: int) -> Iterator[dict[str, Any]]:
         for batch in plainly(loader(dataset, plan, epoch, start, workers)):

@@ -9,14 +9,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from inkline.errors import UsageError
+from inkline.training import losses
 from inkline.training.config import Config
 from inkline.training.course import Course
 from inkline.training.data.batches import collate
 from inkline.training.data.plan import Draw
-from inkline.training.losses import detection, recognition
-from inkline.training.losses.unwarp import unwarp
 from inkline.training.material import Material, prepare, prepare_unwarp, require_judged
-from inkline.training.nets.build import build
+from inkline.training.nets.table import build
 from inkline.training.runner import classifier_of, detector_of, reader_of
 from inkline.training.score import Scores, score_classifier, score_detector, score_reader
 from inkline.training.weights import begin, load_origin
@@ -68,37 +67,37 @@ def detection_loss(outputs: Outputs, batch: Batch, config: Config, material: Mat
     if kind == "db":
         if "cbn" in outputs:  # as the reference wires the heads of the large detectors of v4 and v5
             outputs = {**outputs, "shrink": outputs["cbn"], "cbn": outputs["binary"]}
-        return detection.db(outputs, batch, config.loss.maps, config.loss.auxiliary)
-    return {"east": detection.east, "sast": detection.sast}[kind](outputs, batch)
+        return losses.db_loss(outputs, batch, config.loss.maps, config.loss.auxiliary)
+    return {"east": losses.east_loss, "sast": losses.sast_loss}[kind](outputs, batch)
 
 
 def recognition_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
     """The weighted losses of all heads that train (multi-head: CTC beside NRTR or SAR)."""
     loss, parts = config.loss, {}
     if loss.ctc:
-        parts["ctc"] = loss.ctc * recognition.ctc(outputs["ctc_logits"], batch["ctc"], batch["length"], loss.ctc_focal)
+        parts["ctc"] = loss.ctc * losses.ctc_loss(outputs["ctc_logits"], batch["ctc"], batch["length"], loss.ctc_focal)
     if loss.nrtr:
-        parts["nrtr"] = loss.nrtr * recognition.nrtr(outputs["nrtr_logits"], batch["nrtr"], loss.nrtr_smoothing)
+        parts["nrtr"] = loss.nrtr * losses.nrtr_loss(outputs["nrtr_logits"], batch["nrtr"], loss.nrtr_smoothing)
     if loss.sar:
         padding = len(material.charset) + 2
-        parts["sar"] = loss.sar * recognition.sar(outputs["sar_logits"], batch["sar"], padding)
+        parts["sar"] = loss.sar * losses.sar_loss(outputs["sar_logits"], batch["sar"], padding)
     if loss.attention:
         truth = batch["attention"][:, 1:]
-        parts["attention"] = loss.attention * recognition.attention(outputs["attention_logits"], truth)
+        parts["attention"] = loss.attention * losses.attention_loss(outputs["attention_logits"], truth)
     if loss.srn:
         logits = (outputs[name].flatten(0, 1) for name in ("srn_logits", "word_logits", "gsrm_logits"))
-        parts["srn"] = loss.srn * recognition.srn(*logits, batch["srn"])["loss"]
+        parts["srn"] = loss.srn * losses.srn_loss(*logits, batch["srn"])["loss"]
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
 
 def classification_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
     """Cross entropy."""
-    return {"loss": recognition.classes(outputs["logits"], batch["label"], config.loss.label_smoothing)}
+    return {"loss": losses.class_loss(outputs["logits"], batch["label"], config.loss.label_smoothing)}
 
 
 def unwarping_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
     """Distance of the grid and of the flattened page."""
-    return unwarp(outputs["points2d"], batch["image"], batch["grid"], config.loss.image)
+    return losses.unwarp_loss(outputs["points2d"], batch["image"], batch["grid"], config.loss.image)
 
 
 def judge_detector(net: nn.Module, config: Config, material: Material, device: torch.device) -> Scores:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from inkline.errors import DataError, ModelError, UsageError
 from inkline.training.convert import Description, convert, load_checkpoint
-from inkline.training.convert.paddle import load_tensors
+from inkline.training.convert.net_checkpoint import load_tensors
 from inkline.training.evaluate import find_model
-from inkline.training.nets.build import BUILDERS, build
-from inkline.training.nets.model import TRAINING_ONLY
+from inkline.training.nets.ocr_net import TRAINING_ONLY
+from inkline.training.nets.table import NETS, build
 
 # Parameters with one row (or column) a character: pattern, axis, how many special classes stand behind the characters.
 # What stands in front of them (blank, start, other inputs) is the rest.
@@ -84,7 +84,7 @@ def load_origin(source: str, name: str = "") -> Origin:
     if not path.exists() or path.is_dir() or path.suffix == ".onnx":
         file = find_model(source)
         path, name, charset = file.path, name or file.metadata.get("inkline.net") or file.name, file.charset
-    if name not in BUILDERS:
+    if name not in NETS:
         raise UsageError(
             f"{source} does not say which net it holds; give -o model.name=NET, for instance PP-OCRv6_small_rec"
         )

@@ -32,13 +32,13 @@ def test_the_checkpoint_of_a_run_keeps_what_it_was_trained_for(tmp_path):
     from inkline.training import checkpoint
     from inkline.training import config as configs
     from inkline.training.convert import Description, save_checkpoint
-    from inkline.training.convert.checkpoint import read
-    from inkline.training.nets.build import build
+    from inkline.training.convert.net_checkpoint import read_checkpoint
+    from inkline.training.nets.table import build
 
     name, path = "ch_ppocr_mobile_v2.0_cls", tmp_path / "best.pt"
     save_checkpoint(path, build(name), Description(name, 2))
     config = configs.load(configs.find_config(name), ["model.labels=[90, 270]"])
-    checkpoint.save(path, {**read(path), "config": configs.to_dict(config)})
+    checkpoint.save(path, {**read_checkpoint(path), "config": configs.to_dict(config)})
     done = CliRunner().invoke(inkline, ["export", str(path), "-o", str(tmp_path / "mine.onnx"), "--version", "3"])
     assert done.exit_code == 0, done.output
     metadata = read_onnx_header(tmp_path / "mine.onnx").metadata

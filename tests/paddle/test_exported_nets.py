@@ -17,7 +17,7 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     import torch
 
     from inkline.training.export import describe, export
-    from inkline.training.nets.build import BUILDERS
+    from inkline.training.nets.table import build
 
     folder = tmp_path_factory.mktemp("nets")
     paths = {}
@@ -25,7 +25,7 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         torch.manual_seed(0)
         paths[name] = folder / name / f"{name}.onnx"
         paths[name].parent.mkdir()
-        export(BUILDERS[name](), paths[name], describe(name))
+        export(build(name), paths[name], describe(name))
     return paths
 
 

@@ -12,15 +12,14 @@ from inkline.cli import inkline
 from inkline.recognition.attention import class_count
 from inkline.runtime import ENGINES
 from inkline.training.export import describe, export
-from inkline.training.nets.build import build
-from inkline.training.nets.interface import INTERFACES
+from inkline.training.nets.table import NETS, build
 
 torch.set_num_threads(1)
 
 LETTERS = tuple("0123456789abcdefghijklmnopqrstuvwxyz")
 SLOW = ("SAST_ResNet50_vd", "SRN_ResNet50_fpn", "UVDoc")
 # the lightest net of every interface, and both that rectify first
-NETS = (
+CHOSEN_NETS = (
     "PP-OCRv6_tiny_det",
     "EAST_MobileNetV3",
     "SAST_ResNet50_vd",
@@ -49,13 +48,13 @@ def weighed(name):
 
 
 def test_every_interface_is_among_the_nets():
-    assert {id(INTERFACES[name]) for name in NETS} == {id(interface) for interface in INTERFACES.values()}
+    assert {id(NETS[name].interface) for name in CHOSEN_NETS} == {id(entry.interface) for entry in NETS.values()}
 
 
-@pytest.mark.parametrize("name", [weighed(name) for name in NETS])
+@pytest.mark.parametrize("name", [weighed(name) for name in CHOSEN_NETS])
 def test_a_net_of_ones_own_runs_at_the_command_line(name, tmp_path):
     """Both engines give the same; a recogniser reads in `inkline ocr` as well, named by its file alone."""
-    task, decoder = INTERFACES[name].task, INTERFACES[name].facts.get("decoder")
+    task, decoder = NETS[name].interface.task, NETS[name].interface.decoder
     torch.manual_seed(0)
     net = build(name, class_count(decoder, len(LETTERS)) if decoder else None)
     path, picture = tmp_path / "mine.onnx", tmp_path / "line.png"

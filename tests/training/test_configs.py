@@ -11,7 +11,7 @@ from inkline.errors import UsageError
 from inkline.training import config as configs
 from inkline.training.config import Config
 from inkline.training.loop import train
-from inkline.training.nets.build import BUILDERS
+from inkline.training.nets.table import NETS
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs"
 NAMES = sorted(p.stem for p in FOLDER.glob("*.yaml"))
@@ -20,19 +20,19 @@ QUICK = ("PP-LCNet_x0_25_textline_ori", "CRNN_MobileNetV3", "PP-OCRv6_tiny_det")
 
 
 def test_every_net_has_a_configuration() -> None:
-    assert set(BUILDERS) <= set(NAMES)
+    assert set(NETS) <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_configuration_names_its_net(name: str) -> None:
     config = configs.load(configs.find_config(name))
-    assert config.model.name in BUILDERS
+    assert config.model.name in NETS
     assert config.model.name == name or name.startswith("distill_")
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_a_recipe_of_our_own_names_a_net(name: str) -> None:
-    assert configs.load(configs.find_config(name)).model.name in BUILDERS
+    assert configs.load(configs.find_config(name)).model.name in NETS
 
 
 def test_unknown_names_get_a_suggestion() -> None:

@@ -12,7 +12,7 @@ from inkline.training import config as configs
 from inkline.training.config import DistillConfig
 from inkline.training.course import Course, course_loss
 from inkline.training.loop import train
-from inkline.training.nets.build import build
+from inkline.training.nets.table import build
 
 
 def plain(outputs, batch) -> dict[str, Tensor]:  # type: ignore[no-untyped-def]

@@ -19,8 +19,7 @@ from inkline.runtime import ENGINES, open_engine
 from inkline.training import export as exporting
 from inkline.training.convert import convert, load_checkpoint
 from inkline.training.export import describe, export, input_shapes, random_input
-from inkline.training.nets.build import BUILDERS, build
-from inkline.training.nets.interface import INTERFACES
+from inkline.training.nets.table import NETS, build
 
 torch.set_num_threads(1)
 
@@ -33,18 +32,14 @@ def weighed(name):
     return pytest.param(name, marks=pytest.mark.slow) if any(part in name for part in HEAVY) else name
 
 
-def test_every_net_has_an_interface():
-    assert INTERFACES.keys() == BUILDERS.keys()
-
-
-@pytest.mark.parametrize("name", [weighed(name) for name in BUILDERS])
+@pytest.mark.parametrize("name", [weighed(name) for name in NETS])
 def test_export(name, tmp_path):
     """In every engine the file equals torch at a size that the export itself did not try, is described, and leads back."""
     net = filled_net(name, build(name))
     path = tmp_path / f"{name}.onnx"
     assert export(net, path, describe(name)) < exporting.TOLERANCE
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
-    interface = INTERFACES[name]
+    interface = NETS[name].interface
     n, channels, height, width = input_shapes(interface)[0]
     x = random_input((n + 2, channels, height, width + interface.multiple if "W" in interface.free else width), seed=3)
     wanted = outputs_of(net, x)
@@ -75,7 +70,7 @@ def outputs_of(net, x):
     return y if isinstance(y, tuple) else (y,)
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS.keys() & all_cards().keys()))
+@pytest.mark.parametrize("name", sorted(NETS.keys() & all_cards().keys()))
 def test_files_say_what_the_cards_say(name):
     card, said = all_cards()[name], describe(name)
     expected = {"inkline.task": card.task, **card.metadata}
@@ -184,7 +179,7 @@ def test_weights_kept_in_fewer_bits_take_less_room_and_compute_in_single(store, 
     export(net, whole, describe(name))
     assert export(net, small, describe(name), store) < exporting.TOLERANCE
     assert small.stat().st_size < room * whole.stat().st_size
-    x = random_input(input_shapes(INTERFACES[name])[0], seed=3).numpy()
+    x = random_input(input_shapes(NETS[name].interface)[0], seed=3).numpy()
     wanted = open_engine(whole, ENGINE)(x)
     for kind in ENGINES:
         for ours, full in zip(open_engine(small, replace(ENGINE, engine=kind))(x), wanted, strict=True):

@@ -8,8 +8,8 @@ from safetensors.torch import save_file
 
 from inkline.errors import ModelError, OutputError
 from inkline.training.convert import Description, convert, load_checkpoint, save_checkpoint
-from inkline.training.nets.build import build
-from inkline.training.nets.model import TRAINING_ONLY
+from inkline.training.nets.ocr_net import TRAINING_ONLY
+from inkline.training.nets.table import build
 
 SMALL = "PP-LCNet_x0_25_textline_ori"
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from nets_golden import NAMES, deviations, filled_net, golden, make_input, outputs_of
 
-from inkline.training.convert.paddle import to_ours
-from inkline.training.nets.build import BUILDERS, build
-from inkline.training.nets.model import TRAINING_ONLY
+from inkline.training.convert.from_paddle import from_paddle_name
+from inkline.training.nets.ocr_net import TRAINING_ONLY
+from inkline.training.nets.table import NETS, build
 
 torch.set_num_threads(1)
 
@@ -23,7 +23,7 @@ def arch(request):
 
 
 def test_every_golden_has_a_builder_and_every_builder_a_golden():
-    assert set(BUILDERS) == set(NAMES)
+    assert set(NETS) == set(NAMES)
     assert len(NAMES) == 47
 
 
@@ -39,7 +39,7 @@ def test_a_perturbed_parameter_is_noticed(arch):
     ignored = {*description["no_influence_params"]}
     keys = [p[0] for p in description["params"] if p[2] not in ("alias", "computed") and p[0] not in ignored]
     state = net.state_dict()
-    parameter = state[to_ours(keys[zlib.crc32(name.encode()) % len(keys)])]
+    parameter = state[from_paddle_name(keys[zlib.crc32(name.encode()) % len(keys)])]
     kept = parameter.clone()
     try:
         parameter.mul_(1.1).add_(0.05)
@@ -52,7 +52,9 @@ def test_a_perturbed_parameter_is_noticed(arch):
 def test_parameters_are_the_references(arch):
     _, description, _, net = arch
     linear = {f"{n}.weight" for n, m in net.named_modules() if isinstance(m, torch.nn.Linear)}
-    listed = {to_ours(name): shape for name, shape, *_ in description["params"] if to_ours(name) is not None}
+    listed = {
+        from_paddle_name(name): shape for name, shape, *_ in description["params"] if from_paddle_name(name) is not None
+    }
     expected = {key: shape[::-1] if key in linear else shape for key, shape in listed.items()}
     ours = {k: list(v.shape) for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     assert ours == expected

@@ -231,7 +231,7 @@ def test_bf16_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     [
         ("run.precision=fp16", UsageError, "needs a GPU"),
         ("run.device=tpu", UsageError, "must be auto, cpu, gpu or gpu:N"),
-        ("model.name=PP-LCNet_x0_25_text_ori", UsageError, "did you mean PP-LCNet_x0_25_textline_ori"),
+        ("model.name=PP-LCNet_x0_25_text_ori", UsageError, "did you mean 'PP-LCNet_x0_25_textline_ori'"),
         ("data.train=[]", UsageError, "data.train: give at least one"),
         ("data.train=['lines:latin']", UsageError, "generated text is lines:SCRIPT:COUNT"),
         ("data.train=['lines:latni:3']", DataError, "no script 'latni' to draw"),

@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inkline.training.losses import detection, distill, recognition
-from inkline.training.losses.unwarp import unwarp
+from inkline.training import losses
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "losses.json"
 CASES = {case["name"]: case for case in json.loads(GOLDEN.read_text())["cases"]}
@@ -38,7 +37,7 @@ def db_case(main: str, second: bool = False) -> Case:
     def loss(x: dict[str, Tensor]) -> dict[str, Tensor]:
         outputs = {name: x["maps"][:, i : i + 1] for i, name in enumerate(("shrink", "thresh", "binary"))}
         outputs |= {"cbn": x["cbn_maps"]} if second else {}
-        parts = detection.db(outputs, batch, main)
+        parts = losses.db_loss(outputs, batch, main)
         names = {"loss": "loss", "shrink": "loss_shrink_maps", "thresh": "loss_threshold_maps"}
         names |= {"binary": "loss_binary_maps", "cbn": "loss_cbn"}
         return {"loss_cbn": torch.zeros(())} | {names[name]: value for name, value in parts.items()}
@@ -59,7 +58,7 @@ def ctc_case(focal: bool, small: bool) -> Case:
         logits[np.arange(3), 3, labels[:, 0]] += 8
         lengths = np.array([1, 1, 1])
     return {"logits": tensor(logits)}, lambda x: {
-        "loss": recognition.ctc(x["logits"], tensor(labels), tensor(lengths), focal)
+        "loss": losses.ctc_loss(x["logits"], tensor(labels), tensor(lengths), focal)
     }
 
 
@@ -71,26 +70,26 @@ def nrtr_case() -> Case:
     for row, length in zip(ids, (7, 4, 2), strict=True):
         row[1 + length] = 3
         row[2 + length :] = 0
-    return {"pred": tensor(pred)}, lambda x: {"loss": recognition.nrtr(x["pred"], tensor(ids))}
+    return {"pred": tensor(pred)}, lambda x: {"loss": losses.nrtr_loss(x["pred"], tensor(ids))}
 
 
 def sar_case() -> Case:
     rng = np.random.Generator(np.random.PCG64(41))
     pred, label = rng.standard_normal((3, 10, 30)), rng.integers(0, 29, (3, 10))
     label[0, 6:] = label[1, 9:] = 30
-    return {"pred": tensor(pred)}, lambda x: {"loss": recognition.sar(x["pred"], tensor(label), padding=30)}
+    return {"pred": tensor(pred)}, lambda x: {"loss": losses.sar_loss(x["pred"], tensor(label), padding=30)}
 
 
 def attention_case() -> Case:
     rng = np.random.Generator(np.random.PCG64(51))
     pred, label = rng.standard_normal((2, 9, 38)), rng.integers(0, 38, (2, 9))
-    return {"pred": tensor(pred)}, lambda x: {"loss": recognition.attention(x["pred"], tensor(label))}
+    return {"pred": tensor(pred)}, lambda x: {"loss": losses.attention_loss(x["pred"], tensor(label))}
 
 
 def cls_case() -> Case:
     rng = np.random.Generator(np.random.PCG64(52))
     pred, label = rng.standard_normal((5, 2)), rng.integers(0, 2, (5,))
-    return {"pred": tensor(pred)}, lambda x: {"loss": recognition.classes(x["pred"], tensor(label))}
+    return {"pred": tensor(pred)}, lambda x: {"loss": losses.class_loss(x["pred"], tensor(label))}
 
 
 def srn_case() -> Case:
@@ -99,7 +98,7 @@ def srn_case() -> Case:
     label = tensor(rng.integers(0, 38, (2, 25)))
 
     def loss(x: dict[str, Tensor]) -> dict[str, Tensor]:
-        parts = recognition.srn(x["predict"], x["word_out"], x["gsrm_out"], label)
+        parts = losses.srn_loss(x["predict"], x["word_out"], x["gsrm_out"], label)
         return {"loss": parts["loss"], "word_loss": parts["word"] / 3, "img_loss": parts["final"]}
 
     return inputs, loss
@@ -118,7 +117,7 @@ def east_case() -> Case:
     batch = {"score": tensor(true_score), "geo": tensor(true_geo), "mask": tensor(mask)}
 
     def loss(x: dict[str, Tensor]) -> dict[str, Tensor]:
-        parts = detection.east({"score": x["f_score"], "geometry": x["f_geo"]}, batch)
+        parts = losses.east_loss({"score": x["f_score"], "geometry": x["f_geo"]}, batch)
         return {"loss": parts["loss"], "dice_loss": parts["score"], "smooth_l1_loss": parts["geo"]}
 
     return {"f_score": tensor(score), "f_geo": tensor(geo)}, loss
@@ -135,7 +134,7 @@ def sast_case() -> Case:
     batch["tvo"], batch["tco"] = (tensor(rng.standard_normal((2, channels, 16, 16))) for channels in (9, 3))
 
     def loss(x: dict[str, Tensor]) -> dict[str, Tensor]:
-        parts = detection.sast({name.removeprefix("f_"): value for name, value in x.items()}, batch)
+        parts = losses.sast_loss({name.removeprefix("f_"): value for name, value in x.items()}, batch)
         scale = {"score": 1, "border": 1, "tvo": 1.5, "tco": 1.5}
         return {"loss": parts["loss"]} | {f"{name}_loss": parts[name] / k for name, k in scale.items()}
 
@@ -196,31 +195,31 @@ def map_batch() -> dict[str, Tensor]:
 
 def test_auxiliary_maps_count_with_their_weight() -> None:
     outputs, batch = maps(0), map_batch()
-    plain = detection.db(outputs, batch, "dice_focal")["loss"]
-    one = detection.db(outputs, batch, "dice_focal", {"p4": 1.0})["aux_p4"]
-    parts = detection.db(outputs, batch, "dice_focal", {"p4": 0.2, "p3": 0.3})
+    plain = losses.db_loss(outputs, batch, "dice_focal")["loss"]
+    one = losses.db_loss(outputs, batch, "dice_focal", {"p4": 1.0})["aux_p4"]
+    parts = losses.db_loss(outputs, batch, "dice_focal", {"p4": 0.2, "p3": 0.3})
     assert parts["aux_p4"].item() == pytest.approx(0.2 * one.item())
     assert parts["loss"].item() == pytest.approx((plain + parts["aux_p4"] + parts["aux_p3"]).item())
 
 
 def test_focal_loss_of_one_pixel() -> None:
     one = torch.ones(1, 1, 1)
-    assert detection.focal(one * 0.5, one, one, 0.25, 2.0).item() == pytest.approx(-0.25 * 0.25 * np.log(0.5), rel=1e-5)
-    assert detection.focal(one * 0.2, one * 0, one, 0.25, 2.0).item() == pytest.approx(
+    assert losses.focal(one * 0.5, one, one, 0.25, 2.0).item() == pytest.approx(-0.25 * 0.25 * np.log(0.5), rel=1e-5)
+    assert losses.focal(one * 0.2, one * 0, one, 0.25, 2.0).item() == pytest.approx(
         -0.75 * 0.04 * np.log(0.8), rel=1e-5
     )
-    assert detection.focal(one * 0.5, one, one * 0, 0.25, 2.0).item() == 0
+    assert losses.focal(one * 0.5, one, one * 0, 0.25, 2.0).item() == 0
 
 
 def test_pages_without_text_give_finite_losses() -> None:
     batch = {name: torch.zeros(2, 16, 16) for name in map_batch()} | {"shrink_mask": torch.ones(2, 16, 16)}
-    for main in detection.TEXT_MAP_LOSSES:
-        assert torch.isfinite(detection.db(maps(0), batch, main)["loss"])
+    for main in losses.TEXT_MAP_LOSSES:
+        assert torch.isfinite(losses.db_loss(maps(0), batch, main)["loss"])
 
 
 def test_a_line_too_long_for_its_steps_costs_nothing() -> None:
     logits = torch.randn(2, 3, 5, requires_grad=True)
-    loss = recognition.ctc(logits, torch.tensor([[1, 1, 1, 1], [1, 0, 0, 0]]), torch.tensor([4, 1]))
+    loss = losses.ctc_loss(logits, torch.tensor([[1, 1, 1, 1], [1, 0, 0, 0]]), torch.tensor([4, 1]))
     loss.backward()
     assert torch.isfinite(loss) and logits.grad is not None
     assert logits.grad[0].abs().sum() == 0 and logits.grad[1].abs().sum() > 0
@@ -230,28 +229,28 @@ def test_smoothed_classes() -> None:
     logits, labels = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
     soft = torch.full((4, 3), 0.1 / 3).scatter_add(1, labels[:, None], torch.full((4, 1), 0.9))
     expected = -(soft * logits.log_softmax(1)).sum(1).mean()
-    assert recognition.classes(logits, labels, 0.1).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert losses.class_loss(logits, labels, 0.1).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_unwarping_is_zero_at_the_truth_and_falls_towards_it() -> None:
     ys, xs = torch.meshgrid(torch.linspace(-1, 1, 9), torch.linspace(-1, 1, 7), indexing="ij")
     grid = torch.stack([xs, ys])[None]
     image = torch.rand(1, 3, 64, 48)
-    assert unwarp(grid, image, grid)["loss"].item() == 0
-    losses = [unwarp(grid * scale, image, grid)["loss"].item() for scale in (0.5, 0.8, 0.95)]
-    assert losses[0] > losses[1] > losses[2] > 0
+    assert losses.unwarp_loss(grid, image, grid)["loss"].item() == 0
+    found = [losses.unwarp_loss(grid * scale, image, grid)["loss"].item() for scale in (0.5, 0.8, 0.95)]
+    assert found[0] > found[1] > found[2] > 0
 
 
 def test_mutual_learning_is_symmetric_and_zero_for_twins() -> None:
     a, b = torch.randn(2, 5, 7), torch.randn(2, 5, 7)
-    assert distill.mutual(a, a).item() == pytest.approx(0, abs=1e-6)
-    assert distill.mutual(a, b).item() == pytest.approx(distill.mutual(b, a).item())
+    assert losses.mutual_loss(a, a).item() == pytest.approx(0, abs=1e-6)
+    assert losses.mutual_loss(a, b).item() == pytest.approx(losses.mutual_loss(b, a).item())
     p, q = a.softmax(-1), b.softmax(-1)
     expected = ((p * (p / q).log()).sum(-1).mean() + (q * (q / p).log()).sum(-1).mean()) / 2
-    assert distill.mutual(a, b).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert losses.mutual_loss(a, b).item() == pytest.approx(expected.item(), rel=1e-5)
     maps_a, maps_b = a.sigmoid(), b.sigmoid()
-    assert distill.mutual_maps(maps_a, maps_a).item() == 0
-    assert distill.mutual_maps(maps_a, maps_b).item() == pytest.approx(distill.mutual_maps(maps_b, maps_a).item())
+    assert losses.mutual_map_loss(maps_a, maps_a).item() == 0
+    assert losses.mutual_map_loss(maps_a, maps_b).item() == pytest.approx(losses.mutual_map_loss(maps_b, maps_a).item())
 
 
 def test_decoupled_distillation_sums_to_plain_divergence() -> None:
@@ -261,13 +260,13 @@ def test_decoupled_distillation_sums_to_plain_divergence() -> None:
         student.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True
     )
     right = teacher.softmax(1)[0, 2].item()
-    ours = distill.decoupled(student, teacher, truth, alpha=1.0, beta=1 - right)
+    ours = losses.decoupled_loss(student, teacher, truth, alpha=1.0, beta=1 - right)
     assert ours.item() == pytest.approx(both.item(), rel=1e-4)
 
 
 def test_decoupled_distillation_teaches_the_student_alone() -> None:
     student, teacher = (torch.randn(4, 6, requires_grad=True) for _ in range(2))
-    distill.decoupled(student, teacher, torch.tensor([0, 1, 2, 5])).backward()
+    losses.decoupled_loss(student, teacher, torch.tensor([0, 1, 2, 5])).backward()
     assert student.grad is not None and student.grad.abs().sum() > 0 and teacher.grad is None
 
 
@@ -276,4 +275,4 @@ def test_teacher_maps_are_thickened() -> None:
     teacher[0, 4, 4] = 0.9
     thick = torch.zeros(1, 8, 8)
     thick[0, 4:6, 4:6] = 1
-    assert distill.teacher_maps(thick, thick, teacher, torch.ones(1, 8, 8)).item() == pytest.approx(0, abs=1e-5)
+    assert losses.teacher_map_loss(thick, thick, teacher, torch.ones(1, 8, 8)).item() == pytest.approx(0, abs=1e-5)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from inkline.training.nets.build import BUILDERS, build
-from inkline.training.nets.interface import INTERFACES
-from inkline.training.nets.model import TRAINING_ONLY
+from inkline.training.nets.ocr_net import TRAINING_ONLY
+from inkline.training.nets.table import NETS, build
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +17,7 @@ def rows():
 
 
 def test_every_net_has_a_row():
-    assert list(rows()) == list(BUILDERS)
+    assert list(rows()) == list(NETS)
 
 
 def test_every_net_equals_its_golden():
@@ -30,5 +29,5 @@ def test_rows_are_of_this_code(name):
     net = build(name).fuse()
     count = sum(p.numel() for key, p in net.named_parameters() if not key.startswith(TRAINING_ONLY))
     shape, parameters, *_ = rows()[name]
-    assert shape == "x".join(map(str, INTERFACES[name].shape))
+    assert shape == "x".join(map(str, NETS[name].interface.shape))
     assert float(parameters) == pytest.approx(count / 1e6, abs=0.02)

@@ -21,12 +21,10 @@ from inkline.registry.inspect import resolve_model
 from inkline.registry.settings import settings_from_environment
 from inkline.runtime import open_engine
 from inkline.training.convert import convert, load_checkpoint
-from inkline.training.convert.graphs import GraphMismatch, Operation, pair_up, without
-from inkline.training.convert.onnx import Graph
-from inkline.training.convert.trace import trace
+from inkline.training.convert.from_onnx import Graph
+from inkline.training.convert.operation_graph import GraphMismatch, Operation, pair_up, trace, without
 from inkline.training.export import describe, export, input_shapes, random_input
-from inkline.training.nets.build import build
-from inkline.training.nets.interface import INTERFACES
+from inkline.training.nets.table import NETS, build
 
 torch.set_num_threads(1)
 
@@ -298,7 +296,7 @@ def test_real_weights_of_the_direction_classifier(real, shared):
 def test_real_weights_can_be_exported_again(real, tmp_path, name):
     file, net, about = real[name]
     export(net, tmp_path / "again.onnx", describe(name, charset=about.charset))
-    x = random_input(input_shapes(INTERFACES[name])[0], seed=9).numpy()
+    x = random_input(input_shapes(NETS[name].interface)[0], seed=9).numpy()
     both = [onnxruntime.InferenceSession(path) for path in (file.path, tmp_path / "again.onnx")]
     theirs, ours = (session.run(None, {session.get_inputs()[0].name: x})[0] for session in both)
     np.testing.assert_allclose(ours, theirs, atol=1e-4)

@@ -11,8 +11,8 @@ from nets_golden import deviations, golden, outputs_of, reference_arrays
 
 from inkline.errors import ModelError, UsageError
 from inkline.training.convert import convert, load_checkpoint
-from inkline.training.convert.pdparams import NAME_TABLE, read_pdparams
-from inkline.training.nets.build import BUILDERS
+from inkline.training.convert.from_paddle import NAME_TABLE, read_pdparams
+from inkline.training.nets.table import NETS
 
 SMALL = "PP-LCNet_x0_25_textline_ori"
 
@@ -190,7 +190,7 @@ def test_attention_decoders_have_two_marks(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", sorted(NETS))
 def test_every_net_loads_from_its_reference_file(tmp_path, name):
     source = tmp_path / "x"
     if name == "UVDoc":

@@ -11,10 +11,16 @@ from safetensors.torch import save_file
 
 from inkline.errors import ModelError
 from inkline.training.convert import convert, load_checkpoint
-from inkline.training.convert.transformers import IN_SUMMED_FORM, SUMMED, TRANSFORMERS_NAMES, factored, to_ours
-from inkline.training.nets.build import build
+from inkline.training.convert.from_transformers import (
+    IN_SUMMED_FORM,
+    SUMMED,
+    TRANSFORMERS_NAMES,
+    factored,
+    from_transformers_name,
+)
 from inkline.training.nets.fuse import fuse
-from inkline.training.nets.model import TRAINING_ONLY
+from inkline.training.nets.ocr_net import TRAINING_ONLY
+from inkline.training.nets.table import build
 
 # The tensor names of transformers 5.23, listed once from its classes.
 LIST = Path(__file__).parents[1] / "golden" / "convert" / "transformers_names.json.gz"
@@ -39,7 +45,7 @@ def published(name):
     state = net.state_dict()
     tensors = {}
     for theirs in NAMES[name]:
-        ours = to_ours(theirs, name)
+        ours = from_transformers_name(theirs, name)
         if ours not in state:  # PP-OCRv6 medium detector
             weight, bias = dense(net, ours.rpartition(".")[0])
             tensors[theirs] = (weight if ours.endswith("weight") else bias).detach().contiguous()
@@ -65,7 +71,7 @@ def test_published_files(tmp_path, name):
 
 def test_every_listed_name_is_used_once():
     for name, theirs in NAMES.items():
-        ours = [to_ours(key, name) for key in theirs]
+        ours = [from_transformers_name(key, name) for key in theirs]
         assert len(set(ours)) == len(ours), name
     assert set(NAMES) <= set(TRANSFORMERS_NAMES)
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from nets_golden import filled_net, float32_grid, golden
 
-from inkline.training.nets.build import build
-from inkline.training.nets.transforms import TPS, canonical_points
+from inkline.training.nets.spline import TPS, canonical_points
+from inkline.training.nets.table import build
 
 torch.set_num_threads(1)
 

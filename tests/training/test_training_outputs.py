@@ -4,8 +4,8 @@ import pytest
 import torch
 from nets_golden import filled_net, golden, make_input
 
-from inkline.training.convert.paddle import to_ours
-from inkline.training.nets.build import BUILDERS, build
+from inkline.training.convert.from_paddle import from_paddle_name
+from inkline.training.nets.table import NETS, build
 
 torch.set_num_threads(1)
 
@@ -30,7 +30,7 @@ def targets(batch):
     }
 
 
-@pytest.mark.parametrize("name", [weighed(name) for name in BUILDERS])
+@pytest.mark.parametrize("name", [weighed(name) for name in NETS])
 def test_every_parameter_learns(name):
     description, _ = golden(name)
     net = filled_net(name, build(name))
@@ -40,7 +40,7 @@ def test_every_parameter_learns(name):
     outputs = net.training_outputs(x, targets(len(x)))
     sum((value.float() * torch.randn_like(value)).sum() for value in outputs.values()).backward()
     idle = {key for key, p in net.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())}
-    assert idle <= {to_ours(key) for key in description["no_influence_params"]} | CANCELLED
+    assert idle <= {from_paddle_name(key) for key in description["no_influence_params"]} | CANCELLED
     with torch.no_grad():
         outputs = net.train().training_outputs(x, targets(len(x)))
     assert all(torch.isfinite(value).all() for value in outputs.values())

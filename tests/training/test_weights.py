@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from inkline.errors import DataError, ModelError
-from inkline.training.nets.build import build
+from inkline.training.nets.table import build
 from inkline.training.weights import Origin, begin, head_surgery, read_charset
 
 OLD = tuple("abcde")

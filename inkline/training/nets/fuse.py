@@ -1,20 +1,30 @@
 """Training form to inference form: batch norm folded away, parallel branches summed into one convolution."""
 
+from typing import Protocol, TypeVar, runtime_checkable
+
 import torch
 from torch import nn
 
 Conv = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
+AnyConv = TypeVar("AnyConv", nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
+
+
+@runtime_checkable
+class Fusable(Protocol):
+    """A module with a fused form: `fused()` gives it, maybe the module itself, changed."""
+
+    def fused(self) -> nn.Module: ...
 
 
 def fuse(
     module: nn.Module, skip: tuple[str, ...] = (), only: tuple[type[nn.Module], ...] = (nn.Module,), prefix: str = ""
-) -> nn.Module:
-    """Turn `module` in place into its fused form, with equal eval outputs, and return it.
+) -> None:
+    """Turn `module` in place into its fused form, with equal eval outputs.
 
-    Every submodule that has a method `fused()` is replaced by what that returns, innermost first, so that a block sees
-    its convolutions already free of batch norm.  Submodules whose name, with a dot behind it, starts with an entry of `skip`
-    stay as they are; `only` limits it to modules of some classes and what is inside them.  What is fused already stays.
+    Every submodule that is `Fusable` is replaced by its fused form, innermost first, so that a block sees its
+    convolutions already free of batch norm. Submodules whose name, with a dot behind it, starts with an entry of `skip`
+    stay as they are; `only` limits it to modules of some classes and what is inside them. What is fused already stays.
     """
     for name, child in list(module.named_children()):
         path = f"{prefix}{name}."
@@ -22,27 +32,35 @@ def fuse(
             continue
         wanted = isinstance(child, only)
         fuse(child, skip, (nn.Module,) if wanted else only, path)
-        if wanted and hasattr(child, "fused"):
+        if wanted and isinstance(child, Fusable):
             setattr(module, name, child.fused())
-    return module
+
+
+def fold_in(module: nn.Module, conv: str, bn: str) -> None:
+    """Fold the batch norm called `bn` of a module into its convolution called `conv`; nothing when that is done."""
+    before, norm = module.get_submodule(conv), module.get_submodule(bn)
+    if isinstance(before, Conv) and isinstance(norm, BatchNorm):
+        fold_bn(before, norm)
+        setattr(module, bn, nn.Identity())
 
 
 @torch.no_grad()
-def fold_bn(conv: Conv, bn: BatchNorm) -> Conv:
+def fold_bn(conv: AnyConv, bn: BatchNorm) -> AnyConv:
     """`conv` with the running statistics and affine of the `bn` behind it folded into its weight and bias.
 
     Computed in float64; works in place on `conv`, whose bias is made when it has none.
     """
+    assert bn.running_mean is not None and bn.running_var is not None  # all our batch norms keep statistics
     scale = bn.weight.double() / torch.sqrt(bn.running_var.double() + bn.eps)
     bias = bn.bias.double() - bn.running_mean.double() * scale
     if conv.bias is not None:
         bias = bias + conv.bias.double() * scale
-    if isinstance(conv, nn.ConvTranspose2d):
-        per_output = scale.reshape(1, -1, *[1] * (conv.weight.dim() - 2))
-    else:
-        per_output = scale.reshape(-1, *[1] * (conv.weight.dim() - 1))
+    # the output channels are the second axis of a transposed convolution's weight, the first of others
+    outputs_axis = 1 if isinstance(conv, nn.ConvTranspose2d) else 0
+    shape = [1] * conv.weight.dim()
+    shape[outputs_axis] = -1
     dtype = conv.weight.dtype
-    conv.weight = nn.Parameter((conv.weight.double() * per_output).to(dtype))
+    conv.weight = nn.Parameter((conv.weight.double() * scale.reshape(shape)).to(dtype))
     conv.bias = nn.Parameter(bias.to(dtype))
     return conv
 
@@ -74,6 +92,6 @@ def sum_convs(convs: list[nn.Conv2d], kernel: int, stride: int | tuple[int, int]
         if conv.bias is not None:
             bias += conv.bias.double()
     merged = nn.Conv2d(first.in_channels, first.out_channels, kernel, stride, (kernel - 1) // 2, groups=first.groups)
-    merged.weight.copy_(weight)
-    merged.bias.copy_(bias)
+    merged.weight = nn.Parameter(weight.float())
+    merged.bias = nn.Parameter(bias.float())
     return merged

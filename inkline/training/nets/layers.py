@@ -1,15 +1,44 @@
-"""Small pieces that several nets share: convolution with batch norm, squeeze-excite, scalar affine, "same" padding."""
+"""Pieces that several nets share: convolution with batch norm, channel gates, attention, pooling and enlarging.
 
-from collections.abc import Callable
+torch's `nn.Module` does not say what a call gives. `Layer`, `PageBackbone` and `LineBackbone` do, for readers and for
+the type checker; they add nothing at run time.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkline.training.nets.fuse import fold_bn
+from inkline.training.nets.fuse import fold_in
 
 Size = int | tuple[int, int]
 Act = Callable[[], nn.Module]
+
+
+class Layer(nn.Module):
+    """A module that gives one tensor."""
+
+    __call__: Callable[..., Tensor]
+
+
+class PageBackbone(nn.Module):
+    """Page (N, 3, H, W) -> maps from fine to coarse, at strides 4, 8, 16, 32; `out_channels` are their widths."""
+
+    __call__: Callable[..., list[Tensor]]
+    out_channels: Sequence[int]
+
+
+class LineBackbone(Layer):
+    """Text line (N, 3, H, W) -> (N, out_channels, h, w), with height 1 but in nets for two-dimensional attention."""
+
+    out_channels: int
+
+
+class Linear(nn.Linear):
+    """torch's linear layer."""
+
+    __call__: Callable[..., Tensor]
 
 
 def pair(size: Size) -> tuple[int, int]:
@@ -23,11 +52,23 @@ def divisible(width: float, by: int = 8) -> int:
     return rounded + by if rounded < 0.9 * width else rounded
 
 
-class ConvBN(nn.Module):
+def run_stages(stages: Iterable[nn.Module], x: Tensor) -> list[Tensor]:
+    """The results of all stages, each of which takes that of the stage before it."""
+    results = []
+    for stage in stages:
+        x = stage(x)
+        results.append(x)
+    return results
+
+
+# --- Convolutions ---
+
+
+class ConvBN(Layer):
     """Convolution without bias, batch norm, activation: (N, in, H, W) -> (N, out, H / stride, W / stride).
 
     Padding is (k - 1) // 2 times the dilation: none for a 2x2 kernel, whose input is padded by `pad_after`.
-    `act` makes the activation (`nn.ReLU`, `nn.Hardswish`, ...); the default is none.  A few reference nets give the
+    `act` makes the activation (`nn.ReLU`, `nn.Hardswish`, ...); the default is none. A few reference nets give the
     convolution a bias in spite of the batch norm: `bias`.
     """
 
@@ -47,20 +88,47 @@ class ConvBN(nn.Module):
         height, width = pair(kernel)
         padding = ((height - 1) // 2 * dilation, (width - 1) // 2 * dilation)
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups, bias)
-        self.bn: nn.Module = nn.BatchNorm2d(outputs)
+        self.bn = nn.BatchNorm2d(outputs)
         self.act = act()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.bn(self.conv(x)))
+        y: Tensor = self.act(self.bn(self.conv(x)))
+        return y
 
     def fused(self) -> "ConvBN":
         """The same function with the batch norm folded into the convolution."""
-        if isinstance(self.bn, nn.BatchNorm2d):
-            self.conv, self.bn = fold_bn(self.conv, self.bn), nn.Identity()
+        fold_in(self, "conv", "bn")
         return self
 
 
-class HardSigmoid(nn.Module):
+class DeconvBN(Layer):
+    """4x4 transposed convolution without bias, batch norm, activation: (N, in, H, W) -> (N, out, 2 H, 2 W)."""
+
+    def __init__(self, inputs: int, outputs: int, act: Act = nn.Identity) -> None:
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+        self.act = act()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.act(self.bn(self.conv(x)))
+        return y
+
+    def fused(self) -> "DeconvBN":
+        """The same function with the batch norm folded into the transposed convolution."""
+        fold_in(self, "conv", "bn")
+        return self
+
+
+def pad_after(x: Tensor) -> Tensor:
+    """One row of zeros below and one column right: what "SAME" means for a 2x2 window of stride 1."""
+    return F.pad(x, (0, 1, 0, 1))
+
+
+# --- Gates and scales ---
+
+
+class HardSigmoid(Layer):
     """clip(slope * x + 0.5, 0, 1); slope 0.2 in MobileNetV3 and RSE-FPN of the reference, 1/6 elsewhere."""
 
     def __init__(self, slope: float = 1 / 6) -> None:
@@ -73,7 +141,12 @@ class HardSigmoid(nn.Module):
         return torch.clamp(self.slope * x + 0.5, 0.0, 1.0)
 
 
-class SqueezeExcite(nn.Module):
+def slope_02() -> HardSigmoid:
+    """The gate of the squeeze-excite of 2020: hard sigmoid of slope 0.2."""
+    return HardSigmoid(0.2)
+
+
+class SqueezeExcite(Layer):
     """Channel gate (Hu et al. 2018): x * gate(conv2(relu(conv1(mean over H, W)))), both 1x1 with bias.
 
     `reduced` is the width in between (a quarter by default); `gate` makes the last non-linearity.
@@ -88,15 +161,11 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         mean = F.adaptive_avg_pool2d(x, 1)
-        return x * self.gate(self.conv2(F.relu(self.conv1(mean))))
+        gate: Tensor = self.gate(self.conv2(F.relu(self.conv1(mean))))
+        return x * gate
 
 
-def slope_02() -> HardSigmoid:
-    """The gate of the 2020 squeeze-excite: hard sigmoid of slope 0.2."""
-    return HardSigmoid(0.2)
-
-
-class LearnableAffine(nn.Module):
+class LearnableAffine(Layer):
     """scale * x + bias with one scalar each, after an activation or a re-parameterised sum (PP-LCNetV3)."""
 
     def __init__(self) -> None:
@@ -108,20 +177,34 @@ class LearnableAffine(nn.Module):
         return self.scale * x + self.bias
 
 
-def pad_after(x: Tensor) -> Tensor:
-    """One row of zeros below and one column right: what "SAME" means for a 2x2 window of stride 1."""
-    return F.pad(x, (0, 1, 0, 1))
+class UnscaledDropout(Layer):
+    """Dropout that does not rescale in training, so that inference multiplies by 1 - probability; any shape.
+
+    SRN and PP-LCNet were published with it. Ordinary dropout times 1 - probability does the same in both modes.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.probability, self.training) * (1 - self.probability)
 
 
-class TextLinePool(nn.Module):
+# --- Sizes ---
+
+
+class TextLinePool(Layer):
     """Feature map of a text line to one row: (N, C, 3, W) -> (N, C, 1, W / 2).
 
-    In training lines may be 32 or 64 pixels high, too, so the height may be 2 or 4. (The reference pools to 1 x 40 then,
-    whatever the width; it trains on crops 320 pixels wide, where both are the same.)
+    In training lines may be 32 or 64 pixels high, too, so the height may be 2 or 4. (The reference pools to 1 x 40
+    then, whatever the width; it trains on crops 320 pixels wide, where both are the same.)
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(x, (1, x.shape[3] // 2)) if self.training else F.avg_pool2d(x, (3, 2))
+        if self.training:
+            return F.adaptive_avg_pool2d(x, (1, x.shape[3] // 2))
+        return F.avg_pool2d(x, (3, 2))
 
 
 def upsample(x: Tensor, factor: int) -> Tensor:
@@ -129,20 +212,49 @@ def upsample(x: Tensor, factor: int) -> Tensor:
     return x if factor == 1 else F.interpolate(x, scale_factor=float(factor), mode="nearest")
 
 
-class DeconvBN(nn.Module):
-    """4x4 transposed convolution without bias, batch norm, activation: (N, in, H, W) -> (N, out, 2 H, 2 W)."""
+# --- Tokens and attention ---
 
-    def __init__(self, inputs: int, outputs: int, act: Act = nn.Identity) -> None:
+
+def to_tokens(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, H * W, C), row by row; with height 1, one token per column."""
+    return x.flatten(2).transpose(1, 2)
+
+
+class Mlp(Layer):
+    """Linear, activation, linear on the last axis: (..., channels) -> (..., channels)."""
+
+    def __init__(self, channels: int, hidden: int, act: Act) -> None:
         super().__init__()
-        self.conv = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
-        self.bn: nn.Module = nn.BatchNorm2d(outputs)
+        self.fc1 = nn.Linear(channels, hidden)
         self.act = act()
+        self.fc2 = Linear(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.bn(self.conv(x)))
+        return self.fc2(self.act(self.fc1(x)))
 
-    def fused(self) -> "DeconvBN":
-        """The same function with the batch norm folded into the transposed convolution."""
-        if isinstance(self.bn, nn.BatchNorm2d):
-            self.conv, self.bn = fold_bn(self.conv, self.bn), nn.Identity()
-        return self
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(N, T, heads * d) -> (N, heads, T, d)."""
+    return torch.unflatten(x, 2, (heads, -1)).transpose(1, 2)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """softmax(query key^T / sqrt(d) + mask) value, heads joined: (N, heads, T, d) -> (N, T, heads * d)."""
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    if mask is not None:
+        scores = scores + mask
+    return (torch.softmax(scores, -1) @ value).transpose(1, 2).flatten(2)
+
+
+class SelfAttention(Layer):
+    """Multi-head self-attention with one projection for query, key and value: (N, T, C) -> (N, T, C)."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, -1))
+        return self.proj(attend(query, key, value))

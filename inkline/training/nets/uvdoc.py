@@ -9,14 +9,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from inkline.training.nets import fuse as fusing
-from inkline.training.nets.layers import ConvBN
-from inkline.training.nets.model import TRAINING_ONLY
+from inkline.training.nets.fuse import fold_in
+from inkline.training.nets.layers import ConvBN, Layer
+from inkline.training.nets.ocr_net import Net
 
-BRIDGES = ((1,), (2,), (5,), (8, 3, 2), (12, 7, 4), (18, 12, 6))  # dilations of six parallel chains
+BRIDGE_DILATIONS = ((1,), (2,), (5,), (8, 3, 2), (12, 7, 4), (18, 12, 6))  # of six parallel chains
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Layer):
     """Two 5x5 convolutions (with bias) and a shortcut: (N, in, H, W) -> (N, out, H/stride, W/stride).
 
     The first block of a stage is undilated and may project its shortcut (5x5, too); all others are dilated by 3.
@@ -57,12 +57,11 @@ class Coordinates(nn.Sequential):
 
     def fused(self) -> "Coordinates":
         """The same function with the batch norm folded into the first convolution."""
-        if isinstance(self[1], nn.BatchNorm2d):
-            self[0], self[1] = fusing.fold_bn(self[0], self[1]), nn.Identity()
+        fold_in(self, "0", "1")
         return self
 
 
-class UVDocNet(nn.Module):
+class UVDocNet(Net):
     """(N, 3, 712, 488) in [0, 1] -> points2d (N, 2, 45, 31); stride 16.
 
     points2d: (x, y) in [-1, 1] of the input, where that point of the flat page lies. Training adds points3d (N, 3, 45,
@@ -76,7 +75,7 @@ class UVDocNet(nn.Module):
             OrderedDict(layer1=_stage(32, 32, 3, 1), layer2=_stage(32, 64, 4, 2), layer3=_stage(64, 128, 6, 2))
         )
         # numbered from 1, as in the paper's code
-        self.bridges = nn.ModuleDict({str(i): _bridge(dilations) for i, dilations in enumerate(BRIDGES, 1)})
+        self.bridges = nn.ModuleDict({str(i): _bridge(dilations) for i, dilations in enumerate(BRIDGE_DILATIONS, 1)})
         self.bridge_concat = ConvBN(6 * 128, 128, act=nn.ReLU)
         self.points2d = Coordinates(2)
         self.points3d = Coordinates(3)
@@ -88,14 +87,10 @@ class UVDocNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """points2d; the page is flat when sampled there, the points enlarged to its size with aligned corners."""
-        return self.points2d(self.features(x))
+        points: Tensor = self.points2d(self.features(x))
+        return points
 
-    def training_outputs(self, x: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def training_outputs(self, x: Tensor, targets: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """`points2d` and `points3d`."""
         features = self.features(x)
         return {"points2d": self.points2d(features), "points3d": self.points3d(features)}
-
-    def fuse(self) -> "UVDocNet":
-        """Fold batch norm into the convolutions of the inference path in place."""
-        fusing.fuse(self, TRAINING_ONLY)
-        return self

@@ -1,0 +1,247 @@
+"""The one way from a file of published weights, whatever its format, to a checkpoint."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from inkline.errors import ModelError, UsageError, near
+from inkline.recognition.attention import class_count
+from inkline.registry.inspect import CHARSET, read_inference_yml
+from inkline.registry.paddle_files import PROGRAM_FILES, converted_onnx
+from inkline.registry.settings import settings_from_environment
+from inkline.training.convert import from_transformers
+from inkline.training.convert.from_onnx import load_graph, load_onnx, output_classes
+from inkline.training.convert.from_paddle import ours_from_reference, read_pdparams
+from inkline.training.convert.net_checkpoint import Description, load_tensors, save_checkpoint
+from inkline.training.export import input_shapes, random_input
+from inkline.training.nets.fuse import fuse
+from inkline.training.nets.ocr_net import TRAINING_ONLY, Net
+from inkline.training.nets.table import NETS, build
+
+
+@dataclass(frozen=True)
+class LoadedNet:
+    """A net with weights, in eval mode; see `Description` for the rest."""
+
+    net: Net
+    classes: int | None
+    fused: bool
+    partial: bool
+    charset: tuple[str, ...] | None = None
+
+
+def convert(source: Path, name: str, out: Path, charset: Sequence[str] | None = None) -> Description:
+    """Read the weights of the published net `name` from `source` and write them to `out` as our checkpoint.
+
+    source: training weights of PaddleOCR or PaddleClas (`.pdparams`), an ONNX inference file or a folder with one or
+    with a Paddle inference model, a safetensors file of transformers or of ours, or the PyTorch file of UVDoc; its
+    content tells which.  charset: the characters of a recogniser, in the order of its classes, without blank; needed
+    only where neither the file nor an `inference.yml` beside it brings it.
+
+    Nothing is written unless all fits.  UsageError: an unknown name.  ModelError: a damaged, foreign or unsafe file,
+    weights of another net, a charset of another length.  OutputError: `out` cannot be written.
+    """
+    if name not in NETS:
+        raise UsageError(f"no net is called {name!r}{near(name, NETS)}; `inkline models list` shows them")
+    source = Path(source)
+    path = file_in(source) if source.is_dir() else source
+    loaded = READERS[kind_of(path)](path, name)
+    characters = fitted_charset(path, name, loaded, loaded.charset if charset is None else charset)
+    about = Description(name, loaded.classes, characters, loaded.fused, loaded.partial)
+    save_checkpoint(Path(out), loaded.net, about)
+    return about
+
+
+def kind_of(path: Path) -> str:
+    """Format of a weights file by its first bytes: a key of READERS; ModelError with advice when it is none."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return "pdparams"
+    if head[:4] == b"PK\x03\x04":
+        return "torch"
+    if head[8:10] == b'{"' or head[8:9] == b"{":
+        return "safetensors"
+    if head[:1] == b"\x08":  # field 1 of the ONNX message, its version
+        return "onnx"
+    if not head:
+        raise ModelError(f"{path}: the file is empty; download it again")
+    if head.startswith(b"version https://git-lfs"):
+        raise ModelError(f"{path}: only a pointer to the weights (Git LFS); fetch the file itself")
+    if head.lstrip()[:1] == b"<":
+        raise ModelError(f"{path}: a web page, not weights; download the file itself")
+    if head[:4] == b"\0\0\0\0":
+        raise ModelError(
+            f"{path}: looks like the parameters of a Paddle inference model, which need the program beside them; "
+            "give the folder, or the training weights (.pdparams)"
+        )
+    raise ModelError(f"{path}: unknown format; give .pdparams, .onnx, .safetensors, or the folder of a model")
+
+
+def from_pdparams(path: Path, name: str) -> LoadedNet:
+    """Training weights under the reference's names: a net in training form, complete."""
+    arrays = read_pdparams(path)
+    net, classes = sized(path, name, lambda net: ours_from_reference(net, arrays))
+    return filled(path, name, net, classes, ours_from_reference(net, arrays), partial=False)
+
+
+def from_torch(path: Path, name: str) -> LoadedNet:
+    """A PyTorch state dict under the reference's names: what UVDoc is published as."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged archive can fail anywhere
+        raise ModelError(f"{path}: truncated, or more than weights ({type(error).__name__}); get it again") from error
+    if isinstance(content, dict) and "format" in content and "model" in content:
+        raise ModelError(f"{path}: is a checkpoint of this program already")
+    state = content.get("model_state", content) if isinstance(content, dict) else {}
+    if not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError(f"{path}: holds no tensors by name; give the file with the state dict")
+    arrays = {key: value.float().numpy() for key, value in state.items()}
+    net = build(name).eval()
+    return filled(path, name, net, None, ours_from_reference(net, arrays), partial=False)
+
+
+def from_safetensors(path: Path, name: str) -> LoadedNet:
+    """The inference path under the names of transformers, or under our own."""
+    try:
+        tensors = {key: value.float() for key, value in load_file(path).items()}
+    except SafetensorError as error:
+        raise ModelError(f"{path}: truncated or not a safetensors file ({error}); download it again") from error
+    ours = outline(name).state_dict().keys()
+    if ours & tensors.keys():
+        net, classes = sized(path, name, lambda net: tensors)
+        partial = not any(key.startswith(TRAINING_ONLY) for key in tensors)
+        return filled(path, name, net, classes, tensors, partial)
+    if name not in from_transformers.TRANSFORMERS_NAMES:
+        known = ", ".join(from_transformers.TRANSFORMERS_NAMES)
+        raise ModelError(
+            f"{path}: the tensor names are not ours, and {name} is not published this way (known: {known})"
+        )
+    try:
+        found = from_transformers.renamed(tensors, name)
+    except (ValueError, KeyError) as error:
+        raise ModelError(f"{path}: not the weights of {name} ({error})") from None
+    net, classes = sized(path, name, lambda net: found)
+    summed = name in from_transformers.IN_SUMMED_FORM
+    if summed:
+        fuse(net, TRAINING_ONLY, from_transformers.SUMMED)
+    loaded = filled(path, name, net, classes, found, partial=True)
+    if summed:
+        net.fuse()
+    return LoadedNet(net, classes, summed, loaded.partial)
+
+
+def from_onnx(path: Path, name: str) -> LoadedNet:
+    """The inference path in fused form, with the charset that belongs to the file."""
+    example = random_input((1, *input_shapes(NETS[name].interface)[0][1:]))
+    graph = load_graph(path)
+    classes = output_classes(path, example) if class_layers(name) else None
+    net = build(name, classes).eval().fuse()
+    given = set(load_onnx(net, path, graph, example))
+    wanted = {key for key, _ in net.named_parameters()}
+    missing = sorted(key for key in wanted - given if not key.startswith(TRAINING_ONLY))
+    if missing:
+        raise ModelError(f"{path}: the file has no weights for {', '.join(missing[:6])}; it holds another net")
+    characters = {entry.key: entry.value for entry in graph.metadata_props}.get(CHARSET)
+    charset = None if characters is None else tuple(characters.split("\n"))
+    return LoadedNet(net, classes, fused=True, partial=wanted != given, charset=charset)
+
+
+READERS = {"pdparams": from_pdparams, "torch": from_torch, "safetensors": from_safetensors, "onnx": from_onnx}
+
+
+def outline(name: str, classes: int | None = None) -> Net:
+    """The net with the names and shapes of its parameters and no values, in a hundredth of the time of a whole one."""
+    with torch.device("meta"):
+        return build(name, classes)
+
+
+def class_layers(name: str) -> dict[str, tuple[int, int]]:
+    """Parameters of the inference path whose shape follows the class count: key -> (axis, size minus classes)."""
+    if NETS[name].classes is None:
+        return {}
+    few, more = outline(name, 11).state_dict(), outline(name, 12).state_dict()
+    return {
+        key: (axis, size - 11)
+        for key, tensor in few.items()
+        for axis, size in enumerate(tensor.shape)
+        if not key.startswith(TRAINING_ONLY) and more[key].shape[axis] == size + 1
+    }
+
+
+def sized(path: Path, name: str, tensors: Callable[[Net], dict[str, Tensor]]) -> tuple[Net, int | None]:
+    """The net with as many classes as the weights have, and that number; (net, None) for a net without classes.
+
+    `tensors` gives the weights under our names for a net of that name.
+    """
+    layers = class_layers(name)
+    if not layers:
+        return build(name).eval(), None
+    found = tensors(outline(name))
+    for key, (axis, more) in layers.items():
+        if key in found and found[key].dim() > axis:
+            classes = found[key].shape[axis] - more
+            if classes < 2:
+                break
+            return build(name, classes).eval(), classes
+    raise ModelError(f"{path}: no tensor that tells the number of classes ({', '.join(layers)}); is it {name}?")
+
+
+def filled(
+    path: Path, name: str, net: Net, classes: int | None, tensors: dict[str, Tensor], partial: bool
+) -> LoadedNet:
+    """`net` with `tensors` in it; ModelError that lists what differs."""
+    try:
+        load_tensors(net, tensors, TRAINING_ONLY if partial else ())
+    except ValueError as error:
+        raise ModelError(f"{path}: not the weights of {name}: {error}") from None
+    return LoadedNet(net, classes, fused=False, partial=partial)
+
+
+def file_in(folder: Path) -> Path:
+    """The one file of weights in a folder; a Paddle inference model is converted to ONNX first (extra `paddle`)."""
+    found = sorted(path for path in folder.iterdir() if path.suffix in (".onnx", ".safetensors", ".pdparams"))
+    if len(found) > 1:
+        raise ModelError(f"{folder} holds {len(found)} files of weights; name the one that is meant, not the folder")
+    if found:
+        return found[0]
+    if any((folder / program).is_file() for program in PROGRAM_FILES):
+        return converted_onnx(folder, settings_from_environment())
+    raise ModelError(
+        f"{folder} holds no weights: neither .onnx, .safetensors, .pdparams nor {' nor '.join(PROGRAM_FILES)}"
+    )
+
+
+def charset_beside(path: Path) -> tuple[str, ...]:
+    """The charset in the `inference.yml` that publishers put beside a file, empty when there is none."""
+    config = path.with_name("inference.yml")
+    characters = read_inference_yml(config).get(CHARSET) if config.is_file() else None
+    return () if characters is None else tuple(characters.split("\n"))
+
+
+def fitted_charset(path: Path, name: str, loaded: LoadedNet, charset: Sequence[str] | None) -> tuple[str, ...]:
+    """The charset of a recogniser, with the space that the reference adds where the class count asks for it.
+
+    charset: that of the caller or of the file; None looks beside the file.  Empty where there is none.
+    """
+    given = charset_beside(path) if charset is None else tuple(charset)
+    decoder = NETS[name].interface.decoder
+    if not given or loaded.classes is None or decoder is None:
+        return ()
+    if loaded.classes == class_count(decoder, len(given)):
+        return given
+    if decoder == "ctc" and loaded.classes == class_count(decoder, len(given) + 1) and " " not in given:
+        return (*given, " ")
+    raise ModelError(
+        f"{path}: the charset has {len(given)} characters, the weights have {loaded.classes} classes, which fits "
+        f"{len(given) + loaded.classes - class_count(decoder, len(given))} characters; use the charset that the net was "
+        "trained with"
+    )

@@ -1,0 +1,200 @@
+"""Heads with one class distribution for the image (orientation), or one per column of a text line (CTC).
+
+CTC: Graves et al. 2006, class 0 the blank. From PP-OCRv3 on, a second decoder that only training uses stands beside it
+(GTC, Hu et al. 2020, arXiv:2002.01276): it looks at the raw features of the backbone, and its loss shapes the backbone
+while inference pays nothing.
+"""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from inkline.training.nets.attention_heads import SARHead
+from inkline.training.nets.fuse import fold_in
+from inkline.training.nets.layers import Layer, Linear, UnscaledDropout
+from inkline.training.nets.ocr_net import Head
+from inkline.training.nets.sequence_encoders import Reshape
+from inkline.training.nets.transformer_heads import NRTRHead
+
+# --- One class per image ---
+
+
+class ClsHead(Head):
+    """Global average and a linear layer: (N, C, H, W) -> probabilities (N, classes)."""
+
+    def __init__(self, inputs: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(inputs, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.softmax(self.fc(x.mean((2, 3))), 1)
+
+    def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`logits` (N, classes)."""
+        return {"logits": self.fc(features.mean((2, 3)))}
+
+
+class LCNetHead(Head):
+    """Features (N, C, H, W) -> probabilities (N, classes), for PP-LCNet.
+
+    Mean over H and W, 1x1 convolution without bias to 1280 and hard swish (`wide`), dropout, linear. Unusual: the
+    dropout is the one that does not rescale in training, so inference multiplies by 1 - 0.2.
+    """
+
+    def __init__(self, inputs: int, classes: int, wide: bool = True) -> None:
+        super().__init__()
+        self.last_conv = nn.Conv2d(inputs, 1280, 1, bias=False) if wide else None
+        self.dropout = UnscaledDropout(0.2)
+        self.fc = Linear(1280 if wide else inputs, classes)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, classes), before the softmax."""
+        x = F.adaptive_avg_pool2d(x, 1)
+        if self.last_conv is not None:
+            x = self.dropout(F.hardswish(self.last_conv(x)))
+        return self.fc(x.flatten(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.softmax(self.logits(x), -1)
+
+    def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`logits` (N, classes)."""
+        return {"logits": self.logits(features)}
+
+
+# --- One class per column ---
+
+
+class GuideLayer(nn.Sequential):
+    """(N, C, T) -> the same: depthwise convolution of width 5, then 1x1, each with batch norm and hard swish."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(
+            nn.Conv1d(channels, channels, 5, padding=2, groups=channels, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.Hardswish(),
+            nn.Conv1d(channels, channels, 1, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.Hardswish(),
+        )
+
+    def fused(self) -> "GuideLayer":
+        """Both batch norms folded into the convolutions before them."""
+        fold_in(self, "0", "1")
+        fold_in(self, "3", "4")
+        return self
+
+
+class CTCHead(Head):
+    """Tokens (N, T, C) -> probabilities (N, T, classes), columns summing to 1.
+
+    `mid` puts a second linear layer in between, without activation (PP-OCRv2, PP-OCRv6 tiny); `guide` a convolutional
+    layer in front (PP-OCRv6 tiny).
+    """
+
+    def __init__(self, inputs: int, classes: int, mid: int | None = None, guide: bool = False) -> None:
+        super().__init__()
+        self.guide_layer = GuideLayer(inputs) if guide else None
+        if mid is None:
+            self.fc = Linear(inputs, classes)
+        else:
+            self.fc1 = Linear(inputs, mid)
+            self.fc2 = Linear(mid, classes)
+        self.two_layers = mid is not None
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(N, T, C) -> (N, T, classes), before the softmax."""
+        if self.guide_layer is not None:
+            x = self.guide_layer(x.transpose(1, 2)).transpose(1, 2)
+        return self.fc2(self.fc1(x)) if self.two_layers else self.fc(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.softmax(self.logits(x), -1)
+
+    def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`ctc_logits` (N, T, classes)."""
+        return {"ctc_logits": self.logits(features)}
+
+
+# --- CTC with a guide ---
+
+
+class Encoded(Layer):
+    """Holds the sequence encoder of the CTC branch: (N, C, 1, W) -> (N, W, D)."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens: Tensor = self.encoder(x)
+        return tokens
+
+
+class Projection(Layer):
+    """Linear without bias on tokens."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.fc = Linear(inputs, outputs, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x)
+
+
+class MultiHead(Head):
+    """Backbone features (N, C, 1, W) -> CTC probabilities (N, W, classes).
+
+    `detach` cuts the gradient in front of the CTC branch ("use_guide"): the backbone then learns from the other branch
+    alone.
+    """
+
+    def __init__(self, encoder: nn.Module, ctc_head: CTCHead, detach: bool) -> None:
+        super().__init__()
+        self.ctc_encoder = Encoded(encoder)
+        self.ctc_head = ctc_head
+        self.detach = detach
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.softmax(self.ctc_head.logits(self.ctc_encoder(x)), -1)
+
+    def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        tokens = self.ctc_encoder(features.detach() if self.detach else features)
+        return {"ctc_logits": self.ctc_head.logits(tokens)}
+
+
+class NRTRMultiHead(MultiHead):
+    """CTC beside an NRTR decoder: `nrtr_logits` (N, L - 1, classes + 4) when `targets` has `nrtr` (N, L)."""
+
+    def __init__(
+        self, encoder: nn.Module, ctc_head: CTCHead, detach: bool, inputs: int, nrtr: NRTRHead, channels: int
+    ) -> None:
+        super().__init__(encoder, ctc_head, detach)
+        self.before_gtc = nn.Sequential(Reshape(), Projection(inputs, channels))
+        self.gtc_head = nrtr
+
+    def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        outputs = super().training_outputs(features, targets)
+        if "nrtr" in targets:
+            outputs["nrtr_logits"] = self.gtc_head(self.before_gtc(features), targets["nrtr"])
+        return outputs
+
+    def nrtr_greedy(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Ids (N, L) and probabilities that the NRTR branch reads by itself, start token first."""
+        return self.gtc_head.greedy(self.before_gtc(x))
+
+
+class SARMultiHead(MultiHead):
+    """CTC beside a SAR decoder (PP-OCRv3): `sar_logits` when `targets` has `sar` and `valid_ratio`."""
+
+    def __init__(self, encoder: nn.Module, ctc_head: CTCHead, detach: bool, sar: SARHead) -> None:
+        super().__init__(encoder, ctc_head, detach)
+        self.sar_head = sar
+
+    def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        outputs = super().training_outputs(features, targets)
+        if "sar" in targets:
+            outputs.update(self.sar_head.training_outputs(features, targets))
+        return outputs

@@ -3,14 +3,16 @@
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import numpy as np
 import pytest
 
+from benchmarks.options_table import document
 from inkline.cli.convert import setting
 from inkline.errors import UsageError
-from inkline.flat import apply, current_names, flat_fields, to_flat
-from inkline.options import DetectOptions, OcrOptions
+from inkline.flat import Shape, apply, current_names, current_options, flat_fields, to_flat
+from inkline.options import DetectOptions, OcrOptions, PdfOptions, RunOptions, ServeOptions
 from inkline.paddle.names import translate
 from inkline.registry import options_for
 from inkline.registry.inspect import ModelFile
@@ -141,3 +143,51 @@ def test_reading_is_a_group_of_options_like_any_other():
     assert "secret" not in repr(options) + str(to_flat(options))
     with pytest.raises(UsageError, match="page_range"):
         apply(options, page_range="x")
+
+
+CLASSES = (OcrOptions, RunOptions, ServeOptions, PdfOptions)
+ROOT = Path(__file__).resolve().parent.parent
+
+# Values of options that take not every text or number.
+OTHER = {"device": "gpu:1", "page_range": "2-3", "on_request": "use_doc_unwarping", "text_det_tile_side": 640}
+
+
+def other_value(name, default, hint, low, high):
+    """A value that is allowed and not the default."""
+    if name in OTHER:
+        return OTHER[name]
+    if hint is bool:
+        return not default
+    if get_origin(hint) is Literal:
+        return next(value for value in get_args(hint) if value != default)
+    if hint == Shape | None:
+        return (3, 64, 320)
+    if hint is str:
+        return "other"
+    if high is None:
+        return default + 32
+    return hint((low + default) / 2) if default > low else high
+
+
+@pytest.mark.parametrize(("cls", "name"), [(cls, name) for cls in CLASSES for name in current_options(cls)])
+def test_every_option_can_be_set_by_name(cls, name):
+    group, f, hint = flat_fields(cls)[name]
+    value = other_value(name, f.default, hint, f.metadata["low"], f.metadata["high"])
+    assert value != f.default
+    options = apply(cls(), **{name: value})
+    assert getattr(getattr(options, group) if group else options, f.name) == value
+    plain = list(value) if isinstance(value, tuple) else value
+    assert to_flat(options).get(name, plain) == plain
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_option_is_told_in_a_document(cls):
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    text = " ".join(path.read_text("utf-8") for path in documents)
+    assert [name for name in flat_fields(cls) if f"`{name}`" not in text] == []
+
+
+def test_the_table_of_options_is_current():
+    assert (ROOT / "docs/options.md").read_text("utf-8") == document(), (
+        "python -m benchmarks.options_table > docs/options.md"
+    )

@@ -37,7 +37,7 @@ def convert(source: str, name: str, out: str, charset: str | None) -> None:
     """
     from inkline.registry import resolve
     from inkline.training.convert import convert as run
-    from inkline.training.weights import read_charset
+    from inkline.training.start_weights import read_charset
 
     path = resolve(name).path if source == "zoo" else Path(source)
     about = run(path, name, Path(out), read_charset(Path(charset), space=False) if charset else None)
@@ -71,8 +71,8 @@ def export(
     from inkline.training.convert.net_checkpoint import read_checkpoint
     from inkline.training.export import describe
     from inkline.training.export import export as run
-    from inkline.training.runner import description
-    from inkline.training.weights import read_charset
+    from inkline.training.start_weights import read_charset
+    from inkline.training.torch_engine import description
 
     net, about = load_checkpoint(Path(checkpoint))
     characters = read_charset(Path(charset), space=False) if charset else about.charset

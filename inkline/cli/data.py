@@ -45,7 +45,7 @@ def reading(command: Any) -> Any:
 
 def load_options(root: str, charset: str | None, strict: bool) -> Any:
     from inkline.training.data.labels import LoadOptions
-    from inkline.training.weights import read_charset
+    from inkline.training.start_weights import read_charset
 
     return LoadOptions(root=root, charset=read_charset(Path(charset), space=False) if charset else (), strict=strict)
 
@@ -59,7 +59,7 @@ def check(task: str, labels: str, as_json: bool, **how: Any) -> None:
     """Read a whole set, decode every image, and list what is wrong. Exit status 1 when anything is."""
     from inkline.training.data import survey
 
-    report = survey.check(task, labels, load_options(**how))
+    report = survey.check_set(task, labels, load_options(**how))
     click.echo(survey.report_json(report) if as_json else "\n".join(report.lines()))
     if report.problems:
         sys.exit(1)
@@ -76,7 +76,7 @@ def split(task: str, labels: str, parts: tuple[str, ...], seed: int, **how: Any)
     from inkline.training.data import survey
 
     shares = dict(share(part) for part in parts)
-    for name, path in survey.split(task, labels, shares, seed, load_options(**how)).items():
+    for name, path in survey.split_set(task, labels, shares, seed, load_options(**how)).items():
         click.echo(f"{name}: {path}")
 
 
@@ -96,10 +96,10 @@ def share(text: str) -> tuple[str, float]:
 def stats(task: str, labels: str, **how: Any) -> None:
     """Sizes, lengths, labels and the rarest characters of a set."""
     from inkline.training.data import survey
-    from inkline.training.data.labels import load
+    from inkline.training.data.labels import load_labels
 
-    samples, report = load(task, labels, load_options(**how))
-    click.echo("\n".join(survey.stats(task, samples).lines()))
+    samples, report = load_labels(task, labels, load_options(**how))
+    click.echo("\n".join(survey.set_stats(task, samples).lines()))
     if report.problems:
         click.echo(f"{report.skipped} skipped; see `inkline data check`", err=True)
 
@@ -114,14 +114,13 @@ def stats(task: str, labels: str, **how: Any) -> None:
 def show(task: str, labels: str, out: str, count: int, seed: int, **how: Any) -> None:
     """A contact sheet of samples as training sees them, after augmentation."""
     from inkline.training.data import survey
-    from inkline.training.data.augment_cls import ClsAugment
-    from inkline.training.data.augment_det import DetAugment
-    from inkline.training.data.augment_rec import RecAugment
-    from inkline.training.data.labels import load
+    from inkline.training.data.augment_crops import ClsAugment, RecAugment
+    from inkline.training.data.augment_pages import DetAugment
+    from inkline.training.data.labels import load_labels
 
     recipe: Any = {"det": DetAugment, "rec": RecAugment, "cls": ClsAugment}[task]()
-    samples, _ = load(task, labels, load_options(**how))
-    save_png(survey.show(samples, recipe, count, seed), out)
+    samples, _ = load_labels(task, labels, load_options(**how))
+    save_png(survey.augmented_sheet(samples, recipe, count, seed), out)
 
 
 @data.command("crop")
@@ -130,10 +129,10 @@ def show(task: str, labels: str, out: str, count: int, seed: int, **how: Any) ->
 @reading
 def crop(labels: str, folder: str, **how: Any) -> None:
     """Cut the labelled lines out of pages into FOLDER: images and rec.txt, to train or judge a recogniser on."""
-    from inkline.training.data.cut import write_lines
-    from inkline.training.data.labels import load
+    from inkline.training.data.labels import load_labels
+    from inkline.training.data.survey import write_lines
 
-    pages, report = load("det", labels, load_options(**how))
+    pages, report = load_labels("det", labels, load_options(**how))
     written, left_out = write_lines(pages, Path(folder))
     click.echo(f"{folder}/rec.txt: {written} lines, {left_out} without a text or to be ignored left out")
     if report.problems:
@@ -168,8 +167,8 @@ def share_option(flag: str, default: float, about: str) -> Callable[[Any], Any]:
 
 
 def line_options(script: str, words: tuple[str, ...], fonts: tuple[str, ...], charset: str | None, seed: int) -> Any:
-    from inkline.training.synth.options import LineOptions
-    from inkline.training.weights import read_charset
+    from inkline.training.start_weights import read_charset
+    from inkline.training.synth.synth_options import LineOptions
 
     characters = read_charset(Path(charset), space=True) if charset else ()
     return LineOptions(script, words, charset=characters, fonts=fonts, seed=seed)
@@ -177,14 +176,14 @@ def line_options(script: str, words: tuple[str, ...], fonts: tuple[str, ...], ch
 
 def draw(options: Any, sheet_of: Any, folder: str | None, **how: Any) -> None:
     """Write the contact sheet or the set."""
-    from inkline.training.synth import store
+    from inkline.training.synth import generate
 
     if how["sheet"]:
         save_png(sheet_of(options), how["sheet"])
     elif not folder:
         raise UsageError("give a folder for the samples, or --sheet picture.png to look at some")
     else:
-        path = store.write(options, how["count"], Path(folder), how["workers"], how["quality"] or 0)
+        path = generate.write_set(options, how["count"], Path(folder), how["workers"], how["quality"] or 0)
         click.echo(f"{how['count']} samples, {path}")
 
 
@@ -199,7 +198,7 @@ def lines(folder: str | None, max_chars: int, scene: float, capitals: float, tok
     """Single lines: images and labels.jsonl, and rec.txt as PaddleOCR reads it."""
     from dataclasses import replace
 
-    from inkline.training.synth.sheet import line_sheet
+    from inkline.training.synth.contact_sheet import line_sheet
 
     options = line_options(*(how.pop(name) for name in ("script", "words", "fonts", "charset", "seed")))
     options = replace(options, max_chars=max_chars, scene=scene, capitals=capitals, tokens=tokens)
@@ -215,9 +214,9 @@ def lines(folder: str | None, max_chars: int, scene: float, capitals: float, tok
 @share_option("--camera", 0.3, "share that looks photographed")
 def pages(folder: str | None, layouts: tuple[str, ...], camera: float, **how: Any) -> None:
     """Whole pages: images and labels.jsonl with a quad a line, and det.txt as PaddleOCR reads it."""
-    from inkline.training.synth.layout import LAYOUTS
-    from inkline.training.synth.options import PageOptions
-    from inkline.training.synth.sheet import page_sheet
+    from inkline.training.synth.contact_sheet import page_sheet
+    from inkline.training.synth.page_layouts import LAYOUTS
+    from inkline.training.synth.synth_options import PageOptions
 
     line = line_options(*(how.pop(name) for name in ("script", "words", "fonts", "charset", "seed")))
     draw(PageOptions(line, layouts=layouts or tuple(LAYOUTS), camera=camera), page_sheet, folder, **how)
@@ -226,7 +225,7 @@ def pages(folder: str | None, layouts: tuple[str, ...], camera: float, **how: An
 @synth.command("scripts")
 def scripts() -> None:
     """The scripts that can be drawn, and whether this system has fonts for them."""
-    from inkline.training.synth.fonts import families
+    from inkline.training.synth.font_faces import families
     from inkline.training.synth.scripts import SCRIPTS
 
     for script in SCRIPTS.values():

@@ -111,8 +111,7 @@ def finetune(model: str, data: tuple[str, ...], keep: tuple[str, ...], bound: fl
 
 def judge(task: str, model: str, datasets: tuple[str, ...], values: dict[str, Any]) -> None:
     """Judge a model on sets, print the measures, and draw the worst cases."""
-    from inkline.training.evaluate import evaluate, open_model
-    from inkline.training.score import folding, picture
+    from inkline.training.evaluate import evaluate, folding, open_model, picture
 
     limit, root, worst, as_json = (values.pop(name) for name in ("limit", "root", "worst", "as_json"))
     fold = folding(not values.pop("no_case"), not values.pop("no_marks"))

@@ -15,11 +15,10 @@ import yaml
 from inkline.errors import UsageError, near
 from inkline.flat import check_value
 from inkline.options import DetectOptions
-from inkline.training.data.augment_cls import ClsAugment
-from inkline.training.data.augment_det import DetAugment
-from inkline.training.data.augment_rec import RecAugment
-from inkline.training.data.maps import MapOptions
-from inkline.training.synth.options import LineOptions, PageOptions
+from inkline.training.data.augment_crops import ClsAugment, RecAugment
+from inkline.training.data.augment_pages import DetAugment
+from inkline.training.data.target_maps import MapOptions
+from inkline.training.synth.synth_options import LineOptions, PageOptions
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,15 @@ from inkline.training import config as configs
 from inkline.training.config import Config
 from inkline.training.convert import load_checkpoint
 from inkline.training.convert.net_checkpoint import read_checkpoint
-from inkline.training.data.labels import LoadOptions, load
+from inkline.training.data.labels import LoadOptions, load_labels
 from inkline.training.distributed import place_of
 from inkline.training.export import export
 from inkline.training.loop import Result, train
-from inkline.training.material import Material, open_source
-from inkline.training.runner import description
+from inkline.training.start_weights import Origin, load_origin
 from inkline.training.synth.scripts import SCRIPTS
 from inkline.training.tasks import TASKS
-from inkline.training.weights import Origin, load_origin
+from inkline.training.torch_engine import description
+from inkline.training.training_data import Material, open_source
 
 RATE = 0.1  # share of the recipe's learning rate; the weights are good already
 EPOCHS = 20
@@ -147,7 +147,7 @@ def characters(config: Config) -> set[str]:
             script = SCRIPTS.get(rest.partition(":")[0])
             found.update(config.lines.charset or (script.letters + script.digits + script.marks if script else ""))
             continue
-        samples, _ = load("rec", spec, LoadOptions(config.data.root, lower=config.data.lower))
+        samples, _ = load_labels("rec", spec, LoadOptions(config.data.root, lower=config.data.lower))
         found.update(c for sample in samples for c in sample.text)
     return found
 

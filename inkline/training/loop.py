@@ -21,12 +21,12 @@ from inkline.errors import DataError, UsageError, near
 from inkline.training import checkpoint
 from inkline.training.checkpoint import Progress
 from inkline.training.config import Config, RunConfig, save, to_dict
-from inkline.training.course import Course, course_loss
+from inkline.training.distillation import Course, course_loss
 from inkline.training.distributed import Place, joined, together
-from inkline.training.material import Material, require_judged
 from inkline.training.optim import AveragedWeights, build_optimizer, freeze, learning_rate
-from inkline.training.report import Report, span
 from inkline.training.tasks import TASKS, Task, make_course
+from inkline.training.training_data import Material, require_judged
+from inkline.training.training_log import Report, span
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

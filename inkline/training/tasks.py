@@ -11,14 +11,14 @@ from torch.utils.data import DataLoader
 from inkline.errors import UsageError
 from inkline.training import losses
 from inkline.training.config import Config
-from inkline.training.course import Course
 from inkline.training.data.batches import collate
-from inkline.training.data.plan import Draw
-from inkline.training.material import Material, prepare, prepare_unwarp, require_judged
+from inkline.training.data.sample_sources import SampleIndex
+from inkline.training.distillation import Course
+from inkline.training.evaluate import Scores, score_classifier, score_detector, score_reader
 from inkline.training.nets.table import build
-from inkline.training.runner import classifier_of, detector_of, reader_of
-from inkline.training.score import Scores, score_classifier, score_detector, score_reader
-from inkline.training.weights import begin, load_origin
+from inkline.training.start_weights import begin, load_origin
+from inkline.training.torch_engine import classifier_of, detector_of, reader_of
+from inkline.training.training_data import Material, prepare, prepare_unwarp, require_judged
 
 Outputs = Mapping[str, Tensor]
 Batch = Mapping[str, Any]
@@ -122,7 +122,7 @@ def judge_classifier(net: nn.Module, config: Config, material: Material, device:
 def judge_unwarper(net: nn.Module, config: Config, material: Material, device: torch.device) -> Scores:
     """Mean distance of the found grid from the true one; `score` is its negative, as higher is to be better."""
     pages = require_judged(material, "score")
-    draws = [Draw(0, i) for i in range(len(pages))]  # type: ignore[arg-type]
+    draws = [SampleIndex(0, i) for i in range(len(pages))]  # type: ignore[arg-type]
     total = 0.0
     for batch in DataLoader(pages, config.evaluate.batch_size, sampler=draws, collate_fn=collate):
         found = net(batch["image"].to(device)).float().cpu()

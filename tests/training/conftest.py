@@ -10,7 +10,7 @@ import pytest
 from PIL import ImageFont
 
 from inkline.errors import DataError
-from inkline.training.synth import fonts
+from inkline.training.synth import font_faces
 from inkline.training.synth.scripts import SCRIPTS
 
 
@@ -19,7 +19,7 @@ def own_font_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the tests' font cache out of the user's; not by XDG_CACHE_HOME, where the models of all tests are."""
     file = tmp_path_factory.mktemp("cache") / "fonts.json"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fonts, "_cache_file", lambda: file)
+        patch.setattr(font_faces, "_cache_file", lambda: file)
         yield
 
 
@@ -37,7 +37,7 @@ def needs_script():
 
     def check(name: str) -> None:
         try:
-            fonts.families((), SCRIPTS[name])
+            font_faces.families((), SCRIPTS[name])
         except DataError as error:
             pytest.skip(str(error))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inkline.training.config import load
 from inkline.training.loop import train
-from inkline.training.report import Report
+from inkline.training.training_log import Report
 
 
 def kill_at(step: int) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from inkline import Ocr
-from inkline.training.synth.draw import draw
-from inkline.training.synth.fonts import families
+from inkline.training.synth.draw_line import draw_text
+from inkline.training.synth.font_faces import families
 from inkline.training.synth.scripts import script_of
 
 
@@ -14,7 +14,7 @@ def test_arabic_is_read_in_stored_order(needs_script) -> None:
     needs_script("arabic")
     script, line = script_of("arabic"), "كتب الولد الدرس في البيت الكبير"
     face = next(f for group in families((), script) for f in group if "Naskh" in f.family or "DejaVu Sans" in f.family)
-    ink = draw(face, line, 40, script)
+    ink = draw_text(face, line, 40, script)
     assert ink is not None
     image = np.full((200, ink.mask.shape[1] + 80, 3), 255, np.uint8)
     image[60 : 60 + ink.mask.shape[0], 40:-40] -= ink.mask[..., None]

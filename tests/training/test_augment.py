@@ -4,20 +4,38 @@ import cv2
 import numpy as np
 import pytest
 
-from inkline.training.data import augment_cls, augment_det, augment_rec
-from inkline.training.data.augment_cls import ClsAugment
-from inkline.training.data.augment_det import V6_AUGMENT, Annotated, DetAugment
-from inkline.training.data.augment_rec import RecAugment
+from inkline.training.data.augment_crops import (
+    NO_REC_AUGMENT,
+    ClsAugment,
+    RecAugment,
+    augment_line,
+    augment_turned,
+    concatenate,
+    distort,
+    perspective,
+    stretch,
+    turned,
+)
+from inkline.training.data.augment_pages import (
+    V6_AUGMENT,
+    AnnotatedPage,
+    DetAugment,
+    augment_page,
+    copy_paste,
+    flip,
+    random_crop,
+    turn,
+)
 from tests.training.conftest import page_image
 
 
-def annotated(seed: int = 0) -> Annotated:
+def annotated(seed: int = 0) -> AnnotatedPage:
     """A page of black bars."""
     image, quads = page_image(seed)
-    return Annotated(image, tuple(quads), ("a", "b", "c"), (False, False, True))
+    return AnnotatedPage(image, tuple(quads), ("a", "b", "c"), (False, False, True))
 
 
-def darkness(page: Annotated) -> float:
+def darkness(page: AnnotatedPage) -> float:
     """The mean over polygons of the share of black pixels in their middle, for those on the page."""
     shares = []
     for polygon in page.polygons:
@@ -34,8 +52,8 @@ def test_pages_are_cropped_to_size_and_polygons_follow(recipe: DetAugment) -> No
     page, other = annotated(), annotated(1)
     before = page.image.copy()
     for seed in range(25):
-        done = augment_det.augment(np.random.default_rng(seed), page, other, recipe)
-        again = augment_det.augment(np.random.default_rng(seed), page, other, recipe)
+        done = augment_page(np.random.default_rng(seed), page, other, recipe)
+        again = augment_page(np.random.default_rng(seed), page, other, recipe)
         assert done.image.shape == (*recipe.crop, 3) and done.image.dtype == np.uint8
         assert np.array_equal(done.image, again.image)
         assert len(done.polygons) == len(done.texts) == len(done.ignore)
@@ -45,18 +63,18 @@ def test_pages_are_cropped_to_size_and_polygons_follow(recipe: DetAugment) -> No
 
 
 def test_flip_keeps_the_first_corner_at_the_top_left() -> None:
-    done = augment_det.flip(annotated())
+    done = flip(annotated())
     for polygon in done.polygons:
         assert np.argmin(polygon.sum(axis=1)) == 0
         assert cv2.contourArea(polygon, oriented=True) > 0
     assert darkness(done) == 1.0
-    twice = augment_det.flip(done)
+    twice = flip(done)
     assert all(np.allclose(a, b) for a, b in zip(twice.polygons, annotated().polygons, strict=True))
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_turns_move_pixels_and_points_alike(quarters: int) -> None:
-    done = augment_det.turn(annotated(), quarters)
+    done = turn(annotated(), quarters)
     assert darkness(done) == 1.0
     assert np.array_equal(done.image, np.rot90(annotated().image, quarters))
 
@@ -64,7 +82,7 @@ def test_turns_move_pixels_and_points_alike(quarters: int) -> None:
 def test_pasted_regions_cover_no_other_text() -> None:
     page = annotated()
     for seed in range(20):
-        done = augment_det.copy_paste(np.random.default_rng(seed), page, annotated(3))
+        done = copy_paste(np.random.default_rng(seed), page, annotated(3))
         assert done.polygons[:3] == page.polygons
         for pasted in done.polygons[3:]:
             mask = np.zeros(page.image.shape[:2], np.uint8)
@@ -79,15 +97,15 @@ def test_pasted_regions_cover_no_other_text() -> None:
 def test_crops_cut_no_text_where_rows_and_columns_are_free() -> None:
     page = annotated()
     for seed in range(30):
-        done = augment_det.random_crop(np.random.default_rng(seed), page, DetAugment(crop=(200, 200)))
+        done = random_crop(np.random.default_rng(seed), page, DetAugment(crop=(200, 200)))
         for polygon, skip in zip(done.polygons, done.ignore, strict=True):
             if not skip:
                 assert polygon.min() > -1 and polygon.max() < 201
 
 
 def test_a_page_without_text_still_makes_a_crop() -> None:
-    empty = Annotated(np.full((50, 80, 3), 9, np.uint8), (), (), ())
-    done = augment_det.augment(np.random.default_rng(0), empty, empty, DetAugment())
+    empty = AnnotatedPage(np.full((50, 80, 3), 9, np.uint8), (), (), ())
+    done = augment_page(np.random.default_rng(0), empty, empty, DetAugment())
     assert done.image.shape == (640, 640, 3) and done.polygons == ()
 
 
@@ -98,7 +116,7 @@ def text_line(width: int = 160) -> np.ndarray:
     return image
 
 
-@pytest.mark.parametrize("warp", [augment_rec.distort, augment_rec.stretch, augment_rec.perspective])
+@pytest.mark.parametrize("warp", [distort, stretch, perspective])
 def test_tia_keeps_size_and_ink(warp) -> None:
     image = text_line()
     for seed in range(10):
@@ -115,35 +133,35 @@ def test_line_augmentation_is_deterministic_and_leaves_its_input() -> None:
     everything = RecAugment(1, 1, 1, 1, 1, 1, 1, 1, 1)
     for recipe in (RecAugment(), everything):
         for seed in range(15):
-            a, b = (augment_rec.augment(np.random.default_rng(seed), image, recipe) for _ in range(2))
+            a, b = (augment_line(np.random.default_rng(seed), image, recipe) for _ in range(2))
             assert np.array_equal(a, b) and a.dtype == np.uint8 and a.shape[0] >= 36
     assert np.array_equal(image, before)
-    assert np.array_equal(augment_rec.augment(np.random.default_rng(0), image, augment_rec.NONE), image)
+    assert np.array_equal(augment_line(np.random.default_rng(0), image, NO_REC_AUGMENT), image)
 
 
 def test_tiny_lines_survive_every_step() -> None:
     everything = RecAugment(1, 1, 1, 1, 1, 1, 1, 1, 1)
     for shape in ((1, 1, 3), (2, 30, 3), (30, 2, 3)):
-        done = augment_rec.augment(np.random.default_rng(0), np.full(shape, 7, np.uint8), everything)
+        done = augment_line(np.random.default_rng(0), np.full(shape, 7, np.uint8), everything)
         assert done.shape[0] >= 1 and done.shape[1] >= 1
 
 
 def test_joined_lines_read_on_in_their_direction() -> None:
     a, b = text_line(100), text_line(60)[:20]
-    image, text = augment_rec.concatenate([a, b], ["one ", "two"])
+    image, text = concatenate([a, b], ["one ", "two"])
     assert image.shape == (40, 220, 3) and text == "one two"
-    assert augment_rec.concatenate([a, b], ["אב", "גד"], rtl=True)[1] == "גדאב"
+    assert concatenate([a, b], ["אב", "גד"], rtl=True)[1] == "גדאב"
 
 
 @pytest.mark.parametrize("label", ["0", "90", "180", "270"])
 def test_turning_back_by_the_label_makes_the_page_upright(label: str) -> None:
     image = text_line()
-    shown = augment_cls.turned(image, label)
+    shown = turned(image, label)
     assert np.array_equal(np.rot90(shown, int(label) // 90), image)
 
 
 def test_classifier_augmentation_is_deterministic() -> None:
     image = text_line()
     for seed in range(10):
-        a, b = (augment_cls.augment(np.random.default_rng(seed), image, ClsAugment()) for _ in range(2))
+        a, b = (augment_turned(np.random.default_rng(seed), image, ClsAugment()) for _ in range(2))
         assert np.array_equal(a, b) and a.dtype == np.uint8

@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from inkline.errors import DataError
-from inkline.training.data.augment_cls import NONE as PLAIN_CLS
-from inkline.training.data.augment_cls import turned
-from inkline.training.data.augment_rec import NONE as PLAIN
-from inkline.training.data.augment_rec import RecAugment
-from inkline.training.data.batches import count_batches, in_every_turn, loader
+from inkline.training.data.augment_crops import NO_CLS_AUGMENT as PLAIN_CLS
+from inkline.training.data.augment_crops import NO_REC_AUGMENT as PLAIN
+from inkline.training.data.augment_crops import RecAugment, turned
+from inkline.training.data.batches import BatchPlan, count_batches, in_every_turn, loader, plan_batches
 from inkline.training.data.datasets import (
     Classification,
     ClsOptions,
@@ -24,25 +23,23 @@ from inkline.training.data.datasets import (
     Unwarping,
 )
 from inkline.training.data.encode import ENCODERS, Alphabet
-from inkline.training.data.labels import load
-from inkline.training.data.plan import BatchPlan, Draw, plan_batches
-from inkline.training.data.samples import Sample
-from inkline.training.data.sources import Labelled, SynthLines, SynthPages, mixed
-from inkline.training.synth.options import LineOptions, PageOptions
+from inkline.training.data.labels import Sample, load_labels
+from inkline.training.data.sample_sources import Labelled, SampleIndex, SynthLines, SynthPages, mixed
+from inkline.training.synth.synth_options import LineOptions, PageOptions
 
 LETTERS = Alphabet(tuple("abcdefghijklmnopqrstuvwxyz"), 25)
 
 
 def labelled(task: str, source: Path) -> Labelled:
     """The usable samples of a set."""
-    return Labelled(tuple(load(task, str(source))[0]))
+    return Labelled(tuple(load_labels(task, str(source))[0]))
 
 
 def test_every_sample_is_in_exactly_one_batch() -> None:
     ratios = np.random.default_rng(0).uniform(1, 20, 103).astype(np.float32)
     for plan in (BatchPlan(8), BatchPlan(8, group=True), BatchPlan(8, heights=(32, 48, 64), by_area=True, group=True)):
         batches = plan_batches(ratios, plan, 3)
-        assert sorted(d.index for b in batches for d in b) == list(range(103))
+        assert sorted(d.number for b in batches for d in b) == list(range(103))
         assert batches == plan_batches(ratios, plan, 3) != plan_batches(ratios, plan, 4)
         assert all(len({d.height for d in b}) == 1 for b in batches)
 
@@ -51,10 +48,10 @@ def test_groups_hold_lines_of_like_width_and_areas_stay_alike() -> None:
     ratios = np.random.default_rng(0).uniform(1, 40, 4000).astype(np.float32)
     plan = BatchPlan(32, heights=(48,), base_width=320, by_area=True, group=True)
     batches = plan_batches(ratios, plan, 0)
-    areas = [48 * 48 * max(ratios[d.index] for d in b) * len(b) for b in batches]
+    areas = [48 * 48 * max(ratios[d.number] for d in b) * len(b) for b in batches]
     assert max(areas) <= 1.05 * 32 * 48 * 320
     assert np.median(areas) > 0.6 * 32 * 48 * 320
-    waste = [np.mean([ratios[d.index] for d in b]) / max(ratios[d.index] for d in b) for b in batches]
+    waste = [np.mean([ratios[d.number] for d in b]) / max(ratios[d.number] for d in b) for b in batches]
     assert np.median(waste) > 0.9
 
 
@@ -68,7 +65,7 @@ def test_processes_share_the_batches_evenly() -> None:
     ratios = np.ones(100, np.float32)
     parts = [plan_batches(ratios, BatchPlan(8, rank=r, world=3), 1) for r in range(3)]
     assert [len(p) for p in parts] == [4, 4, 4]
-    seen = [d.index for part in parts for batch in part for d in batch]
+    seen = [d.number for part in parts for batch in part for d in batch]
     assert len(seen) == len(set(seen))
     with pytest.raises(DataError, match="fewer than 3 processes"):
         plan_batches(np.ones(4, np.float32), BatchPlan(8, world=3), 0)
@@ -133,7 +130,7 @@ def test_recognition_inputs_of_the_older_nets(line_set: Path) -> None:
 def test_lines_can_be_fed_wider_or_narrower_than_they_are(line_set: Path) -> None:
     source = labelled("rec", line_set / "rec.txt")
     plain, wide, narrow = (
-        Recognition(source, RecOptions(LETTERS, width_scale=share, augment=PLAIN))[Draw(0, 0)]
+        Recognition(source, RecOptions(LETTERS, width_scale=share, augment=PLAIN))[SampleIndex(0, 0)]
         for share in (1.0, 1.5, 0.9)
     )
     width = plain["image"].shape[2]
@@ -149,7 +146,7 @@ def test_a_short_image_gets_the_columns_its_label_needs(line_set: Path) -> None:
 def test_joined_lines_stay_within_width_and_label(line_set: Path) -> None:
     options = RecOptions(Alphabet(LETTERS.charset, 8), augment=RecAugment(concat=1.0))
     data = Recognition(labelled("rec", line_set / "rec.txt"), options)
-    texts = {data[Draw(e, i)]["text"] for e in range(20) for i in range(6)}
+    texts = {data[SampleIndex(e, i)]["text"] for e in range(20) for i in range(6)}
     assert any(len(t) > 5 for t in texts) and all(len(t) <= 8 for t in texts)
 
 
@@ -190,8 +187,8 @@ def test_an_epoch_goes_on_where_it_stopped(line_set: Path) -> None:
             assert a["key"] == b["key"] and torch.equal(a["image"], b["image"]) and torch.equal(a["ctc"], b["ctc"])
     orders = [[b["key"] for b in loader(data, plan, epoch)] for epoch in range(5)]
     assert any(order != orders[0] for order in orders)
-    assert data[Draw(5, 0)]["image"].shape != data[Draw(6, 0)]["image"].shape or not np.array_equal(
-        data[Draw(5, 0)]["image"], data[Draw(6, 0)]["image"]
+    assert data[SampleIndex(5, 0)]["image"].shape != data[SampleIndex(6, 0)]["image"].shape or not np.array_equal(
+        data[SampleIndex(5, 0)]["image"], data[SampleIndex(6, 0)]["image"]
     )
 
 
@@ -210,13 +207,13 @@ def test_unreadable_images_are_replaced_or_fatal(line_set: Path, caplog: pytest.
     source = labelled("rec", line_set / "rec.txt")
     Path(source.samples[2].paths[0]).write_bytes(b"torn")
     with caplog.at_level(logging.WARNING):
-        sample = Recognition(source, RecOptions(LETTERS, augment=PLAIN))[Draw(0, 2)]
+        sample = Recognition(source, RecOptions(LETTERS, augment=PLAIN))[SampleIndex(0, 2)]
     assert sample["text"] == "four" and "page0_crop_2.png: not an image" in caplog.text
     with pytest.raises(DataError, match="not an image that can be decoded"):
-        Recognition(source, RecOptions(LETTERS, augment=PLAIN, strict=True))[Draw(0, 2)]
+        Recognition(source, RecOptions(LETTERS, augment=PLAIN, strict=True))[SampleIndex(0, 2)]
     gone = Labelled((Sample(("/nowhere.png",), "x:1", "d", text="a"),))
     with pytest.raises(DataError, match="cannot be read; check the data set"):
-        Recognition(gone, RecOptions(LETTERS, augment=PLAIN))[Draw(0, 0)]
+        Recognition(gone, RecOptions(LETTERS, augment=PLAIN))[SampleIndex(0, 0)]
 
 
 def test_one_of_several_files_is_drawn_anew_each_epoch(line_set: Path) -> None:

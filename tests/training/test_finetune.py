@@ -125,7 +125,7 @@ def test_fine_tuning_needs_something_to_judge_by(trained: Path) -> None:
 
 
 def test_replay_makes_its_share(trained: Path, tmp_path: Path) -> None:
-    from inkline.training.material import open_all
+    from inkline.training.training_data import open_all
 
     new, old = drawn.lines(tmp_path / "new", 6), drawn.lines(tmp_path / "old", 30)
     config, _ = recipe(str(trained), [str(new)], [f"data.replay=[{old}]", "data.replay_share=0.25"])

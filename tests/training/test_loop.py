@@ -16,8 +16,8 @@ from inkline.errors import DataError, EngineError, ModelError, OutputError, Usag
 from inkline.training import checkpoint, tasks
 from inkline.training import config as configs
 from inkline.training.config import Config
+from inkline.training.evaluate import Scores
 from inkline.training.loop import train
-from inkline.training.score import Scores
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("run_training.py")

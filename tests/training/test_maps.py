@@ -4,9 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inkline.training.data.maps import MapOptions, db_maps, shrunk
-from inkline.training.data.maps_east import east_maps, shrink_quad, to_quad
-from inkline.training.data.maps_sast import sast_maps
+from inkline.training.data.target_maps import MapOptions, db_maps, east_maps, sast_maps, shrink_quad, shrunk, to_quad
 
 BOX = np.array([[40, 40], [200, 40], [200, 80], [40, 80]], np.float32)
 TILTED = np.array([[60, 120], [210, 150], [203, 185], [53, 155]], np.float32)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inkline.training.score import folding
+from inkline.training.evaluate import folding
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 
 from inkline.errors import DataError
-from inkline.training.synth.draw import choose_face, draw, draw_noted
-from inkline.training.synth.fonts import families, font_files, scan
-from inkline.training.synth.layout import LAYOUTS, Area
-from inkline.training.synth.line import line, lines
-from inkline.training.synth.options import LineOptions, PageOptions
-from inkline.training.synth.page import page, warped_page
+from inkline.training.synth.contact_sheet import contact_sheet, line_sheet, page_sheet
+from inkline.training.synth.draw_line import choose_face, draw_line, draw_lines, draw_noted, draw_text
+from inkline.training.synth.draw_page import draw_page, draw_warp, warped_page
+from inkline.training.synth.font_faces import families, font_files, scan
+from inkline.training.synth.page_layouts import LAYOUTS, Area
 from inkline.training.synth.scripts import script_of
-from inkline.training.synth.sheet import contact_sheet, line_sheet, page_sheet
-from inkline.training.synth.warp import draw_warp
+from inkline.training.synth.synth_options import LineOptions, PageOptions
 
 
 @pytest.fixture
@@ -26,20 +24,20 @@ def options(latin_font: str) -> LineOptions:
 
 
 def test_a_line_depends_on_seed_and_index_alone(options: LineOptions) -> None:
-    stream = lines(options)
+    stream = draw_lines(options)
     first = [next(stream) for _ in range(12)]
     for i in (11, 3, 7):
-        image, text = line(options, i)
+        image, text = draw_line(options, i)
         assert text == first[i][1]
         assert np.array_equal(image, first[i][0])
-    other = line(replace(options, seed=5), 3)
+    other = draw_line(replace(options, seed=5), 3)
     assert other[1] != first[3][1] or other[0].shape != first[3][0].shape
-    assert np.array_equal(next(lines(options, start=7))[0], first[7][0])
+    assert np.array_equal(next(draw_lines(options, start=7))[0], first[7][0])
 
 
 def test_lines_are_bgr_uint8_of_the_height_asked_for(options: LineOptions) -> None:
     for i in range(60):
-        image, text = line(replace(options, height=(30, 40)), i)
+        image, text = draw_line(replace(options, height=(30, 40)), i)
         assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
         assert 30 <= image.shape[0] <= 40 and image.shape[1] >= 4
         assert 1 <= len(text) <= 60
@@ -50,7 +48,7 @@ def test_clean_lines_show_all_of_their_text(options: LineOptions) -> None:
     clean = replace(options, degrade=0, scene=0, tokens=0, min_chars=20, max_chars=30, height=(40, 40), punctuation=0)
     widths = []
     for i in range(20):
-        image, text = line(clean, i)
+        image, text = draw_line(clean, i)
         widths.append(image.shape[1] / len(text))
         edge = np.concatenate([image[0], image[-1]]).astype(int).max(axis=-1)
         assert edge.max() - edge.min() < 160  # no glyph is cut by the upper or lower edge
@@ -58,11 +56,11 @@ def test_clean_lines_show_all_of_their_text(options: LineOptions) -> None:
 
 
 def test_the_number_of_a_note_is_small_raised_and_at_the_end(options: LineOptions) -> None:
-    noted = [line(replace(options, notes=1.0), i)[1] for i in range(6)]
+    noted = [draw_line(replace(options, notes=1.0), i)[1] for i in range(6)]
     assert all(re.search(r"\S\([1-9]\)$", text) for text in noted)
     script = script_of("english")
     face = families(options.fonts, script)[0][0]
-    plain, with_note = draw(face, "xxx", 40, script), draw_noted(face, "xxx", "(3)", 40, script, 0.4)
+    plain, with_note = draw_text(face, "xxx", 40, script), draw_noted(face, "xxx", "(3)", 40, script, 0.4)
     assert plain is not None and with_note is not None
     note = with_note.mask[:, plain.mask.shape[1] :]
     rows = np.flatnonzero(note.any(axis=1))
@@ -71,7 +69,7 @@ def test_the_number_of_a_note_is_small_raised_and_at_the_end(options: LineOption
 
 def test_a_missing_font_is_one_clear_error(latin_font: str, tmp_path) -> None:
     with pytest.raises(DataError, match=r"no font in .* draws devanagari"):
-        line(LineOptions(script="devanagari", fonts=(latin_font,)), 0)
+        draw_line(LineOptions(script="devanagari", fonts=(latin_font,)), 0)
     with pytest.raises(DataError, match="no such font file or folder"):
         font_files((str(tmp_path / "none"),))
     broken = tmp_path / "broken.ttf"
@@ -90,10 +88,10 @@ def test_arabic_letters_join_and_run_to_the_left(needs_script) -> None:
     needs_script("arabic")
     script = script_of("arabic")
     face = next(f for g in families((), script) for f in g if "Naskh" in f.family or "DejaVu Sans" in f.family)
-    joined, apart = draw(face, "ببب", 64, script), draw(face, "ب ب ب", 64, script)
+    joined, apart = draw_text(face, "ببب", 64, script), draw_text(face, "ب ب ب", 64, script)
     assert joined is not None and apart is not None
     assert joined.mask.shape[1] < 0.8 * apart.mask.shape[1]
-    mixed = draw(face, "ا........", 64, script)  # the stroke of the alif must stand on the right
+    mixed = draw_text(face, "ا........", 64, script)  # the stroke of the alif must stand on the right
     assert mixed is not None
     columns = np.flatnonzero((mixed.mask > 128).sum(axis=0) > 0.6 * mixed.mask.shape[0])
     assert columns.min() > mixed.mask.shape[1] * 0.8
@@ -103,7 +101,7 @@ def test_devanagari_vowel_sign_i_stands_before_its_consonant(needs_script) -> No
     needs_script("devanagari")
     script = script_of("devanagari")
     face = next(f for g in families((), script) for f in g if "Noto Sans Devanagari" in f.family)
-    conjunct, apart = draw(face, "क्ष", 64, script), draw(face, "कष", 64, script)
+    conjunct, apart = draw_text(face, "क्ष", 64, script), draw_text(face, "कष", 64, script)
     assert conjunct is not None and apart is not None
     assert conjunct.mask.shape[1] < 0.8 * apart.mask.shape[1]  # क्ष is one sign, not two letters and a virama
 
@@ -112,7 +110,7 @@ def test_devanagari_vowel_sign_i_stands_before_its_consonant(needs_script) -> No
 def test_scripts_of_the_world_are_drawn(script: str, needs_script) -> None:
     needs_script(script)
     for i in range(8):
-        image, text = line(LineOptions(script=script, max_chars=24), i)
+        image, text = draw_line(LineOptions(script=script, max_chars=24), i)
         assert image.std() > 2 and text
 
 
@@ -134,7 +132,7 @@ def test_layouts_stay_on_the_page_and_do_not_overlap(name: str) -> None:
 def test_quads_hold_all_the_ink_of_a_flat_page(options: LineOptions) -> None:
     flat = PageOptions(replace(options, degrade=0), width=(500, 600), camera=0, layouts=("paragraphs",), font=(18, 24))
     for i in range(6):
-        image, found = page(flat, i)
+        image, found = draw_page(flat, i)
         assert found
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         dark = cv2.absdiff(gray, cv2.medianBlur(gray, 61)) > 60  # or light, on a dark page
@@ -150,8 +148,8 @@ def test_quads_hold_all_the_ink_of_a_flat_page(options: LineOptions) -> None:
 def test_pages_are_deterministic_and_quads_lie_on_them(options: LineOptions) -> None:
     settings = PageOptions(options, width=(300, 400), camera=1.0)
     for i in range(6):
-        image, found = page(settings, i)
-        again, found_again = page(settings, i)
+        image, found = draw_page(settings, i)
+        again, found_again = draw_page(settings, i)
         assert np.array_equal(image, again) and [t for _, t in found] == [t for _, t in found_again]
         for quad, _ in found:
             assert (quad >= 0).all() and (quad <= [image.shape[1], image.shape[0]]).all()
@@ -203,16 +201,16 @@ def test_contact_sheets(options: LineOptions) -> None:
 
 def test_captions_of_every_script_get_a_face_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """One face for a sheet of several scripts would show boxes for letters."""
-    from inkline.training.synth import sheet
+    from inkline.training.synth import contact_sheet
 
     asked: list[str] = []
-    own = sheet.caption_font
+    own = contact_sheet.caption_font
 
     def caption_font(text: str) -> object:
         asked.append(text)
         return own("")
 
-    monkeypatch.setattr(sheet, "caption_font", caption_font)
+    monkeypatch.setattr(contact_sheet, "caption_font", caption_font)
     image = np.full((20, 60, 3), 255, np.uint8)
-    sheet.contact_sheet([(image, text) for text in ("one", "два", "two")])
+    contact_sheet.contact_sheet([(image, text) for text in ("one", "два", "two")])
     assert asked == ["onetwo", "два"]

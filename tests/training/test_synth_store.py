@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from inkline.errors import DataError, OutputError
-from inkline.training.data.labels import load
-from inkline.training.data.samples import read_image
-from inkline.training.synth.line import line
-from inkline.training.synth.options import LineOptions, PageOptions
-from inkline.training.synth.page import page
-from inkline.training.synth.store import stream, write
+from inkline.training.data.labels import load_labels, read_image
+from inkline.training.synth.draw_line import draw_line
+from inkline.training.synth.draw_page import draw_page
+from inkline.training.synth.generate import stream, write_set
+from inkline.training.synth.synth_options import LineOptions, PageOptions
 
 
 @pytest.fixture
@@ -22,11 +21,11 @@ def options(latin_font: str) -> LineOptions:
 
 
 def test_written_lines_read_back_from_both_label_files(options: LineOptions, tmp_path: Path) -> None:
-    labels = write(options, 5, tmp_path / "set")
-    ours, _ = load("rec", str(labels))
-    theirs, _ = load("rec", str(tmp_path / "set/rec.txt"))
+    labels = write_set(options, 5, tmp_path / "set")
+    ours, _ = load_labels("rec", str(labels))
+    theirs, _ = load_labels("rec", str(tmp_path / "set/rec.txt"))
     for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        image, text = line(options, i)
+        image, text = draw_line(options, i)
         assert a.text == b.text == text
         assert np.array_equal(read_image(a.paths[0]), image) and a.paths == b.paths
     assert not list((tmp_path / "set").glob(".*"))
@@ -34,12 +33,12 @@ def test_written_lines_read_back_from_both_label_files(options: LineOptions, tmp
 
 def test_written_pages_read_back_from_both_label_files(options: LineOptions, tmp_path: Path) -> None:
     settings = PageOptions(options, width=(300, 300))
-    labels = write(settings, 2, tmp_path / "set", quality=90)
-    ours, report = load("det", str(labels))
-    theirs, _ = load("det", str(tmp_path / "set/det.txt"))
+    labels = write_set(settings, 2, tmp_path / "set", quality=90)
+    ours, report = load_labels("det", str(labels))
+    theirs, _ = load_labels("det", str(tmp_path / "set/det.txt"))
     assert report.usable == 2
     for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        _, found = page(settings, i)
+        _, found = draw_page(settings, i)
         assert [r.text for r in a.regions] == [r.text for r in b.regions] == [t for _, t in found]
         for region, (quad, _) in zip(a.regions, found, strict=True):
             assert np.abs(region.points - quad).max() <= 0.051
@@ -56,6 +55,6 @@ def test_many_processes_give_the_same_stream_in_order(options: LineOptions) -> N
 def test_a_folder_in_use_and_an_empty_set_are_refused(options: LineOptions, tmp_path: Path) -> None:
     (tmp_path / "old.txt").write_text("x", encoding="utf-8")
     with pytest.raises(OutputError, match="already holds files"):
-        write(options, 2, tmp_path)
+        write_set(options, 2, tmp_path)
     with pytest.raises(DataError, match="at least one"):
-        write(options, 0, tmp_path / "new")
+        write_set(options, 0, tmp_path / "new")

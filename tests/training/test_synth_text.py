@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from inkline.errors import DataError
-from inkline.training.synth.compose import KASHIDA, compose, stretch, target_lengths
-from inkline.training.synth.options import LineOptions
+from inkline.training.synth.compose import KASHIDA, compose, stretch_joins, target_lengths
 from inkline.training.synth.scripts import INDIC, SCRIPTS, indic, script_of
+from inkline.training.synth.synth_options import LineOptions
 from inkline.training.synth.tokens import TOKENS
-from inkline.training.synth.words import homorganic, invent, polytonic, prereform, read_words, syllable, vocabulary
+from inkline.training.synth.word_lists import homorganic, invent, polytonic, prereform, read_words, syllable, vocabulary
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -30,7 +30,7 @@ def test_every_script_writes_nfc_text_of_its_own_letters(name: str) -> None:
 
 def test_arabic_words_are_stretched_where_letters_join() -> None:
     rng = np.random.default_rng(0)
-    shown = {stretch(rng, "كتب الأسلام 12 ab") for _ in range(50)}
+    shown = {stretch_joins(rng, "كتب الأسلام 12 ab") for _ in range(50)}
     assert {text.replace(KASHIDA, "") for text in shown} == {"كتب الأسلام 12 ab"} and len(shown) > 5
     assert not any(f"ل{KASHIDA}ا" in text or f"ا{KASHIDA}" in text or f"{KASHIDA} " in text for text in shown)
 

@@ -8,8 +8,7 @@ from inkline.detection.east import east_boxes
 from inkline.detection.sast import SastMaps, sast_boxes
 from inkline.layout.geometry import iou
 from inkline.options import DetectOptions
-from inkline.training.data.maps_east import east_maps
-from inkline.training.data.maps_sast import sast_maps
+from inkline.training.data.target_maps import east_maps, sast_maps
 
 QUADS = [
     np.array([[20, 20], [200, 20], [200, 60], [20, 60]], np.float32),

@@ -7,7 +7,7 @@ import torch
 
 from inkline.errors import DataError, ModelError
 from inkline.training.nets.table import build
-from inkline.training.weights import Origin, begin, head_surgery, read_charset
+from inkline.training.start_weights import Origin, begin, head_surgery, read_charset
 
 OLD = tuple("abcde")
 NEW = tuple("bXacY")

@@ -1,7 +1,5 @@
 """Label text to class ids, as each decoder family counts its classes; the contracts are in the package's docstring."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,35 +1,33 @@
-"""Looking at a set before training on it: check, split by document, figures, and samples after augmentation."""
-
-from __future__ import annotations
+"""A labelled set before training: check, split by document, figures, samples after augmentation, lines cut out of pages."""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from inkline.errors import DataError, OutputError
 from inkline.files import atomic_write
-from inkline.training.data import augment_cls, augment_det, augment_rec
-from inkline.training.data.augment_cls import ClsAugment
-from inkline.training.data.augment_det import Annotated, DetAugment
-from inkline.training.data.augment_rec import RecAugment
-from inkline.training.data.labels import LoadOptions, load
-from inkline.training.data.samples import LMDB_SIGN, Report, Sample
-from inkline.training.data.sources import Labelled
-from inkline.training.synth.sheet import contact_sheet, outline
+from inkline.layout.geometry import crop_quad, is_upright_column, turn
+from inkline.training.data.augment_crops import ClsAugment, RecAugment, augment_line, augment_turned
+from inkline.training.data.augment_pages import AnnotatedPage, DetAugment, augment_page
+from inkline.training.data.labels import LMDB_SIGN, LoadOptions, LoadReport, Sample, load_labels, read_image
+from inkline.training.data.sample_sources import Labelled
+from inkline.training.synth.contact_sheet import contact_sheet, outline
+from inkline.training.synth.generate import new_folder
 
 
-def check(task: str, source: str, options: LoadOptions) -> Report:
+def check_set(task: str, source: str, options: LoadOptions) -> LoadReport:
     """Read a whole set, decoding every image, and return what was found. Raises DataError as `load` does."""
-    return load(task, source, replace(options, decode=True))[1]
+    return load_labels(task, source, replace(options, decode=True))[1]
 
 
-def part_of(doc: str, shares: dict[str, float], seed: int) -> str:
+def part_of_document(doc: str, shares: dict[str, float], seed: int) -> str:
     """Return the part a document falls into: a hash of (seed, doc) against the running sum of the shares."""
     total = sum(shares.values())
     at = int.from_bytes(hashlib.sha256(f"{seed}:{doc}".encode()).digest()[:8], "big") / 2**64 * total
@@ -40,7 +38,7 @@ def part_of(doc: str, shares: dict[str, float], seed: int) -> str:
     return list(shares)[-1]
 
 
-def split(
+def split_set(
     task: str, source: str, shares: dict[str, float], seed: int = 0, options: LoadOptions | None = None
 ) -> dict[str, Path]:
     """Write `<stem>.<part><suffix>` beside a label file for each part, lines as they are; return the files.
@@ -51,7 +49,7 @@ def split(
     """
     if len(shares) < 2 or any(share <= 0 for share in shares.values()):
         raise DataError(f"a split needs at least two parts with shares above 0, not {shares}")
-    samples, _ = load(task, source, options)
+    samples, _ = load_labels(task, source, options)
     file = Path(samples[0].where.rpartition(":")[0])
     if not file.is_file():
         raise DataError(f"{source}: only label files can be split")
@@ -59,7 +57,7 @@ def split(
     parts: dict[str, list[str]] = {name: [] for name in shares}
     for sample in samples:
         number = int(sample.where.rpartition(":")[2])
-        parts[part_of(sample.doc, shares, seed)].append(lines[number - 1].rstrip("\r"))
+        parts[part_of_document(sample.doc, shares, seed)].append(lines[number - 1].rstrip("\r"))
     empty = [name for name, rows in parts.items() if not rows]
     if empty:
         count = len({sample.doc for sample in samples})
@@ -78,7 +76,7 @@ def split(
 
 
 @dataclass(frozen=True)
-class Stats:
+class SetStats:
     """Figures of a set. Sizes are (lowest, median, highest); `characters` and `labels` count occurrences."""
 
     task: str
@@ -113,7 +111,7 @@ class Stats:
         return out
 
 
-def stats(task: str, samples: Sequence[Sample]) -> Stats:
+def set_stats(task: str, samples: Sequence[Sample]) -> SetStats:
     """Return the figures of loaded samples; images are not decoded, only their headers are read."""
     if not samples:
         raise DataError("no sample to describe")
@@ -121,7 +119,7 @@ def stats(task: str, samples: Sequence[Sample]) -> Stats:
     texts = [
         t for s in samples for t in ([s.text] if task == "rec" else [r.text for r in s.regions if not r.ignore]) if t
     ]
-    return Stats(
+    return SetStats(
         task,
         len(samples),
         len({sample.doc for sample in samples}),
@@ -150,7 +148,7 @@ def _spread(values: Sequence[int]) -> tuple[int, int, int]:
     return (min(values), int(np.median(values)), max(values)) if values else (0, 0, 0)
 
 
-def show(
+def augmented_sheet(
     samples: Sequence[Sample], recipe: DetAugment | RecAugment | ClsAugment, count: int = 24, seed: int = 0
 ) -> np.ndarray:
     """Return a contact sheet of `count` samples, evenly chosen, as augmentation by `recipe` leaves them: BGR uint8."""
@@ -166,22 +164,22 @@ def show(
             other = source.load(0, int(rng.random() * len(samples)))[1]
             shown.append(_shown_page(rng, label, other, recipe))
         elif isinstance(recipe, RecAugment):
-            shown.append((augment_rec.augment(rng, image, recipe), str(label)))
+            shown.append((augment_line(rng, image, recipe), str(label)))
         else:
-            shown.append((augment_cls.augment(rng, image, recipe), str(label)))
+            shown.append((augment_turned(rng, image, recipe), str(label)))
     return contact_sheet(shown, 2) if isinstance(recipe, RecAugment) else contact_sheet(shown, 4, (400, 400))
 
 
 def _shown_page(
-    rng: np.random.Generator, page: Annotated, other: Annotated, recipe: DetAugment
+    rng: np.random.Generator, page: AnnotatedPage, other: AnnotatedPage, recipe: DetAugment
 ) -> tuple[np.ndarray, str]:
     """A page after augmentation with its regions drawn in."""
-    done = augment_det.augment(rng, page, other, recipe)
+    done = augment_page(rng, page, other, recipe)
     care = sum(not skip for skip in done.ignore)
     return outline(done.image, done.polygons), f"{care} regions, {len(done.ignore) - care} ignored"
 
 
-def report_json(report: Report) -> str:
+def report_json(report: LoadReport) -> str:
     """The report as one JSON object, for programs."""
     problems = [{"kind": p.kind, "where": p.where, "detail": p.detail} for p in report.problems]
     body = {
@@ -192,3 +190,38 @@ def report_json(report: Report) -> str:
         "problems": problems,
     }
     return json.dumps(body, ensure_ascii=False)
+
+
+def write_lines(pages: Sequence[Sample], folder: Path) -> tuple[int, int]:
+    """Cut every line with a text out of the pages into `folder`: images/PAGE_NUMBER.png and rec.txt (`path<TAB>text`).
+
+    Ignored regions, those without a text and empty ones are left out. Returns how many were written and how many left
+    out. The label file is written last, so an interrupted run leaves no label without its image. OutputError when the
+    folder is not empty or cannot be written, DataError when a page cannot be read.
+    """
+    rows: list[str] = []
+    left_out = 0
+    with new_folder(folder):
+        (folder / "images").mkdir()
+        for number, page in enumerate(pages):
+            stem = Path(page.paths[0]).stem
+            for place, (crop, text) in enumerate(lines_of(page)):
+                if crop is None:
+                    left_out += 1
+                    continue
+                name = f"images/{number:05d}-{stem}-{place:03d}.png"
+                (folder / name).write_bytes(cv2.imencode(".png", crop)[1].tobytes())
+                rows.append(f"{name}\t{text}\n")
+        atomic_write(folder / "rec.txt", "".join(rows))
+    return len(rows), left_out
+
+
+def lines_of(page: Sample) -> Iterator[tuple[np.ndarray | None, str]]:
+    """(crop BGR uint8, text) of every region of a page, None for one that is no line to read."""
+    image = read_image(page.paths[0])
+    for region in page.regions:
+        text = " ".join(region.text.split())
+        crop = None if region.ignore or not text else crop_quad(image, np.asarray(region.points, np.float32))
+        if crop is not None and is_upright_column(crop):
+            crop = turn(crop, 90)
+        yield crop, text

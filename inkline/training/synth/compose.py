@@ -1,17 +1,15 @@
 """The text of a line: words in sentences with case and punctuation, tokens, rare letters; always within the charset."""
 
-from __future__ import annotations
-
 import unicodedata
 from itertools import pairwise
 
 import numpy as np
 
 from inkline.errors import DataError
-from inkline.training.synth.options import LineOptions
 from inkline.training.synth.scripts import BORROWS, INDIC, SCRIPTS, Script, indic, script_of
+from inkline.training.synth.synth_options import LineOptions
 from inkline.training.synth.tokens import address, between, pick, token
-from inkline.training.synth.words import homorganic, invent, polytonic, prereform, vocabulary
+from inkline.training.synth.word_lists import homorganic, invent, polytonic, prereform, vocabulary
 
 HARAKAT = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652"
 KASHIDA = "\u0640"
@@ -163,7 +161,7 @@ def _of_india(rng: np.random.Generator, word: str, words: tuple[str, ...], scrip
     return word
 
 
-def stretch(rng: np.random.Generator, text: str) -> str:
+def stretch_joins(rng: np.random.Generator, text: str) -> str:
     """Arabic text as printers fill a line with it: joins drawn out. A label does not tell of it."""
     share = 0.25 * rng.random()
     shown = [text[:1]]

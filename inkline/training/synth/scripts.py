@@ -1,7 +1,5 @@
 """What a script needs to be drawn: which characters it has, its digits, punctuation, direction and word lists."""
 
-from __future__ import annotations
-
 import unicodedata
 from dataclasses import dataclass
 from functools import cache

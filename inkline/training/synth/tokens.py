@@ -1,7 +1,5 @@
 """Text that no word list holds: numbers, dates, times, prices, codes, phone numbers, addresses, web and mail addresses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 

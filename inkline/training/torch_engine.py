@@ -15,8 +15,8 @@ from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.recognition.recognizer import Recognizer
 from inkline.training.config import Config
+from inkline.training.evaluate import Classify, Detect, Read
 from inkline.training.export import describe
-from inkline.training.score import Classify, Detect, Read
 
 
 class TorchEngine:

@@ -1,27 +1,120 @@
-"""Text lines with exact labels: `line(options, index)` is a pure function, `lines(options)` the endless stream of them."""
-
-from __future__ import annotations
+"""Text shaped and drawn as ink, and text lines with exact labels: `draw_line(options, index)` is a pure function."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from inkline.errors import DataError
-from inkline.training.synth.background import paper, scenery
-from inkline.training.synth.compose import KASHIDA, compose, stretch, target_lengths
-from inkline.training.synth.degrade import spread, wear
-from inkline.training.synth.draw import Ink, choose_face, draw, draw_noted, draw_spaced, drawable
-from inkline.training.synth.fonts import Face, families, require_shaping
-from inkline.training.synth.options import LineOptions
+from inkline.recognition.bidi import base_direction
+from inkline.training.synth.appearance import paper, scenery, spread, wear
+from inkline.training.synth.compose import KASHIDA, compose, stretch_joins, target_lengths
+from inkline.training.synth.font_faces import Face, families, open_face, require_shaping
 from inkline.training.synth.scripts import Script, script_of
+from inkline.training.synth.synth_options import LineOptions
 from inkline.training.synth.tokens import between, pick
 
-EM_STEP = 8
+FACE_TRIES = 12
+
+
+@dataclass(frozen=True)
+class Ink:
+    """`mask`: coverage uint8 (H, W), cut to the ink; `baseline`: its row (may lie outside); `em`: pixels per em."""
+
+    mask: np.ndarray
+    baseline: int
+    em: int
+
+
+def choose_face(rng: np.random.Generator, fonts: tuple[str, ...], script: Script, text: str) -> Face | None:
+    """Return a face that has every character of `text`, families drawn evenly; None when a dozen tries find none."""
+    groups = families(fonts, script)
+    needed = set(text)
+    needed.discard(" ")
+    for _ in range(FACE_TRIES):
+        face = pick(rng, pick(rng, groups))
+        if all(face.has(c) for c in needed):
+            return face
+    return None
+
+
+def drawable_part(faces: tuple[tuple[Face, ...], ...], text: str) -> str:
+    """Return `text` without the characters that no face of `faces` has together: those of the face that keeps the most."""
+    kept = ("".join(c for c in text if c == " " or group[0].has(c)) for group in faces)
+    return " ".join(max(kept, key=len).split())
+
+
+def draw_text(face: Face, text: str, em: int, script: Script, stroke: float = 0) -> Ink | None:
+    """Return the ink of `text` at `em` pixels, shaped by raqm in the direction of its letters; None when nothing shows."""
+    font = open_face(face.path, face.index, em)
+    direction = base_direction(text) if script.rtl else "ltr"
+    left, top, right, bottom = (
+        round(v) for v in font.getbbox(text, anchor="ls", direction=direction, stroke_width=stroke)
+    )
+    pad = 2
+    width, height = right - left + 2 * pad, bottom - top + 2 * pad
+    if width <= 2 * pad or height <= 2 * pad or width > 20_000 or height > 2_000:
+        return None
+    image = Image.new("L", (width, height))
+    canvas = ImageDraw.Draw(image)
+    canvas.text(
+        (pad - left, pad - top), text, fill=255, font=font, anchor="ls", direction=direction, stroke_width=stroke
+    )
+    return _cut(np.asarray(image), pad - top, em)
+
+
+def draw_noted(face: Face, text: str, note: str, em: int, script: Script, rise: float) -> Ink | None:
+    """Return the ink of `text` and behind it, at 0.6 of the size and `rise` ems higher, that of `note`."""
+    body, small = draw_text(face, text, em, script), draw_text(face, note, round(0.6 * em), script)
+    if body is None or small is None:
+        return None
+    gap = max(1, em // 12)
+    tops = [-body.baseline, -small.baseline - round(rise * em)]  # rows above the line's baseline are negative
+    top = min(tops)
+    bottom = max(at + ink.mask.shape[0] for at, ink in zip(tops, (body, small), strict=True))
+    mask = np.zeros((bottom - top, body.mask.shape[1] + gap + small.mask.shape[1]), np.uint8)
+    x = 0
+    pieces = [(tops[0], body), (tops[1], small)]
+    leftward = script.rtl and base_direction(text) == "rtl"
+    for at, ink in reversed(pieces) if leftward else pieces:
+        h, w = ink.mask.shape
+        mask[at - top : at - top + h, x : x + w] = ink.mask
+        x += w + gap
+    return Ink(mask, -top, em)
+
+
+def draw_spaced(face: Face, text: str, em: int, gap: float) -> Ink | None:
+    """Return the ink of `text` set letter by letter, left to right, with `gap` ems between letters; for scripts without
+    joining.
+    """
+    font: ImageFont.FreeTypeFont = open_face(face.path, face.index, em)
+    ascent, descent = font.getmetrics()
+    advances = [font.getlength(c) + gap * em for c in text]
+    width = int(sum(max(a, 1) for a in advances)) + 2 * em
+    image = Image.new("L", (width, ascent + descent + em))
+    canvas = ImageDraw.Draw(image)
+    x = em / 2
+    for c, advance in zip(text, advances, strict=True):
+        canvas.text((x, ascent + em // 2), c, fill=255, font=font, anchor="ls")
+        x += max(advance, 1)
+    return _cut(np.asarray(image), ascent + em // 2, em)
+
+
+def _cut(mask: np.ndarray, baseline: int, em: int) -> Ink | None:
+    """Cut a mask to its ink."""
+    x, y, w, h = cv2.boundingRect(mask)
+    if w < 2 or h < 2:
+        return None
+    return Ink(mask[y : y + h, x : x + w], baseline - y, em)
+
+
+EM_STEP_PX = 8
 TRIES = 20
 
 
-def line(options: LineOptions, index: int) -> tuple[np.ndarray, str]:
+def draw_line(options: LineOptions, index: int) -> tuple[np.ndarray, str]:
     """Return sample `index`: image BGR uint8 (H, W, 3) with H in `options.height`, and its text (NFC, logical order).
 
     Raises DataError when no font draws the script or the charset lets nothing through.
@@ -30,7 +123,7 @@ def line(options: LineOptions, index: int) -> tuple[np.ndarray, str]:
     height = between(rng, *options.height)
     scene = rng.random() < options.scene
     length = int(target_lengths(options, np.array([index]))[0])
-    text, ink = inked(rng, options, length, height)
+    text, ink = draw_fitting_text(rng, options, length, height)
     mask = _crop(rng, ink, scene, options.degrade)
     width = max(4, round(mask.shape[1] * height / mask.shape[0]))
     mask = cv2.resize(
@@ -43,24 +136,24 @@ def line(options: LineOptions, index: int) -> tuple[np.ndarray, str]:
     return (image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)), text
 
 
-def lines(options: LineOptions, start: int = 0) -> Iterator[tuple[np.ndarray, str]]:
-    """Yield `line(options, start)`, `line(options, start + 1)`, ... without end."""
+def draw_lines(options: LineOptions, start: int = 0) -> Iterator[tuple[np.ndarray, str]]:
+    """Yield `draw_line(options, start)`, `draw_line(options, start + 1)`, ... without end."""
     index = start
     while True:
-        yield line(options, index)
+        yield draw_line(options, index)
         index += 1
 
 
-def inked(rng: np.random.Generator, options: LineOptions, length: int, height: int) -> tuple[str, Ink]:
+def draw_fitting_text(rng: np.random.Generator, options: LineOptions, length: int, height: int) -> tuple[str, Ink]:
     """Return a text and its ink, drawn a little larger than `height` asks, with a face that has every character of it."""
     require_shaping()
     script = script_of(options.script)
-    em = max(24, -(-height // EM_STEP) * EM_STEP)
+    em = max(24, -(-height // EM_STEP_PX) * EM_STEP_PX)
     for attempt in range(TRIES):
         text = compose(rng, options, options.min_chars, length)
         face = choose_face(rng, options.fonts, script, text)
         if face is None and attempt >= TRIES // 4:
-            text = drawable(families(options.fonts, script), text)
+            text = drawable_part(families(options.fonts, script), text)
             face = choose_face(rng, options.fonts, script, text)
         if face is None or len(text) < options.min_chars:
             continue
@@ -69,7 +162,7 @@ def inked(rng: np.random.Generator, options: LineOptions, length: int, height: i
             ink = draw_noted(face, text, note, em, script, 0.2 + 0.3 * rng.random())
             text += note
         else:
-            ink = set_line(rng, face, text, em, script)
+            ink = draw_styled(rng, face, text, em, script)
         if ink is not None:
             return text, ink
     raise DataError(
@@ -77,14 +170,14 @@ def inked(rng: np.random.Generator, options: LineOptions, length: int, height: i
     )
 
 
-def set_line(rng: np.random.Generator, face: Face, text: str, em: int, script: Script) -> Ink | None:
+def draw_styled(rng: np.random.Generator, face: Face, text: str, em: int, script: Script) -> Ink | None:
     """Draw `text`, seldom letterspaced, stretched or emboldened."""
     roll = rng.random()
     if script.name == "arabic" and face.has(KASHIDA) and rng.random() < 0.3:
-        text = stretch(rng, text)
+        text = stretch_joins(rng, text)
     if roll < 0.06 and not script.joined and not script.rtl and len(text) > 1:
         return draw_spaced(face, text, em, 0.02 + 0.25 * rng.random() ** 2)
-    return draw(face, text, em, script, stroke=em / 60 * rng.random() if roll > 0.94 else 0)
+    return draw_text(face, text, em, script, stroke=em / 60 * rng.random() if roll > 0.94 else 0)
 
 
 def _crop(rng: np.random.Generator, ink: Ink, scene: bool, strength: float) -> np.ndarray:
@@ -107,7 +200,7 @@ def _crop(rng: np.random.Generator, ink: Ink, scene: bool, strength: float) -> n
         np.float32,
     )
     if rng.random() < (0.7 if scene else 0.3) * strength:
-        canvas, box = distort(rng, canvas, box, em, 1.0 if scene else 0.25)
+        canvas, box = distort_mask(rng, canvas, box, em, 1.0 if scene else 0.25)
     margins = (rng.random(4) ** 2 * np.array([0.5, 0.22, 0.5, 0.22]) - 0.015 * strength + 0.01) * em
     x0, y0 = np.floor(box.min(axis=0) - margins[:2]).astype(int)
     x1, y1 = np.ceil(box.max(axis=0) + margins[2:]).astype(int)
@@ -135,7 +228,7 @@ def _rules(rng: np.random.Generator, canvas: np.ndarray, baseline: int, em: int)
     canvas[:, x : x + thick] = 255
 
 
-def distort(
+def distort_mask(
     rng: np.random.Generator, canvas: np.ndarray, box: np.ndarray, em: int, amount: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rotate, shear, tilt or bend a mask; return it with the quad `box` (4, 2) moved along. `amount` 1 is a sign in a

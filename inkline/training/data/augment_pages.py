@@ -2,8 +2,6 @@
 ...).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +13,7 @@ PASTE_MOST = 30
 
 
 @dataclass(frozen=True, eq=False)
-class Annotated:
+class AnnotatedPage:
     """A page in training: image BGR uint8 (H, W, 3), polygons float32 (P, 2) in its pixels, one text and ignore flag
     each.
     """
@@ -25,7 +23,7 @@ class Annotated:
     texts: tuple[str, ...]
     ignore: tuple[bool, ...]
 
-    def keep(self, which: Sequence[bool]) -> Annotated:
+    def keep(self, which: Sequence[bool]) -> "AnnotatedPage":
         """The page with only those regions for which `which` holds."""
         kept = [i for i, yes in enumerate(which) if yes]
         return replace(
@@ -67,7 +65,9 @@ class DetAugment:
 V6_AUGMENT = DetAugment(rotate=45.0, rotate_share=0.5, fit=True, resize=(0.1, 2.0), perspective=0.3, colour=0.5)
 
 
-def augment(rng: np.random.Generator, page: Annotated, other: Annotated | None, options: DetAugment) -> Annotated:
+def augment_page(
+    rng: np.random.Generator, page: AnnotatedPage, other: AnnotatedPage | None, options: DetAugment
+) -> AnnotatedPage:
     """Apply the recipe in the reference's order and end with a crop of exactly `options.crop`; `other` lends regions to
     paste.
     """
@@ -83,7 +83,7 @@ def augment(rng: np.random.Generator, page: Annotated, other: Annotated | None, 
     return random_crop(rng, page, options)
 
 
-def _geometry(rng: np.random.Generator, page: Annotated, options: DetAugment) -> Annotated:
+def _geometry(rng: np.random.Generator, page: AnnotatedPage, options: DetAugment) -> AnnotatedPage:
     """Rotation, zoom and view as one resampling, so that the image is interpolated once."""
     h, w = page.image.shape[:2]
     low, high = options.resize
@@ -122,7 +122,7 @@ def _overlaps(points: np.ndarray, width: float, height: float) -> bool:
     return bool(high[0] > 0 and high[1] > 0 and low[0] < width and low[1] < height)
 
 
-def flip(page: Annotated) -> Annotated:
+def flip(page: AnnotatedPage) -> AnnotatedPage:
     """Mirror left and right. Points are listed so that the polygon still starts at its top left and runs clockwise."""
     width = page.image.shape[1]
     polygons = tuple(mirror_order(np.stack([width - p[:, 0], p[:, 1]], axis=1)) for p in page.polygons)
@@ -135,7 +135,7 @@ def mirror_order(points: np.ndarray) -> np.ndarray:
     return np.concatenate([points[:half][::-1], points[half:][::-1]])
 
 
-def turn(page: Annotated, quarters: int) -> Annotated:
+def turn(page: AnnotatedPage, quarters: int) -> AnnotatedPage:
     """Turn by 90 degrees counter-clockwise, `quarters` times; polygons keep their first point, so they follow their
     text.
     """
@@ -159,7 +159,7 @@ def colour_jitter(rng: np.random.Generator, image: np.ndarray, strength: float) 
     return cv2.cvtColor(cv2.LUT(hsv, tables.astype(np.uint8)[None]), cv2.COLOR_HSV2BGR)
 
 
-def copy_paste(rng: np.random.Generator, page: Annotated, other: Annotated) -> Annotated:
+def copy_paste(rng: np.random.Generator, page: AnnotatedPage, other: AnnotatedPage) -> AnnotatedPage:
     """Paste a fifth of `other`'s regions (30 at most) where `page` has no text; each is cut along its rectangle, turned
     by -45..45.
     """
@@ -190,7 +190,7 @@ def copy_paste(rng: np.random.Generator, page: Annotated, other: Annotated) -> A
         polygons.append((corners + np.float32([x, y])).astype(np.float32))
         texts.append(other.texts[i])
         ignore.append(False)
-    return Annotated(image, tuple(polygons), tuple(texts), tuple(ignore))
+    return AnnotatedPage(image, tuple(polygons), tuple(texts), tuple(ignore))
 
 
 def _cut_turned(
@@ -216,7 +216,7 @@ def _cut_turned(
     return cv2.warpPerspective(image, matrix, (size[0], size[1])), mask, flat
 
 
-def random_crop(rng: np.random.Generator, page: Annotated, options: DetAugment) -> Annotated:
+def random_crop(rng: np.random.Generator, page: AnnotatedPage, options: DetAugment) -> AnnotatedPage:
     """Crop so that no text is cut through where that is possible (EAST), then fit into `options.crop`, padded with
     zeros.
 

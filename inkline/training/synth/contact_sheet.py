@@ -1,7 +1,5 @@
 """Contact sheets: many samples and their labels on one picture, to be looked at."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2
@@ -9,12 +7,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from inkline.metrics import script_of
-from inkline.training.synth.fonts import scan
-from inkline.training.synth.line import line
-from inkline.training.synth.options import LineOptions, PageOptions
-from inkline.training.synth.page import page
+from inkline.training.synth.draw_line import draw_line
+from inkline.training.synth.draw_page import draw_page
+from inkline.training.synth.font_faces import scan
+from inkline.training.synth.synth_options import LineOptions, PageOptions
 
-CAPTION = 20
+CAPTION_HEIGHT_PX = 20
 
 
 def caption_font(text: str, size: int = 14) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -37,7 +35,7 @@ def contact_sheet(
     caption.
     """
     width, height = cell
-    step = height + CAPTION * max((text.count("\n") + 1 for _, text in samples), default=1)
+    step = height + CAPTION_HEIGHT_PX * max((text.count("\n") + 1 for _, text in samples), default=1)
     sheet = np.full((max(1, -(-len(samples) // columns)) * step, columns * width, 3), 255, np.uint8)
     of_script: dict[str, str] = {}  # no face has every script, so each gets its own
     for _, text in samples:
@@ -51,30 +49,30 @@ def contact_sheet(
         sheet[y : y + shown.shape[0], x : x + shown.shape[1]] = shown if shown.ndim == 3 else shown[..., None]
         for row, part in enumerate(text.split("\n")):
             strip = caption(part, fonts[script_of(text)], width - 8)
-            top = y + height + row * CAPTION
-            sheet[top : top + CAPTION, x : x + strip.shape[1]] = strip
+            top = y + height + row * CAPTION_HEIGHT_PX
+            sheet[top : top + CAPTION_HEIGHT_PX, x : x + strip.shape[1]] = strip
     return sheet
 
 
 def caption(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> np.ndarray:
-    """Return one line of blue text on white, BGR uint8 (CAPTION, at most `width`, 3); what is longer is made narrower."""
-    strip = Image.new("RGB", (max(1, int(font.getlength(text)) + 2), CAPTION), "white")
+    """One line of blue text on white, BGR uint8 (CAPTION_HEIGHT_PX, up to `width`, 3); longer text is narrowed."""
+    strip = Image.new("RGB", (max(1, int(font.getlength(text)) + 2), CAPTION_HEIGHT_PX), "white")
     ImageDraw.Draw(strip).text((0, 0), text, fill=(0, 0, 160), font=font)
     if strip.width > width:
-        strip = strip.resize((width, CAPTION), Image.Resampling.LANCZOS)
+        strip = strip.resize((width, CAPTION_HEIGHT_PX), Image.Resampling.LANCZOS)
     return np.ascontiguousarray(np.asarray(strip)[..., ::-1])
 
 
 def line_sheet(options: LineOptions, count: int = 40) -> np.ndarray:
     """Return the contact sheet of the first `count` lines of `options`."""
-    return contact_sheet([line(options, i) for i in range(count)])
+    return contact_sheet([draw_line(options, i) for i in range(count)])
 
 
 def page_sheet(options: PageOptions, count: int = 12, cell: tuple[int, int] = (480, 480)) -> np.ndarray:
     """Return the contact sheet of the first `count` pages of `options`, quads drawn in, first corners marked."""
     shown = []
     for i in range(count):
-        image, lines = page(options, i)
+        image, lines = draw_page(options, i)
         shown.append((outline(image, [quad for quad, _ in lines]), f"{len(lines)} lines"))
     return contact_sheet(shown, 4, cell)
 

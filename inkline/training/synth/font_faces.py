@@ -1,7 +1,5 @@
 """Fonts chosen by what they can draw: a scan of font files, their glyph coverage, and the faces that serve a script."""
 
-from __future__ import annotations
-
 import bisect
 import json
 import logging

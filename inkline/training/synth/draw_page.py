@@ -1,6 +1,4 @@
-"""Whole pages with one quad and text per line: `page(options, index)` is a pure function of its arguments."""
-
-from __future__ import annotations
+"""Whole pages with one quad and text per line: `draw_page(options, index)` is a pure function of its arguments."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,18 +6,101 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from inkline.training.synth.background import paper, scenery
+from inkline.training.synth.appearance import paper, scenery, shade, wear
 from inkline.training.synth.compose import compose
-from inkline.training.synth.degrade import shade, wear
-from inkline.training.synth.draw import Ink, draw
-from inkline.training.synth.fonts import Face, families, require_shaping
-from inkline.training.synth.layout import LAYOUTS, Area, Slot
-from inkline.training.synth.options import PageOptions
+from inkline.training.synth.draw_line import Ink, draw_text
+from inkline.training.synth.font_faces import Face, families, require_shaping
+from inkline.training.synth.page_layouts import LAYOUTS, Area, Slot
 from inkline.training.synth.scripts import Script, script_of
+from inkline.training.synth.synth_options import PageOptions
 from inkline.training.synth.tokens import between, pick, token
-from inkline.training.synth.warp import Warp, draw_warp
 
-Lines = list[tuple[np.ndarray, str]]
+
+@dataclass(frozen=True)
+class Warp:
+    """Flat page to photograph: y grows by `reach * sin(turns * x / width * pi + phase)`, then the homography `matrix`
+    follows.
+
+    `source` and `target` are (width, height) in pixels of the flat page and of the photograph.
+    """
+
+    matrix: np.ndarray
+    reach: float
+    turns: float
+    phase: float
+    source: tuple[int, int]
+    target: tuple[int, int]
+
+    def bend(self, x: np.ndarray) -> np.ndarray:
+        """The vertical shift at page column `x`, in pixels."""
+        return np.asarray(self.reach * np.sin(self.turns * np.pi * x / self.source[0] + self.phase))
+
+    def forward(self, points: np.ndarray) -> np.ndarray:
+        """Map points (..., 2) of the flat page to the photograph, float32."""
+        bent = points.astype(np.float64).copy()
+        bent[..., 1] += self.bend(bent[..., 0])
+        ones = np.concatenate([bent, np.ones((*bent.shape[:-1], 1))], axis=-1) @ self.matrix.T
+        return (ones[..., :2] / ones[..., 2:]).astype(np.float32)
+
+    def apply(self, page: np.ndarray, surroundings: np.ndarray) -> np.ndarray:
+        """Return the photograph of a uint8 page (H, W, 3) lying on `surroundings` (target height, target width, 3)."""
+        width, height = self.target
+        inverse = np.linalg.inv(self.matrix)
+        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        m = inverse.astype(np.float32)
+        depth = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+        source_x = (m[0, 0] * x + m[0, 1] * y + m[0, 2]) / depth
+        source_y = (m[1, 0] * x + m[1, 1] * y + m[1, 2]) / depth
+        if self.reach:
+            source_y -= self.bend(source_x).astype(np.float32)
+        seen = cv2.remap(page, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        inside = (source_x >= 0) & (source_x < self.source[0]) & (source_y >= 0) & (source_y < self.source[1])
+        return np.where(inside[..., None], seen, surroundings)
+
+    def quad(self, quad: np.ndarray) -> np.ndarray:
+        """Map a quad (4, 2): its corners when the paper is flat, else the smallest rectangle around its bent sides."""
+        if not self.reach:
+            return self.forward(quad)
+        t = np.linspace(0, 1, 9)[:, None]
+        top = self.forward(quad[0] + (quad[1] - quad[0]) * t)
+        bottom = self.forward(quad[3] + (quad[2] - quad[3]) * t)
+        box = cv2.boxPoints(cv2.minAreaRect(np.concatenate([top, bottom])))
+        corners = np.stack([top[0], top[-1], bottom[-1], bottom[0]])
+        turns = [float(np.linalg.norm(np.roll(box, -k, axis=0) - corners)) for k in range(4)]
+        return np.roll(box, -int(np.argmin(turns)), axis=0).astype(np.float32)
+
+    def grid(self, height: int, width: int) -> np.ndarray:
+        """Return where the nodes of a (height, width) mesh over the flat page lie in the photograph: float32 (h, w, 2),
+        -1..1.
+        """
+        w, h = self.source
+        x, y = np.meshgrid(np.linspace(0, w - 1, width), np.linspace(0, h - 1, height))
+        nodes = self.forward(np.stack([x, y], axis=-1))
+        return (nodes / (np.array(self.target) - 1) * 2 - 1).astype(np.float32)
+
+
+def draw_warp(rng: np.random.Generator, size: tuple[int, int], strength: float) -> Warp:
+    """Draw a view of a page of `size` (width, height): corners moved by up to 12 % * strength, turned a little, curled
+    half of the time.
+    """
+    width, height = size
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    moved = corners + (rng.random((4, 2)) * 2 - 1) * np.array([width, height]) * 0.12 * strength
+    angle = np.deg2rad((rng.random() * 2 - 1) * 8 * strength)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    moved = (moved - moved.mean(axis=0)) @ turn.T
+    moved -= moved.min(axis=0)
+    border = rng.random(2) * 0.08 * np.array([width, height])
+    moved += border
+    reach = height * 0.03 * strength * (rng.random() * 2 - 1) if rng.random() < 0.5 else 0.0
+    target = np.ceil(moved.max(axis=0) + border + abs(reach)).astype(int)
+    shrink = min(1.0, max(size) / max(target))
+    matrix = cv2.getPerspectiveTransform(corners, (moved * shrink).astype(np.float32))
+    seen = (max(16, int(target[0] * shrink)), max(16, int(target[1] * shrink)))
+    return Warp(matrix, float(reach), 0.5 + 1.5 * rng.random(), rng.random() * np.pi, size, seen)
+
+
+QuadTexts = list[tuple[np.ndarray, str]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +116,7 @@ class Style:
     colourful: bool
 
 
-def page(options: PageOptions, index: int) -> tuple[np.ndarray, Lines]:
+def draw_page(options: PageOptions, index: int) -> tuple[np.ndarray, QuadTexts]:
     """Return page `index`: image BGR uint8 (H, W, 3) and its lines [(quad float32 (4, 2) TL TR BR BL in pixels, text)].
 
     A quad runs with its line and encloses the ink with a margin of a twentieth of an em. Raises DataError as `line`
@@ -50,11 +131,11 @@ def page(options: PageOptions, index: int) -> tuple[np.ndarray, Lines]:
     return sheet, _visible(lines, sheet.shape[1], sheet.shape[0])
 
 
-def pages(options: PageOptions, start: int = 0) -> Iterator[tuple[np.ndarray, Lines]]:
-    """Yield `page(options, start)`, `page(options, start + 1)`, ... without end."""
+def pages(options: PageOptions, start: int = 0) -> Iterator[tuple[np.ndarray, QuadTexts]]:
+    """Yield `draw_page(options, start)`, `draw_page(options, start + 1)`, ... without end."""
     index = start
     while True:
-        yield page(options, index)
+        yield draw_page(options, index)
         index += 1
 
 
@@ -70,7 +151,7 @@ def warped_page(
     return wear(rng, seen, options.line.degrade, scale=0.7), flat, warp.grid(*grid)
 
 
-def flat_page(rng: np.random.Generator, options: PageOptions) -> tuple[np.ndarray, Lines]:
+def flat_page(rng: np.random.Generator, options: PageOptions) -> tuple[np.ndarray, QuadTexts]:
     """Draw a page before anything happens to it: BGR uint8 and its lines."""
     require_shaping()
     width = between(rng, *options.width)
@@ -134,7 +215,7 @@ def _set(
     text = _text(rng, slot, options, int(slot.width / slot.em * per_em))
     for _ in range(4):
         text = " ".join("".join(c for c in text if c == " " or (face.has(c) and (not allowed or c in allowed))).split())
-        ink = draw(face, text, slot.em, style.script) if text else None
+        ink = draw_text(face, text, slot.em, style.script) if text else None
         if ink is None:
             return None
         if ink.mask.shape[1] <= slot.width:
@@ -194,8 +275,8 @@ def _stamp(canvas: np.ndarray, ink: Ink, slot: Slot, style: Style, colour: np.nd
 
 
 def photograph(
-    rng: np.random.Generator, sheet: np.ndarray, lines: Lines, strength: float
-) -> tuple[np.ndarray, Lines, Warp]:
+    rng: np.random.Generator, sheet: np.ndarray, lines: QuadTexts, strength: float
+) -> tuple[np.ndarray, QuadTexts, Warp]:
     """Lay the page on a surface, look at it askew, and let a shadow fall on it."""
     warp = draw_warp(rng, (sheet.shape[1], sheet.shape[0]), strength)
     desk = np.clip(scenery(rng, warp.target[1], warp.target[0], rng.random(3) * 200, 30), 0, 255).astype(np.uint8)
@@ -205,7 +286,7 @@ def photograph(
     return seen, [(warp.quad(quad), text) for quad, text in lines], warp
 
 
-def _visible(lines: Lines, width: int, height: int) -> Lines:
+def _visible(lines: QuadTexts, width: int, height: int) -> QuadTexts:
     """The lines that lie on the page: those whose centre is on it, quads cut to it."""
     kept = []
     for quad, text in lines:

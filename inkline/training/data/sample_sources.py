@@ -2,29 +2,37 @@
 (epoch, index).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from inkline.errors import DataError
-from inkline.training.data.augment_det import Annotated
-from inkline.training.data.samples import Sample, read_image
+from inkline.training.data.augment_pages import AnnotatedPage
+from inkline.training.data.labels import Sample, read_image
 from inkline.training.synth.compose import target_lengths
-from inkline.training.synth.line import line
-from inkline.training.synth.options import LineOptions, PageOptions
-from inkline.training.synth.page import page
+from inkline.training.synth.draw_line import draw_line
+from inkline.training.synth.draw_page import draw_page
 from inkline.training.synth.scripts import script_of
+from inkline.training.synth.synth_options import LineOptions, PageOptions
 
-ENDS = 0.9  # margins of a line, in line heights; measured, as the widths of letters below, on synthetic lines
+LINE_MARGINS_RATIO = (
+    0.9  # margins of a line, in line heights; measured, as the widths of letters below, on synthetic lines
+)
 
 
-class Source(Protocol):
-    """`load` returns (image, label): text, `Annotated` or class label, by what the source holds."""
+class SampleIndex(NamedTuple):
+    """Which sample is to be made: all that its making depends on beside the options. height: of a line, 0: the usual."""
+
+    epoch: int
+    number: int
+    height: int = 0
+
+
+class SampleSource(Protocol):
+    """`load` returns (image, label): text, `AnnotatedPage` or class label, by what the source holds."""
 
     def __len__(self) -> int:
         """Samples an epoch."""
@@ -49,7 +57,7 @@ def letter_width(c: str) -> float:
 
 def text_ratio(text: str) -> float:
     """The width / height a line of this text is expected to have."""
-    return ENDS + sum(map(letter_width, text))
+    return LINE_MARGINS_RATIO + sum(map(letter_width, text))
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class Labelled:
         if sample.label:
             return image, sample.label
         regions = sample.regions
-        return image, Annotated(
+        return image, AnnotatedPage(
             image, tuple(r.points for r in regions), tuple(r.text for r in regions), tuple(r.ignore for r in regions)
         )
 
@@ -103,7 +111,7 @@ class SynthLines:
 
     def load(self, epoch: int, index: int) -> tuple[np.ndarray, Any]:
         """A line and its text."""
-        return line(self.options, epoch * self.count + index)
+        return draw_line(self.options, epoch * self.count + index)
 
     def key(self, epoch: int, index: int) -> str:
         """`synth:<script>:<seed>:<index>`."""
@@ -113,7 +121,7 @@ class SynthLines:
         """From the lengths the lines aim at: nothing is drawn."""
         each = letter_width(script_of(self.options.script).letters[0])
         indices = epoch * self.count + np.arange(self.count)
-        return (ENDS + each * target_lengths(self.options, indices)).astype(np.float32)
+        return (LINE_MARGINS_RATIO + each * target_lengths(self.options, indices)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -128,8 +136,8 @@ class SynthPages:
 
     def load(self, epoch: int, index: int) -> tuple[np.ndarray, Any]:
         """A page and its annotation."""
-        image, lines = page(self.options, epoch * self.count + index)
-        return image, Annotated(
+        image, lines = draw_page(self.options, epoch * self.count + index)
+        return image, AnnotatedPage(
             image, tuple(quad for quad, _ in lines), tuple(text for _, text in lines), (False,) * len(lines)
         )
 
@@ -148,7 +156,7 @@ class Mixture:
     twice).
     """
 
-    parts: tuple[tuple[Source, float], ...]
+    parts: tuple[tuple[SampleSource, float], ...]
 
     def __post_init__(self) -> None:
         """Refuse mixtures of nothing."""
@@ -162,7 +170,7 @@ class Mixture:
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    def _find(self, epoch: int, index: int) -> tuple[Source, int, int]:
+    def _find(self, epoch: int, index: int) -> tuple[SampleSource, int, int]:
         """The source of an index, and its own epoch and index there: it goes on where the last epoch stopped."""
         part = int(np.searchsorted(self._ends, index, side="right"))
         start = int(self._ends[part - 1]) if part else 0
@@ -195,7 +203,7 @@ class Mixture:
         return np.concatenate(found)
 
 
-def mixed(sources: Sequence[Source], ratios: Sequence[float] = ()) -> Source:
+def mixed(sources: Sequence[SampleSource], ratios: Sequence[float] = ()) -> SampleSource:
     """Return one source of many; a single one with ratio 1 stays itself."""
     shares = list(ratios) if ratios else [1.0] * len(sources)
     if len(shares) != len(sources):

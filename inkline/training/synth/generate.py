@@ -2,8 +2,6 @@
 formats.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 from collections import deque
@@ -19,31 +17,31 @@ import numpy as np
 
 from inkline.errors import DataError, OutputError
 from inkline.files import atomic_path
-from inkline.training.synth.line import line
-from inkline.training.synth.options import LineOptions, PageOptions
-from inkline.training.synth.page import page
+from inkline.training.synth.draw_line import draw_line
+from inkline.training.synth.draw_page import draw_page
+from inkline.training.synth.synth_options import LineOptions, PageOptions
 
-CHUNK = 32
-FOLDER = 1000  # images a folder holds
+SAMPLES_PER_CHUNK = 32
+IMAGES_PER_FOLDER = 1000  # images a folder holds
 
 
-def draw_one(options: LineOptions | PageOptions, index: int) -> tuple[np.ndarray, Any]:
+def draw_sample(options: LineOptions | PageOptions, index: int) -> tuple[np.ndarray, Any]:
     """Return `line` or `page` number `index`, by the kind of options."""
-    return page(options, index) if isinstance(options, PageOptions) else line(options, index)
+    return draw_page(options, index) if isinstance(options, PageOptions) else draw_line(options, index)
 
 
 def stream(
     options: LineOptions | PageOptions, start: int, count: int, workers: int
 ) -> Iterator[tuple[np.ndarray, Any]]:
     """Yield samples `start` to `start + count - 1` in order, drawn by `workers` processes (0 or 1: in this one)."""
-    yield from spread_out(partial(_draw_chunk, options), start, count, workers)
+    yield from map_chunks(partial(_draw_chunk, options), start, count, workers)
 
 
-def spread_out(work: Callable[[int, int], list[Any]], start: int, count: int, workers: int) -> Iterator[Any]:
+def map_chunks(work: Callable[[int, int], list[Any]], start: int, count: int, workers: int) -> Iterator[Any]:
     """Yield the results of `work(first, last)` for chunks of start..start + count, in order, a few chunks ahead of the
     reader.
     """
-    chunks = [(i, min(i + CHUNK, start + count)) for i in range(start, start + count, CHUNK)]
+    chunks = [(i, min(i + SAMPLES_PER_CHUNK, start + count)) for i in range(start, start + count, SAMPLES_PER_CHUNK)]
     if workers <= 1:
         for first, last in chunks:
             yield from work(first, last)
@@ -60,10 +58,10 @@ def spread_out(work: Callable[[int, int], list[Any]], start: int, count: int, wo
 
 
 def _draw_chunk(options: LineOptions | PageOptions, first: int, last: int) -> list[tuple[np.ndarray, Any]]:
-    return [draw_one(options, i) for i in range(first, last)]
+    return [draw_sample(options, i) for i in range(first, last)]
 
 
-def write(options: LineOptions | PageOptions, count: int, folder: Path, workers: int = 1, quality: int = 0) -> Path:
+def write_set(options: LineOptions | PageOptions, count: int, folder: Path, workers: int = 1, quality: int = 0) -> Path:
     """Draw samples 0..count - 1 into `folder` and return the path of its labels.jsonl.
 
     images/000/000000.png (JPEG of `quality` 1..100 when that is not 0), labels.jsonl, and the reference's label file
@@ -81,7 +79,7 @@ def write(options: LineOptions | PageOptions, count: int, folder: Path, workers:
         open(labels_part, "w", encoding="utf-8") as labels,
         open(reference_part, "w", encoding="utf-8") as reference,
     ):
-        for row, text in spread_out(partial(_write_chunk, options, folder, quality), 0, count, workers):
+        for row, text in map_chunks(partial(_write_chunk, options, folder, quality), 0, count, workers):
             labels.write(json.dumps(row, ensure_ascii=False) + "\n")
             reference.write(text + "\n")
     return folder / "labels.jsonl"
@@ -107,8 +105,8 @@ def _write_chunk(
     """Draw and store a few samples; return the row of labels.jsonl and the reference's label line of each."""
     rows = []
     for index in range(first, last):
-        image, label = draw_one(options, index)
-        name = f"images/{index // FOLDER:03d}/{index:06d}.{'jpg' if quality else 'png'}"
+        image, label = draw_sample(options, index)
+        name = f"images/{index // IMAGES_PER_FOLDER:03d}/{index:06d}.{'jpg' if quality else 'png'}"
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         settings = [cv2.IMWRITE_JPEG_QUALITY, quality] if quality else [cv2.IMWRITE_PNG_COMPRESSION, 1]

@@ -1,12 +1,10 @@
 """Options of the text generator: what to write, how to draw it, how badly to treat it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from inkline.errors import DataError
-from inkline.training.synth.layout import LAYOUTS
+from inkline.training.synth.page_layouts import LAYOUTS
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from inkline.errors import UsageError
 from inkline.training import config as configs
 from inkline.training.config import DistillConfig
-from inkline.training.course import Course, course_loss
+from inkline.training.distillation import Course, course_loss
 from inkline.training.loop import train
 from inkline.training.nets.table import build
 

@@ -1,7 +1,5 @@
 """Words to draw: read from word lists, dictionaries and running text, or built letter by letter where no list exists."""
 
-from __future__ import annotations
-
 import unicodedata
 from functools import lru_cache
 from itertools import pairwise

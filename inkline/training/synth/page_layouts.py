@@ -1,7 +1,5 @@
 """Where lines stand on a page: each layout is a function that returns slots for text and rules to draw, in page pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

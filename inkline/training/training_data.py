@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from inkline.errors import DataError, UsageError
 from inkline.recognition.attention import class_count
 from inkline.training.config import Config, shipped
-from inkline.training.data.batches import count_batches, in_every_turn, loader
+from inkline.training.data.batches import BatchPlan, count_batches, in_every_turn, loader
 from inkline.training.data.datasets import (
     Classification,
     ClsOptions,
@@ -24,14 +24,12 @@ from inkline.training.data.datasets import (
     Unwarping,
 )
 from inkline.training.data.encode import ENCODERS, Alphabet
-from inkline.training.data.labels import LoadOptions, load
-from inkline.training.data.plan import BatchPlan
-from inkline.training.data.samples import Report
-from inkline.training.data.sources import Labelled, Mixture, Source, SynthLines, SynthPages, mixed
+from inkline.training.data.labels import LoadOptions, LoadReport, load_labels
+from inkline.training.data.sample_sources import Labelled, Mixture, SampleSource, SynthLines, SynthPages, mixed
 from inkline.training.nets.table import NETS
-from inkline.training.synth.options import LineOptions, PageOptions
+from inkline.training.start_weights import Origin, load_origin, read_charset
 from inkline.training.synth.scripts import script_of
-from inkline.training.weights import Origin, load_origin, read_charset
+from inkline.training.synth.synth_options import LineOptions, PageOptions
 
 HELD_OUT = 1_000_003  # added to the seed of generated text that a net is judged by
 Batches = Callable[[int, int], Iterator[dict[str, Any]]]
@@ -50,7 +48,7 @@ class Material:
     batches: Batches = field(repr=False)
     batches_per_epoch: int
     about: str
-    judged: Source | Dataset[Any] | None
+    judged: SampleSource | Dataset[Any] | None
     charset: tuple[str, ...] = ()
     classes: int | None = None
     origin: Origin | None = None
@@ -85,7 +83,7 @@ def decoder_of(config: Config) -> str:
 
 def open_source(
     spec: str, config: Config, charset: Sequence[str], held_out: bool = False
-) -> tuple[Source, Report | None]:
+) -> tuple[SampleSource, LoadReport | None]:
     """The source that an entry of `data.train`, `data.evaluate` or `data.replay` names, and what loading it found.
 
     Lines that hold characters outside the charset are not learned from, but the net is judged by them.
@@ -103,7 +101,7 @@ def open_source(
         strict=config.data.strict,
         lower=config.data.lower and not held_out,
     )
-    samples, report = load(task, path, options)
+    samples, report = load_labels(task, path, options)
     if held_out and config.evaluate.limit:
         samples = samples[: config.evaluate.limit]
     return Labelled(tuple(samples), seed), report
@@ -114,7 +112,7 @@ def fixed_length(config: Config) -> bool:
     return config.task == "rec" and any(getattr(config.loss, name) > 0 for name in ENCODERS if name != "ctc")
 
 
-def _generated(spec: str, config: Config, charset: Sequence[str], seed: int) -> Source:
+def _generated(spec: str, config: Config, charset: Sequence[str], seed: int) -> SampleSource:
     kind, script, count = (*spec.split(":"), "", "")[:3]
     if not script or not count.isdigit() or int(count) < 1:
         raise UsageError(
@@ -137,13 +135,13 @@ def _generated(spec: str, config: Config, charset: Sequence[str], seed: int) -> 
     return SynthPages(pages, int(count))
 
 
-def open_all(config: Config, charset: Sequence[str]) -> tuple[Source, dict[str, Report]]:
+def open_all(config: Config, charset: Sequence[str]) -> tuple[SampleSource, dict[str, LoadReport]]:
     """All of `data.train` and `data.replay` as one source, and what loading each label file found."""
     if not config.data.train:
         raise UsageError("data.train: give at least one label file, or generated text such as lines:latin:20000")
-    reports: dict[str, Report] = {}
+    reports: dict[str, LoadReport] = {}
 
-    def opened(specs: Sequence[str]) -> list[Source]:
+    def opened(specs: Sequence[str]) -> list[SampleSource]:
         found = []
         for spec in specs:
             source, report = open_source(spec, config, charset)
@@ -163,14 +161,14 @@ def open_all(config: Config, charset: Sequence[str]) -> tuple[Source, dict[str, 
     return Mixture(((new, 1.0), *((source, ratio) for source in old))), reports
 
 
-def open_judged(config: Config, charset: Sequence[str]) -> Source | None:
+def open_judged(config: Config, charset: Sequence[str]) -> SampleSource | None:
     """All of `data.evaluate` as one source, None when there is none."""
     if not config.data.evaluate:
         return None
     return mixed([open_source(spec, config, charset, held_out=True)[0] for spec in config.data.evaluate])
 
 
-def dataset_of(config: Config, source: Source, charset: Sequence[str]) -> Dataset[Any]:
+def dataset_of(config: Config, source: SampleSource, charset: Sequence[str]) -> Dataset[Any]:
     """The torch data set of the task over a source."""
     data, seed = config.data, config.run.seed
     if config.task == "det":
@@ -237,7 +235,7 @@ def prepare_unwarp(config: Config, rank: int = 0, world: int = 1) -> Material:
 
 
 def _material(
-    config: Config, dataset: Dataset[Any], rank: int, world: int, about: str, judged: Source | Dataset[Any] | None
+    config: Config, dataset: Dataset[Any], rank: int, world: int, about: str, judged: SampleSource | Dataset[Any] | None
 ) -> Material:
     data, rec = config.data, config.task == "rec"
     plan = BatchPlan(
@@ -277,7 +275,7 @@ def plainly(batches: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         raise DataError(last.removeprefix("inkline.errors.DataError: ")) from None
 
 
-def _skipped(reports: Mapping[str, Report]) -> str:
+def _skipped(reports: Mapping[str, LoadReport]) -> str:
     """What loading left out, in words; nothing when it took everything."""
     total: Counter[str] = Counter()
     for report in reports.values():
@@ -287,7 +285,7 @@ def _skipped(reports: Mapping[str, Report]) -> str:
     return f" ({skipped} skipped: {kinds}; see `inkline data check`)" if total else ""
 
 
-def require_judged(material: Material, metric: str) -> Source | Dataset[Any]:
+def require_judged(material: Material, metric: str) -> SampleSource | Dataset[Any]:
     """What the net is judged by; DataError when there is nothing."""
     if material.judged is None:
         raise DataError(f"data.evaluate: give a label file to compute {metric} on, or set evaluate.every to 0")

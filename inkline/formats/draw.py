@@ -1,7 +1,6 @@
 """Pictures of a page: its boxes, the text that was read, and how it was turned and unwarped; and their files."""
 
 import random
-import unicodedata
 from collections.abc import Iterable
 
 import cv2
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from inkline.errors import OutputError, UsageError
 from inkline.formats.fonts import sized_font
+from inkline.formats.line_geometry import FULL_WIDTH, advance_width
 from inkline.io.sources import PICTURE_SUFFIXES
 from inkline.layout.geometry import crop_size, sample_by_grid, turn
 from inkline.types import Document, Floats, Image, Line, Page, Transform
@@ -136,7 +136,9 @@ def _tint(image: Image, quad: Floats, color: tuple[int, int, int]) -> None:
 def _draw_text(canvas: Image, line: Line) -> None:
     """Write a line's text into its quad, in place: along its direction, or letter below letter in a column."""
     x0, y0, x1, y1 = line.box
-    column = y1 - y0 > max(COLUMN_RATIO * (x1 - x0), MIN_COLUMN_PX) and any(map(_is_wide, line.text))
+    column = y1 - y0 > max(COLUMN_RATIO * (x1 - x0), MIN_COLUMN_PX) and any(
+        advance_width(c) == FULL_WIDTH for c in line.text
+    )
     quad = line.quad if column else line.reading_quad
     width, height = crop_size(quad)
     text = " ".join(line.text.split())
@@ -152,11 +154,6 @@ def _draw_text(canvas: Image, line: Line) -> None:
     matrix = cv2.getPerspectiveTransform(corners, quad - np.array([x, y], np.float32))
     warped = cv2.warpPerspective(patch, matrix, (w, h), flags=cv2.INTER_LINEAR, borderValue=255)
     _paste(canvas, np.asarray(warped, np.uint8), x, y)
-
-
-def _is_wide(character: str) -> bool:
-    """Whether a character takes a full square, as those of Chinese, Japanese and Korean do."""
-    return unicodedata.east_asian_width(character) in "WF"
 
 
 def _paste(canvas: Image, patch: NDArray[np.uint8], x: int, y: int) -> None:

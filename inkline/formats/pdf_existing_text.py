@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from inkline.errors import SourceError
-from inkline.formats.pdf_text_layer import Affine, inverse_affine
+from inkline.formats.pdf_text_layer import Affine
 from inkline.io.pdf import PdfReader
 from inkline.types import Floats, Line, Page
 
@@ -46,26 +46,25 @@ def lines_to_add(
     if mode == "replace":
         hide_text(pdf, target)
         return page.lines, ""
-    text = _page_text(reader, index, inverse_affine(to_user))
-    warning = ""
+    text, warning = _page_text(reader, index, to_user), ""
     if mode in ("auto", "check"):
-        comparison = compare(page.lines, text)
-        if comparison.disagrees:
-            warning = f"the text it has is not what was read ({comparison})"
-            if mode == "auto" and comparison.confidence >= MIN_CONFIDENCE_TO_REPLACE:
-                hide_text(pdf, target)
-                return page.lines, f"{warning}; replaced"
-            warning += "; kept"
+        difference, confidence = compare(page.lines, text)
+        if difference and mode == "auto" and confidence >= MIN_CONFIDENCE_TO_REPLACE:
+            hide_text(pdf, target)
+            return page.lines, f"the text it has is not what was read ({difference}); replaced"
+        if difference:
+            warning = f"the text it has is not what was read ({difference}); kept"
     return [line for line in page.lines if not _is_covered(line, text.inside(line.quad))], warning
 
 
-def _page_text(reader: PdfReader, index: int, to_source: Affine) -> "PageText":
+def _page_text(reader: PdfReader, index: int, to_user: Affine) -> "PageText":
     """The characters of a page, their centres taken from user space to source pixels."""
     try:
         text, points = reader.characters(index)
     except SourceError:  # a page that cannot be loaded has no text to respect
         return PageText("", np.zeros((0, 2), np.float32))
-    return PageText(text, np.asarray(points @ to_source[:, :2].T + to_source[:, 2], np.float32))
+    centres = np.linalg.solve(to_user[:, :2], (points - to_user[:, 2]).T).T
+    return PageText(text, np.asarray(centres, np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,32 +84,12 @@ class PageText:
         return "".join(self.text[i] for i in np.flatnonzero(within).tolist())
 
 
-@dataclass(frozen=True)
-class TextComparison:
-    """How a page's text compares with what was read.
+def compare(lines: Sequence[Line], text: PageText) -> tuple[str, float]:
+    """How the page's text differs from the lines that were read ("" where it does not), and how sure the reading is.
 
-    similarity: 0..1, of the lines that both have; compared: how many read characters that rests on; confidence: 0..1, the
-    mean score of the lines compared, 0 for none; unreadable: share 0..1 of the page's characters that mean nothing
-    (private use, replacement, control).
+    The text differs when it has a broken encoding or is that of another page. The second value is the mean score, 0..1,
+    of the lines that both have; 0 for none.
     """
-
-    similarity: float
-    compared: int
-    confidence: float
-    unreadable: float
-
-    @property
-    def disagrees(self) -> bool:
-        """Whether the text is not that of the page: a broken encoding, or the text of another page."""
-        differs = self.compared >= MIN_COMPARED_CHARACTERS and self.similarity < MIN_SIMILARITY
-        return differs or self.unreadable > MAX_UNREADABLE_SHARE
-
-    def __str__(self) -> str:
-        return f"{self.similarity:.0%} alike over {self.compared} characters, {self.unreadable:.0%} unreadable"
-
-
-def compare(lines: Sequence[Line], text: PageText) -> TextComparison:
-    """How the page's text compares with the lines that were read."""
     alike = scores = 0.0
     compared = 0
     for line in lines:
@@ -122,9 +101,14 @@ def compare(lines: Sequence[Line], text: PageText) -> TextComparison:
             alike += len(read) * max(forwards, SequenceMatcher(None, read, own[::-1]).ratio())
             scores += len(read) * line.score
             compared += len(read)
+    similarity, confidence = alike / max(compared, 1), scores / max(compared, 1)
+    # Characters that mean nothing: private use, replacement, control.
     meaningless = sum(unicodedata.category(c) in ("Cc", "Co", "Cn") or c == "\ufffd" for c in text.text)
-    total = max(compared, 1)
-    return TextComparison(alike / total, compared, scores / total, meaningless / max(len(text.text), 1))
+    unreadable = meaningless / max(len(text.text), 1)
+    differs = compared >= MIN_COMPARED_CHARACTERS and similarity < MIN_SIMILARITY
+    if not differs and unreadable <= MAX_UNREADABLE_SHARE:
+        return "", confidence
+    return f"{similarity:.0%} alike over {compared} characters, {unreadable:.0%} unreadable", confidence
 
 
 def _is_covered(line: Line, inside: str) -> bool:

@@ -36,7 +36,8 @@ EXIF_MATRICES = {
     8: (0, 1, -1, 0, 1, 0),
 }
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+COLOR_SPACES = {1: ("/DeviceGray", b"GRAY"), 3: ("/DeviceRGB", b"RGB "), 4: ("/DeviceCMYK", b"CMYK")}  # and in profiles
+PNG_SIGNATURE_BYTES = 8
 PNG_MAY_HOLD = ("1", "L", "P", "RGB", "I;16")  # Pillow modes
 REVERSED_BITS = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
 
@@ -98,8 +99,7 @@ def image_of_array(pdf: "pikepdf.Pdf", image: Image) -> PdfImage:
 
 def _image(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> PdfImage:
     orientation = exif_orientation(image)
-    width, height = image.size
-    dpi = _dpi(image)
+    size, dpi = image.size, _dpi(image)
     # The file's own data where PDF knows the format; decoding may lose the header, hence last.
     stream = None
     if image.format in ("JPEG", "MPO"):
@@ -111,8 +111,8 @@ def _image(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> PdfImage
     if stream is None:
         stream = _lossless(pdf, image)
     if orientation >= 5:  # turned by 90 degrees
-        width, height, dpi = height, width, (dpi[1], dpi[0])
-    return PdfImage(stream, (width, height), dpi, orientation)
+        size, dpi = (size[1], size[0]), (dpi[1], dpi[0])
+    return PdfImage(stream, size, dpi, orientation)
 
 
 def _dpi(image: "PillowImage") -> tuple[float, float]:
@@ -146,11 +146,8 @@ def _colors(pdf: "pikepdf.Pdf", count: int, profile: bytes | None) -> Any:
     """The colour space of 1, 3 or 4 components: the file's own profile when it has one that fits."""
     from pikepdf import Array, Name
 
-    plain, kind = {
-        1: (Name.DeviceGray, b"GRAY"),
-        3: (Name.DeviceRGB, b"RGB "),
-        4: (Name.DeviceCMYK, b"CMYK"),
-    }[count]
+    name, kind = COLOR_SPACES[count]
+    plain = Name(name)
     if not profile or len(profile) < 128 or profile[16:20] != kind or profile[36:40] != b"acsp":
         return plain
     stream = pdf.make_stream(profile, N=count, Alternate=plain)
@@ -206,10 +203,8 @@ def _png(pdf: "pikepdf.Pdf", content: bytes) -> "pikepdf.Stream | None":
 
 def _png_chunks(content: bytes) -> dict[str, list[bytes]]:
     """The chunks by name; ValueError where the file ends early or its check sums are wrong."""
-    if not content.startswith(PNG_SIGNATURE):
-        raise ValueError("not a PNG")
     chunks: dict[str, list[bytes]] = {}
-    at = len(PNG_SIGNATURE)
+    at = PNG_SIGNATURE_BYTES
     while at < len(content):
         (length,) = struct.unpack_from(">I", content, at)
         name, data = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
@@ -240,10 +235,8 @@ def _fax(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> "pikepdf.S
 
 def _lossless(pdf: "pikepdf.Pdf", image: "PillowImage") -> "pikepdf.Stream":
     """Decoded pixels: fax for two colours, the rows of a PNG otherwise, transparency as a soft mask."""
-    if image.mode == "1":
-        stream = _packed_fax(pdf, image)
-        if stream is not None:
-            return stream
+    if image.mode == "1" and (stream := _packed_fax(pdf, image)) is not None:
+        return stream
     if image.mode == "CMYK":  # there is no such PNG; the PDF's writer compresses the samples
         colors = _colors(pdf, 4, image.info.get("icc_profile"))
         return _stream(pdf, image.tobytes(), image.size, colors, 8)
@@ -256,7 +249,7 @@ def _lossless(pdf: "pikepdf.Pdf", image: "PillowImage") -> "pikepdf.Stream":
     out = io.BytesIO()
     image.save(out, "PNG", icc_profile=profile)
     stream = _png(pdf, out.getvalue())
-    assert stream is not None  # neither interlaced nor transparent
+    assert stream is not None, "neither interlaced nor transparent"
     if alpha is not None:
         stream["/SMask"] = pdf.make_indirect(_lossless(pdf, alpha))
     return stream

@@ -67,12 +67,6 @@ def user_affine(box: PdfBox, rotation: int, size: tuple[int, int]) -> Affine:
     return np.array(rows, np.float64)
 
 
-def inverse_affine(affine: Affine) -> Affine:
-    """The map in the other direction."""
-    turn = np.linalg.inv(affine[:, :2])
-    return np.column_stack([turn, -turn @ affine[:, 2]])
-
-
 class TextOverlay:
     """Adds invisible text to pages of one PDF, all in one font; call `finish` before the PDF is saved."""
 

@@ -38,11 +38,8 @@ PAGE_DIRECTIONS = {"ltr": "left-to-right", "rtl": "right-to-left", "ttb": "top-t
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-# hOCR 1.2
-
-
 def render_hocr(document: Document) -> str:
-    """XHTML with pages, areas, paragraphs, lines and words; a word's `x_wconf` is its score in percent."""
+    """hOCR 1.2: XHTML with areas, paragraphs, lines and words; a word's `x_wconf` is its score in percent."""
     html = ET.Element("html", {"xmlns": "http://www.w3.org/1999/xhtml", "xml:lang": "en", "lang": "en"})
     head = _element(html, "head")
     _element(head, "title", document.source or "")
@@ -95,11 +92,8 @@ def _hocr_bbox(quads: list[Floats]) -> str:
     return "bbox " + " ".join(str(max(0, value)) for value in bounds(quads))
 
 
-# ALTO 4.4 (http://www.loc.gov/standards/alto)
-
-
 def render_alto(document: Document) -> str:
-    """One file for the whole document; a paragraph is a TextBlock."""
+    """ALTO 4.4 (http://www.loc.gov/standards/alto), one file for the whole document; a paragraph is a TextBlock."""
     root = _root("alto", ALTO_NAMESPACE, ALTO_SCHEMA)
     root.set("SCHEMAVERSION", "4.4")
     description = _element(root, "Description")
@@ -160,11 +154,8 @@ def _alto_box(quads: Sequence[Floats]) -> dict[str, int]:
     return {"HPOS": x0, "VPOS": y0, "WIDTH": x1 - x0, "HEIGHT": y1 - y0}
 
 
-# PAGE XML 2019-07-15 (PRImA)
-
-
 def render_page_xml(document: Document) -> str:
-    """The one page of a document; OutputError for more, as the format cannot hold them."""
+    """PAGE XML 2019-07-15 (PRImA) of a document's only page; OutputError for more, which the format cannot hold."""
     if len(document.pages) != 1:
         raise OutputError(f"PAGE XML holds one page per file, not {len(document.pages)}: write each page by itself")
     page = document.pages[0]
@@ -215,9 +206,6 @@ def _page_line(region: ET.Element, line: Line, number: str, page: Page) -> None:
 
 def _page_text(node: ET.Element, text: str, scores: Sequence[float]) -> None:
     _element(_element(node, "TextEquiv", conf=_confidence(scores)), "Unicode", text)
-
-
-# Shared by the formats
 
 
 def _root(tag: str, namespace: str, schema: str) -> ET.Element:

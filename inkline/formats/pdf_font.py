@@ -20,7 +20,8 @@ MAX_CODES = 65_536 - FIRST_CODE
 REPLACEMENT = "\ufffd"
 
 _ASCII_CODES = {chr(code): code for code in range(FIRST_CODE, 127)} | {REPLACEMENT: 127}
-_NOT_IN_TEXT_LAYERS = dict.fromkeys([*range(32), *range(127, 160), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], REPLACEMENT)
+# What no text layer can hold, control characters and lone surrogates, for `str.translate`.
+NOT_IN_TEXT_LAYERS = dict.fromkeys([*range(32), *range(127, 160), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], REPLACEMENT)
 
 
 class GlyphCodes:
@@ -79,11 +80,6 @@ class GlyphCodes:
         font[Name.Encoding] = Name("/Identity-H")
         font[Name.DescendantFonts] = Array([pdf.make_indirect(descendant)])
         font[Name.ToUnicode] = pdf.make_indirect(Stream(pdf, to_unicode_map(self._codes)))
-
-
-def printable(text: str) -> str:
-    """The text with the replacement character for what no text layer can hold: control characters, lone surrogates."""
-    return text.translate(_NOT_IN_TEXT_LAYERS)
 
 
 def font_program(widths: list[int]) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkline.formats.line_geometry import direction, place_words, reading_quad, text_width, visual_clusters
-from inkline.formats.pdf_font import GlyphCodes, printable
+from inkline.formats.pdf_font import NOT_IN_TEXT_LAYERS, GlyphCodes
 from inkline.recognition.bidi import has_rtl
 from inkline.types import Line
 
@@ -81,9 +81,11 @@ class TextOverlay:
         """Add lines after the page's own operators, in its plain user space; `to_user` takes source pixels there."""
         from pikepdf import Dictionary, Name
 
-        data = text_operators(lines, to_user, self._name, self._codes)
-        if not data:
+        if not any(line.text.strip() for line in lines):
             return
+        writer = _TextWriter(self._name, self._codes)
+        for line in lines:
+            writer.add_line(line, to_user / UNIT_POINTS)
         if self._font is None or self._opening is None:
             self._font = self._pdf.make_indirect(Dictionary(Type=Name.Font))
             self._opening = self._pdf.make_stream(b"q\n")
@@ -92,7 +94,7 @@ class TextOverlay:
         opened, closed = _unmatched_states(page)
         for _ in range(1 + closed):
             page.contents_add(self._opening, prepend=True)
-        page.contents_add(b"\n" + b"Q " * (1 + opened) + data)
+        page.contents_add(b"\n" + b"Q " * (1 + opened) + b"q " + writer.operators() + b"\nET Q\n")
 
     def finish(self) -> None:
         """Make the font of all characters that were used."""
@@ -135,25 +137,9 @@ class WordSpan:
         return sum(map(text_width, self.clusters)) / 1000
 
 
-def text_operators(lines: Iterable[Line], to_user: Affine, font: str, codes: GlyphCodes) -> bytes:
-    """Operators that add the lines' words to a page, invisibly; empty for lines without text.
-
-    `to_user` takes source pixels to the page's user space, `font` names the resource of `codes`.
-    """
-    writer, any_text = _TextWriter(font, codes), False
-    for line in lines:
-        spans, along, origin = spans_of(line, to_user / UNIT_POINTS)
-        if spans:
-            writer.line(spans, along, origin)
-            any_text = True
-    return b"q " + writer.result() + b"\nET Q\n" if any_text else b""
-
-
 def spans_of(line: Line, to_units: Affine) -> tuple[list[WordSpan], tuple[float, float], tuple[float, float]]:
-    """The line's words in its own frame, the frame's unit vector along the base line, and its origin in user space."""
+    """The words of a line with text in its own frame, its unit vector along the base line, and its origin in user space."""
     placed = place_words(line)
-    if not placed:
-        return [], (1.0, 0.0), (0.0, 0.0)
     corners = _map(reading_quad(line), to_units)
     boxes = [_map(item.word.quad, to_units) for item in placed]
     along = _base_line(corners, max(float(np.hypot(*np.ptp(box, axis=0))) for box in boxes))
@@ -165,7 +151,7 @@ def spans_of(line: Line, to_units: Affine) -> tuple[list[WordSpan], tuple[float,
         x, y = (box - origin) @ along, (box - origin) @ across
         start, bottom = float(x.min()), float(y.min())
         end, top = max(float(x.max()), start + MIN_SIDE_UNITS), max(float(y.max()), bottom + MIN_SIDE_UNITS)
-        text = printable(item.word.text)
+        text = item.word.text.translate(NOT_IN_TEXT_LAYERS)
         spans.append(WordSpan(text, visual_clusters(text, base), start, end, bottom, top, item.space_after))
     if has_rtl(line.text):
         spans = _from_left(spans)
@@ -235,12 +221,15 @@ class _TextWriter:
         self._sizes: list[int] = []
         self._stretches: list[float] = []
 
-    def result(self) -> bytes:
+    def operators(self) -> bytes:
         self._flush()
         return b"\n".join(self._out)
 
-    def line(self, spans: list[WordSpan], along: tuple[float, float], origin: tuple[float, float]) -> None:
-        """Words of one line; `along` and `origin` as `spans_of` gives them."""
+    def add_line(self, line: Line, to_units: Affine) -> None:
+        """The words of one line; nothing for a line without text."""
+        if not line.text.strip():
+            return
+        spans, along, origin = spans_of(line, to_units)
         turned = is_turned(along)
         first = spans[0]
         self._begin_line(first, along, origin)

@@ -106,8 +106,9 @@ def _object_problems(item: Any) -> Iterator[str]:
     """Of one dictionary or stream, wherever it is used."""
     from pikepdf import Stream
 
+    # A Type 3 font holds its glyphs itself, and the descendant of a Type 0 font is an object of its own.
     kind, action = str(item.get("/Type", "")), str(item.get("/S", ""))
-    if kind == "/Font" and not _is_embedded(item):
+    if kind == "/Font" and item.get("/Subtype") not in ("/Type3", "/Type0") and not _is_embedded(item):
         yield f"the font {str(item.get('/BaseFont', '?'))[1:]} is not embedded"
     if action in FORBIDDEN_ACTIONS and kind in ("", "/Action"):
         yield f"it holds a {action[1:]} action"
@@ -135,8 +136,6 @@ def _stream_problems(stream: Any) -> Iterator[str]:
 
 
 def _is_embedded(font: Any) -> bool:
-    if font.get("/Subtype") in ("/Type3", "/Type0"):
-        return True  # a Type 0 font's descendant is looked at by itself
     descriptor = font.get("/FontDescriptor")
     return descriptor is not None and any(name in descriptor for name in ("/FontFile", "/FontFile2", "/FontFile3"))
 

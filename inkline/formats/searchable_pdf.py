@@ -42,13 +42,14 @@ def render_pdf(document: Document, options: PdfOptions | None = None) -> bytes:
     Warnings are logged. Errors: OutputError when pikepdf is not installed, a page has no image, or PDF/A is not possible.
     """
     out, options = io.BytesIO(), options or PdfOptions()
-    pdf_file = _shared_pdf(document)
     _require_pikepdf()
-    if pdf_file is None:
-        _write_over_images(document, [_origin(page) for page in document.pages], out, options)
-    else:
-        for warning in _write_over_pdf(document, pdf_file, out, options):
+    sources = {page.source for page in document.pages}
+    source = sources.pop() if len(sources) == 1 else None
+    if source is not None and _kind_of_file(source) == "pdf":
+        for warning in _write_over_pdf(document, Path(source), out, options):
             log.warning("%s: %s", document.source or "PDF", warning)
+    else:
+        _write_over_images(document, [_origin(page) for page in document.pages], out, options)
     return out.getvalue()
 
 
@@ -173,13 +174,6 @@ def _origin(page: Page) -> PageOrigin:
         name = page.source or "a page"
         raise OutputError(f"{name}: made without an image, so there is nothing to put under the text; read it again")
     return page.image, 0
-
-
-def _shared_pdf(document: Document) -> Path | None:
-    """The PDF file that all pages come from."""
-    sources = {page.source for page in document.pages}
-    source = sources.pop() if len(sources) == 1 else None
-    return Path(source) if source is not None and _kind_of_file(source) == "pdf" else None
 
 
 def _kind_of_file(source: str) -> str | None:

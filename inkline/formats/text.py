@@ -24,6 +24,7 @@ MIN_LINES_FOR_HEADINGS = 5  # with fewer lines on the page nobody can tell what 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BULLET = re.compile(r"^[•◦▪●‣∙·–—-]\s+")
+_ITEM = re.compile(r"- |\d+\. ")
 _NUMBERED = re.compile(r"^(\d{1,3})[.)]\s+")
 
 
@@ -183,7 +184,7 @@ def _markdown_page(page: Page) -> str:
     # Neighbouring list items stay one list; everything else is set apart by an empty line.
     out = texts[0]
     for before, after in pairwise(texts):
-        out += ("\n" if _is_item(before) and _is_item(after) else "\n\n") + after
+        out += ("\n" if _ITEM.match(before) and _ITEM.match(after) else "\n\n") + after
     return out
 
 
@@ -217,7 +218,3 @@ def _list_mark(text: str) -> str:
     if number:
         return f"{int(number[1])}. "
     return "- " if _BULLET.match(text) else ""
-
-
-def _is_item(text: str) -> bool:
-    return bool(re.match(r"(- |\d+\. )", text))

@@ -31,23 +31,20 @@ MAX_TIFF_PAGES = 10_000  # a chain of millions of empty pages fits into a small 
 MAX_REASON_LENGTH = 120
 WARNINGS_LOCK = threading.Lock()
 
-# (offset, first bytes, Pillow plug-in, its class). An MPO, a phone's picture with a second view, counts as a JPEG.
+# (offset, first bytes, Pillow plug-in). An MPO, a phone's picture with a second view, counts as a JPEG.
 IMAGE_KINDS = (
-    (0, b"\xff\xd8\xff", "Jpeg", "JpegImageFile"),
-    (0, b"\x89PNG\r\n\x1a\n", "Png", "PngImageFile"),
-    (0, b"II*\0", "Tiff", "TiffImageFile"),
-    (0, b"MM\0*", "Tiff", "TiffImageFile"),
-    (0, b"II+\0", "Tiff", "TiffImageFile"),
-    (0, b"MM\0+", "Tiff", "TiffImageFile"),
-    (0, b"GIF8", "Gif", "GifImageFile"),
-    (0, b"BM", "Bmp", "BmpImageFile"),
-    (8, b"WEBP", "WebP", "WebPImageFile"),
-    (4, b"ftypavi", "Avif", "AvifImageFile"),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "Jpeg2K", "Jpeg2KImageFile"),
-    (0, b"\xff\x4f\xff\x51", "Jpeg2K", "Jpeg2KImageFile"),
-    (0, b"\x59\xa6\x6a\x95", "Sun", "SunImageFile"),
-    (0, b"\0\0\1\0", "Ico", "IcoImageFile"),
-    *((0, b"P%d" % i, "Ppm", "PpmImageFile") for i in range(1, 7)),
+    (0, b"\xff\xd8\xff", "Jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "Png"),
+    *((0, magic, "Tiff") for magic in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    (0, b"GIF8", "Gif"),
+    (0, b"BM", "Bmp"),
+    (8, b"WEBP", "WebP"),
+    (4, b"ftypavi", "Avif"),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "Jpeg2K"),
+    (0, b"\xff\x4f\xff\x51", "Jpeg2K"),
+    (0, b"\x59\xa6\x6a\x95", "Sun"),
+    (0, b"\0\0\1\0", "Ico"),
+    *((0, b"P%d" % i, "Ppm") for i in range(1, 7)),
 )
 
 # Kinds that people try and that cannot be read: what they are and what to do.
@@ -74,7 +71,7 @@ EXIF_ROTATIONS = {
 
 def kind_of(head: bytes) -> str | None:
     """`"pdf"`, the name of a Pillow plug-in, or None for content that cannot be read."""
-    for offset, magic, plugin, _ in IMAGE_KINDS:
+    for offset, magic, plugin in IMAGE_KINDS:
         if head.startswith(magic, offset):
             return plugin
     return "pdf" if b"%PDF-" in head[:HEAD_BYTES] else None  # junk before the header is common and allowed
@@ -97,9 +94,8 @@ class ImageReader:
     """
 
     def __init__(self, file: BinaryIO, kind: str, max_pixels: int) -> None:
-        """Read the header only. SourceError when it is damaged, TooLargeError when it declares too many pixels."""
-        plugin, name = next((plugin, name) for _, _, plugin, name in IMAGE_KINDS if plugin == kind)
-        opener = getattr(importlib.import_module(f"PIL.{plugin}ImagePlugin"), name)
+        """Read the header only. kind: the Pillow plug-in, as of `kind_of`. Errors: SourceError, when it is damaged."""
+        opener = getattr(importlib.import_module(f"PIL.{kind}ImagePlugin"), f"{kind}ImageFile")
         self._file, self._max_pixels = file, max_pixels
         file.seek(0)
         try:

@@ -136,9 +136,8 @@ def _tint(image: Image, quad: Floats, color: tuple[int, int, int]) -> None:
 def _draw_text(canvas: Image, line: Line) -> None:
     """Write a line's text into its quad, in place: along its direction, or letter below letter in a column."""
     x0, y0, x1, y1 = line.box
-    column = y1 - y0 > max(COLUMN_RATIO * (x1 - x0), MIN_COLUMN_PX) and any(
-        advance_width(c) == FULL_WIDTH for c in line.text
-    )
+    has_wide = any(advance_width(c) == FULL_WIDTH for c in line.text)
+    column = has_wide and y1 - y0 > max(COLUMN_RATIO * (x1 - x0), MIN_COLUMN_PX)
     quad = line.quad if column else line.reading_quad
     width, height = crop_size(quad)
     text = " ".join(line.text.split())

@@ -15,19 +15,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # File stems under which Linux, macOS and Windows have fonts of many scripts; tried in this order before any other.
-COMMON_FONTS: tuple[str, ...] = (
-    *("NotoSans-Regular", "DejaVuSans", "LiberationSans-Regular"),
-    *("Arial Unicode", "Arial", "arial", "segoeui"),
+COMMON_FONTS = (
+    "NotoSans-Regular",
+    "DejaVuSans",
+    "LiberationSans-Regular",
+    "Arial Unicode",
+    "Arial",
+    "arial",
+    "segoeui",
 )
-EAST_ASIAN_FONTS: tuple[str, ...] = (
+EAST_ASIAN_FONTS = (
     *("NotoSansCJK-Regular", "NotoSansCJKsc-Regular", "SourceHanSansSC-Regular", "PingFang", "Hiragino Sans GB"),
     *("msyh", "simsun", "YuGothR", "malgun", "wqy-microhei", "wqy-zenhei", "DroidSansFallbackFull"),
 )
 # First word of a character's Unicode name -> font stems that have its script, besides NotoSans<Script>-Regular.
-FONTS_OF_SCRIPT = {
-    **dict.fromkeys(
-        ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH"), EAST_ASIAN_FONTS
-    ),
+EAST_ASIAN_SCRIPTS = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH")
+FONTS_OF_SCRIPT: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(EAST_ASIAN_SCRIPTS, EAST_ASIAN_FONTS),
     "ARABIC": ("NotoNaskhArabic-Regular", "Amiri-Regular", "GeezaPro", "tahoma"),
     "HEBREW": ("NotoSansHebrew-Regular", "ArialHB", "david"),
     "THAI": ("NotoSansThai-Regular", "Thonburi", "leelawui", "Garuda"),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
+from typing import Literal
 
 import numpy as np
 
@@ -24,7 +25,6 @@ ZERO_WIDTH_JOINER = "\u200d"
 JOINERS = ZERO_WIDTH_JOINER + "\u200c"
 
 VERTICAL_RATIO = 1.5  # a box so many times as high as wide is written from top to bottom, as when crops are turned
-MIN_TURN_DEGREES = 0.05  # formats that state how a line is turned leave smaller angles out
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +85,11 @@ def reading_quad(line: Line) -> Floats:
     return np.roll(line.quad, -1, axis=0) if _is_column(line) else line.reading_quad
 
 
+def writing_direction(line: Line) -> Literal["ltr", "rtl", "ttb"]:
+    """How the line's text runs: from left to right, from right to left, or from top to bottom."""
+    return "ttb" if is_vertical(line) else base_direction(line.text)
+
+
 def direction(line: Line) -> Direction:
     """The base direction of the line's text; text from top to bottom counts as left to right."""
     return "ltr" if is_vertical(line) else base_direction(line.text)
@@ -128,12 +133,6 @@ def bounds(quads: Sequence[Floats]) -> tuple[int, int, int, int]:
     points = np.rint(np.concatenate([np.reshape(quad, (-1, 2)) for quad in quads])).astype(int)
     (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return x0, y0, x1, y1
-
-
-def is_upright(quad: Floats) -> bool:
-    """Whether the quad's sides are parallel to the page's within a pixel, with its first corner top left."""
-    x0, y0, x1, y1 = bounds([quad])
-    return bool(np.abs(quad - np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])).max() <= 1)
 
 
 def _mean_sides(quad: Floats) -> tuple[float, float]:

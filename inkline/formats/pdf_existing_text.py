@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,16 +31,12 @@ MAX_FORM_DEPTH = 12
 
 
 def lines_to_add(
-    pdf: "pikepdf.Pdf",
-    reader: PdfReader,
-    index: int,
-    page: Page,
-    to_user: Affine,
-    mode: Literal["auto", "keep", "replace", "check"],
+    pdf: "pikepdf.Pdf", reader: PdfReader, index: int, page: Page, to_user: Affine, mode: str
 ) -> tuple[Sequence[Line], str]:
     """The lines to write onto page `index` of a PDF, and a warning or ""; its own text is hidden where `mode` says so.
 
     reader: the same PDF in PDFium. to_user: takes the source pixels of `page` to the user space of the PDF's page.
+    mode: `PdfOptions.text_layer`.
     """
     target = pdf.pages[index]
     if mode == "replace":

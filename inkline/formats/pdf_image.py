@@ -124,9 +124,7 @@ def _dpi(image: "PillowImage") -> tuple[float, float]:
     return (x, y) if min(x, y) >= MIN_PLAUSIBLE_DPI and max(x, y) <= MAX_PLAUSIBLE_DPI else (0.0, 0.0)
 
 
-def _stream(
-    pdf: "pikepdf.Pdf", data: bytes, size: tuple[int, int], colors: Any, bits: int, **more: Any
-) -> "pikepdf.Stream":
+def _stream(pdf: Any, data: bytes, size: tuple[int, int], colors: Any, bits: int, **more: Any) -> "pikepdf.Stream":
     """An image XObject of so many bits per component; `more` are entries of its dictionary."""
     from pikepdf import Name, Stream
 

@@ -31,10 +31,10 @@ def make_pdfa(pdf: "pikepdf.Pdf", label: str) -> None:
         del pdf.Root["/OutputIntents"]
     found = list(dict.fromkeys(problems(pdf)))
     if found:
-        more = f" (and {len(found) - MAX_PROBLEMS_SHOWN} more)" if len(found) > MAX_PROBLEMS_SHOWN else ""
-        raise OutputError(
-            f"{label}: cannot be PDF/A-2b: {'; '.join(found[:MAX_PROBLEMS_SHOWN])}{more}; leave pdfa off, or convert it first"
-        )
+        shown = "; ".join(found[:MAX_PROBLEMS_SHOWN])
+        if len(found) > MAX_PROBLEMS_SHOWN:
+            shown += f" (and {len(found) - MAX_PROBLEMS_SHOWN} more)"
+        raise OutputError(f"{label}: cannot be PDF/A-2b: {shown}; leave pdfa off, or convert it first")
     intent = Dictionary(
         Type=Name.OutputIntent,
         S=Name("/GTS_PDFA1"),

@@ -43,12 +43,9 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     """
     settings = {**to_flat(OcrOptions()), **page.settings}
     preprocessing = _preprocessing(page, settings)
-    use_line_angles = bool(settings["use_textline_orientation"])
+    line_angles = bool(settings["use_textline_orientation"])
     out: dict[str, Any] = {"input_path": page.source, "page_index": page.page_index}
-    out["model_settings"] = {
-        "use_doc_preprocessor": bool(preprocessing),
-        "use_textline_orientation": use_line_angles,
-    }
+    out["model_settings"] = {"use_doc_preprocessor": bool(preprocessing), "use_textline_orientation": line_angles}
     out |= preprocessing
     # All boxes that were found, also those whose text was dropped for its score.
     found = page.detections
@@ -59,7 +56,7 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     out["text_det_params"] = {name: settings[f"text_det_{name}"] for name in DETECTION_PARAMETERS}
     out["text_type"] = "general"
     if len(found):
-        known = use_line_angles and len(page.line_angles) == len(found)
+        known = line_angles and len(page.line_angles) == len(found)
         out["textline_orientation_angles"] = list(map(int, page.line_angles)) if known else [-1] * len(found)
     out["text_rec_score_thresh"] = settings["text_rec_score_thresh"]
     out["return_word_box"] = bool(settings["return_word_box"])

@@ -146,9 +146,7 @@ def _save(pdf: "pikepdf.Pdf", file: Any, options: PdfOptions, label: str) -> Non
             deterministic_id=not pdf.is_encrypted,
         )
     except PdfError as error:
-        raise OutputError(
-            f"{label}: cannot write this PDF again ({error}); repair it first, for instance with qpdf"
-        ) from error
+        raise OutputError(f"{label}: cannot write this PDF again ({error}); repair it first, as with qpdf") from error
 
 
 def _page_image(pdf: "pikepdf.Pdf", page: Page, origin: PageOrigin) -> Any:

@@ -70,11 +70,8 @@ def _layout_page(page: Page) -> list[str]:
     lines = []
     for line in page.lines:
         if line.text.strip():
-            (left, top), (right, bottom) = (
-                line.straight_quad.min(axis=0).tolist(),
-                line.straight_quad.max(axis=0).tolist(),
-            )
-            lines.append(_LaidOutLine(line, left, top, right, bottom))
+            (left, top), (right, bottom) = line.straight_quad.min(axis=0), line.straight_quad.max(axis=0)
+            lines.append(_LaidOutLine(line, float(left), float(top), float(right), float(bottom)))
     if not lines:
         return []
     columns = _columns(lines, _cell_width(lines))

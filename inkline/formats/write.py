@@ -16,6 +16,8 @@ from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
 from inkline.options import PdfOptions
 from inkline.types import Document, Page
 
+AnyPath = str | os.PathLike[str]
+
 # format -> (the ending of its files, module:function that makes their content; text is written as UTF-8)
 WRITERS: dict[str, tuple[str, str]] = {
     "json": (".json", "inkline.formats.records:render_json"),
@@ -66,12 +68,7 @@ def render(results: Document | Page, format: str, pdf: PdfOptions | None = None,
     return cast("str | bytes", getattr(importlib.import_module(module), function)(document, *how))
 
 
-def write(
-    results: Document | Page,
-    path: str | os.PathLike[str],
-    format: str | None = None,
-    pdf: PdfOptions | None = None,
-) -> Path:
+def write(results: Document | Page, path: AnyPath, format: str | None = None, pdf: PdfOptions | None = None) -> Path:
     """Write results to `path`, whole or not at all; the path's ending tells the format where none is given.
 
     A picture is encoded as the path's ending says; `pdf` says how PDFs are written. Errors: UsageError for a format that
@@ -87,7 +84,7 @@ def write(
 
 def save(
     results: Document | Page,
-    folder: str | os.PathLike[str],
+    folder: AnyPath,
     formats: str | Iterable[str],
     taken: dict[str, str] | None = None,
     pdf: PdfOptions | None = None,
@@ -116,7 +113,7 @@ def save(
     return paths
 
 
-def make_folder(folder: str | os.PathLike[str]) -> Path:
+def make_folder(folder: AnyPath) -> Path:
     """The folder, made with its parents when missing; OutputError when it cannot be."""
     try:
         os.makedirs(folder, exist_ok=True)

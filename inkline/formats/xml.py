@@ -11,16 +11,13 @@ import numpy as np
 import inkline
 from inkline.errors import OutputError
 from inkline.formats.line_geometry import (
-    MIN_TURN_DEGREES,
     angle,
     bounds,
-    direction,
-    is_upright,
-    is_vertical,
     line_height,
     paragraphs,
     place_words,
     reading_quad,
+    writing_direction,
 )
 from inkline.types import Document, Floats, Line, Page
 
@@ -33,6 +30,7 @@ XSI_NAMESPACE = "http://www.w3.org/2001/XMLSchema-instance"
 ALTO_NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 ALTO_SCHEMA = "http://www.loc.gov/standards/alto/v4/alto-4-4.xsd"
 PAGE_NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
+MIN_TURN_DEGREES = 0.05  # smaller angles are left out
 PAGE_DIRECTIONS = {"ltr": "left-to-right", "rtl": "right-to-left", "ttb": "top-to-bottom"}
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -65,7 +63,7 @@ def _hocr_page(body: ET.Element, page: Page, number: int, source: str | None) ->
         bbox = _hocr_bbox([line.quad for line in lines])
         area = _element(node, "div", class_="ocr_carea", id=f"block_{number}_{block}", title=bbox)
         paragraph = _element(area, "p", class_="ocr_par", id=f"par_{number}_{block}", title=bbox)
-        if all(direction(line) == "rtl" for line in lines):
+        if all(writing_direction(line) == "rtl" for line in lines):
             paragraph.set("dir", "rtl")
         for i, line in enumerate(lines, 1):
             _hocr_line(paragraph, line, f"{number}_{block}_{i}")
@@ -74,13 +72,13 @@ def _hocr_page(body: ET.Element, page: Page, number: int, source: str | None) ->
 def _hocr_line(paragraph: ET.Element, line: Line, number: str) -> None:
     """A line with its turn; the text between its words is a space only where the line has one."""
     title = _hocr_bbox([line.quad])
-    if not is_upright(line.quad):
+    if not _is_upright(line.quad):
         title += f"; poly {_points(line.quad).replace(',', ' ')}"
     if abs(angle(line)) >= MIN_TURN_DEGREES:
         title += f"; textangle {angle(line):.2f}"
     title += f"; x_size {line_height(line):.1f}"
     node = _element(paragraph, "span", class_="ocr_line", id=f"line_{number}", title=title)
-    if direction(line) == "rtl":
+    if writing_direction(line) == "rtl":
         node.set("dir", "rtl")
     for j, placed in enumerate(place_words(line), 1):
         title = f"{_hocr_bbox([placed.word.quad])}; x_wconf {placed.word.score * 100:.0f}"
@@ -130,7 +128,7 @@ def _alto_page(layout: ET.Element, page: Page, number: int) -> None:
 
 def _alto_line(block: ET.Element, line: Line, number: str) -> None:
     node = _element(
-        block, "TextLine", ID=f"line_{number}", **_alto_box([line.quad]), BASEDIRECTION=_line_direction(line)
+        block, "TextLine", ID=f"line_{number}", **_alto_box([line.quad]), BASEDIRECTION=writing_direction(line)
     )
     node.set("BASELINE", _points(reading_quad(line)[[3, 2]]))
     _alto_shape(node, line.quad)
@@ -145,7 +143,7 @@ def _alto_line(block: ET.Element, line: Line, number: str) -> None:
 
 def _alto_shape(node: ET.Element, quad: Floats) -> None:
     """The exact corners, where the box alone does not tell them."""
-    if not is_upright(quad):
+    if not _is_upright(quad):
         _element(_element(node, "Shape"), "Polygon", POINTS=_points(quad))
 
 
@@ -182,7 +180,7 @@ def render_page_xml(document: Document) -> str:
 def _page_region(node: ET.Element, lines: list[Line], number: int, page: Page) -> None:
     region = _element(node, "TextRegion", id=f"region_{number}", type="paragraph")
     _set_turn(region, "orientation", lines)  # the clockwise turn that sets the region upright
-    directions = {_line_direction(line) for line in lines}
+    directions = {writing_direction(line) for line in lines}
     if len(directions) == 1:
         region.set("readingDirection", PAGE_DIRECTIONS[directions.pop()])
     x0, y0, x1, y1 = bounds([line.quad for line in lines])
@@ -194,7 +192,7 @@ def _page_region(node: ET.Element, lines: list[Line], number: int, page: Page) -
 
 
 def _page_line(region: ET.Element, line: Line, number: str, page: Page) -> None:
-    node = _element(region, "TextLine", id=f"line_{number}", readingDirection=PAGE_DIRECTIONS[_line_direction(line)])
+    node = _element(region, "TextLine", id=f"line_{number}", readingDirection=PAGE_DIRECTIONS[writing_direction(line)])
     _element(node, "Coords", points=_points(line.quad, page.size))
     _element(node, "Baseline", points=_points(reading_quad(line)[[3, 2]], page.size))
     for j, placed in enumerate(place_words(line), 1):
@@ -232,8 +230,10 @@ def _serialize(root: ET.Element) -> str:
     return f"{XML_DECLARATION}{ET.tostring(root, encoding='unicode')}\n"
 
 
-def _line_direction(line: Line) -> str:
-    return "ttb" if is_vertical(line) else direction(line)
+def _is_upright(quad: Floats) -> bool:
+    """Whether the quad's sides are parallel to the page's within a pixel, with its first corner top left."""
+    x0, y0, x1, y1 = bounds([quad])
+    return bool(np.abs(quad - np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])).max() <= 1)
 
 
 def _set_turn(node: ET.Element, name: str, lines: list[Line]) -> None:

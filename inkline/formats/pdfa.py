@@ -119,20 +119,19 @@ def _object_problems(item: Any) -> Iterator[str]:
 
 
 def _stream_problems(stream: Any) -> Iterator[str]:
+    """Of one stream and its dictionary."""
     subtype, filters = str(stream.get("/Subtype", "")), str(stream.get("/Filter", ""))
-    if "/LZWDecode" in filters or "/Crypt" in filters:
-        yield "it holds data packed in a forbidden way (LZW or Crypt)"
-    if "/F" in stream:
-        yield "it refers to data outside of the file"
-    if subtype == "/PS" or (subtype == "/Form" and any(key in stream for key in ("/PS", "/Ref"))):
-        yield "it holds PostScript or content of another file"
+    foreign = subtype == "/PS" or (subtype == "/Form" and ("/PS" in stream or "/Ref" in stream))
+    found = {
+        "it holds data packed in a forbidden way (LZW or Crypt)": "/LZWDecode" in filters or "/Crypt" in filters,
+        "it refers to data outside of the file": "/F" in stream,
+        "it holds PostScript or content of another file": foreign,
+    }
     if subtype == "/Image":
-        if stream.get("/Interpolate", False):
-            yield "an image asks to be smoothed"
-        if "/Alternates" in stream or "/OPI" in stream:
-            yield "an image has alternates"
-        if stream.get("/ColorSpace") == "/DeviceCMYK":
-            yield "an image has CMYK colours without a profile"
+        found["an image asks to be smoothed"] = bool(stream.get("/Interpolate", False))
+        found["an image has alternates"] = "/Alternates" in stream or "/OPI" in stream
+        found["an image has CMYK colours without a profile"] = stream.get("/ColorSpace") == "/DeviceCMYK"
+    return (problem for problem, present in found.items() if present)
 
 
 def _is_embedded(font: Any) -> bool:

@@ -24,13 +24,13 @@ _PUBLIC = {
     "Line": "inkline.types",
     "Word": "inkline.types",
     "InklineError": "inkline.errors",
-    "PaddleOCR": "inkline.paddle.ocr",
-    "TextDetection": "inkline.paddle.modules",
-    "TextRecognition": "inkline.paddle.modules",
-    "DocImgOrientationClassification": "inkline.paddle.modules",
-    "TextLineOrientationClassification": "inkline.paddle.modules",
-    "TextImageUnwarping": "inkline.paddle.modules",
-    "DocPreprocessor": "inkline.paddle.ocr",
+    "PaddleOCR": "inkline.paddle.paddleocr",
+    "TextDetection": "inkline.paddle.single_models",
+    "TextRecognition": "inkline.paddle.single_models",
+    "DocImgOrientationClassification": "inkline.paddle.single_models",
+    "TextLineOrientationClassification": "inkline.paddle.single_models",
+    "TextImageUnwarping": "inkline.paddle.single_models",
+    "DocPreprocessor": "inkline.paddle.paddleocr",
     "create_pipeline": "inkline.paddle.paddlex",
     "create_model": "inkline.paddle.paddlex",
 }
@@ -62,15 +62,15 @@ __all__ = [  # noqa: RUF022
 if TYPE_CHECKING:
     from inkline.errors import InklineError
     from inkline.options import DetectOptions, EngineOptions, OcrOptions, OrientOptions, ReadOptions, RecognizeOptions
-    from inkline.paddle.modules import (
+    from inkline.paddle.paddleocr import DocPreprocessor, PaddleOCR
+    from inkline.paddle.paddlex import create_model, create_pipeline
+    from inkline.paddle.single_models import (
         DocImgOrientationClassification,
         TextDetection,
         TextImageUnwarping,
         TextLineOrientationClassification,
         TextRecognition,
     )
-    from inkline.paddle.ocr import DocPreprocessor, PaddleOCR
-    from inkline.paddle.paddlex import create_model, create_pipeline
     from inkline.pipeline import Ocr
     from inkline.types import Document, Line, Page, Word
 

@@ -13,7 +13,7 @@ from inkline.cli.convert import setting
 from inkline.errors import UsageError
 from inkline.flat import Shape, apply, current_names, current_options, flat_fields, to_flat
 from inkline.options import DetectOptions, OcrOptions, PdfOptions, RunOptions, ServeOptions
-from inkline.paddle.names import translate
+from inkline.paddle.arguments import translate_keywords
 from inkline.registry import options_for
 from inkline.registry.inspect import ModelFile
 
@@ -74,7 +74,7 @@ def test_an_old_name_still_works_and_warns_but_files_keep_quiet():
     with pytest.warns(DeprecationWarning, match=said):
         assert options_for(text_rec_squeeze=0.9).recognize.width_scale == 0.9
     with pytest.warns(DeprecationWarning, match=said):
-        assert translate({"text_rec_squeeze": 0.9}).options == {"text_rec_width_scale": 0.9}
+        assert translate_keywords({"text_rec_squeeze": 0.9}).options == {"text_rec_width_scale": 0.9}
     with pytest.warns(DeprecationWarning, match=said):
         assert setting("text_rec_squeeze=0.9") == ("text_rec_width_scale", 0.9)
     assert current_names(OcrOptions, {"text_rec_squeeze": 0.9}) == {"text_rec_width_scale": 0.9}

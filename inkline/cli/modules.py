@@ -12,7 +12,7 @@ from inkline.cli.paddle_flags import engine_options, translated
 from inkline.cli.parameters import from_options, option_of
 from inkline.errors import InklineError, UsageError
 from inkline.options import OcrOptions
-from inkline.paddle.names import OWN, POSITIONAL
+from inkline.paddle.arguments import POSITIONAL_KEYWORDS, SINGLE_MODEL_KEYWORDS
 from inkline.registry import set_offline
 
 Command = Callable[..., Any]
@@ -33,7 +33,7 @@ def model_options(task: str) -> Callable[[Command], Command]:
     """Adds `--model_name`, `--model_dir` and what this model alone takes."""
 
     def decorate(command: Command) -> Command:
-        for name, flat in reversed(OWN[task].items()):
+        for name, flat in reversed(SINGLE_MODEL_KEYWORDS[task].items()):
             if flat:
                 command = option_of(f"--{name}", flat)(command)
             else:
@@ -93,7 +93,7 @@ text_image_unwarping = module(
     "-i photo.jpg --save_path out",
 )
 
-DOC = (*POSITIONAL[:4], "use_doc_orientation_classify", "use_doc_unwarping")
+DOC = (*POSITIONAL_KEYWORDS[:4], "use_doc_orientation_classify", "use_doc_unwarping")
 DOC_THRESHOLDS = ("doc_orientation_thresh", "doc_unwarping_thresh")
 
 
@@ -125,7 +125,7 @@ def pipeline_config(name: str, save_path: str) -> None:
     from pathlib import Path
 
     from inkline.formats.write import make_folder
-    from inkline.paddle.config import to_config, write_config
+    from inkline.paddle.paddlex_yaml import to_config, write_config
     from inkline.registry import options_for
 
     path = Path(save_path)

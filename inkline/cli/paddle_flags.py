@@ -9,7 +9,13 @@ from inkline.cli.parameters import Boolean, option_of
 from inkline.errors import UsageError, near
 from inkline.flat import flat_fields
 from inkline.options import EngineOptions
-from inkline.paddle.names import DROPPED, PADDLE_ENGINES, PADDLE_ONLY, RENAMED, translate
+from inkline.paddle.arguments import (
+    IGNORED_KEYWORDS,
+    PADDLE_ENGINES,
+    PADDLE_RUNTIME_KEYWORDS,
+    RENAMED_KEYWORDS,
+    translate_keywords,
+)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 SWITCHES = frozenset(("enable_hpi", "use_tensorrt", "enable_mkldnn", "enable_cinn"))
@@ -18,7 +24,7 @@ PIPELINES = {"OCR": "ocr", "doc_preprocessor": "doc_preprocessor"}
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--device`, `--engine`, `--cpu_threads`, and PaddleOCR's flags about Paddle's runtime, which do nothing."""
-    for name, (_, reason) in reversed(PADDLE_ONLY.items()):
+    for name, (_, reason) in reversed(PADDLE_RUNTIME_KEYWORDS.items()):
         if name == "pp_option":
             continue
         kind: Any = Boolean() if name in SWITCHES else str
@@ -32,9 +38,9 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def old_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the flags of PaddleOCR 2.x, which the help does not show: those renamed, and those without effect."""
-    for old, new in RENAMED.items():
+    for old, new in RENAMED_KEYWORDS.items():
         command = option_of(f"--{old}", new, hidden=True)(command)
-    for name in (*DROPPED, "rec_char_dict_path"):
+    for name in (*IGNORED_KEYWORDS, "rec_char_dict_path"):
         command = click.option(f"--{name}", hidden=True)(command)
     return click.option("--use_gpu", type=Boolean(), hidden=True)(command)
 
@@ -44,11 +50,11 @@ def translated(values: dict[str, Any]) -> dict[str, Any]:
 
     A `paddlex_config` among them is read, and gives way to the flags.
     """
-    from inkline.paddle.config import config_options, read_config
+    from inkline.paddle.paddlex_yaml import config_options, read_config
 
     path = values.pop("paddlex_config", None)
     config = config_options(read_config(path)) if path else {}
-    asked = translate(values, limit_type_known=True)
+    asked = translate_keywords(values, limit_type_known=True)
     for _, note in asked.notes:
         click.echo(f"inkline: {note}", err=True)
     return config | asked.options
@@ -78,7 +84,7 @@ def paddlex_style(arguments: list[str], commands: list[str]) -> list[str]:
         return arguments
     name, extra = asked["--pipeline"], list[str]()
     if name.lower().endswith((".yaml", ".yml")):
-        from inkline.paddle.config import pipeline_name, read_config
+        from inkline.paddle.paddlex_yaml import pipeline_name, read_config
 
         name, extra = pipeline_name(read_config(name)), ["--paddlex_config", name]
     if name not in PIPELINES:

@@ -5,22 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from inkline.errors import UsageError, near
-from inkline.paddle.config import pipeline_name, read_config
-from inkline.paddle.modules import (
+from inkline.paddle.paddleocr import DocPreprocessor, PaddleOCR
+from inkline.paddle.paddlex_yaml import pipeline_name, read_config
+from inkline.paddle.results import PaddleResult
+from inkline.paddle.single_models import (
     DocImgOrientationClassification,
-    Module,
+    SingleModel,
     TextDetection,
     TextImageUnwarping,
     TextLineOrientationClassification,
     TextRecognition,
 )
-from inkline.paddle.ocr import DocPreprocessor, PaddleOCR
-from inkline.paddle.results import Result
 from inkline.registry import resolve
 from inkline.registry.card import Task, all_cards
 
 PIPELINES: dict[str, type[PaddleOCR] | type[DocPreprocessor]] = {"OCR": PaddleOCR, "doc_preprocessor": DocPreprocessor}
-MODULES: dict[Task, type[Module]] = {
+MODULES: dict[Task, type[SingleModel]] = {
     "text_detection": TextDetection,
     "text_recognition": TextRecognition,
     "textline_orientation": TextLineOrientationClassification,
@@ -29,13 +29,13 @@ MODULES: dict[Task, type[Module]] = {
 }
 
 
-class Pipeline:
+class PaddleXPipeline:
     """A pipeline whose `predict` gives its results one by one, as PaddleX's does."""
 
     def __init__(self, inner: PaddleOCR | DocPreprocessor) -> None:
         self._inner = inner
 
-    def predict(self, input: Any, **options: Any) -> Iterator[Result]:
+    def predict(self, input: Any, **options: Any) -> Iterator[PaddleResult]:
         """See `PaddleOCR.predict_iter` and `DocPreprocessor.predict_iter`."""
         return iter(self._inner.predict_iter(input, **options))
 
@@ -46,15 +46,15 @@ class Pipeline:
         self._inner.close()
 
 
-class Model:
+class PaddleXModel:
     """A single model whose `predict` gives its results one by one, as PaddleX's does."""
 
-    def __init__(self, inner: Module, batch_size: int) -> None:
+    def __init__(self, inner: SingleModel, batch_size: int) -> None:
         self._inner, self._batch_size = inner, batch_size
         self.model_name = inner.model_name
 
-    def predict(self, input: Any, batch_size: int | None = None, **options: Any) -> Iterator[Result]:
-        """See `Module.predict_iter`."""
+    def predict(self, input: Any, batch_size: int | None = None, **options: Any) -> Iterator[PaddleResult]:
+        """See `SingleModel.predict_iter`."""
         return self._inner.predict_iter(input, self._batch_size if batch_size is None else batch_size, **options)
 
     __call__ = predict
@@ -65,7 +65,7 @@ class Model:
 
 def create_pipeline(
     pipeline: str | Path | None = None, *, config: dict[str, Any] | None = None, **keywords: Any
-) -> Pipeline:
+) -> PaddleXPipeline:
     """A pipeline by its name (`OCR`, `doc_preprocessor`), its YAML file, or its configuration as a dict.
 
     keywords: `device`, `engine`, `use_hpip`, ... and those of `PaddleOCR`. With both, the names must agree and `config`
@@ -78,15 +78,15 @@ def create_pipeline(
         name = pipeline_name(config)
         if named and named != name:
             raise UsageError(f"pipeline {named!r} and the configuration of {name!r} do not go together")
-        return Pipeline(PIPELINES[name](paddlex_config=config, **keywords))
+        return PaddleXPipeline(PIPELINES[name](paddlex_config=config, **keywords))
     if named not in PIPELINES:
         raise UsageError(f"pipeline {named!r} is not here: {' and '.join(PIPELINES)} are{near(named, PIPELINES)}")
-    return Pipeline(PIPELINES[named](**keywords))
+    return PaddleXPipeline(PIPELINES[named](**keywords))
 
 
 def create_model(
     model_name: str | None = None, model_dir: str | Path | None = None, *, batch_size: int = 1, **keywords: Any
-) -> Model:
+) -> PaddleXModel:
     """A single model by its name, or from a folder; which of the modules it is, the model itself says."""
     if model_dir:
         task: str = resolve(model_name or "", model_dir).task
@@ -96,4 +96,4 @@ def create_model(
         raise UsageError(f"no model is called {model_name!r}{near(model_name, all_cards())}")
     if task not in MODULES:
         raise UsageError(f"{model_dir}: cannot tell what this model is for; give model_name")
-    return Model(MODULES[task](model_name=model_name, model_dir=model_dir, **keywords), batch_size)
+    return PaddleXModel(MODULES[task](model_name=model_name, model_dir=model_dir, **keywords), batch_size)

@@ -4,8 +4,9 @@ A key is exactly one of `json["res"]`. Values that PaddleOCR keeps in memory bes
 they are asked for: `res["doc_preprocessor_res"]["output_img"]`.
 """
 
+import builtins
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +18,17 @@ from inkline.errors import UsageError
 from inkline.formats.draw import draw_boxes, draw_caption
 from inkline.io.read import PageImage
 from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
-from inkline.types import Detections, Floats, Image, Page, Text, Transform, Word
+from inkline.types import Detections, Document, Floats, Image, Page, Text, Transform, Word
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 Make = Callable[[], Any]
-String = str  # inside `Result`, `str` is a property
 # Lists that the reference prints as arrays, so that a page stays readable on a terminal.
 PRINTED_AS_ARRAYS = ("dt_polys", "rec_polys", "rec_scores", "rec_boxes", "textline_orientation_angles")
 
 
-class Part(dict[str, Any]):
+class ResultDict(dict[str, Any]):
     """A dict some of whose values are made when asked for, and do not count as keys."""
 
     def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make] | None = None) -> None:
@@ -41,7 +41,7 @@ class Part(dict[str, Any]):
         raise KeyError(key)
 
 
-class Result(Part):
+class PaddleResult(ResultDict):
     """One result. `pictures`: name -> a function that draws it, BGR uint8; `names` as in `document_stem`."""
 
     pictures: dict[str, Callable[[], Image]]
@@ -87,7 +87,7 @@ class Result(Part):
         print(json.dumps(self.json, indent=indent, ensure_ascii=ensure_ascii) if as_json else self.str, flush=True)
 
     def save_to_json(
-        self, save_path: "String | Path | None" = None, indent: int = 4, ensure_ascii: bool = False
+        self, save_path: "builtins.str | Path | None" = None, indent: int = 4, ensure_ascii: bool = False
     ) -> Path:
         """Write `json["res"]` to `save_path`, a file ending in .json or a folder (`<stem>_res.json`); the path written."""
         from inkline.formats.write import replace_file
@@ -97,7 +97,7 @@ class Result(Part):
         replace_file(path, text.encode("utf-8", "backslashreplace"))
         return path
 
-    def save_to_img(self, save_path: "String | Path | None" = None) -> list[Path]:
+    def save_to_img(self, save_path: "builtins.str | Path | None" = None) -> list[Path]:
         """Write the pictures into a folder (`<stem>_<name>.<ending of the input>`), or the first to a file of this name."""
         from inkline.formats.draw import encode_image
         from inkline.formats.write import replace_file
@@ -111,12 +111,14 @@ class Result(Part):
                 paths.append(path)
         return paths
 
-    def save_all(self, save_path: "String | Path") -> None:
+    def save_all(self, save_path: "builtins.str | Path") -> None:
         """Write all that this result can write into a folder."""
         self.save_to_json(save_path)
         self.save_to_img(save_path)
 
-    def _path(self, save_path: "String | Path | None", endings: "AbstractSet[String]", name: String) -> Path:
+    def _path(
+        self, save_path: "builtins.str | Path | None", endings: "AbstractSet[builtins.str]", name: builtins.str
+    ) -> Path:
         from inkline.formats.write import make_folder
 
         if save_path is None:
@@ -144,17 +146,17 @@ def _shown(key: str, value: Any) -> Any:
         return "..."
     if key in PRINTED_AS_ARRAYS and isinstance(value, list):
         return np.array(value)
-    return dict(value) if isinstance(value, Part) else value
+    return dict(value) if isinstance(value, ResultDict) else value
 
 
-def whole(points: Floats) -> NDArray[Any]:
+def whole_pixels(points: Floats) -> NDArray[Any]:
     """Points as whole pixels: int16 as in PaddleOCR, int32 where an image is too large for it."""
     rounded = np.rint(points)
     small = rounded.size == 0 or float(np.abs(rounded).max()) <= np.iinfo(np.int16).max
     return rounded.astype(np.int16 if small else np.int32)
 
 
-class OCRResult(Result):
+class OCRResult(PaddleResult):
     """A page that was read; keys as `json["res"]`, polygons as int16 arrays (4, 2), `rec_boxes` int16 (M, 4).
 
     Coordinates are those of the file the user gave. `page` is the page in Inkline's own types;
@@ -163,19 +165,19 @@ class OCRResult(Result):
 
     def __init__(self, page: Page, names: dict[str, str] | None = None) -> None:
         values = page.to_dict()
-        step = Part(values.get("doc_preprocessor_res", {}), _preprocessed(page))
+        step = ResultDict(values.get("doc_preprocessor_res", {}), _preprocessed(page))
         made: dict[str, Make] = {}
         if "doc_preprocessor_res" in values:
             values["doc_preprocessor_res"] = step
         else:
             made["doc_preprocessor_res"] = lambda: step
         quads = [line.quad for line in page.lines]
-        values["dt_polys"] = [whole(np.array(p, np.float32)) for p in values["dt_polys"]]
-        values["rec_polys"] = [whole(quad) for quad in quads]
+        values["dt_polys"] = [whole_pixels(np.array(p, np.float32)) for p in values["dt_polys"]]
+        values["rec_polys"] = [whole_pixels(quad) for quad in quads]
         boxes = np.array(values["rec_boxes"], np.float32).reshape(-1, 4)
-        values["rec_boxes"] = whole(boxes)
+        values["rec_boxes"] = whole_pixels(boxes)
         if "text_word_boxes" in values:
-            made["text_word_region"] = lambda: [[whole(word.quad) for word in line.words] for line in page.lines]
+            made["text_word_region"] = lambda: [[whole_pixels(word.quad) for word in line.words] for line in page.lines]
         super().__init__(values, made, names)
         self.page = page
         self.pictures["ocr_res_img"] = page.plot
@@ -202,12 +204,12 @@ def _steps(page: Page) -> Image:
     return page.image if steps is None else steps
 
 
-class DocPreprocessorResult(Result):
+class DocPreprocessorResult(PaddleResult):
     """A page turned and flattened: `angle` (-1 when not asked), and in memory `input_img`, `rot_img`, `output_img`, BGR."""
 
     def __init__(self, page: Page, names: dict[str, str] | None = None) -> None:
         stages = ("use_doc_orientation_classify", "use_doc_unwarping")
-        values: dict[String, Any] = {"input_path": page.source, "page_index": page.page_index}
+        values: dict[str, Any] = {"input_path": page.source, "page_index": page.page_index}
         values["model_settings"] = {stage: bool(page.settings[stage]) for stage in stages}
         values["angle"] = page.transform.angle if page.transform and page.settings[stages[0]] else -1
         super().__init__(values, _preprocessed(page), names)
@@ -215,18 +217,18 @@ class DocPreprocessorResult(Result):
         self.pictures["preprocessed_img"] = lambda: _steps(page)
 
 
-class TextDetResult(Result):
+class TextDetResult(PaddleResult):
     """Boxes of one image: `dt_polys` int16 (N, 4, 2) in the file's pixels, `dt_scores` a list of floats 0..1."""
 
-    def __init__(self, page_image: PageImage, found: Detections, names: dict[String, String] | None = None) -> None:
+    def __init__(self, page_image: PageImage, found: Detections, names: dict[str, str] | None = None) -> None:
         polygons = found.quads if found.polygons is None else found.polygons
-        shaped = whole(found.quads) if found.polygons is None else [whole(p) for p in found.polygons]
+        shaped = whole_pixels(found.quads) if found.polygons is None else [whole_pixels(p) for p in found.polygons]
         values = {"dt_polys": shaped, "dt_scores": [float(score) for score in found.scores]}
         super().__init__(_origin(page_image) | values, {"input_img": page_image.reload}, names)
         self.pictures["res"] = lambda: draw_boxes(page_image.reload(), polygons)
 
 
-class TextRecResult(Result):
+class TextRecResult(PaddleResult):
     """What one line image says: `rec_text`, `rec_score` 0..1; with word boxes also `text_word` and `text_word_boxes`.
 
     PaddleOCR makes `rec_text` a tuple when word boxes are asked for; here it stays the text.
@@ -237,26 +239,26 @@ class TextRecResult(Result):
         page_image: PageImage,
         text: Text,
         words: tuple[Word, ...] | None = None,
-        names: dict[String, String] | None = None,
+        names: dict[str, str] | None = None,
     ) -> None:
         values = _origin(page_image) | {"rec_text": text.text, "rec_score": text.score}
         if words is not None:
             values["text_word"] = [word.text for word in words]
             boxes = [[*word.quad.min(axis=0), *word.quad.max(axis=0)] for word in words]
-            values["text_word_boxes"] = whole(np.array(boxes, np.float32).reshape(-1, 4))
+            values["text_word_boxes"] = whole_pixels(np.array(boxes, np.float32).reshape(-1, 4))
         super().__init__(values, {"input_img": page_image.reload}, names)
         self.pictures["res"] = lambda: draw_caption(page_image.reload(), f"{text.text} ({text.score:.3f})")
 
 
-class TopkResult(Result):
+class TopkResult(PaddleResult):
     """Classes of one image, the likeliest first: `class_ids` int32, `scores` rounded to 5 digits, `label_names`."""
 
     def __init__(
         self,
         page_image: PageImage,
-        labels: Mapping[String, float],
+        labels: Mapping[str, float],
         topk: int,
-        names: dict[String, String] | None = None,
+        names: dict[str, str] | None = None,
     ) -> None:
         """labels: each class's name and probability, in the net's order."""
         classes, scores = list(labels), list(labels.values())
@@ -271,14 +273,23 @@ class TopkResult(Result):
         self.pictures["res"] = lambda: draw_caption(page_image.reload(), caption)
 
 
-class UnwarpResult(Result):
+class UnwarpResult(PaddleResult):
     """A flattened page: `doctr_img`, uint8 (H, W, 3) RGB, of the size of the input."""
 
-    def __init__(self, page_image: PageImage, flat: Image, names: dict[String, String] | None = None) -> None:
+    def __init__(self, page_image: PageImage, flat: Image, names: dict[str, str] | None = None) -> None:
         rgb = np.ascontiguousarray(flat[:, :, ::-1])
         super().__init__(_origin(page_image) | {"doctr_img": rgb}, {"input_img": page_image.reload}, names)
         self.pictures["res"] = lambda: flat
 
 
-def _origin(page_image: PageImage) -> dict[String, Any]:
+def _origin(page_image: PageImage) -> dict[str, Any]:
     return {"input_path": page_image.source, "page_index": page_image.page_index}
+
+
+def legacy_result(results: Iterable[OCRResult | Page] | Document) -> list[list[list[Any]] | None]:
+    """What `PaddleOCR.ocr(img)` of 2.x gave: a list of pages, each a list of `[[[x, y] * 4], (text, score)]`.
+
+    A page without text is None, as in 2.x. Takes the results of `PaddleOCR.predict`, a Document or Pages.
+    """
+    pages = [result.page if isinstance(result, OCRResult) else result for result in results]
+    return [[[line.quad.tolist(), (line.text, line.score)] for line in page.lines] or None for page in pages]

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 import inkline
 from inkline import PaddleOCR, create_pipeline
 from inkline.errors import EngineError, SourceError, UsageError
-from inkline.paddle.legacy import legacy_result
+from inkline.paddle.results import legacy_result
 from inkline.registry import options_for
 
 KEYS = [

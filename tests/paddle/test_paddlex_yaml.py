@@ -9,7 +9,7 @@ import yaml
 from inkline.errors import UsageError
 from inkline.flat import apply
 from inkline.options import OcrOptions
-from inkline.paddle.config import config_options, read_config, to_config, write_config
+from inkline.paddle.paddlex_yaml import config_options, read_config, to_config, write_config
 
 # The structure of OCR.yaml in PaddleX 3.7.
 OCR: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What PaddleOCR's keywords mean here: those of 3.x, the older names it still takes, and those of 2.x.
+"""The arguments of PaddleOCR's classes as Inkline's options: those of 3.x, the older names it still takes, those of 2.x.
 
 All tables are by keyword. Nothing is accepted silently that would do something else than its user expects.
 """
@@ -12,8 +12,10 @@ from inkline.errors import UsageError, near
 from inkline.flat import current_names, flat_fields
 from inkline.options import EngineOptions, OcrOptions
 
+Notes = list[tuple[type[Warning], str]]
+
 # The constructor's order in PaddleOCR 3.7.
-POSITIONAL = (
+POSITIONAL_KEYWORDS = (
     "doc_orientation_classify_model_name", "doc_orientation_classify_model_dir",
     "doc_unwarping_model_name", "doc_unwarping_model_dir",
     "text_detection_model_name", "text_detection_model_dir",
@@ -26,7 +28,7 @@ POSITIONAL = (
 )  # fmt: skip
 
 # PaddleOCR 2.x -> the option that does the same
-RENAMED = {
+RENAMED_KEYWORDS = {
     "det_model_dir": "text_detection_model_dir",
     "det_limit_side_len": "text_det_limit_side_len",
     "det_limit_type": "text_det_limit_type",
@@ -49,8 +51,8 @@ _MODEL_KNOWS = "the model's file says that itself"
 _ONE_PROCESS = "one object uses all processors it is granted (cpu_threads)"
 _LOGGING = "Inkline logs through Python's logging and says nothing unless asked"
 
-# PaddleOCR 2.x keywords that nothing here answers to -> why
-DROPPED = {
+# PaddleOCR 2.x keywords that have no effect here -> why
+IGNORED_KEYWORDS = {
     "show_log": _LOGGING,
     "save_log_path": _LOGGING,
     "benchmark": "see benchmarks/ of the project",
@@ -76,13 +78,12 @@ DROPPED = {
     "type": "only type='ocr' is done here",
 }
 
-# PaddleOCR 3.x keywords about Paddle's own runtime -> values that ask for nothing else than what happens, and why not
-PADDLE_ONLY: dict[str, tuple[tuple[Any, ...], str]] = {
-    "enable_hpi": (
-        (None, False),
-        "the high-performance plug-in belongs to Paddle; `engine='openvino'` is the fast one",
+# PaddleOCR 3.x keywords about Paddle's own runtime -> values that change nothing, and why others have no effect
+PADDLE_RUNTIME_KEYWORDS: dict[str, tuple[tuple[Any, ...], str]] = {
+    **dict.fromkeys(
+        ("enable_hpi", "use_hpip"),
+        ((None, False), "the high-performance plug-in belongs to Paddle; `engine='openvino'` is the fast one"),
     ),
-    "use_hpip": ((None, False), "the high-performance plug-in belongs to Paddle; `engine='openvino'` is the fast one"),
     "hpi_config": ((None,), "it sets up Paddle's high-performance plug-in"),
     "pp_option": ((None,), "it sets up Paddle's runtime, and Inkline runs without Paddle"),
     "use_tensorrt": ((None, False), "TensorRT is used by Paddle's runtime only"),
@@ -94,9 +95,9 @@ PADDLE_ONLY: dict[str, tuple[tuple[Any, ...], str]] = {
 
 PADDLE_ENGINES = ("paddle", "paddle_static", "paddle_dynamic", "transformers")
 ENGINE_CONFIG = {"cpu_threads": "cpu_threads", "intra_op_num_threads": "cpu_threads"}
-COMMON = ("device", "engine", "engine_config", "cpu_threads", *PADDLE_ONLY)
-# What each single model takes beside the common keywords -> the option it is; "" for what is not one of the options.
-OWN: dict[str, dict[str, str]] = {
+COMMON_KEYWORDS = ("device", "engine", "engine_config", "cpu_threads", *PADDLE_RUNTIME_KEYWORDS)
+# What each single model takes beside the common keywords -> its option; "" where there is no option for it.
+SINGLE_MODEL_KEYWORDS: dict[str, dict[str, str]] = {
     "text_detection": {
         name: f"text_det_{name}"
         for name in ("limit_side_len", "limit_type", "thresh", "box_thresh", "unclip_ratio", "input_shape")
@@ -106,67 +107,76 @@ OWN: dict[str, dict[str, str]] = {
     "doc_orientation_classify": {"topk": ""},
     "doc_unwarping": {},
 }
-PIPELINE = (*POSITIONAL, *RENAMED, *DROPPED, *COMMON, "use_gpu", "rec_char_dict_path", "paddlex_config")
+NO_OPTIONS = (*COMMON_KEYWORDS, "use_gpu", "rec_char_dict_path", "paddlex_config")
 
 
 @dataclass(frozen=True)
-class Keywords:
-    """Keywords in our terms: options of the pipeline (with `lang` and `ocr_version`), and what the user should be told,
-    as (category of warning, sentence)."""
+class TranslatedKeywords:
+    """Keywords as options of the pipeline (with `lang` and `ocr_version`); notes: warnings as (category, sentence)."""
 
     options: dict[str, Any]
     notes: tuple[tuple[type[Warning], str], ...] = ()
 
     def warn(self, stacklevel: int = 3) -> None:
-        """Give the notes as Python warnings, at the line of the user's call: 3 when the caller is what he called."""
+        """Issue the notes as Python warnings, at the line of the user's call: 3 when the user called our caller."""
         for category, text in self.notes:
             warn(text, category, stacklevel=stacklevel)
 
 
-def bind(positional: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+def bind_arguments(positional: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Positional arguments of the constructor by name, with its keywords; TypeError as Python raises it."""
-    if len(positional) > len(POSITIONAL):
-        raise TypeError(f"PaddleOCR takes {len(POSITIONAL)} positional arguments, {len(positional)} were given")
-    named = dict(zip(POSITIONAL, positional, strict=False))
+    if len(positional) > len(POSITIONAL_KEYWORDS):
+        raise TypeError(
+            f"PaddleOCR takes {len(POSITIONAL_KEYWORDS)} positional arguments, {len(positional)} were given"
+        )
+    named = dict(zip(POSITIONAL_KEYWORDS, positional, strict=False))
     twice = named.keys() & keywords.keys()
     if twice:
         raise TypeError(f"PaddleOCR got two values for {sorted(twice)[0]!r}")
     return named | dict(keywords)
 
 
-def translate(keywords: Mapping[str, Any], limit_type_known: bool = False) -> Keywords:
-    """PaddleOCR's keywords as options; None means not said. 0, False and "" are values like any other.
+def translate_keywords(keywords: Mapping[str, Any], limit_type_known: bool = False) -> TranslatedKeywords:
+    """PaddleOCR's keywords as options; None means not given. 0, False and "" are values like any other.
 
     `text_det_limit_side_len` alone means the shorter side, as in PaddleOCR 3.x; `det_limit_side_len` alone the longer
-    one, as in 2.x; unless `limit_type_known`. UsageError for a keyword that nobody knows, with the nearest, and for an
+    one, as in 2.x; unless `limit_type_known`. UsageError for an unknown keyword, with the nearest known one, and for an
     old name beside its new one.
     """
     given = {name: value for name, value in keywords.items() if value is not None}
     given = current_names(OcrOptions, given, warn=True)
-    check_known(given, (*flat_fields(OcrOptions), *PIPELINE))
-    notes: list[tuple[type[Warning], str]] = []
-    options = _engine(given, notes)
-    if not limit_type_known and not {"text_det_limit_type", "det_limit_type"} & given.keys():
-        if "text_det_limit_side_len" in given:
-            options["text_det_limit_type"] = "min"
-        elif "det_limit_side_len" in given:
-            options["text_det_limit_type"] = "max"
-    for name, value in given.items():
-        if name in RENAMED:
-            if RENAMED[name] in given:
-                raise UsageError(f"{name} is the old name of {RENAMED[name]}: give only one of them")
-            notes.append((DeprecationWarning, f"{name} is now {RENAMED[name]}"))
-            options[RENAMED[name]] = value
-        elif name in DROPPED:
-            notes.append((DeprecationWarning, f"{name} has no effect: {DROPPED[name]}"))
-        elif name not in (*COMMON, "use_gpu", "rec_char_dict_path", "paddlex_config"):
-            options[name] = value
+    check_known(
+        given, (*flat_fields(OcrOptions), *POSITIONAL_KEYWORDS, *RENAMED_KEYWORDS, *IGNORED_KEYWORDS, *NO_OPTIONS)
+    )
     if "rec_char_dict_path" in given:
         raise UsageError(
             "rec_char_dict_path: put the dictionary beside the model, in the folder of text_recognition_model_dir, "
             "under the model's name and the ending .txt"
         )
-    return Keywords(options, tuple(notes))
+    notes: Notes = []
+    options = _engine_options(given, notes)
+    if not limit_type_known:
+        options |= _limit_type(given)
+    for name, value in given.items():
+        if name in RENAMED_KEYWORDS:
+            if RENAMED_KEYWORDS[name] in given:
+                raise UsageError(f"{name} is the old name of {RENAMED_KEYWORDS[name]}: give only one of them")
+            notes.append((DeprecationWarning, f"{name} is now {RENAMED_KEYWORDS[name]}"))
+            options[RENAMED_KEYWORDS[name]] = value
+        elif name in IGNORED_KEYWORDS:
+            notes.append((DeprecationWarning, f"{name} has no effect: {IGNORED_KEYWORDS[name]}"))
+        elif name not in NO_OPTIONS:
+            options[name] = value
+    return TranslatedKeywords(options, tuple(notes))
+
+
+def _limit_type(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Which side a length alone means: the shorter one in 3.x, the longer one in 2.x."""
+    if "text_det_limit_type" in given or "det_limit_type" in given:
+        return {}
+    if "text_det_limit_side_len" in given:
+        return {"text_det_limit_type": "min"}
+    return {"text_det_limit_type": "max"} if "det_limit_side_len" in given else {}
 
 
 def check_known(given: Iterable[str], known: Iterable[str]) -> None:
@@ -177,10 +187,10 @@ def check_known(given: Iterable[str], known: Iterable[str]) -> None:
             raise UsageError(f"unknown argument {name!r}{near(name, known)}")
 
 
-def _engine(given: Mapping[str, Any], notes: list[tuple[type[Warning], str]]) -> dict[str, Any]:
-    """Options of the engine, and notes on what only Paddle's runtime would do."""
+def _engine_options(given: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """Options of the engine; adds notes on what only Paddle's runtime would do."""
     options = {name: given[name] for name in flat_fields(EngineOptions) if name in given}
-    for name, (quiet, reason) in PADDLE_ONLY.items():
+    for name, (quiet, reason) in PADDLE_RUNTIME_KEYWORDS.items():
         if name in given and given[name] not in quiet:
             notes.append((UserWarning, f"{name}={given[name]!r} has no effect: {reason}"))
     if options.get("engine") in PADDLE_ENGINES:
@@ -189,14 +199,19 @@ def _engine(given: Mapping[str, Any], notes: list[tuple[type[Warning], str]]) ->
         device = "gpu:0" if given["use_gpu"] else "cpu"
         notes.append((DeprecationWarning, f"use_gpu={given['use_gpu']} is now device={device!r}"))
         options.setdefault("device", device)
-    config = given.get("engine_config") or {}
+    return _engine_config_options(given.get("engine_config") or {}, notes) | options
+
+
+def _engine_config_options(config: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """Options that `engine_config` sets, under the name of the engine or directly."""
+    options: dict[str, Any] = {}
     config = config.get("onnxruntime", config)
     for name, value in config.items():
         if name in ENGINE_CONFIG:
             options.setdefault(ENGINE_CONFIG[name], value)
         elif name == "device_type":
             index = f":{config.get('device_id', 0)}" if value == "gpu" else ""
-            options.setdefault("device", f"{value}{index}")
+            options["device"] = f"{value}{index}"
         elif name != "device_id":
             notes.append((UserWarning, f"engine_config {name!r} has no effect; cpu_threads and device are set here"))
     return options

@@ -2,15 +2,25 @@
 
 from collections.abc import Iterator
 from inspect import Parameter, Signature
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from warnings import warn
 
-from inkline.errors import UsageError
+from inkline.errors import InklineError, UsageError
 from inkline.flat import apply, to_flat
-from inkline.paddle.config import config_options, read_config, to_config, write_config
-from inkline.paddle.inputs import page_images_of, sources_of
-from inkline.paddle.names import COMMON, POSITIONAL, Keywords, bind, check_known, translate
+from inkline.io.read import PageImage, read
+from inkline.io.sources import Source, expand
+from inkline.options import ReadOptions
+from inkline.paddle.arguments import (
+    COMMON_KEYWORDS,
+    POSITIONAL_KEYWORDS,
+    TranslatedKeywords,
+    bind_arguments,
+    check_known,
+    translate_keywords,
+)
+from inkline.paddle.paddlex_yaml import config_options, read_config, to_config, write_config
 from inkline.paddle.results import DocPreprocessorResult, OCRResult
 from inkline.pipeline import Ocr, OnError, open_rectifier
 from inkline.registry import options_for
@@ -28,15 +38,15 @@ class PaddleOCR:
     """
 
     __signature__ = Signature(
-        [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in POSITIONAL]
+        [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in POSITIONAL_KEYWORDS]
         + [Parameter("keywords", Parameter.VAR_KEYWORD)]
     )
 
     def __init__(self, *positional: Any, **keywords: Any) -> None:
-        keywords = bind(positional, keywords)
+        keywords = bind_arguments(positional, keywords)
         config = keywords.pop("paddlex_config", None)
         options = {} if config is None else config_options(read_config(config))
-        asked = translate(keywords, "text_det_limit_type" in options)
+        asked = translate_keywords(keywords, "text_det_limit_type" in options)
         asked.warn()
         options |= asked.options
         self._ocr = Ocr(**options)
@@ -57,7 +67,7 @@ class PaddleOCR:
 
     def ocr(self, img: Any, **options: Any) -> list[OCRResult]:
         """The old name of `predict`. `cls` is taken as `use_textline_orientation`; results are those of 3.x, see
-        `inkline.paddle.legacy.legacy_result` for those of 2.x."""
+        `inkline.paddle.results.legacy_result` for those of 2.x."""
         warn("PaddleOCR.ocr is now predict, whose results are dicts (docs/paddleocr.md)", DeprecationWarning, 2)
         old = {name: options.pop(name) for name in _CALL_2X if name in options}
         for name, instead in (("det", "TextRecognition reads line images"), ("rec", "TextDetection finds boxes")):
@@ -85,12 +95,12 @@ class PaddleOCR:
         """Write the options in force as PaddleX's OCR.yaml; `PaddleOCR(paddlex_config=yaml_path)` takes it."""
         write_config(to_config(self._ocr.options), yaml_path)
 
-    def _translate(self, options: dict[str, Any]) -> Keywords:
-        asked = translate(options, self._limit_type_known)
+    def _translate(self, options: dict[str, Any]) -> TranslatedKeywords:
+        asked = translate_keywords(options, self._limit_type_known)
         asked.warn(stacklevel=4)
         return asked
 
-    def _predict(self, input: Any, asked: Keywords) -> Iterator[OCRResult]:
+    def _predict(self, input: Any, asked: TranslatedKeywords) -> Iterator[OCRResult]:
         sources, on_error = sources_of(input)
         names: dict[str, str] = {}
         for page in self._ocr.stream(sources, on_error, **asked.options):
@@ -101,14 +111,14 @@ class DocPreprocessor:
     """Turns pages upright and flattens them: the two first stages of the pipeline, both on unless switched off."""
 
     CALL = ("use_doc_orientation_classify", "use_doc_unwarping", "doc_orientation_thresh", "doc_unwarping_thresh")
-    OPTIONS = (*POSITIONAL[:4], *CALL, *COMMON, "paddlex_config")
+    OPTIONS = (*POSITIONAL_KEYWORDS[:4], *CALL, *COMMON_KEYWORDS, "paddlex_config")
 
     def __init__(self, *positional: Any, **keywords: Any) -> None:
         """As PaddleOCR 3.x: two names and two folders of models, the two `use_` switches, and the common keywords."""
         given = {k: v for k, v in zip(self.OPTIONS[:6], positional, strict=False) if v is not None}
         check_known(keywords, self.OPTIONS)
         config = keywords.pop("paddlex_config", None)
-        asked = translate(given | keywords)
+        asked = translate_keywords(given | keywords)
         asked.warn()
         options: dict[str, Any] = {"use_doc_orientation_classify": True, "use_doc_unwarping": True}
         options |= {} if config is None else config_options(read_config(config))
@@ -147,3 +157,28 @@ class DocPreprocessor:
     def export_paddlex_config_to_yaml(self, yaml_path: str | Path) -> None:
         """Write the options in force as PaddleX's doc_preprocessor.yaml."""
         write_config(to_config(self._options, "doc_preprocessor"), yaml_path)
+
+
+def sources_of(given: Any) -> tuple[Iterator[Source], OnError | None]:
+    """The sources, and what to do with a bad one: a single source raises its error (None); one of many gives a warning,
+    so that the rest is read."""
+    found = expand(given)
+    first = list(islice(found, 2))
+    return chain(first, found), _warn_left_out if len(first) > 1 else None
+
+
+def _warn_left_out(source: Source, error: InklineError) -> None:
+    warn(f"left out: {error}", UserWarning, stacklevel=4)
+
+
+def page_images_of(given: Any, options: ReadOptions, on_error: OnError | None = None) -> Iterator[PageImage]:
+    """All page images of what was given; `on_error` instead of the rule of `sources_of`."""
+    sources, rule = sources_of(given)
+    on_error = on_error or rule
+    for source in sources:
+        try:
+            yield from read(source, options)
+        except InklineError as error:
+            if on_error is None:
+                raise
+            on_error(source, error)

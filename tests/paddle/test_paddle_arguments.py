@@ -9,40 +9,47 @@ from inkline import PaddleOCR
 from inkline.errors import UsageError
 from inkline.flat import flat_fields
 from inkline.options import OcrOptions
-from inkline.paddle.names import DROPPED, PADDLE_ONLY, POSITIONAL, RENAMED, bind, translate
+from inkline.paddle.arguments import (
+    IGNORED_KEYWORDS,
+    PADDLE_RUNTIME_KEYWORDS,
+    POSITIONAL_KEYWORDS,
+    RENAMED_KEYWORDS,
+    bind_arguments,
+    translate_keywords,
+)
 
 
 def test_names_exist() -> None:
     known = flat_fields(OcrOptions)
-    assert set(RENAMED.values()) <= known.keys()
-    assert set(POSITIONAL) - {"lang", "ocr_version"} <= known.keys()
-    assert not (set(RENAMED) | set(DROPPED) | set(PADDLE_ONLY)) & known.keys()
+    assert set(RENAMED_KEYWORDS.values()) <= known.keys()
+    assert set(POSITIONAL_KEYWORDS) - {"lang", "ocr_version"} <= known.keys()
+    assert not (set(RENAMED_KEYWORDS) | set(IGNORED_KEYWORDS) | set(PADDLE_RUNTIME_KEYWORDS)) & known.keys()
 
 
 def test_the_constructor_shows_its_order() -> None:
-    assert list(inspect.signature(PaddleOCR).parameters)[:26] == list(POSITIONAL)
+    assert list(inspect.signature(PaddleOCR).parameters)[:26] == list(POSITIONAL_KEYWORDS)
 
 
 def test_positional() -> None:
-    assert bind((None, None, "UVDoc"), {"lang": "en"})["doc_unwarping_model_name"] == "UVDoc"
+    assert bind_arguments((None, None, "UVDoc"), {"lang": "en"})["doc_unwarping_model_name"] == "UVDoc"
     with pytest.raises(TypeError, match="27 were given"):
-        bind(tuple(range(27)), {})
+        bind_arguments(tuple(range(27)), {})
     with pytest.raises(TypeError, match="two values for 'doc_orientation_classify_model_name'"):
-        bind(("a",), {"doc_orientation_classify_model_name": "b"})
+        bind_arguments(("a",), {"doc_orientation_classify_model_name": "b"})
 
 
-@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+@pytest.mark.parametrize(("old", "new"), RENAMED_KEYWORDS.items())
 def test_renamed(old: str, new: str) -> None:
-    asked = translate({old: 1}, limit_type_known=True)
+    asked = translate_keywords({old: 1}, limit_type_known=True)
     assert asked.options == {new: 1}
     assert asked.notes == ((DeprecationWarning, f"{old} is now {new}"),)
     with pytest.raises(UsageError, match=f"{old} is the old name of {new}"):
-        translate({old: 1, new: 1})
+        translate_keywords({old: 1, new: 1})
 
 
-@pytest.mark.parametrize("name", DROPPED)
+@pytest.mark.parametrize("name", IGNORED_KEYWORDS)
 def test_dropped(name: str) -> None:
-    asked = translate({name: "x"})
+    asked = translate_keywords({name: "x"})
     assert asked.options == {}
     ((category, text),) = asked.notes
     assert category is DeprecationWarning and text.startswith(f"{name} has no effect: ")
@@ -51,26 +58,29 @@ def test_dropped(name: str) -> None:
 def test_paddle_only_is_quiet_when_it_asks_for_nothing_else() -> None:
     keywords: dict[str, Any] = {"enable_hpi": False, "use_tensorrt": False, "precision": "fp32", "enable_mkldnn": False}
     keywords |= {"mkldnn_cache_capacity": 10, "enable_cinn": False, "cpu_threads": 3}
-    asked = translate(keywords)
+    asked = translate_keywords(keywords)
     assert asked.notes == ()
     assert asked.options == {"cpu_threads": 3}
-    ((category, text),) = translate({"precision": "fp16"}).notes
+    ((category, text),) = translate_keywords({"precision": "fp16"}).notes
     assert category is UserWarning and "precision='fp16' has no effect" in text
 
 
 def test_engines() -> None:
-    assert translate({"engine": "onnxruntime"}).options == {"engine": "onnxruntime"}
-    asked = translate({"engine": "paddle_static"})
+    assert translate_keywords({"engine": "onnxruntime"}).options == {"engine": "onnxruntime"}
+    asked = translate_keywords({"engine": "paddle_static"})
     assert asked.options == {} and "ONNX Runtime" in asked.notes[0][1]
     config = {"onnxruntime": {"intra_op_num_threads": 2, "device_type": "gpu", "device_id": 1}}
-    assert translate({"engine_config": config}).options == {"cpu_threads": 2, "device": "gpu:1"}
-    assert translate({"engine_config": config, "cpu_threads": 1}).options == {"cpu_threads": 1, "device": "gpu:1"}
+    assert translate_keywords({"engine_config": config}).options == {"cpu_threads": 2, "device": "gpu:1"}
+    assert translate_keywords({"engine_config": config, "cpu_threads": 1}).options == {
+        "cpu_threads": 1,
+        "device": "gpu:1",
+    }
 
 
 def test_use_gpu_is_a_device() -> None:
-    assert translate({"use_gpu": False}).options == {"device": "cpu"}
-    assert translate({"use_gpu": True}).options == {"device": "gpu:0"}
-    assert translate({"use_gpu": True, "device": "cpu"}).options == {"device": "cpu"}
+    assert translate_keywords({"use_gpu": False}).options == {"device": "cpu"}
+    assert translate_keywords({"use_gpu": True}).options == {"device": "gpu:0"}
+    assert translate_keywords({"use_gpu": True, "device": "cpu"}).options == {"device": "cpu"}
 
 
 @pytest.mark.parametrize(
@@ -83,21 +93,21 @@ def test_use_gpu_is_a_device() -> None:
     ],
 )
 def test_side_length_alone(keywords: dict[str, Any], limit_type: str) -> None:
-    assert translate(keywords).options["text_det_limit_type"] == limit_type
+    assert translate_keywords(keywords).options["text_det_limit_type"] == limit_type
 
 
 def test_none_says_nothing_and_zero_is_a_value() -> None:
-    asked = translate({"text_det_thresh": 0, "text_rec_score_thresh": None, "pdf_dpi": 100, "lang": "en"})
+    asked = translate_keywords({"text_det_thresh": 0, "text_rec_score_thresh": None, "pdf_dpi": 100, "lang": "en"})
     assert asked.options == {"text_det_thresh": 0, "pdf_dpi": 100, "lang": "en"}
 
 
 def test_unknown_names_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"unknown argument 'text_det_tresh'; did you mean 'text_det_thresh'"):
-        translate({"text_det_tresh": 0.3})
+        translate_keywords({"text_det_tresh": 0.3})
     with pytest.raises(ValueError, match="unknown argument"):  # as in PaddleOCR, where it is a ValueError
         PaddleOCR(nonsense=1)
 
 
 def test_a_dictionary_must_lie_beside_its_model() -> None:
     with pytest.raises(UsageError, match="beside the model"):
-        translate({"rec_char_dict_path": "dict.txt"})
+        translate_keywords({"rec_char_dict_path": "dict.txt"})

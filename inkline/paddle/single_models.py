@@ -14,9 +14,9 @@ from inkline.io.read import PageImage
 from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.unwarper import Unwarper
-from inkline.paddle.inputs import page_images_of
-from inkline.paddle.names import COMMON, OWN, check_known, translate
-from inkline.paddle.results import Result, TextDetResult, TextRecResult, TopkResult, UnwarpResult
+from inkline.paddle.arguments import COMMON_KEYWORDS, SINGLE_MODEL_KEYWORDS, check_known, translate_keywords
+from inkline.paddle.paddleocr import page_images_of
+from inkline.paddle.results import PaddleResult, TextDetResult, TextRecResult, TopkResult, UnwarpResult
 from inkline.pipeline import OnError
 from inkline.recognition.recognizer import Recognizer
 from inkline.recognition.words import split_words
@@ -28,7 +28,7 @@ from inkline.runtime import Engine, open_engine
 Names = dict[str, str]
 
 
-class Module:
+class SingleModel:
     """One model: opened once, called any number of times, by any number of threads.
 
     task: which model it is. call: keyword -> flat option, of what only `predict` takes. Without a name and a folder the
@@ -40,9 +40,9 @@ class Module:
 
     def __init__(self, *, model_name: str | None = None, model_dir: str | Path | None = None, **keywords: Any) -> None:
         """keywords: this model's own, and `device`, `engine`, ... as all of PaddleOCR's classes take them."""
-        own = OWN[self.task]
-        check_known(keywords, (*own, *COMMON))
-        asked = translate({k: v for k, v in keywords.items() if k in COMMON})
+        own = SINGLE_MODEL_KEYWORDS[self.task]
+        check_known(keywords, (*own, *COMMON_KEYWORDS))
+        asked = translate_keywords({k: v for k, v in keywords.items() if k in COMMON_KEYWORDS})
         asked.warn()
         default = "" if model_dir else getattr(OcrOptions(), f"{self.task}_model_name")
         model = resolve(model_name or default, model_dir or "", self.task)
@@ -65,7 +65,7 @@ class Module:
         size = 1 if batch_size is None else batch_size
         if type(size) is not int or size < 1:
             raise UsageError(f"batch_size={batch_size!r}: must be a whole number, at least 1")
-        flat = {**OWN[self.task], **self.call}
+        flat = {**SINGLE_MODEL_KEYWORDS[self.task], **self.call}
         check_known(options, flat)
         asked = apply(self._options, **{flat[k]: v for k, v in options.items() if v is not None and flat[k]})
         return self._results(page_images_of(input, asked.read, on_error), size, asked, options)
@@ -75,7 +75,7 @@ class Module:
 
     def _results(
         self, page_images: Iterator[PageImage], size: int, options: OcrOptions, given: Mapping[str, Any]
-    ) -> Iterator[Result]:
+    ) -> Iterator[PaddleResult]:
         names: Names = {}
         while group := list(islice(page_images, size)):
             yield from self._run(group, options, given, names)
@@ -85,11 +85,11 @@ class Module:
 
     def _run(
         self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
-    ) -> Iterator[Result]:
+    ) -> Iterator[PaddleResult]:
         raise NotImplementedError
 
 
-class TextDetection(Module):
+class TextDetection(SingleModel):
     """Finds text; `dt_polys` int16 (N, 4, 2), `dt_scores`. Pages of any size may share a call."""
 
     task = "text_detection"
@@ -100,12 +100,12 @@ class TextDetection(Module):
 
     def _run(
         self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
-    ) -> Iterator[Result]:
+    ) -> Iterator[PaddleResult]:
         for page_image in page_images:
             yield TextDetResult(page_image, self._detect(page_image.image, options.detect), names)
 
 
-class TextRecognition(Module):
+class TextRecognition(SingleModel):
     """Reads images of single lines; `rec_text`, `rec_score`."""
 
     task = "text_recognition"
@@ -116,7 +116,7 @@ class TextRecognition(Module):
 
     def _run(
         self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
-    ) -> Iterator[Result]:
+    ) -> Iterator[PaddleResult]:
         options = apply(options, text_recognition_batch_size=max(1, len(page_images)))
         texts = self._recognize([page_image.image for page_image in page_images], options.recognize)
         for page_image, text in zip(page_images, texts, strict=True):
@@ -126,7 +126,7 @@ class TextRecognition(Module):
             yield TextRecResult(page_image, text, words, names)
 
 
-class _Orientation(Module):
+class _Orientation(SingleModel):
     """A classifier of orientations; `class_ids`, `scores`, `label_names`, the likeliest `topk` (1 when None)."""
 
     label = "{}"
@@ -140,7 +140,7 @@ class _Orientation(Module):
 
     def _run(
         self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
-    ) -> Iterator[Result]:
+    ) -> Iterator[PaddleResult]:
         topk = self._topk if given.get("topk") is None else _checked_topk(given["topk"])
         seen = self._classify([page_image.image for page_image in page_images], max(1, len(page_images)))
         labels = [self.label.format(angle) for angle in self._classify.labels]
@@ -155,7 +155,7 @@ def _checked_topk(topk: Any) -> int:
 
 
 class TextLineOrientationClassification(_Orientation):
-    """Whether a line image stands on its head: labels `0_degree`, `180_degree`."""
+    """Whether a line image is upside down: labels `0_degree`, `180_degree`."""
 
     task = "textline_orientation"
     label = "{}_degree"
@@ -167,7 +167,7 @@ class DocImgOrientationClassification(_Orientation):
     task = "doc_orientation_classify"
 
 
-class TextImageUnwarping(Module):
+class TextImageUnwarping(SingleModel):
     """Flattens photographs of bent pages; `doctr_img` uint8 (H, W, 3) RGB, always as the net says."""
 
     task = "doc_unwarping"
@@ -177,6 +177,6 @@ class TextImageUnwarping(Module):
 
     def _run(
         self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
-    ) -> Iterator[Result]:
+    ) -> Iterator[PaddleResult]:
         for page_image in page_images:
             yield UnwarpResult(page_image, self._unwarp(page_image.image)[0], names)

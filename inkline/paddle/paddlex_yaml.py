@@ -10,7 +10,7 @@ from inkline.options import OcrOptions
 
 Config = Mapping[str, Any]
 
-# Where a value stands in OCR.yaml -> the option; (section, ..., key)
+# (section, ..., key) of OCR.yaml -> the option
 DOC = ("SubPipelines", "DocPreprocessor")
 PLACES: dict[tuple[str, ...], str] = {
     ("use_textline_orientation",): "use_textline_orientation",
@@ -39,12 +39,12 @@ PLACES: dict[tuple[str, ...], str] = {
     ("SubModules", "TextRecognition", "return_word_box"): "return_word_box",
     ("SubModules", "TextRecognition", "input_shape"): "text_rec_input_shape",
 }
-# Keys that say nothing we need: names of modules, pages a round, Paddle's runtime, the service.
-PASSED_OVER = frozenset(
+# Keys that set nothing here: names of modules, pages per batch, Paddle's runtime, the service.
+IGNORED_KEYS = frozenset(
     ("pipeline_name", "module_name", "batch_size", "engine", "engine_config", "hpi_config", "use_hpip", "Serving")
 )
-OWN_KEYS = frozenset(("use_doc_preprocessor", "text_type"))
-MODULES = {
+OWN_KEYS = frozenset(("use_doc_preprocessor", "text_type"))  # read by `config_options` itself
+MODULE_NAMES = {
     "TextDetection": "text_detection",
     "TextLineOrientation": "textline_orientation",
     "TextRecognition": "text_recognition",
@@ -81,7 +81,7 @@ def pipeline_name(config: Config) -> str:
 
 
 def config_options(config: Config) -> dict[str, Any]:
-    """The options that a configuration says; null says nothing. UsageError for a key that nobody knows.
+    """The options that a configuration sets; null sets nothing. UsageError for an unknown key.
 
     `use_doc_preprocessor: False` switches both of its stages off, whatever they say themselves.
     """
@@ -89,14 +89,7 @@ def config_options(config: Config) -> dict[str, Any]:
         config = {"use_doc_preprocessor": True, "SubPipelines": {"DocPreprocessor": config}}
     if config.get("text_type", "general") != "general":
         raise UsageError(f"text_type {config['text_type']!r}: only general text is read here")
-    options: dict[str, Any] = {}
-    for place, value in _leaves(config):
-        if place in PLACES:
-            if value is not None:
-                options[PLACES[place]] = value
-        elif not (len(place) == 1 and place[0] in OWN_KEYS):
-            known = [p[-1] for p in PLACES if p[:-1] == place[:-1]]
-            raise UsageError(f"pipeline configuration: unknown key {'.'.join(place)}{near(place[-1], known)}")
+    options = {PLACES[place]: value for place, value in _leaves(config) if value is not None}
     stages = ("use_doc_orientation_classify", "use_doc_unwarping")
     if config.get("use_doc_preprocessor") is False:
         options |= dict.fromkeys(stages, False)
@@ -106,15 +99,16 @@ def config_options(config: Config) -> dict[str, Any]:
 
 
 def _leaves(config: Config, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """(path of keys, value) for all values that matter."""
+    """(place, value) for all values that say an option; UsageError for an unknown key, with the nearest."""
     for key, value in config.items():
         place = (*at, str(key))
-        if place[-1] in PASSED_OVER and place not in PLACES:
-            continue
-        if isinstance(value, Mapping):
-            yield from _leaves(value, place)
-        else:
+        if place in PLACES:
             yield place, value
+        elif isinstance(value, Mapping) and place[-1] not in IGNORED_KEYS:
+            yield from _leaves(value, place)
+        elif place[-1] not in IGNORED_KEYS and not (not at and place[0] in OWN_KEYS):
+            known = [p[-1] for p in PLACES if p[:-1] == at]
+            raise UsageError(f"pipeline configuration: unknown key {'.'.join(place)}{near(place[-1], known)}")
 
 
 def to_config(options: OcrOptions, name: str = "OCR") -> dict[str, Any]:
@@ -125,7 +119,7 @@ def to_config(options: OcrOptions, name: str = "OCR") -> dict[str, Any]:
     for place, option in PLACES.items():
         section = out
         for key in place[:-1]:
-            section = section.setdefault(key, {"module_name": MODULES[key]} if key in MODULES else {})
+            section = section.setdefault(key, {"module_name": MODULE_NAMES[key]} if key in MODULE_NAMES else {})
         section[place[-1]] = None if flat[option] == "" else flat[option]
     out["SubPipelines"]["DocPreprocessor"] = {"pipeline_name": "doc_preprocessor"} | out["SubPipelines"][
         "DocPreprocessor"

@@ -20,8 +20,8 @@ from pathlib import Path
 from benchmarks.common import conditions, spread, table
 from inkline.batch.ledger import Ledger
 from inkline.batch.listing import list_files
+from inkline.batch.local_run import run_files
 from inkline.batch.ray_run import run_on_ray
-from inkline.batch.runner import run_files
 from inkline.batch.scheduler import RunProgress, RunSummary
 from inkline.batch.storage import Destination
 from inkline.batch.task import FileTask, RunConfig, TaskResult

@@ -61,7 +61,7 @@ def run(places: tuple[str, ...], **values: Any) -> None:
     quiet, watch, offline, ray = (values.pop(name) for name in ("quiet", "watch", "offline", "ray"))
     if ray and watch:
         raise UsageError("--watch goes on for ever on this machine; it does not go with --ray")
-    from inkline.batch.runner import run_files
+    from inkline.batch.local_run import run_files
     from inkline.registry import set_offline
 
     if offline:

@@ -52,7 +52,7 @@ def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
     options = apply(ServeOptions(), **given(ServeOptions, values))
     overrides = translated(values)
     if ray:
-        from inkline.service.on_ray import serve_on_ray
+        from inkline.service.server import serve_on_ray
 
         serve_on_ray(overrides, options, ray, replicas, _announce)
         return

@@ -1,87 +1,170 @@
-"""The routes of the service."""
+"""The routes of the service, described for `/openapi.json` by the types of `schemas`, and each request on its way."""
 
 import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from importlib.resources import files
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Body, FastAPI, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.routing import APIRoute
+from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from inkline import __version__
 from inkline.errors import BusyError, InklineError, PasswordError, StageError
 from inkline.options import ServeOptions
 from inkline.pipeline import Ocr
-from inkline.service.fields import Asked, BadRequest, FileRequest, OcrRequest, PreprocessingRequest, parse
-from inkline.service.jobs import Jobs, TooBusy, Work
-from inkline.service.metrics import Metrics
-from inkline.service.openapi import specification
-from inkline.service.reading import NAME
-from inkline.service.replies import dump, failure
-from inkline.service.work import ocr_work, preprocessing_work
+from inkline.service.handlers import FILE_FIELD, dump, ocr_parts, preprocessing_parts
+from inkline.service.request_queue import MakeParts, RequestQueue, TooBusy
+from inkline.service.schemas import (
+    BadRequest,
+    Error,
+    FileRequest,
+    OcrReply,
+    OcrRequest,
+    ParsedRequest,
+    PreprocessingReply,
+    PreprocessingRequest,
+    parse_request,
+)
+from inkline.service.service_metrics import ServiceMetrics
+from inkline.types import Page
 
 log = logging.getLogger(__name__)
 
-NDJSON = "application/x-ndjson"
+JSON, NDJSON = "application/json", "application/x-ndjson"
 CSP = "default-src 'self'; img-src 'self' data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+ABOUT = """Reads text in images and PDFs. Answers carry `logId`, `errorCode` (0, or the HTTP status) and `errorMsg`.
+
+Two contracts are spoken on `/ocr`: a request with `inferenceParams` is answered with `texts` and `image`; one with any
+other parameter with `prunedResult`, `ocrImage`, `docPreprocessingImage` and `inputImage`; one with neither with both."""
+
+BASE64 = "iVBORw0KGgo...  (the file in Base64)"
+LOG_ID = "f1a1f3c5-4c19-4bb9-9f4a-6e3a58a0c6a1"
+
+ERRORS = {
+    413: "the body is larger than `max_body_bytes`",
+    415: "the body is not `application/json`",
+    422: "a field or the file cannot be used: wrong type, unknown name, not Base64, not an image or PDF, too many pixels",
+    500: "a mistake of the server",
+    503: "the queue is full or the server is shutting down; `Retry-After` says when to send the request again",
+    504: "not finished within `request_timeout`",
+}
+
+PLAIN_EXAMPLE = {"plain": {"summary": "An image or PDF", "value": {"file": BASE64}}}
+OCR_EXAMPLES: Any = {
+    **PLAIN_EXAMPLE,
+    "first contract": {
+        "summary": "With inferenceParams: answered with texts and image",
+        "value": {"file": BASE64, "fileType": 1, "inferenceParams": {"maxLongSide": 960}},
+    },
+    "current contract": {
+        "summary": "With flat fields: answered with prunedResult",
+        "value": {"file": BASE64, "fileType": 1, "textRecScoreThresh": 0.5, "visualize": False},
+    },
+    "stream": {
+        "summary": "A PDF, page by page",
+        "value": {"file": "JVBERi0xLjc...", "fileType": 0, "visualize": False, "stream": True},
+    },
+}
+PREPROCESSING_EXAMPLES: Any = PLAIN_EXAMPLE
+
+
+def file_responses(reply: str) -> dict[int | str, dict[str, Any]]:
+    """What a route that takes a file may answer, for the description. reply: name of the reply's type."""
+    text = "what was read; with `stream` one line per page (`pageIndex`, `numPages`), then one for all"
+    lines = {"schema": {"$ref": f"#/components/schemas/{reply}"}}
+    responses: dict[int | str, dict[str, Any]] = {200: {"description": text, "content": {NDJSON: lines}}}
+    for status, meaning in ERRORS.items():
+        example = {"logId": LOG_ID, "errorCode": status, "errorMsg": meaning}
+        responses[status] = {"model": Error, "description": meaning, "content": {JSON: {"example": example}}}
+    responses[503]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
+    return responses
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The whole service in OpenAPI 3.1."""
+    description = app.openapi()
+    # FastAPI leaves out defaults that are null; pydantic's own schemas of the requests have them.
+    requests: list[tuple[Any, Any]] = [(model, "validation") for model in (OcrRequest, PreprocessingRequest)]
+    _, schemas = models_json_schema(requests, ref_template="#/components/schemas/{model}")
+    description["components"]["schemas"] |= schemas["$defs"]
+    return description
+
+
+class FileRoute(APIRoute):
+    """A route whose body FastAPI only describes: the queue reads it, within its limits of size and time."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        async def handle(request: Request) -> Response:
+            response: Response = await self.endpoint(request, None)
+            return response
+
+        return handle
 
 
 class Service:
-    """One `Ocr` behind HTTP: `service.app` is the ASGI application, `service.jobs` who is in."""
+    """One `Ocr` behind HTTP: `service.app` is the ASGI application, `service.queue` holds the requests."""
 
     def __init__(self, ocr: Ocr, options: ServeOptions) -> None:
         self.ocr, self.options = ocr, options
         self.defaults = dict.fromkeys(options.stages_on_request, False)
-        self.jobs = Jobs(options)
-        self.metrics = Metrics(self.jobs)
+        self.queue = RequestQueue(options)
+        self.metrics = ServiceMetrics(self.queue)
         self.app = _app(self)
 
-    async def answer(self, request: Request, model: type[FileRequest], work: Callable[[Asked], Work]) -> Response:
-        """Take a request in, work on it when it is its turn, answer it. All errors are answers, too."""
-        call = Call(self, request, str(uuid.uuid4()))
+    async def answer(
+        self, request: Request, model: type[FileRequest], handler: Callable[[ParsedRequest], MakeParts]
+    ) -> Response:
+        """Admit a request, work on it when it is its turn, answer it. All errors are answers, too."""
+        exchange = Exchange(self, request, str(uuid.uuid4()))
         try:
-            response = await call.answer(model, work)
+            response = await exchange.answer(model, handler)
         except asyncio.CancelledError:  # a second signal: the loop is ending, this is the last that it does
-            response = call.failed(BusyError("the service was ended before this request was answered"))
+            response = exchange.failed(BusyError("the service was ended before this request was answered"))
         except Exception as error:
-            response = call.failed(error)
-        if not isinstance(response, Lines):
-            call.done(response.status_code)
+            response = exchange.failed(error)
+        if not isinstance(response, StreamedReply):
+            exchange.done(response.status_code)
         return response
 
 
-class Call:
-    """One request on its way."""
+class Exchange:
+    """One request and its answer."""
 
     def __init__(self, service: Service, request: Request, log_id: str) -> None:
         self._service, self._request, self.log_id = service, request, log_id
-        self._begun = time.monotonic()
+        self._started_at = time.monotonic()
 
-    async def answer(self, model: type[FileRequest], work: Callable[[Asked], Work]) -> Response:
-        request, jobs = self._request, self._service.jobs
+    async def answer(self, model: type[FileRequest], handler: Callable[[ParsedRequest], MakeParts]) -> Response:
+        request, queue = self._request, self._service.queue
         deadline = asyncio.get_running_loop().time() + self._service.options.request_timeout
         async with AsyncExitStack() as held:
-            held.enter_context(jobs.place())
+            held.enter_context(queue.admit())
+            # The body, read and checked.
             kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if kind != "application/json":
-                raise HTTPException(415, f"Content-Type: {kind or 'none'}: send application/json")
-            body = await jobs.body(request, deadline)
-            asked = await asyncio.to_thread(parse, model, body, self.log_id)
+            if kind != JSON:
+                raise HTTPException(415, f"Content-Type: {kind or 'none'}: send {JSON}")
+            body = await queue.read_body(request, deadline)
+            parsed = await asyncio.to_thread(parse_request, model, body, self.log_id)
             del body
-            self.log_id = asked.log_id
-            stream = NDJSON in request.headers.get("accept", "") if asked.stream is None else asked.stream
-            asked = replace(asked, stream=stream, overrides={**self._service.defaults, **asked.overrides})
-            parts = await held.enter_async_context(aclosing(jobs.parts(request, work(asked), deadline)))
-            # Until the first page is there the answer may still become an error with a status of its own.
+            self.log_id = parsed.log_id
+            stream = NDJSON in request.headers.get("accept", "") if parsed.stream is None else parsed.stream
+            parsed = replace(parsed, stream=stream, overrides={**self._service.defaults, **parsed.overrides})
+            # The reply. Until its first part is there it may still become an error with a status of its own.
+            parts = await held.enter_async_context(aclosing(queue.run(request, handler(parsed), deadline)))
             first = await anext(parts)
-            if not asked.stream:
-                return Response(first, media_type="application/json")
-            return Lines(first, parts, held.pop_all(), self)
+            if not parsed.stream:
+                return Response(first, media_type=JSON)
+            return StreamedReply(first, parts, held.pop_all(), self)
 
     def failed(self, error: Exception) -> Response:
         """The answer for an error; the log gets a traceback for those that are our own mistakes."""
@@ -95,19 +178,20 @@ class Call:
         return error_reply(self.log_id, status, message, error)
 
     def done(self, status: int) -> None:
-        path = self._request.url.path
-        self._service.metrics.done(path, status, time.monotonic() - self._begun)
+        self._service.metrics.count_request(self._request.url.path, status, time.monotonic() - self._started_at)
 
 
-class Lines(Response):
-    """An answer that is sent line by line while the pages are read. An error on the way is its last line."""
+class StreamedReply(Response):
+    """An answer that is sent line by line while the pages are read. An error meanwhile is its last line."""
 
     media_type = NDJSON
 
-    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None], held: AsyncExitStack, call: Call) -> None:
+    def __init__(
+        self, first: bytes, rest: AsyncGenerator[bytes, None], held: AsyncExitStack, exchange: Exchange
+    ) -> None:
         super().__init__()
         del self.headers["content-length"]
-        self._first, self._rest, self._held, self._call = first, rest, held, call
+        self._first, self._rest, self._held, self._exchange = first, rest, held, exchange
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status = 200
@@ -121,10 +205,10 @@ class Lines(Response):
             except StopAsyncIteration:
                 part = b""
             except Exception as error:
-                failed = self._call.failed(error)
+                failed = self._exchange.failed(error)
                 part, status = bytes(failed.body) + b"\n", failed.status_code
             await send({"type": "http.response.body", "body": part})
-        self._call.done(status)
+        self._exchange.done(status)
 
 
 def status_of(error: Exception) -> tuple[int, str]:
@@ -136,7 +220,10 @@ def status_of(error: Exception) -> tuple[int, str]:
         option = str(error).partition("=")[0]
         return error.http_status, f"{option}: this server was started without that model (--on_request {option})"
     if isinstance(error, PasswordError):
-        return error.http_status, f"{NAME}: this PDF needs a password, which requests cannot give; send it decrypted"
+        return (
+            error.http_status,
+            f"{FILE_FIELD}: this PDF needs a password, which requests cannot give; send it decrypted",
+        )
     if isinstance(error, InklineError):
         return error.http_status, str(error)
     if isinstance(error, HTTPException):
@@ -149,55 +236,99 @@ def error_reply(log_id: str, status: int, message: str, error: Exception | None 
     headers = dict(getattr(error, "headers", None) or {})
     if isinstance(error, TooBusy):
         headers["Retry-After"] = str(error.retry_after)
-    return Response(dump(failure(log_id, status, message)), status, headers, "application/json")
+    return Response(dump({"logId": log_id, "errorCode": status, "errorMsg": message}), status, headers, JSON)
 
 
 def _app(service: Service) -> FastAPI:
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.post("/ocr")
-    async def ocr(request: Request) -> Response:
-        return await service.answer(
-            request, OcrRequest, lambda asked: ocr_work(service.ocr, asked, service.options, service.metrics)
-        )
-
-    @app.post("/document-preprocessing")
-    async def preprocessing(request: Request) -> Response:
-        return await service.answer(
-            request, PreprocessingRequest, lambda asked: preprocessing_work(service.ocr, asked, service.options)
-        )
-
-    @app.get("/health")
-    async def health() -> Response:
-        if service.jobs.closed:
-            return error_reply(str(uuid.uuid4()), 503, "Shutting down")
-        return Response(
-            dump({"logId": str(uuid.uuid4()), "errorCode": 0, "errorMsg": "Healthy"}), media_type="application/json"
-        )
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-    @app.get("/")
-    async def page() -> Response:
-        return _html("page.html")
-
-    @app.get("/openapi.json")
-    async def openapi() -> Response:
-        return Response(dump(specification()), media_type="application/json")
-
-    @app.get("/docs")
-    async def docs() -> Response:
-        return _html("docs.html")
+    app = FastAPI(
+        title="Inkline", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    _add_file_routes(app, service)
+    _add_other_routes(app, service)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        return error_reply(
-            str(uuid.uuid4()), error.status_code, f"{request.method} {request.url.path}: {error.detail}", error
-        )
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        return error_reply(str(uuid.uuid4()), error.status_code, message, error)
 
     return app
+
+
+def _add_file_routes(app: FastAPI, service: Service) -> None:
+    """The routes that take a file. Their bodies are described here and read by `Service.answer`."""
+    router = APIRouter(route_class=FileRoute)
+
+    def count_page(page: Page) -> None:
+        service.metrics.pages.inc()
+        service.metrics.lines.inc(len(page.lines))
+
+    @router.post(
+        "/ocr",
+        summary="Read the text of an image or PDF",
+        response_model=OcrReply,
+        responses=file_responses("OcrReply"),
+    )
+    async def ocr(
+        request: Request,
+        body: Annotated[OcrRequest, Body(openapi_examples=OCR_EXAMPLES)],  # type: ignore[valid-type]
+    ) -> Response:
+        return await service.answer(
+            request, OcrRequest, lambda parsed: ocr_parts(service.ocr, parsed, service.options, count_page)
+        )
+
+    @router.post(
+        "/document-preprocessing",
+        summary="Turn pages upright and flatten them",
+        response_model=PreprocessingReply,
+        responses=file_responses("PreprocessingReply"),
+    )
+    async def preprocessing(
+        request: Request,
+        body: Annotated[PreprocessingRequest, Body(openapi_examples=PREPROCESSING_EXAMPLES)],  # type: ignore[valid-type]
+    ) -> Response:
+        return await service.answer(
+            request, PreprocessingRequest, lambda parsed: preprocessing_parts(service.ocr, parsed, service.options)
+        )
+
+    app.include_router(router)
+
+
+def _add_other_routes(app: FastAPI, service: Service) -> None:
+    healthy = {"logId": LOG_ID, "errorCode": 0, "errorMsg": "Healthy"}
+
+    @app.get(
+        "/health",
+        summary="Whether the service takes requests",
+        response_model=Error,
+        response_description="it takes them",
+        responses={200: {"content": {JSON: {"example": healthy}}}},
+    )
+    async def health() -> Response:
+        log_id = str(uuid.uuid4())
+        if service.queue.closed:
+            return error_reply(log_id, 503, "Shutting down")
+        return Response(dump({**healthy, "logId": log_id}), media_type=JSON)
+
+    @app.get(
+        "/metrics",
+        summary="Counts and times, for Prometheus",
+        response_class=PlainTextResponse,
+        response_description="the metrics",
+    )
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return Response(dump(describe(app)), media_type=JSON)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return _html("page.html")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return _html("docs.html")
 
 
 def _html(name: str) -> HTMLResponse:

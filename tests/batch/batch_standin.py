@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inkline.batch.runner import run_files
+from inkline.batch.local_run import run_files
 from inkline.batch.scheduler import RunProgress
 from inkline.batch.task import RunConfig
 from inkline.errors import InklineError, SourceError

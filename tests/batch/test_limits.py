@@ -92,7 +92,7 @@ def test_a_hot_folder(tmp_path):
 
     from batch_standin import config
 
-    from inkline.batch.runner import run_files
+    from inkline.batch.local_run import run_files
 
     end = time.monotonic() + 60
     thread = threading.Thread(target=drop)
@@ -127,7 +127,7 @@ def test_a_watched_source_that_is_not_there_yet(tmp_path):
 def test_a_worker_that_cannot_open_its_models_stops_the_run(tmp_path):
     from batch_standin import config
 
-    from inkline.batch.runner import run_files
+    from inkline.batch.local_run import run_files
     from inkline.batch.scheduler import RunProgress
     from inkline.errors import EngineError, ModelError
 

@@ -19,7 +19,7 @@ from ray import serve
 
 from inkline.batch.ray_run import ray_cluster
 from inkline.options import ServeOptions
-from inkline.service.on_ray import NAME, application
+from inkline.service.server import RAY_APPLICATION, ray_application
 
 with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
@@ -50,7 +50,7 @@ def main():
     seen = {}
     with ray_cluster("local", 2):
         serve.start(http_options={"host": "127.0.0.1", "port": PORT})
-        serve.run(application((), ServeOptions(), 2), name=NAME, route_prefix="/")
+        serve.run(ray_application((), ServeOptions(), 2), name=RAY_APPLICATION, route_prefix="/")
         client = httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=120)
 
         def ask(_):
@@ -62,7 +62,7 @@ def main():
             answers = list(pool.map(ask, range(4)))
         seen["first"] = [status for status, _ in answers]
         seen["text"] = answers[0][1]["result"]["ocrResults"][0]["prunedResult"]["rec_texts"]
-        handle = serve.get_app_handle(NAME)
+        handle = serve.get_app_handle(RAY_APPLICATION)
         batch = [handle.read.remote(content) for content in (image, b"no image", image)]
         seen["batch"] = [one.result() for one in batch]
         before = replicas()

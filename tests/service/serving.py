@@ -62,7 +62,7 @@ def running(ocr, **options) -> Iterator[Running]:
         with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
             yield Running(service, url, client)
     finally:
-        service.jobs.close()
+        service.queue.close()
         thread.join(30)
         assert not thread.is_alive()
 

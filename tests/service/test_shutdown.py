@@ -108,7 +108,7 @@ def test_health_tells_that_it_is_ending(held):
     with running(held, parallel=1) as service, ThreadPoolExecutor(1) as pool:
         inside = pool.submit(service.post, file=HELLO)
         wait_for(lambda: held.begun == 1)
-        service.service.jobs.close()
+        service.service.queue.close()
         time.sleep(0.7)  # longer than it lingers when nobody is inside
         health, late = service.client.get("/health"), service.post(file=HELLO)
         assert health.status_code == late.status_code == 503

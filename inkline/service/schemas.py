@@ -1,30 +1,33 @@
-"""What a request may hold: one model a route, made from the option dataclasses, and which contract it speaks.
+"""What requests and replies hold: the types that `/openapi.json` is made from, and the check of a request's body.
 
-`POST /ocr` has two contracts (FACTS 6.1): the *first* one, of the source documents (`inferenceParams`; answered with
-`texts` and `image`), and the *current* one (flat fields; answered with `prunedResult`, `ocrImage`, ...). The fields of a
-request decide: those of one contract are answered in it, those of both are an error, and a request with neither, as both
-documentations' examples are, is answered in both.
+`POST /ocr` has two contracts (docs/reference_rules.md, Serving): the *first* one, of the source documents
+(`inferenceParams`; answered with `texts` and `image`), and the *current* one (flat fields; answered with `prunedResult`,
+`ocrImage`, ...). The fields of a request decide: those of one contract are answered in it, those of both are an error, and
+a request with neither, as both documentations' examples are, is answered in both.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails, from_json
+from typing_extensions import TypedDict
 
 from inkline.errors import InputError, UsageError, near
 from inkline.flat import flat_fields
 from inkline.options import OcrOptions
 
 Contract = Literal["first", "current", "both"]
+FileType = Literal["image", "pdf", "tiff"]
 
+MAX_LOG_ID_CHARS = 200
+
+# Fields of the current contract, and the flat options they stand for.
 PREPROCESSING_FIELDS = {
     "useDocOrientationClassify": "use_doc_orientation_classify",
     "useDocUnwarping": "use_doc_unwarping",
 }
-
-# field of the current contract -> flat option
 OCR_FIELDS = {
     **PREPROCESSING_FIELDS,
     "useTextlineOrientation": "use_textline_orientation",
@@ -55,7 +58,7 @@ class FileRequest(BaseModel):
 
     file: str = Field(
         min_length=1,
-        description="an image or a PDF as Base64 (a `data:` URL will do), or its web address where the server allows that",
+        description="an image or a PDF as Base64 (or a `data:` URL), or its web address where the server allows that",
     )
     fileType: int | None = Field(
         None,
@@ -65,16 +68,16 @@ class FileRequest(BaseModel):
     )
     visualize: bool | None = Field(None, description="whether the reply holds pictures; null: as the server is set")
     logId: str | None = Field(
-        None, min_length=1, max_length=200, description="comes back in the reply; null: a new UUID"
+        None, min_length=1, max_length=MAX_LOG_ID_CHARS, description="returned in the reply; null: a new UUID"
     )
     stream: bool | None = Field(
         None,
-        description="true: one line of JSON a page as it is read (application/x-ndjson), as with `Accept: "
+        description="true: one line of JSON per page as it is read (application/x-ndjson), as with `Accept: "
         "application/x-ndjson`",
     )
 
 
-def _options(names: Mapping[str, str]) -> dict[str, Any]:
+def _option_fields(names: Mapping[str, str]) -> dict[str, Any]:
     """Optional fields, with the type, bounds, help and default of the flat options they stand for."""
     known = flat_fields(OcrOptions)
     out: dict[str, Any] = {}
@@ -86,19 +89,101 @@ def _options(names: Mapping[str, str]) -> dict[str, Any]:
 
 
 PreprocessingRequest: type[FileRequest] = create_model(
-    "PreprocessingRequest", __base__=FileRequest, **_options(PREPROCESSING_FIELDS)
+    "PreprocessingRequest", __base__=FileRequest, **_option_fields(PREPROCESSING_FIELDS)
 )
 OcrRequest: type[FileRequest] = create_model(
     "OcrRequest",
     __base__=FileRequest,
     inferenceParams=(InferenceParams | None, Field(None, description="parameters of the first contract")),
-    **_options(OCR_FIELDS),
+    **_option_fields(OCR_FIELDS),
 )
+
+# Replies. Fields of a type with total=False may be absent.
+
+Picture = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/jpeg"})]
+PrunedResult = Annotated[
+    dict[str, Any],
+    Field(description="`dt_polys`, `rec_texts`, `rec_scores`, `rec_polys`, `rec_boxes`, ... as in PaddleOCR's JSON"),
+]
+Polygon = Annotated[
+    list[list[int]],
+    Field(description="corners [x, y] in pixels of the file that was sent, clockwise from the top left"),
+]
+
+
+class TextLine(TypedDict, total=False):
+    poly: Polygon
+    text: str
+    score: float
+
+
+class OcrResult(TypedDict, total=False):
+    prunedResult: PrunedResult
+    ocrImage: Picture
+    docPreprocessingImage: Picture
+    inputImage: Picture
+    texts: list[TextLine]
+    image: Picture
+
+
+class PreprocessingResult(TypedDict, total=False):
+    outputImage: Picture
+    prunedResult: PrunedResult
+    docPreprocessingImage: Picture
+    inputImage: Picture
+
+
+class PageSize(TypedDict, total=False):
+    width: int
+    height: int
+
+
+class DataInfo(PageSize, total=False):
+    """an image: `width`, `height`, `type`; a PDF or TIFF: `numPages`, `pages`, `type`"""
+
+    type: FileType
+    numPages: int
+    pages: list[PageSize]
+
+
+class _AnyResult(TypedDict, total=False):
+    dataInfo: DataInfo
+    warnings: Annotated[list[str], Field(description="absent when there are none")]
+    pageIndex: Annotated[int, Field(description="with `stream`: which page this line is of, from 0")]
+    numPages: Annotated[int, Field(description="with `stream`: how many pages there will be")]
+
+
+class OcrResults(_AnyResult, total=False):
+    ocrResults: list[OcrResult]
+
+
+class PreprocessingResults(_AnyResult, total=False):
+    docPreprocessingResults: list[PreprocessingResult]
+
+
+class _Success(TypedDict):
+    logId: str
+    errorCode: Literal[0]
+    errorMsg: Literal["Success"]
+
+
+class OcrReply(_Success):
+    result: OcrResults
+
+
+class PreprocessingReply(_Success):
+    result: PreprocessingResults
+
+
+class Error(TypedDict):
+    logId: str
+    errorCode: Annotated[int, Field(description="the HTTP status")]
+    errorMsg: str
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request that was understood. overrides: flat options for this call; None in the others: not said."""
+class ParsedRequest:
+    """A request that was understood. overrides: flat options for this call; None in the others: not given."""
 
     file: str = field(repr=False)
     log_id: str
@@ -109,7 +194,15 @@ class Asked:
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
-def parse(model: type[FileRequest], body: bytes, log_id: str) -> Asked:
+class BadRequest(InputError):
+    """A body that does not fit its route, with the log id to answer it under."""
+
+    def __init__(self, message: str, log_id: str) -> None:
+        super().__init__(message)
+        self.log_id = log_id
+
+
+def parse_request(model: type[FileRequest], body: bytes, log_id: str) -> ParsedRequest:
     """A request's body, checked. log_id: used when the body has none.
 
     Errors: `BadRequest`, which carries the log id of the body, when it is not JSON of this model.
@@ -120,35 +213,21 @@ def parse(model: type[FileRequest], body: bytes, log_id: str) -> Asked:
         raise BadRequest(f"the body is not JSON ({error})", log_id) from error
     if not isinstance(data, dict):
         raise BadRequest("the body must be a JSON object with a field `file`", log_id)
+    # The log id first, so that an error in another field is answered under it.
     given = data.get("logId")
-    log_id = given if isinstance(given, str) and 0 < len(given) <= 200 else log_id
+    log_id = given if isinstance(given, str) and 0 < len(given) <= MAX_LOG_ID_CHARS else log_id
     try:
         values = model.model_validate(data).model_dump(exclude_none=True)
-        contract, overrides = _contract(values) if model is OcrRequest else ("current", _flat(values))
+        contract, overrides = _contract_of(values) if model is OcrRequest else ("current", _overrides(values))
     except ValidationError as error:
-        raise BadRequest(_why(error.errors(), model.model_fields), log_id) from error
+        raise BadRequest(_explain(error.errors(), model.model_fields), log_id) from error
     except UsageError as error:
         raise BadRequest(str(error), log_id) from error
-    return Asked(
-        values["file"],
-        log_id,
-        values.get("fileType"),
-        values.get("visualize"),
-        values.get("stream"),
-        contract,
-        overrides,
-    )
+    file_type, visualize, stream = map(values.get, ("fileType", "visualize", "stream"))
+    return ParsedRequest(values["file"], log_id, file_type, visualize, stream, contract, overrides)
 
 
-class BadRequest(InputError):
-    """A body that does not fit its route, with the log id to answer it under."""
-
-    def __init__(self, message: str, log_id: str) -> None:
-        super().__init__(message)
-        self.log_id = log_id
-
-
-def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+def _overrides(values: Mapping[str, Any]) -> dict[str, Any]:
     """Flat options of the current contract's fields. A side length alone is the shorter side's, as in PaddleOCR 3.x."""
     out = {flat: values[name] for name, flat in OCR_FIELDS.items() if name in values}
     if "text_det_limit_side_len" in out:
@@ -156,11 +235,11 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _contract(values: Mapping[str, Any]) -> tuple[Contract, dict[str, Any]]:
-    """Which contract a request's fields belong to, and what they override."""
+def _contract_of(values: Mapping[str, Any]) -> tuple[Contract, dict[str, Any]]:
+    """Which contract a request's fields belong to, and the options they override."""
     current = [name for name in values if name in OCR_FIELDS or name == "visualize"]
     if "inferenceParams" not in values:
-        return ("current" if current else "both"), _flat(values)
+        return ("current" if current else "both"), _overrides(values)
     if current:
         raise UsageError(f"inferenceParams and {current[0]} belong to two contracts: give the one or the other")
     long_side = values["inferenceParams"].get("maxLongSide")
@@ -169,7 +248,7 @@ def _contract(values: Mapping[str, Any]) -> tuple[Contract, dict[str, Any]]:
     return "first", {"text_det_limit_side_len": long_side, "text_det_limit_type": "max"}
 
 
-def _why(errors: Iterable[ErrorDetails], known: Iterable[str]) -> str:
+def _explain(errors: Iterable[ErrorDetails], known: Iterable[str]) -> str:
     """All that is wrong with a body, in one line."""
     parts = []
     for error in errors:

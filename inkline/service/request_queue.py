@@ -1,4 +1,4 @@
-"""Who gets in, who waits, who works: a bounded queue in front of a few threads, with deadlines and hang-ups."""
+"""A bounded queue of requests in front of a few threads, with deadlines, and an end for clients that hang up."""
 
 import asyncio
 import math
@@ -16,16 +16,18 @@ from inkline.options import ServeOptions
 
 T = TypeVar("T")
 
-Work = Callable[[threading.Event], Generator[bytes, None, None]]
+# Makes the parts of a reply on a thread, until the event is set.
+MakeParts = Callable[[threading.Event], Generator[bytes, None, None]]
 
-READ_AHEAD = 4  # parts of a reply that are made before the client has taken the first
-POLL = 0.1  # seconds after which a waiting thread looks whether it was stopped
-LINGER = 0.5  # seconds after closing in which requests are still refused politely
-LONGEST_RETRY = 60  # seconds that a refused client is told to wait at most
+MAX_PARTS_AHEAD = 4  # parts of a reply that are made before the client has taken the first
+POLL_SECONDS = 0.1  # after which a waiting thread looks whether it was stopped
+LINGER_SECONDS = 0.5  # after closing, in which requests are still refused with an answer
+MAX_RETRY_SECONDS = 60  # that a refused client is told to wait at most
+FIRST_REQUEST_SECONDS = 1.0  # what a request is taken to need before the first was answered
 
 
 class ClientGone(InklineError):
-    """The client has hung up: nobody is there to take the answer. The status is never sent; logs and metrics show it."""
+    """The client has hung up. The status is never sent; logs and metrics show it."""
 
     http_status = 499
 
@@ -38,54 +40,64 @@ class TooBusy(BusyError):
         self.retry_after = retry_after
 
 
+class BodyTooLarge(InklineError):
+    """A request of more bytes than the service takes."""
+
+    http_status = 413
+
+
 class _End:
     """The last part of a reply."""
 
 
-class Jobs:
-    """Works on `parallel` requests at a time, lets `queue_size` more wait and refuses the rest. For one event loop."""
+class RequestQueue:
+    """Works on `parallel` requests at a time, lets `queue_size` more wait and refuses the rest. For one event loop.
+
+    admitted: requests that were let in and are not answered yet; working: those of them that are being worked on.
+    """
 
     def __init__(self, options: ServeOptions) -> None:
         self._options = options
         self._threads = ThreadPoolExecutor(options.parallel, thread_name_prefix="inkline-request")
         self._turns = asyncio.Semaphore(options.parallel)
-        self._usual = 1.0  # seconds that a request takes of late
-        self.inside = 0  # requests that were let in and are not answered yet
-        self.working = 0  # those of them that are worked on
+        self._mean_seconds = FIRST_REQUEST_SECONDS  # of the last requests
+        self.admitted = self.working = 0
         self._closed_at: float | None = None
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def admit(self) -> Iterator[None]:
         """A place for one request from its first byte to the last of its answer; TooBusy when there is none."""
         if self.closed:
-            raise TooBusy("the service is shutting down", self._wait())
-        if self.inside >= self._options.parallel + self._options.queue_size:
-            raise TooBusy(f"{self.inside} requests are being worked on or waiting; try again later", self._wait())
-        self.inside += 1
+            raise TooBusy("the service is shutting down", self._retry_after())
+        if self.admitted >= self._options.parallel + self._options.queue_size:
+            raise TooBusy(
+                f"{self.admitted} requests are being worked on or waiting; try again later", self._retry_after()
+            )
+        self.admitted += 1
         try:
             yield
         finally:
-            self.inside -= 1
+            self.admitted -= 1
 
     @property
     def closed(self) -> bool:
-        """Whether nobody is let in any more."""
+        """Whether no more requests are admitted."""
         return self._closed_at is not None
 
     @property
     def finished(self) -> bool:
-        """Whether it was closed, all that were let in before are answered, and late comers had time to be told."""
-        return self._closed_at is not None and not self.inside and time.monotonic() > self._closed_at + LINGER
+        """Whether it was closed, all requests admitted before are answered, and later ones had time to be refused."""
+        return self._closed_at is not None and not self.admitted and time.monotonic() > self._closed_at + LINGER_SECONDS
 
     def close(self) -> None:
-        """Let nobody in any more; those inside are answered. May be called from a signal handler."""
+        """Admit no more requests; those admitted are answered. May be called from a signal handler."""
         if self._closed_at is None:
             self._closed_at = time.monotonic()
 
-    def _wait(self) -> int:
-        return max(1, min(LONGEST_RETRY, math.ceil(self._usual * self.inside / self._options.parallel)))
+    def _retry_after(self) -> int:
+        return max(1, min(MAX_RETRY_SECONDS, math.ceil(self._mean_seconds * self.admitted / self._options.parallel)))
 
-    async def body(self, request: Request, deadline: float) -> bytes:
+    async def read_body(self, request: Request, deadline: float) -> bytes:
         """A request's body. BodyTooLarge above `max_body_bytes`, DeadlineError when it comes too slowly."""
         limit = self._options.max_body_bytes
         declared = request.headers.get("content-length", "")
@@ -105,19 +117,21 @@ class Jobs:
             raise ClientGone("the client has hung up within its request") from error
         return b"".join(parts)
 
-    async def parts(self, request: Request, work: Work, deadline: float) -> AsyncGenerator[bytes, None]:
-        """The parts that `work(stop)` makes on a thread, once it is this request's turn.
+    async def run(self, request: Request, make_parts: MakeParts, deadline: float) -> AsyncGenerator[bytes, None]:
+        """The parts that `make_parts(stop)` makes on a thread, once it is this request's turn.
 
         `stop` is set when nobody wants the rest: the client hung up (ClientGone is raised here), the deadline, a time of
         the loop's clock, has passed (TooBusy while waiting, DeadlineError while working), or the caller stopped early.
         """
         gone = asyncio.create_task(_hung_up(request))
         try:
+            # Wait for a free thread.
             try:
                 await _first(self._turns.acquire(), gone, deadline)
             except TimeoutError as error:
-                raise TooBusy(f"it was not this request's turn {self._in_time()}", self._wait()) from error
-            made = self._start(work)
+                raise TooBusy(f"it was not this request's turn {self._in_time()}", self._retry_after()) from error
+            # Hand on the parts as the thread makes them.
+            made = self._start(make_parts)
             try:
                 while True:
                     part = await _first(made.take(), gone, deadline)
@@ -136,35 +150,29 @@ class Jobs:
     def _in_time(self) -> str:
         return f"within request_timeout={self._options.request_timeout:g} seconds"
 
-    def _start(self, work: Work) -> "_Made":
+    def _start(self, make_parts: MakeParts) -> "_PartQueue":
         """Work on a thread; the turn is given back when the thread is done with it, however that ends."""
-        made, begun = _Made(asyncio.get_running_loop()), time.monotonic()
+        made, started_at = _PartQueue(asyncio.get_running_loop()), time.monotonic()
         self.working += 1
 
         def done(_: Any) -> None:
             self.working -= 1
-            self._usual += 0.2 * (time.monotonic() - begun - self._usual)
+            self._mean_seconds += 0.2 * (time.monotonic() - started_at - self._mean_seconds)
             self._turns.release()
 
-        asyncio.get_running_loop().run_in_executor(self._threads, made.run, work).add_done_callback(done)
+        asyncio.get_running_loop().run_in_executor(self._threads, made.run, make_parts).add_done_callback(done)
         return made
 
 
-class BodyTooLarge(InklineError):
-    """A request of more bytes than the service takes."""
-
-    http_status = 413
-
-
-class _Made:
-    """What a thread makes for a coroutine, a few parts ahead of it."""
+class _PartQueue:
+    """The parts that a thread makes for a coroutine, a few ahead of it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._stop = threading.Event()  # the work may set it, too
+        self._stop = threading.Event()  # the thread may set it, too
         self._dropped = False
         self._loop = loop
         self._queue: asyncio.Queue[bytes | _End | BaseException] = asyncio.Queue()
-        self._room = threading.Semaphore(READ_AHEAD)
+        self._room = threading.Semaphore(MAX_PARTS_AHEAD)
 
     async def take(self) -> bytes | _End | BaseException:
         part = await self._queue.get()
@@ -176,12 +184,12 @@ class _Made:
         self._dropped = True
         self._stop.set()
 
-    def run(self, work: Work) -> None:
-        """On the thread: hand on all parts and then how it ended."""
+    def run(self, make_parts: MakeParts) -> None:
+        """On the thread: make all parts, and hand them on, then how it ended."""
         try:
-            with closing(work(self._stop)) as parts:
+            with closing(make_parts(self._stop)) as parts:
                 for part in parts:
-                    while not self._dropped and not self._room.acquire(timeout=POLL):
+                    while not self._dropped and not self._room.acquire(timeout=POLL_SECONDS):
                         pass
                     if self._dropped:
                         return
@@ -202,7 +210,7 @@ async def _hung_up(request: Request) -> None:
 
 
 async def _first(wanted: Coroutine[Any, Any, T], gone: "asyncio.Task[None]", deadline: float) -> T:
-    """The result of `wanted`; ClientGone or TimeoutError when that comes first."""
+    """The result of `wanted`; ClientGone when the client hangs up first, TimeoutError at the deadline."""
     task = asyncio.create_task(wanted)
     try:
         left = deadline - asyncio.get_running_loop().time()

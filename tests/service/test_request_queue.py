@@ -26,9 +26,9 @@ def raw_request(service, content: bytes) -> Iterator[socket.socket]:
 
 def test_a_full_queue_answers_503_and_says_when_to_come_again(held):
     with running(held, parallel=2, queue_size=3) as service, ThreadPoolExecutor(8) as clients:
-        jobs = service.service.jobs
+        queue = service.service.queue
         inside = [clients.submit(service.post, file=HELLO) for _ in range(5)]
-        wait_for(lambda: jobs.inside == 5 and held.begun == 2)
+        wait_for(lambda: queue.admitted == 5 and held.begun == 2)
         for extra in range(3):
             # A large body that nobody reads must not keep its sender from the answer.
             answer = service.post(file="A" * (3 << 20), logId=str(extra))
@@ -40,21 +40,21 @@ def test_a_full_queue_answers_503_and_says_when_to_come_again(held):
         held.go.set()
         assert [one.result().status_code for one in inside] == [200] * 5
         assert service.post(file=HELLO).status_code == 200
-        wait_for(lambda: jobs.inside == jobs.working == 0)
+        wait_for(lambda: queue.admitted == queue.working == 0)
 
 
 def test_who_hangs_up_is_not_worked_for(held):
     with running(held, parallel=1, queue_size=3) as service:
-        jobs = service.service.jobs
+        queue = service.service.queue
         content = json.dumps({"file": HELLO}).encode()
         with raw_request(service, content):
             wait_for(lambda: held.begun == 1)
             with raw_request(service, content):
-                wait_for(lambda: jobs.inside == 2)
+                wait_for(lambda: queue.admitted == 2)
             # The second one left while waiting: it leaves the queue.
-            wait_for(lambda: jobs.inside == 1)
+            wait_for(lambda: queue.admitted == 1)
         # The first one left while it was worked on: the work is given up.
-        wait_for(lambda: held.stopped == 1 and jobs.inside == jobs.working == 0)
+        wait_for(lambda: held.stopped == 1 and queue.admitted == queue.working == 0)
         assert held.begun == 1
         held.go.set()
         assert service.post(file=HELLO).status_code == 200
@@ -68,8 +68,8 @@ def test_who_hangs_up_within_its_request_leaves_nothing_behind(held, caplog):
         with socket.create_connection((host, int(port)), timeout=60) as connection:
             head = b"POST /ocr HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
             connection.sendall(head)
-            wait_for(lambda: service.service.jobs.inside == 1)
-        wait_for(lambda: service.service.jobs.inside == 0)
+            wait_for(lambda: service.service.queue.admitted == 1)
+        wait_for(lambda: service.service.queue.admitted == 0)
         wait_for(lambda: 'status="499"} 1.0' in service.client.get("/metrics").text)
     assert "Traceback" not in caplog.text
 
@@ -81,8 +81,8 @@ def test_who_hangs_up_during_a_stream_is_not_worked_for(held):
         with raw_request(service, many) as connection:
             assert b"200 OK" in connection.recv(100)
             held.go.clear()
-        wait_for(lambda: service.service.jobs.inside == 0)
-        wait_for(lambda: service.service.jobs.working == 0)
+        wait_for(lambda: service.service.queue.admitted == 0)
+        wait_for(lambda: service.service.queue.working == 0)
         held.go.set()
         assert service.post(file=HELLO).status_code == 200
 
@@ -106,7 +106,7 @@ def test_a_real_pipeline_drops_what_it_has_not_begun(ocr, monkeypatch):
     with running(Pausing(ocr), parallel=1, max_pages=100) as service:
         with raw_request(service, json.dumps({"file": b64(pages(100)), "visualize": False}).encode()):
             wait_for(lambda: "inkline_pages_total 0.0" not in service.client.get("/metrics").text)
-        wait_for(lambda: service.service.jobs.working == 0)
+        wait_for(lambda: service.service.queue.working == 0)
         assert 0 < len(begun) < 50
 
 
@@ -137,7 +137,7 @@ def test_a_body_that_does_not_come_is_given_up(held):
                 b"POST /ocr HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
             )
             assert b" 504 " in connection.recv(100)
-        wait_for(lambda: service.service.jobs.inside == 0)
+        wait_for(lambda: service.service.queue.admitted == 0)
 
 
 def test_a_deadline_in_a_stream_is_its_last_line(held):

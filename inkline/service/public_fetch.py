@@ -1,7 +1,7 @@
-"""Files from web addresses that strangers name: never from inside our own network.
+"""Files from web addresses in requests: from the public internet alone, never from inside the server's own network.
 
 A name is resolved once, every address it has is checked, and the connection goes to the address that was checked, so
-that an answer that changes between the check and the connection gains nothing. Redirects are followed by the same rule.
+that a name server that answers differently a moment later gains nothing. Redirects are followed by the same rule.
 """
 
 import ipaddress
@@ -18,12 +18,15 @@ from inkline.options import ReadOptions
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# What the standard library holds for public (some of its versions do) and is not.
-NOT_PUBLIC: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = (
-    *map(
-        ipaddress.IPv4Network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")
-    ),  # the last: Azure's host service
-    *map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")),
+# Networks that are not public, though some versions of the standard library take them for that.
+NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"),  # the last: Azure's host service
+            *("64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10"),
+        ),
+    )
 )
 
 
@@ -83,12 +86,16 @@ def public_address(host: str, port: int) -> str:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet, also by what it carries inside (IPv4 in IPv6)."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if address in NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
+    """Whether an address is one of the public internet, also by the IPv4 address that an IPv6 one carries."""
+    inner = _carried(address) if isinstance(address, ipaddress.IPv6Address) else None
+    if inner is not None:
+        return is_public(inner)
     odd = address.is_multicast or address.is_reserved or address.is_link_local
     return address.is_global and not odd and not any(address in network for network in NOT_PUBLIC)
+
+
+def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that traffic to an IPv6 address ends at: mapped, 6to4, Teredo or NAT64."""
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

@@ -12,8 +12,8 @@ from serving import encoded, picture, running
 
 from inkline.errors import SourceError, TooLargeError
 from inkline.options import ReadOptions
-from inkline.service import remote
-from inkline.service.remote import fetch_public, is_public, public_address
+from inkline.service import public_fetch
+from inkline.service.public_fetch import fetch_public, is_public, public_address
 
 PICTURE = encoded(picture())
 
@@ -119,8 +119,8 @@ def internet(monkeypatch):
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in names.get(host, ["127.0.0.1"])]
 
-    monkeypatch.setattr(remote.socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(remote, "is_public", lambda address: str(address) == "127.0.0.1")
+    monkeypatch.setattr(public_fetch.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(public_fetch, "is_public", lambda address: str(address) == "127.0.0.1")
     return looked_up
 
 

@@ -1,0 +1,265 @@
+"""What a request's thread does: open the file, read its pages, make the parts of the reply in the request's contract."""
+
+import base64
+import binascii
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import cv2
+import numpy as np
+
+from inkline.errors import SourceError, UsageError
+from inkline.flat import flat_fields, to_flat
+from inkline.formats.draw import draw_page, draw_preprocessing, encode_image, straighten
+from inkline.formats.records import page_to_dict
+from inkline.io.images import HEAD_BYTES, kind_of, why_unreadable
+from inkline.io.read import PageImage, count_pages, read
+from inkline.io.sources import Source, is_url
+from inkline.options import ReadOptions, ServeOptions
+from inkline.paddle.results import DocPreprocessorResult
+from inkline.pipeline import Ocr
+from inkline.service.public_fetch import fetch_public
+from inkline.service.request_queue import MakeParts
+from inkline.service.schemas import Contract, DataInfo, FileType, OcrResult, ParsedRequest, PreprocessingResult
+from inkline.types import Image, Page
+
+FILE_FIELD = "file"  # what error messages call the file: the field it came in
+WITHOUT_PLACE = ("input_path", "page_index")  # left out of `prunedResult`, at every level
+
+ReadPages = Callable[["RequestFile", threading.Event], Generator[Page, None, None]]
+
+
+@dataclass(frozen=True)
+class RequestFile:
+    """The file of a request. pages: how many it has; read: how many of them are read; reading: how, by flat option name."""
+
+    content: bytes
+    type: FileType
+    pages: int
+    read: int
+    reading: Mapping[str, Any]
+
+
+def ocr_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions, count: Callable[[Page], None]) -> MakeParts:
+    """The reply of `POST /ocr`. count: called with every page that was read."""
+
+    def pages(file: RequestFile, stop: threading.Event) -> Generator[Page, None, None]:
+        return read_pages(ocr, file, request, stop)
+
+    def result(page: Page) -> OcrResult:
+        count(page)
+        show = options.visualize if request.visualize is None else request.visualize
+        pictures = pictures_of(page, request.contract, options.max_output_side) if show else {}
+        return ocr_result(page, request.contract, pictures)
+
+    return _reply_parts("ocrResults", pages, result, request, options)
+
+
+def preprocessing_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions) -> MakeParts:
+    """The reply of `POST /document-preprocessing`."""
+
+    def pages(file: RequestFile, stop: threading.Event) -> Generator[Page, None, None]:
+        return straighten_pages(ocr, file, request, stop)
+
+    def result(page: Page) -> PreprocessingResult:
+        show = options.visualize if request.visualize is None else request.visualize
+        return preprocessing_result(page, show, options.max_output_side)
+
+    return _reply_parts("docPreprocessingResults", pages, result, request, options)
+
+
+def _reply_parts(
+    key: str, pages: ReadPages, result: Callable[[Page], Any], request: ParsedRequest, options: ServeOptions
+) -> MakeParts:
+    """One part with everything, or with `stream` one line per page and one for all of them."""
+
+    def parts(stop: threading.Event) -> Generator[bytes, None, None]:
+        file = open_request_file(request, options)
+        sizes, results, warnings = [], [], []
+        if file.read < file.pages:
+            warnings.append(f"only the first {file.read} of {file.pages} pages were read (max_pages)")
+        # Page by page: a line of its own, or kept for the whole.
+        with closing(pages(file, stop)) as made:
+            for page in made:
+                sizes.append(page.size)
+                warnings += [f"page {len(sizes)}: {warning}" for warning in page.warnings]
+                one = result(page)
+                if not request.stream:
+                    results.append(one)
+                    continue
+                info = {"width": page.size[0], "height": page.size[1], "type": "image"}
+                line = {key: [one], "dataInfo": info, "pageIndex": page.page_index or 0, "numPages": file.read}
+                yield success(request.log_id, line) + b"\n"
+        # What holds for all pages.
+        whole = {key: results, "dataInfo": data_info(file, sizes)} | ({"warnings": warnings} if warnings else {})
+        yield success(request.log_id, whole) + (b"\n" if request.stream else b"")
+
+    return parts
+
+
+def dump(body: Mapping[str, Any]) -> bytes:
+    """A body as UTF-8 JSON."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+def success(log_id: str, result: Mapping[str, Any]) -> bytes:
+    """The body of every answer that went well."""
+    return dump({"logId": log_id, "errorCode": 0, "errorMsg": "Success", "result": result})
+
+
+def open_request_file(request: ParsedRequest, options: ServeOptions) -> RequestFile:
+    """The request's file, fetched or decoded from Base64; its type is told by its content.
+
+    Errors: SourceError for what is neither an image nor a PDF, or not of the kind that `fileType` says.
+    """
+    reading = {name: value for name, value in to_flat(options).items() if name in flat_fields(ReadOptions)}
+    reading |= {"page_range": f"1-{options.max_pages}", "max_source_bytes": options.max_body_bytes}
+    read_options = ReadOptions(**reading)
+    content = _fetch(request.file, options, read_options) if is_url(request.file) else from_base64(request.file)
+    # The kind, which must be the one that the request says.
+    kind = kind_of(content[:HEAD_BYTES])
+    if kind is None:
+        raise SourceError(f"{FILE_FIELD}: file type cannot be determined: {why_unreadable(content[:HEAD_BYTES])}")
+    if request.file_type == 1 and kind == "pdf":
+        raise SourceError(f"{FILE_FIELD}: fileType=1 says image, but this is a PDF; give fileType=0 or leave it out")
+    if request.file_type == 0 and kind != "pdf":
+        raise SourceError(f"{FILE_FIELD}: fileType=0 says PDF, but this is an image; give fileType=1 or leave it out")
+    # How many pages it has; what cannot be opened fails when it is read.
+    count = count_pages(Source(content, FILE_FIELD), replace(read_options, page_range=""))
+    total = 1 if count is None else count
+    types: dict[str, FileType] = {"pdf": "pdf", "Tiff": "tiff"}
+    return RequestFile(content, types.get(kind, "image"), total, min(total, options.max_pages), reading)
+
+
+def from_base64(text: str) -> bytes:
+    """Base64, perhaps as a `data:` URL, perhaps wrapped into lines, to bytes; SourceError for anything else."""
+    if text[:5].lower() == "data:":
+        head, _, text = text.partition(",")
+        if not head.lower().endswith(";base64"):
+            raise SourceError(f"{FILE_FIELD}: a data: URL must be Base64 (data:image/png;base64,...)")
+    try:
+        return base64.b64decode("".join(text.split()).encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise SourceError(f"{FILE_FIELD}: {text[:30]!r}... is neither Base64 nor a web address ({error})") from error
+
+
+def _fetch(url: str, options: ServeOptions, read_options: ReadOptions) -> bytes:
+    if not options.allow_urls:
+        raise UsageError(
+            f"{FILE_FIELD}: web addresses are switched off on this server; send the file as Base64 "
+            "(or start it with --allow_urls true)"
+        )
+    return fetch_public(url, read_options)
+
+
+def straighten_pages(
+    ocr: Ocr, file: RequestFile, request: ParsedRequest, stop: threading.Event
+) -> Generator[Page, None, None]:
+    """The file's pages turned and flattened, without lines; ends early when `stop` is set. Errors as `read_pages`."""
+    with closing(ocr.straighten(Source(file.content, FILE_FIELD), **file.reading, **request.overrides)) as pages:
+        for page in pages:
+            if stop.is_set():
+                return
+            yield page
+
+
+def read_pages(
+    ocr: Ocr, file: RequestFile, request: ParsedRequest, stop: threading.Event
+) -> Generator[Page, None, None]:
+    """The file's pages, each as soon as it is read, holding its image; ends early when `stop` is set.
+
+    Errors: SourceError after the pages that could be read; UsageError for options that this `Ocr` cannot follow.
+    """
+    drawn: deque[PageImage] = deque()  # pages whose lines are not there yet
+
+    def images() -> Iterator[Source]:
+        for page_image in read(Source(file.content, FILE_FIELD), ReadOptions(**file.reading)):
+            drawn.append(page_image)
+            yield Source(page_image.image, FILE_FIELD)
+
+    with closing(ocr.stream(images(), stop=stop, **file.reading, **request.overrides)) as pages:
+        for page in pages:
+            page_image = drawn.popleft()
+            yield replace(page, page_index=page_image.page_index, warnings=page_image.warnings)
+
+
+def ocr_result(page: Page, contract: Contract, pictures: Mapping[str, str]) -> OcrResult:
+    """One element of `ocrResults`. pictures: field of the current contract -> JPEG in Base64."""
+    out: dict[str, Any] = {}
+    full = page_to_dict(page)
+    if contract != "first":
+        out |= {"prunedResult": prune(full), **pictures}
+    if contract != "current":
+        rows = zip(full["rec_polys"], full["rec_texts"], full["rec_scores"], strict=True)
+        out["texts"] = [{"poly": poly, "text": text, "score": score} for poly, text, score in rows]
+        if "ocrImage" in pictures:
+            out["image"] = pictures["ocrImage"]
+    return cast(OcrResult, out)
+
+
+def prune(value: Any) -> Any:
+    """A result without where it came from, at every level."""
+    if not isinstance(value, dict):
+        return value
+    return {key: prune(inner) for key, inner in value.items() if key not in WITHOUT_PLACE}
+
+
+def pictures_of(page: Page, contract: Contract, side: int) -> dict[str, str]:
+    """The pictures of a page that its contract has, at most `side` pixels wide and high, as JPEG in Base64."""
+    out = {"ocrImage": _jpeg(draw_page(_shrink_page(page, side)), side)}
+    if contract != "first":
+        steps = draw_preprocessing(page)
+        if steps is not None:
+            out["docPreprocessingImage"] = _jpeg(steps, side)
+        out["inputImage"] = _jpeg(page.image, side)
+    return out
+
+
+def preprocessing_result(page: Page, show: bool, side: int) -> PreprocessingResult:
+    """One element of `docPreprocessingResults`. show: whether with the pictures beside the straightened one."""
+    image = page.image
+    straight = image if page.transform is None else straighten(image, page.transform)
+    out: PreprocessingResult = {
+        "outputImage": _jpeg(straight, side),
+        "prunedResult": prune(DocPreprocessorResult(page).json["res"]),
+    }
+    if show:
+        steps = draw_preprocessing(page)
+        out["docPreprocessingImage"] = _jpeg(image if steps is None else steps, side)
+        out["inputImage"] = _jpeg(image, side)
+    return out
+
+
+def data_info(file: RequestFile, sizes: Sequence[tuple[int, int]]) -> DataInfo:
+    """`dataInfo` of pages of these sizes (width, height)."""
+    if file.type == "image" and sizes:
+        return {"width": sizes[0][0], "height": sizes[0][1], "type": "image"}
+    pages = [{"width": width, "height": height} for width, height in sizes]
+    return cast(DataInfo, {"numPages": len(pages), "pages": pages, "type": file.type})
+
+
+def _shrink_page(page: Page, side: int) -> Page:
+    """A page small enough for its picture, which is twice as wide as it is, to fit: drawing a large one takes long."""
+    width, height = page.size
+    scale = side / max(2 * width, height)
+    if scale >= 1:
+        return page
+    image = _resize(page.image, scale)
+    lines = tuple(replace(line, quad=line.quad * np.float32(scale)) for line in page.lines)
+    return replace(page, lines=lines, size=(image.shape[1], image.shape[0]), load_image=lambda: image)
+
+
+def _jpeg(image: Image, side: int) -> str:
+    """A picture, at most `side` pixels wide and high, as JPEG in Base64."""
+    scale = side / max(image.shape[:2])
+    return base64.b64encode(encode_image(_resize(image, scale) if scale < 1 else image, ".jpg")).decode("ascii")
+
+
+def _resize(image: Image, scale: float) -> Image:
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

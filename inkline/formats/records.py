@@ -41,7 +41,7 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     that was found; the `rec_` keys only for lines at or above the score threshold. Rule: PaddleX 3.7,
     `OCRResult.json["res"]`; unlike there, coordinates are those of the given file also after turning and unwarping.
     """
-    settings = {**to_flat(OcrOptions()), **page.settings}
+    settings = {**to_flat(OcrOptions()), **page.settings}  # a page made by hand may lack some
     preprocessing = _preprocessing(page, settings)
     line_angles = bool(settings["use_textline_orientation"])
     out: dict[str, Any] = {"input_path": page.source, "page_index": page.page_index}
@@ -118,6 +118,7 @@ def render_tsv(document: Document) -> str:
     """
     rows = ["\t".join(TSV_COLUMNS)]
     for number, page in enumerate(document.pages, 1):
+        # The numbers are the level (1 page ... 5 word), page, block, paragraph, line and word.
         rows.append(_tsv_row((1, number, 0, 0, 0, 0), [np.array([(0, 0), page.size], np.float32)]))
         for block, lines in enumerate(paragraphs(page), 1):
             quads = [line.quad for line in lines]
@@ -163,6 +164,7 @@ def _parquet_rows(document: Document) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number, page in enumerate(document.pages):
         source = page.source if page.source is not None else document.source
+        # What all lines of a page share, then what belongs to each line.
         place: dict[str, Any] = {"document": None if source is None else _valid_unicode(source)}
         place["page"] = number if page.page_index is None else page.page_index
         place["width"], place["height"] = page.size

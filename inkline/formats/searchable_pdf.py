@@ -43,6 +43,7 @@ def render_pdf(document: Document, options: PdfOptions | None = None) -> bytes:
     """
     out, options = io.BytesIO(), options or PdfOptions()
     _require_pikepdf()
+    # Pages that all come from one PDF are written over it; of anything else a new PDF is made.
     sources = {page.source for page in document.pages}
     source = sources.pop() if len(sources) == 1 else None
     if source is not None and _kind_of_file(source) == "pdf":
@@ -93,12 +94,14 @@ def _write_over_pdf(document: Document, source: Path | bytes, file: Any, options
         form = pdf.Root.get("/AcroForm")
         if form is not None and int(form.get("/SigFlags", 0)) & 1:
             warnings.append("its digital signatures hold for the original only")
+        # Which page of the PDF each page of the document is.
         pages = [(page.page_index if page.page_index is not None else i, page) for i, page in enumerate(document.pages)]
         overlay = TextOverlay(pdf, _free_font_name(pdf, [i for i, _ in pages if i < len(pdf.pages)]))
         for index, page in pages:
             if index >= len(pdf.pages):
                 warnings.append(f"page {index + 1}: the PDF has only {len(pdf.pages)} pages; its text is left out")
                 continue
+            # The text that the page lacks, at the place where a viewer shows it.
             target = pdf.pages[index]
             to_user = user_affine(shown_box(target), target.rotation, page.size)
             lines, warning = lines_to_add(pdf, reader, index, page, to_user, options.text_layer)

@@ -71,6 +71,7 @@ def _hocr_page(body: ET.Element, page: Page, number: int, source: str | None) ->
 
 def _hocr_line(paragraph: ET.Element, line: Line, number: str) -> None:
     """A line with its turn; the text between its words is a space only where the line has one."""
+    # The properties of the line: its box always, its shape and turn only where the box does not tell them.
     title = _hocr_bbox([line.quad])
     if not _is_upright(line.quad):
         title += f"; poly {_points(line.quad).replace(',', ' ')}"
@@ -117,6 +118,7 @@ def _alto_page(layout: ET.Element, page: Page, number: int) -> None:
     size = {"WIDTH": str(page.size[0]), "HEIGHT": str(page.size[1])}
     node.attrib.update(size)
     if page.lines:
+        # The page's confidence is the mean of its lines'.
         node.set("PC", _confidence([line.score for line in page.lines]))
     space = _element(node, "PrintSpace", HPOS=0, VPOS=0, **size)
     for block, lines in enumerate(paragraphs(page), 1):
@@ -168,7 +170,7 @@ def render_page_xml(document: Document) -> str:
     source = page.source if page.source is not None else document.source or ""
     node = _element(root, "Page", imageFilename=source, imageWidth=page.size[0], imageHeight=page.size[1])
     blocks = paragraphs(page)
-    if blocks:
+    if blocks:  # the format forbids an empty reading order
         order = _element(_element(node, "ReadingOrder"), "OrderedGroup", id="order")
         for i in range(len(blocks)):
             _element(order, "RegionRefIndexed", index=i, regionRef=f"region_{i + 1}")

@@ -90,7 +90,7 @@ def why_unreadable(head: bytes) -> str:
 class ImageReader:
     """An open image file: its pages, each decoded when asked for. Not for several threads at once.
 
-    count: how many pages it has; more than one only for TIFF. numbered: whether pages are told apart by an index.
+    count: how many pages it has; more than one only for TIFF. numbered: whether results give a page's index.
     """
 
     def __init__(self, file: BinaryIO, kind: str, max_pixels: int) -> None:

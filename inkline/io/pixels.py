@@ -67,6 +67,7 @@ def value_range(strips: Iterable[Pixels]) -> tuple[float, float]:
         floats = strip.dtype.kind == "f"
         if strip.dtype.kind == "b":
             return 0.0, 1.0
+        # Lowest and highest of the values that count, over all strips.
         finite = strip[np.isfinite(strip)] if floats else strip
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
@@ -74,7 +75,7 @@ def value_range(strips: Iterable[Pixels]) -> tuple[float, float]:
         raise SourceError("all pixels are NaN or infinite, so there is nothing to read; give finite values")
     if floats and low >= -0.5 and high <= 1.5:
         return 0.0, 1.0
-    if low < 0:
+    if low < 0:  # signed values: no convention says what is black
         return low, max(high, low + 1)
     return 0.0, 2.0 ** max(8, math.ceil(math.log2(high + 1))) - 1
 
@@ -115,6 +116,7 @@ def background(strips: Iterable[NDArray[np.uint8]]) -> int:
         alpha = strip[:, :, 3]
         if alpha.min() >= 128:
             continue
+        # Visible pixels within two pixels of transparent ones, weighted by how visible they are.
         near = cv2.dilate((alpha < 128).astype(np.uint8), np.ones((5, 5), np.uint8))
         weight = alpha.astype(np.float32) * near
         light += float((weight * strip[:, :, :3].mean(axis=2, dtype=np.float32)).sum())

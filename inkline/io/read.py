@@ -33,7 +33,7 @@ class PageImage:
     image: BGR uint8 (H, W, 3), C-contiguous, perhaps read-only, turned as its EXIF says. source: the path or address
     as the user gave it, `-` for standard input, None for what has no name. page_index: 0-based in a PDF or a TIFF of
     several pages, else None. warnings: what a careful user should know. reload: gives the image again, from the file
-    where there is one, so that whoever keeps many pages need not keep their pixels.
+    where there is one, so that a caller who keeps many pages need not keep their pixels.
     """
 
     image: Image
@@ -113,8 +113,9 @@ def _open_reader(data: Path | bytes, options: ReadOptions) -> PdfReader | ImageR
         if kind is None:
             raise SourceError(why_unreadable(head))
         if kind == "pdf":
-            file.close()
+            file.close()  # PDFium opens it itself
             return PdfReader(data, options)
+        # A decoder may hold the whole file, except of a TIFF, whose pages are read one by one.
         size = file.seek(0, io.SEEK_END)
         if size > options.max_source_bytes and kind != "Tiff":
             raise TooLargeError(
@@ -132,7 +133,7 @@ def _selected(reader: PdfReader | ImageReader, page_range: str) -> range | list[
     if not ranges or not reader.numbered:
         return range(reader.count)
     chosen: set[int] = set()
-    for first, last in ranges:
+    for first, last in ranges:  # counted from 1, the last page included
         chosen.update(range(first - 1, reader.count if last is None else min(last, reader.count)))
     if not chosen:
         raise SourceError(f"page_range={page_range!r} selects none of its {reader.count} pages")

@@ -37,8 +37,8 @@ class Source:
     """One thing to read.
 
     data: a Path, bytes, an array, a Pillow image, an open binary file; None for a web address or standard input, which
-    `name` tells. name: as the user gave it, None for what has no name. error: why it cannot be read, known already when
-    it was looked for; reading it raises this, so that one bad input among many does not stop the others.
+    `name` tells. name: as the user gave it, None for what has no name. error: why it cannot be read, where that is known
+    beforehand; reading it raises this, so that one bad input among many does not stop the others.
     """
 
     data: Any
@@ -59,16 +59,15 @@ def expand(inputs: Any, suffixes: Collection[str] = FOLDER_SUFFIXES) -> Iterator
     suffixes: endings, in small letters, of what is taken out of folders. Nothing is raised here: what cannot be found
     or is of no known kind is a source whose reading raises SourceError.
     """
-    if isinstance(inputs, (list, tuple, set, frozenset)) or (
-        isinstance(inputs, Iterator) and not hasattr(inputs, "read")
-    ):
+    is_lazy = isinstance(inputs, Iterator) and not hasattr(inputs, "read")  # an open file is an iterator too
+    if is_lazy or isinstance(inputs, (list, tuple, set, frozenset)):
         for one in inputs:
             yield from expand(one, suffixes)
         return
     source = as_source(inputs)
     if not isinstance(source.data, Path):
         yield source
-    elif _is_folder(source.data):
+    elif os.path.isdir(source.data):
         yield from _folder(source.data, suffixes)
     elif isinstance(inputs, str) and glob.has_magic(inputs) and not os.path.lexists(source.data):
         yield from _glob(inputs, suffixes)
@@ -143,13 +142,6 @@ def open_file(path: Path) -> BinaryIO:
         raise SourceError(f"cannot be opened ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
-
-
 def _glob(pattern: str, suffixes: Collection[str]) -> Iterator[Source]:
     """What a pattern matches, sorted; `**` matches folders at any depth. Folders among the matches may be empty."""
     found = sorted(glob.glob(pattern, recursive=True))
@@ -161,7 +153,7 @@ def _glob(pattern: str, suffixes: Collection[str]) -> Iterator[Source]:
     if not found:
         yield Source(None, pattern, SourceError("no file matches this pattern"))
     for name in found:
-        if _is_folder(Path(name)):
+        if os.path.isdir(Path(name)):
             yield from _walk(Path(name), suffixes, set())
         else:
             yield Source(Path(name), name)
@@ -192,7 +184,7 @@ def _walk(folder: Path, suffixes: Collection[str], seen: set[tuple[int, int]]) -
         path = folder / entry.name
         if entry.name.startswith("."):  # also the ._ files that macOS leaves beside pictures
             continue
-        if _is_folder(path):
+        if os.path.isdir(path):
             yield from _walk(path, suffixes, seen)
         elif path.suffix.lower() in suffixes or (not path.suffix and _looks_readable(path)):
             yield Source(path, str(path))
@@ -219,6 +211,7 @@ def document_stem(source: str | None, taken: dict[str, str] | None = None) -> st
     stem = PurePath(name).stem or name
     if taken is None:
         return stem
+    # The first of stem, whole name, stem_2, stem_3 ... that is free or was given to this source before.
     for choice in (stem, name, *(f"{stem}_{i}" for i in range(2, len(taken) + 3))):
         # Names that differ only by case are one file on some systems.
         if taken.setdefault(choice.casefold(), source) == source:

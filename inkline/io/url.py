@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_REDIRECTS = 5
-MAX_WAIT = 15.0  # seconds for a connection, and for the next bytes
+URL_WAIT_SECONDS = 15.0  # for a connection, and for the next bytes
 
 
 def fetch(url: str, options: ReadOptions) -> bytes:
@@ -21,10 +21,10 @@ def fetch(url: str, options: ReadOptions) -> bytes:
     `max_source_bytes`; UsageError when `allow_urls` is off.
     """
     if not options.allow_urls:
-        raise UsageError(f"{url}: web addresses are switched off (allow_urls)")
+        raise UsageError(f"{url}: web addresses are switched off (allow_urls); give the file itself")
     import httpx
 
-    timeout = httpx.Timeout(min(MAX_WAIT, options.url_timeout))
+    timeout = httpx.Timeout(min(URL_WAIT_SECONDS, options.url_timeout))
     headers = {"User-Agent": f"inkline/{__version__}"}
     end = time.monotonic() + options.url_timeout
     try:
@@ -36,6 +36,7 @@ def fetch(url: str, options: ReadOptions) -> bytes:
         ):
             if response.status_code != 200:
                 reason = f"{response.status_code} {response.reason_phrase}".strip()
+                # Timeouts, rate limits and errors of the server may pass; the others will not.
                 refused = SourceError(f"{url}: the server answered {reason}")
                 refused.may_pass = response.status_code in (408, 425, 429) or response.status_code >= 500
                 raise refused
@@ -56,5 +57,5 @@ def read_body(response: "httpx.Response", url: str, end: float, options: ReadOpt
         if size > options.max_source_bytes:
             raise TooLargeError(f"{url}: more than max_source_bytes={options.max_source_bytes}; raise the limit")
         if time.monotonic() > end:
-            raise SourceError(f"{url}: not complete after {options.url_timeout:g} seconds (url_timeout)")
+            raise SourceError(f"{url}: not complete after {options.url_timeout:g} seconds; raise url_timeout")
     return b"".join(parts)

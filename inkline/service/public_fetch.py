@@ -12,7 +12,7 @@ import httpx
 
 from inkline import __version__
 from inkline.errors import SourceError
-from inkline.io.url import MAX_REDIRECTS, MAX_WAIT, read_body
+from inkline.io.url import MAX_REDIRECTS, URL_WAIT_SECONDS, read_body
 from inkline.options import ReadOptions
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -37,7 +37,7 @@ def fetch_public(url: str, options: ReadOptions) -> bytes:
     `max_source_bytes`.
     """
     end = time.monotonic() + options.url_timeout
-    timeout = httpx.Timeout(min(MAX_WAIT, options.url_timeout))
+    timeout = httpx.Timeout(min(URL_WAIT_SECONDS, options.url_timeout))
     try:
         # Without trust_env: a proxy of the environment would do the resolving.
         with httpx.Client(timeout=timeout, trust_env=False) as client:

@@ -21,7 +21,7 @@ from inkline.files import atomic_path
 from inkline.formats.pdf_text_layer import TextOverlay, shown_box, user_affine
 from inkline.io.images import HEAD_BYTES, kind_of
 from inkline.io.pdf import PdfReader
-from inkline.io.sources import open_file
+from inkline.io.sources import kind_of_file, open_file
 from inkline.options import PdfOptions, ReadOptions
 from inkline.types import Document, Image, Page
 
@@ -46,7 +46,7 @@ def render_pdf(document: Document, options: PdfOptions | None = None) -> bytes:
     # Pages that all come from one PDF are written over it; of anything else a new PDF is made.
     sources = {page.source for page in document.pages}
     source = sources.pop() if len(sources) == 1 else None
-    if source is not None and _kind_of_file(source) == "pdf":
+    if source is not None and kind_of_file(Path(source)) == "pdf":
         for warning in _write_over_pdf(document, Path(source), out, options):
             log.warning("%s: %s", document.source or "PDF", warning)
     else:
@@ -69,15 +69,14 @@ def write_searchable_pdf(
     _require_pikepdf()
     try:
         with atomic_path(path) as part, open(part, "xb") as file:
-            if isinstance(source, (str, os.PathLike, bytes)):
-                single = source if isinstance(source, bytes) else Path(source)
-                if kind_of(_content(single, HEAD_BYTES)) == "pdf":
-                    return tuple(_write_over_pdf(document, single, file, options))
-                origins: list[PageOrigin] = [(single, page.page_index or 0) for page in document.pages]
+            if not isinstance(source, (str, os.PathLike, bytes)):
+                origins = _listed_origins(document, source)
             else:
-                if len(source) != len(document.pages):
-                    raise OutputError(f"{len(source)} images for {len(document.pages)} pages: give one for each")
-                origins = [(one if isinstance(one, (bytes, np.ndarray)) else Path(one), 0) for one in source]
+                single = source if isinstance(source, bytes) else Path(source)
+                kind = kind_of(single[:HEAD_BYTES]) if isinstance(single, bytes) else kind_of_file(single)
+                if kind == "pdf":
+                    return tuple(_write_over_pdf(document, single, file, options))
+                origins = [(single, page.page_index or 0) for page in document.pages]
             _write_over_images(document, origins, file, options)
             return ()
     except OSError as error:
@@ -167,9 +166,16 @@ def _page_image(pdf: "pikepdf.Pdf", page: Page, origin: PageOrigin) -> Any:
         return image_of_array(pdf, page.image)
 
 
+def _listed_origins(document: Document, images: Sequence[Any]) -> list[PageOrigin]:
+    """One origin per page, from a list of images."""
+    if len(images) != len(document.pages):
+        raise OutputError(f"{len(images)} images for {len(document.pages)} pages: give one for each")
+    return [(one if isinstance(one, (bytes, np.ndarray)) else Path(one), 0) for one in images]
+
+
 def _origin(page: Page) -> PageOrigin:
     """The page's image file when it is still there and shows the page as it is, else its pixels."""
-    if page.source is not None and _kind_of_file(page.source) not in (None, "pdf"):
+    if page.source is not None and kind_of_file(Path(page.source)) not in (None, "pdf"):
         return Path(page.source), page.page_index or 0
     if page.load_image is None:
         name = page.source or "a page"
@@ -177,21 +183,13 @@ def _origin(page: Page) -> PageOrigin:
     return page.image, 0
 
 
-def _kind_of_file(source: str) -> str | None:
-    """The kind of a file's content; None where there is no such file, as for a web address."""
-    try:
-        return kind_of(_content(Path(source), HEAD_BYTES))
-    except SourceError:
-        return None
-
-
-def _content(source: Path | bytes, size: int = -1) -> bytes:
-    """The content of a file or bytes, or its first bytes; SourceError when it cannot be read."""
+def _content(source: Path | bytes) -> bytes:
+    """Bytes as they are, or the content of a file; SourceError when it cannot be read."""
     if isinstance(source, bytes):
-        return source if size < 0 else source[:size]
+        return source
     try:
         with open_file(source) as file:
-            return file.read(size)
+            return file.read()
     except (SourceError, OSError) as error:
         raise SourceError(f"{source}: cannot be read: {error}") from error
 

@@ -142,6 +142,15 @@ def open_file(path: Path) -> BinaryIO:
         raise SourceError(f"cannot be opened ({getattr(error, 'strerror', None) or error})") from error
 
 
+def kind_of_file(path: Path) -> str | None:
+    """The kind of a file's content, as of `kind_of`; None for what is neither image nor PDF or cannot be opened."""
+    try:
+        with open_file(path) as file:
+            return kind_of(file.read(HEAD_BYTES))
+    except (SourceError, OSError):
+        return None
+
+
 def _glob(pattern: str, suffixes: Collection[str]) -> Iterator[Source]:
     """What a pattern matches, sorted; `**` matches folders at any depth. Folders among the matches may be empty."""
     found = sorted(glob.glob(pattern, recursive=True))
@@ -161,12 +170,10 @@ def _glob(pattern: str, suffixes: Collection[str]) -> Iterator[Source]:
 
 def _folder(folder: Path, suffixes: Collection[str]) -> Iterator[Source]:
     """All readable files below a folder; a source with an error when there are none."""
-    empty = True
-    for source in _walk(folder, suffixes, set()):
-        empty = False
-        yield source
-    if empty:
-        yield Source(folder, str(folder), SourceError("this folder holds no images and no PDFs"))
+    found = _walk(folder, suffixes, set())
+    nothing = Source(folder, str(folder), SourceError("this folder holds no images and no PDFs"))
+    yield next(found, nothing)
+    yield from found
 
 
 def _walk(folder: Path, suffixes: Collection[str], seen: set[tuple[int, int]]) -> Iterator[Source]:
@@ -186,17 +193,8 @@ def _walk(folder: Path, suffixes: Collection[str], seen: set[tuple[int, int]]) -
             continue
         if os.path.isdir(path):
             yield from _walk(path, suffixes, seen)
-        elif path.suffix.lower() in suffixes or (not path.suffix and _looks_readable(path)):
+        elif path.suffix.lower() in suffixes or (not path.suffix and kind_of_file(path) is not None):
             yield Source(path, str(path))
-
-
-def _looks_readable(path: Path) -> bool:
-    """Whether a file without an ending begins as an image or a PDF does."""
-    try:
-        with open_file(path) as file:
-            return kind_of(file.read(HEAD_BYTES)) is not None
-    except (SourceError, OSError):
-        return False
 
 
 def document_stem(source: str | None, taken: dict[str, str] | None = None) -> str:

@@ -89,7 +89,7 @@ def list_models(task: str | None, lang: str | None, here: bool, as_json: bool) -
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of one model: sources, figures with their test sets, languages, licence."""
-    from inkline.registry.card import find_card
+    from inkline.registry.card import address_of, find_card
     from inkline.registry.download import cached_path, find_local
     from inkline.registry.settings import settings_from_environment
 
@@ -118,7 +118,7 @@ def show(name: str, as_json: bool) -> None:
     for option, value in card.options.items():
         click.echo(f"{'tuned option:':14}{option} = {value}")
     for source in card.sources:
-        click.echo(f"{'source:':14}{source.place}{_kind(source)}")
+        click.echo(f"{'source:':14}{address_of(source)}{_kind(source)}")
     if not card.sources:
         click.echo(f"{'source:':14}none is known: train the net, see `inkline train --help`")
 

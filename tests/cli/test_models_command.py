@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from inkline.cli import inkline
 from inkline.errors import UsageError
 from inkline.registry.card import Shipped, all_cards
-from tests.registry.drawn import onnx_bytes
+from tests.registry.standins import onnx_bytes
 
 DET = onnx_bytes({"y": (-1, 1, -1, -1)})
 

@@ -1,4 +1,4 @@
-"""What the tests of the zoo share."""
+"""What the tests of the registry share."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inkline.registry.settings import Settings
-from tests.registry.drawn import Server, make_wheel
+from tests.registry.standins import Server, make_wheel
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_names_are_unique() -> None:
         assert CARDS[detector].task == "text_detection" and CARDS[recognizer].task == "text_recognition"
 
 
-def test_options_and_routes_name_models_of_the_zoo() -> None:
+def test_options_and_routes_name_models_with_a_card() -> None:
     for name, (_, field, _) in flat_fields(OcrOptions).items():
         if name.endswith("_model_name"):
             assert CARDS[field.default].task == name.removesuffix("_model_name")

@@ -1,4 +1,4 @@
-"""Model files, wheels and a badly behaved server for the tests of the zoo."""
+"""Model files, wheels and a badly behaved server for the tests of the registry."""
 
 import hashlib
 import threading

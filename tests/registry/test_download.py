@@ -18,7 +18,7 @@ from inkline.registry import download as fetch_module
 from inkline.registry.card import Archive, ModelCard, Shipped, Source, Url, Weights, WheelFile
 from inkline.registry.download import cached_path, fetch_model, find_local, ordered_sources, verify_model
 from inkline.registry.settings import Settings, settings_from_environment
-from tests.registry.drawn import Server, make_wheel, onnx_bytes, sha256
+from tests.registry.standins import Server, make_wheel, onnx_bytes, sha256
 
 DATA = onnx_bytes({"y": (-1, 1, -1, -1)}, weight=bytes(range(256)) * 400)
 SUM = sha256(DATA)

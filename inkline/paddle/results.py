@@ -4,7 +4,6 @@ A key is exactly one of `json["res"]`. Values that PaddleOCR keeps in memory bes
 they are asked for: `res["doc_preprocessor_res"]["output_img"]`.
 """
 
-import builtins
 import json
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -15,15 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkline.errors import UsageError
-from inkline.formats.draw import draw_boxes, draw_caption
+from inkline.formats.draw import draw_boxes, draw_caption, draw_preprocessing, encode_image
+from inkline.formats.write import make_folder, replace_file
 from inkline.io.read import PageImage
 from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
+from inkline.layout.geometry import turn
 from inkline.types import Detections, Document, Floats, Image, Page, Text, Transform, Word
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 Make = Callable[[], Any]
+SavePath = str | Path
+Names = dict[str, str]  # the names of files given out so far, see `document_stem`
 # Lists that the reference prints as arrays, so that a page stays readable on a terminal.
 PRINTED_AS_ARRAYS = ("dt_polys", "rec_polys", "rec_scores", "rec_boxes", "textline_orientation_angles")
 
@@ -47,7 +50,7 @@ class PaddleResult(ResultDict):
     pictures: dict[str, Callable[[], Image]]
 
     def __init__(
-        self, values: Mapping[str, Any], made: Mapping[str, Make] | None = None, names: dict[str, str] | None = None
+        self, values: Mapping[str, Any], made: Mapping[str, Make] | None = None, names: Names | None = None
     ) -> None:
         super().__init__(values, made)
         page = "" if self["page_index"] is None else f"_{self['page_index']}"
@@ -68,9 +71,8 @@ class PaddleResult(ResultDict):
         """Name of the picture -> Pillow image."""
         from PIL import Image as Pillow
 
-        return {
-            name: Pillow.fromarray(np.ascontiguousarray(draw()[:, :, ::-1])) for name, draw in self.pictures.items()
-        }
+        rgb = {name: np.ascontiguousarray(draw()[:, :, ::-1]) for name, draw in self.pictures.items()}
+        return {name: Pillow.fromarray(image) for name, image in rgb.items()}
 
     @property
     def str(self) -> str:
@@ -86,48 +88,39 @@ class PaddleResult(ResultDict):
         as_json = json_format if format_json is None else format_json
         print(json.dumps(self.json, indent=indent, ensure_ascii=ensure_ascii) if as_json else self.str, flush=True)
 
-    def save_to_json(
-        self, save_path: "builtins.str | Path | None" = None, indent: int = 4, ensure_ascii: bool = False
-    ) -> Path:
+    def save_to_json(self, save_path: SavePath | None = None, indent: int = 4, ensure_ascii: bool = False) -> Path:
         """Write `json["res"]` to `save_path`, a file ending in .json or a folder (`<stem>_res.json`); the path written."""
-        from inkline.formats.write import replace_file
-
-        path = self._path(save_path, {".json"}, f"{self.stem}_res.json")
+        path = _file_to_write(save_path, {".json"}, f"{self.stem}_res.json")
         text = json.dumps(self.plain(), indent=indent, ensure_ascii=ensure_ascii)
         replace_file(path, text.encode("utf-8", "backslashreplace"))
         return path
 
-    def save_to_img(self, save_path: "builtins.str | Path | None" = None) -> list[Path]:
+    def save_to_img(self, save_path: SavePath | None = None) -> list[Path]:
         """Write the pictures into a folder (`<stem>_<name>.<ending of the input>`), or the first to a file of this name."""
-        from inkline.formats.draw import encode_image
-        from inkline.formats.write import replace_file
-
         paths = []
         for name, draw in self.pictures.items():
             default = f"{self.stem}_{name}{picture_suffix(self['input_path'])}"
-            path = self._path(save_path, PICTURE_SUFFIXES, default)
+            path = _file_to_write(save_path, PICTURE_SUFFIXES, default)
             if path not in paths:
                 replace_file(path, encode_image(draw(), path.suffix))
                 paths.append(path)
         return paths
 
-    def save_all(self, save_path: "builtins.str | Path") -> None:
+    def save_all(self, save_path: SavePath) -> None:
         """Write all that this result can write into a folder."""
         self.save_to_json(save_path)
         self.save_to_img(save_path)
 
-    def _path(
-        self, save_path: "builtins.str | Path | None", endings: "AbstractSet[builtins.str]", name: builtins.str
-    ) -> Path:
-        from inkline.formats.write import make_folder
 
-        if save_path is None:
-            raise UsageError("save_path: give the folder to write into, or the file to write")
-        path = Path(save_path)
-        if path.suffix.lower() in endings:
-            make_folder(path.parent)
-            return path
-        return make_folder(path) / name
+def _file_to_write(save_path: SavePath | None, endings: AbstractSet[str], name: str) -> Path:
+    """`save_path` itself if it is a file with one of the endings, else the file `name` in the folder it means."""
+    if save_path is None:
+        raise UsageError("save_path: give the folder to write into, or the file to write")
+    path = Path(save_path)
+    if path.suffix.lower() in endings:
+        make_folder(path.parent)
+        return path
+    return make_folder(path) / name
 
 
 def _plain(value: Any) -> Any:
@@ -163,7 +156,7 @@ class OCRResult(PaddleResult):
     `res["doc_preprocessor_res"]["output_img"]` the straightened image, and `line.straight_quad` places in it.
     """
 
-    def __init__(self, page: Page, names: dict[str, str] | None = None) -> None:
+    def __init__(self, page: Page, names: Names | None = None) -> None:
         values = page.to_dict()
         step = ResultDict(values.get("doc_preprocessor_res", {}), _preprocessed(page))
         made: dict[str, Make] = {}
@@ -171,9 +164,8 @@ class OCRResult(PaddleResult):
             values["doc_preprocessor_res"] = step
         else:
             made["doc_preprocessor_res"] = lambda: step
-        quads = [line.quad for line in page.lines]
         values["dt_polys"] = [whole_pixels(np.array(p, np.float32)) for p in values["dt_polys"]]
-        values["rec_polys"] = [whole_pixels(quad) for quad in quads]
+        values["rec_polys"] = [whole_pixels(line.quad) for line in page.lines]
         boxes = np.array(values["rec_boxes"], np.float32).reshape(-1, 4)
         values["rec_boxes"] = whole_pixels(boxes)
         if "text_word_boxes" in values:
@@ -187,8 +179,6 @@ class OCRResult(PaddleResult):
 
 def _preprocessed(page: Page) -> dict[str, Make]:
     """The images before, between and after turning and unwarping, BGR."""
-    from inkline.layout.geometry import turn
-
     angle = (page.transform or Transform(page.size)).angle
     return {
         "input_img": lambda: page.image,
@@ -198,8 +188,6 @@ def _preprocessed(page: Page) -> dict[str, Make]:
 
 
 def _steps(page: Page) -> Image:
-    from inkline.formats.draw import draw_preprocessing
-
     steps = draw_preprocessing(page)
     return page.image if steps is None else steps
 
@@ -207,7 +195,7 @@ def _steps(page: Page) -> Image:
 class DocPreprocessorResult(PaddleResult):
     """A page turned and flattened: `angle` (-1 when not asked), and in memory `input_img`, `rot_img`, `output_img`, BGR."""
 
-    def __init__(self, page: Page, names: dict[str, str] | None = None) -> None:
+    def __init__(self, page: Page, names: Names | None = None) -> None:
         stages = ("use_doc_orientation_classify", "use_doc_unwarping")
         values: dict[str, Any] = {"input_path": page.source, "page_index": page.page_index}
         values["model_settings"] = {stage: bool(page.settings[stage]) for stage in stages}
@@ -217,48 +205,50 @@ class DocPreprocessorResult(PaddleResult):
         self.pictures["preprocessed_img"] = lambda: _steps(page)
 
 
-class TextDetResult(PaddleResult):
+class SingleModelResult(PaddleResult):
+    """What a single model says of one image; `draw` makes its picture, BGR uint8."""
+
+    def __init__(
+        self, page_image: PageImage, values: Mapping[str, Any], draw: Callable[[], Image], names: Names | None = None
+    ) -> None:
+        origin = {"input_path": page_image.source, "page_index": page_image.page_index}
+        super().__init__({**origin, **values}, {"input_img": page_image.reload}, names)
+        self.pictures["res"] = draw
+
+
+class TextDetResult(SingleModelResult):
     """Boxes of one image: `dt_polys` int16 (N, 4, 2) in the file's pixels, `dt_scores` a list of floats 0..1."""
 
-    def __init__(self, page_image: PageImage, found: Detections, names: dict[str, str] | None = None) -> None:
+    def __init__(self, page_image: PageImage, found: Detections, names: Names | None = None) -> None:
         polygons = found.quads if found.polygons is None else found.polygons
         shaped = whole_pixels(found.quads) if found.polygons is None else [whole_pixels(p) for p in found.polygons]
         values = {"dt_polys": shaped, "dt_scores": [float(score) for score in found.scores]}
-        super().__init__(_origin(page_image) | values, {"input_img": page_image.reload}, names)
-        self.pictures["res"] = lambda: draw_boxes(page_image.reload(), polygons)
+        super().__init__(page_image, values, lambda: draw_boxes(page_image.reload(), polygons), names)
 
 
-class TextRecResult(PaddleResult):
+class TextRecResult(SingleModelResult):
     """What one line image says: `rec_text`, `rec_score` 0..1; with word boxes also `text_word` and `text_word_boxes`.
 
     PaddleOCR makes `rec_text` a tuple when word boxes are asked for; here it stays the text.
     """
 
     def __init__(
-        self,
-        page_image: PageImage,
-        text: Text,
-        words: tuple[Word, ...] | None = None,
-        names: dict[str, str] | None = None,
+        self, page_image: PageImage, text: Text, words: tuple[Word, ...] | None = None, names: Names | None = None
     ) -> None:
-        values = _origin(page_image) | {"rec_text": text.text, "rec_score": text.score}
+        values: dict[str, Any] = {"rec_text": text.text, "rec_score": text.score}
         if words is not None:
             values["text_word"] = [word.text for word in words]
             boxes = [[*word.quad.min(axis=0), *word.quad.max(axis=0)] for word in words]
             values["text_word_boxes"] = whole_pixels(np.array(boxes, np.float32).reshape(-1, 4))
-        super().__init__(values, {"input_img": page_image.reload}, names)
-        self.pictures["res"] = lambda: draw_caption(page_image.reload(), f"{text.text} ({text.score:.3f})")
+        caption = f"{text.text} ({text.score:.3f})"
+        super().__init__(page_image, values, lambda: draw_caption(page_image.reload(), caption), names)
 
 
-class TopkResult(PaddleResult):
+class TopkResult(SingleModelResult):
     """Classes of one image, the likeliest first: `class_ids` int32, `scores` rounded to 5 digits, `label_names`."""
 
     def __init__(
-        self,
-        page_image: PageImage,
-        labels: Mapping[str, float],
-        topk: int,
-        names: dict[str, str] | None = None,
+        self, page_image: PageImage, labels: Mapping[str, float], topk: int, names: Names | None = None
     ) -> None:
         """labels: each class's name and probability, in the net's order."""
         classes, scores = list(labels), list(labels.values())
@@ -269,21 +259,15 @@ class TopkResult(PaddleResult):
             "label_names": [classes[i] for i in order],
         }
         caption = f"{classes[order[0]]} ({scores[order[0]]:.3f})"
-        super().__init__(_origin(page_image) | values, {"input_img": page_image.reload}, names)
-        self.pictures["res"] = lambda: draw_caption(page_image.reload(), caption)
+        super().__init__(page_image, values, lambda: draw_caption(page_image.reload(), caption), names)
 
 
-class UnwarpResult(PaddleResult):
+class UnwarpResult(SingleModelResult):
     """A flattened page: `doctr_img`, uint8 (H, W, 3) RGB, of the size of the input."""
 
-    def __init__(self, page_image: PageImage, flat: Image, names: dict[str, str] | None = None) -> None:
+    def __init__(self, page_image: PageImage, flat: Image, names: Names | None = None) -> None:
         rgb = np.ascontiguousarray(flat[:, :, ::-1])
-        super().__init__(_origin(page_image) | {"doctr_img": rgb}, {"input_img": page_image.reload}, names)
-        self.pictures["res"] = lambda: flat
-
-
-def _origin(page_image: PageImage) -> dict[str, Any]:
-    return {"input_path": page_image.source, "page_index": page_image.page_index}
+        super().__init__(page_image, {"doctr_img": rgb}, lambda: flat, names)
 
 
 def legacy_result(results: Iterable[OCRResult | Page] | Document) -> list[list[list[Any]] | None]:

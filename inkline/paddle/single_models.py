@@ -16,7 +16,7 @@ from inkline.orientation.classifier import Classifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.paddle.arguments import COMMON_KEYWORDS, SINGLE_MODEL_KEYWORDS, check_known, translate_keywords
 from inkline.paddle.paddleocr import page_images_of
-from inkline.paddle.results import PaddleResult, TextDetResult, TextRecResult, TopkResult, UnwarpResult
+from inkline.paddle.results import Names, PaddleResult, TextDetResult, TextRecResult, TopkResult, UnwarpResult
 from inkline.pipeline import OnError
 from inkline.recognition.recognizer import Recognizer
 from inkline.recognition.words import split_words
@@ -25,7 +25,9 @@ from inkline.registry.card import Task
 from inkline.registry.inspect import ModelFile
 from inkline.runtime import Engine, open_engine
 
-Names = dict[str, str]
+PageImages = Sequence[PageImage]
+Given = Mapping[str, Any]
+Results = Iterator[PaddleResult]
 
 
 class SingleModel:
@@ -73,9 +75,7 @@ class SingleModel:
     def close(self) -> None:
         """Nothing to stop; the reference has it."""
 
-    def _results(
-        self, page_images: Iterator[PageImage], size: int, options: OcrOptions, given: Mapping[str, Any]
-    ) -> Iterator[PaddleResult]:
+    def _results(self, page_images: Iterator[PageImage], size: int, options: OcrOptions, given: Given) -> Results:
         names: Names = {}
         while group := list(islice(page_images, size)):
             yield from self._run(group, options, given, names)
@@ -83,9 +83,7 @@ class SingleModel:
     def _open(self, model: ModelFile, engine: Engine) -> None:
         raise NotImplementedError
 
-    def _run(
-        self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
-    ) -> Iterator[PaddleResult]:
+    def _run(self, page_images: PageImages, options: OcrOptions, given: Given, names: Names) -> Results:
         raise NotImplementedError
 
 
@@ -98,9 +96,7 @@ class TextDetection(SingleModel):
     def _open(self, model: ModelFile, engine: Engine) -> None:
         self._detect = Detector(engine, model.metadata)
 
-    def _run(
-        self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
-    ) -> Iterator[PaddleResult]:
+    def _run(self, page_images: PageImages, options: OcrOptions, given: Given, names: Names) -> Results:
         for page_image in page_images:
             yield TextDetResult(page_image, self._detect(page_image.image, options.detect), names)
 
@@ -114,9 +110,7 @@ class TextRecognition(SingleModel):
     def _open(self, model: ModelFile, engine: Engine) -> None:
         self._recognize = Recognizer(engine, model.charset or (), model.metadata)
 
-    def _run(
-        self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
-    ) -> Iterator[PaddleResult]:
+    def _run(self, page_images: PageImages, options: OcrOptions, given: Given, names: Names) -> Results:
         options = apply(options, text_recognition_batch_size=max(1, len(page_images)))
         texts = self._recognize([page_image.image for page_image in page_images], options.recognize)
         for page_image, text in zip(page_images, texts, strict=True):
@@ -138,9 +132,7 @@ class _Orientation(SingleModel):
     def _open(self, model: ModelFile, engine: Engine) -> None:
         self._classify = Classifier(engine, model.metadata)
 
-    def _run(
-        self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
-    ) -> Iterator[PaddleResult]:
+    def _run(self, page_images: PageImages, options: OcrOptions, given: Given, names: Names) -> Results:
         topk = self._topk if given.get("topk") is None else _checked_topk(given["topk"])
         seen = self._classify([page_image.image for page_image in page_images], max(1, len(page_images)))
         labels = [self.label.format(angle) for angle in self._classify.labels]
@@ -175,8 +167,6 @@ class TextImageUnwarping(SingleModel):
     def _open(self, model: ModelFile, engine: Engine) -> None:
         self._unwarp = Unwarper(engine, model.metadata)
 
-    def _run(
-        self, page_images: Sequence[PageImage], options: OcrOptions, given: Mapping[str, Any], names: Names
-    ) -> Iterator[PaddleResult]:
+    def _run(self, page_images: PageImages, options: OcrOptions, given: Given, names: Names) -> Results:
         for page_image in page_images:
             yield UnwarpResult(page_image, self._unwarp(page_image.image)[0], names)

@@ -23,7 +23,6 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
-from torch.jit import TracerWarning
 
 import inkline
 from inkline.errors import ModelError, UsageError, near
@@ -45,15 +44,15 @@ EXACT_TO = 1e-6  # of the largest value: what another order of multiplying chang
 
 Coding = tuple[NDArray[np.int8], Floats]  # codes, and the scales to multiply them with
 
-# What torch's exporter says of every net, and why it does no harm here.
-HARMLESS = (
-    (DeprecationWarning, "You are using the legacy TorchScript-based ONNX export"),  # chosen: it needs no more packages
-    (DeprecationWarning, "The feature will be removed"),  # the same, a level deeper
-    (UserWarning, "Exporting a model to ONNX with a batch_size other than 1"),  # LSTM: checked below with other batches
-    (UserWarning, "Constant folding - Only steps=1 can be constant folded"),  # reversed slices stay nodes
-    (TracerWarning, "Converting a tensor to a Python boolean"),  # shape checks inside torch's LSTM
-    (TracerWarning, "Converting a tensor to a Python integer"),  # TPS: the height, which is fixed in the file
-    (TracerWarning, "torch.tensor results are registered as constants"),  # and its rows
+# What torch's exporter warns of, and why it does no harm here.
+HARMLESS_WARNINGS = (
+    "You are using the legacy TorchScript-based ONNX export",  # chosen: it needs no more packages
+    "The feature will be removed",  # the same, a level deeper
+    "Exporting a model to ONNX with a batch_size other than 1",  # LSTM: checked below with other batches
+    "Constant folding - Only steps=1 can be constant folded",  # reversed slices stay nodes
+    "Converting a tensor to a Python boolean",  # shape checks inside torch's LSTM
+    "Converting a tensor to a Python integer",  # TPS: the height, which is fixed in the file
+    "torch.tensor results are registered as constants",  # and its rows
 )
 
 
@@ -167,8 +166,8 @@ def _trace(net: nn.Module, interface: Interface, path: Path) -> None:
     for name, sides in interface.outputs.items():
         axes[name] = {i: side for i, side in enumerate(sides) if side is not None}
     with warnings.catch_warnings():
-        for category, message in HARMLESS:
-            warnings.filterwarnings("ignore", message, category)
+        for message in HARMLESS_WARNINGS:
+            warnings.filterwarnings("ignore", message)
         torch.onnx.export(
             net,
             (random_input(input_shapes(interface)[0]),),

@@ -21,7 +21,7 @@ from inkline.registry.inspect import resolve_model
 from inkline.registry.settings import settings_from_environment
 from inkline.runtime import open_engine
 from inkline.training.convert import convert, load_checkpoint
-from inkline.training.convert.from_onnx import Graph
+from inkline.training.convert.from_onnx import OnnxGraph
 from inkline.training.convert.operation_graph import GraphMismatch, Operation, pair_up, trace, without
 from inkline.training.export import describe, export, input_shapes, random_input
 from inkline.training.nets.table import NETS, build
@@ -112,7 +112,7 @@ BN = {name: DRAW.uniform(0.5, 1.5, 4).astype(np.float32) for name in ("scale", "
 )
 def test_what_follows_a_convolution_is_folded_into_it(nodes, constants):
     model = graph_of([node("Conv", "x w", "c"), *nodes], {"w": W, **constants})
-    (op,) = Graph(model).operations
+    (op,) = OnnxGraph(model).operations
     x = DRAW.standard_normal((1, 3, 8, 8)).astype(np.float32)
     (wanted,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
     ours = np.einsum("oi,nihw->nohw", op.content["weight"][:, :, 0, 0], x) + op.content["bias"][:, None, None]
@@ -121,14 +121,14 @@ def test_what_follows_a_convolution_is_folded_into_it(nodes, constants):
 
 def test_what_is_used_twice_is_not_folded():
     swish = [node("Mul", "c one", "m"), node("Sigmoid", "m", "s"), node("Mul", "c s", "y")]
-    (op,) = Graph(graph_of([node("Conv", "x w", "c"), *swish], {"w": W, "one": [3.0]})).operations
+    (op,) = OnnxGraph(graph_of([node("Conv", "x w", "c"), *swish], {"w": W, "one": [3.0]})).operations
     np.testing.assert_allclose(op.content["weight"], W)
 
 
 def test_a_hard_sigmoid_spelt_out_is_no_weight():
     gate = [node("Mul", "c s", "m"), node("Add", "m h", "a"), node("Clip", "a zero one", "y")]
     constants = {"w": W, "s": [0.2], "h": [0.5], "zero": 0.0, "one": 1.0}
-    (op,) = Graph(graph_of([node("Conv", "x w", "c"), *gate], constants)).operations
+    (op,) = OnnxGraph(graph_of([node("Conv", "x w", "c"), *gate], constants)).operations
     np.testing.assert_allclose(op.content["weight"], W)
 
 
@@ -143,7 +143,7 @@ def test_layer_norm_spelt_out_and_scalar_affine():
         node("Add", "k two", "y"),
     ]
     constants = {"scale": np.ones(8), "shift": np.zeros(8), "one": [1.5], "two": [2.5]}
-    norm, affine = Graph(graph_of(nodes, constants)).operations
+    norm, affine = OnnxGraph(graph_of(nodes, constants)).operations
     assert (norm.kind, norm.shape, affine.kind, affine.parents) == ("norm", (8,), "affine", frozenset([0]))
     assert (affine.content["weight"], affine.content["bias"]) == (1.5, 2.5)
 

@@ -1,18 +1,20 @@
 """ONNX inference files of published models -> the same weights in our module, in fused form.
 
 Such files come from several exporters: batch norm folded or not, biases as separate additions, layer norm spelt out.
-The graph is read into plain operations (`Graph`), paired with those of our module (`operation_graph.pair_up`), and the
-result is compared with ONNX Runtime before anything is kept.
+The graph is read into plain operations (`OnnxGraph`), paired with those of our module (`operation_graph.pair_up`), and
+the result is compared with ONNX Runtime before anything is kept.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import nn
@@ -20,8 +22,12 @@ from torch import nn
 from inkline.errors import ModelError
 from inkline.training.convert.operation_graph import GraphMismatch, Operation, pair_up, trace, without
 
-TOLERANCE = 1e-4
+Array = NDArray[Any]
+ArrayOperation = Operation[Array]
+
+TOLERANCE = 1e-4  # of the largest value, 1 at least
 KINDS = ("conv", "conv_transpose", "linear", "norm", "affine", "lstm", "prelu")
+# nodes whose value is computed when all their inputs are fixed
 ON_CONSTANTS = (
     "Identity",
     "Reshape",
@@ -50,14 +56,14 @@ def load_graph(path: Path) -> onnx.ModelProto:
 
 
 @dataclass
-class Result:
+class NodeResult:
     """What is known of one value: the operations it depends on, and the one that it is, unless something came between."""
 
     parents: frozenset[int]
     direct: int | None = None
 
 
-class Graph:
+class OnnxGraph:
     """The weight-carrying operations of an ONNX graph, in order, with batch norms, biases and factors folded in."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -65,22 +71,19 @@ class Graph:
         self.uses = Counter(name for node in model.graph.node for name in node.input)
         self.uses.update(output.name for output in model.graph.output)
         self.users = {name: node for node in model.graph.node for name in node.input}
-        self.results: dict[str, Result] = {}
-        self.operations: list[Operation[np.ndarray]] = []
+        self.results: dict[str, NodeResult] = {}
+        self.operations: list[ArrayOperation] = []
         for node in model.graph.node:
             if not self.is_constant(node):
                 self.read(node)
 
     def is_constant(self, node: onnx.NodeProto) -> bool:
         """Whether the node's value is fixed; then it is computed and kept."""
-        if node.op_type == "Constant":
-            value = ReferenceEvaluator(node).run(None, {})[0]
-        elif node.op_type in (*ON_CONSTANTS, *ARITHMETIC) and all(
-            name in self.constants for name in node.input if name
-        ):
-            value = ReferenceEvaluator(node).run(None, {name: self.constants[name] for name in node.input if name})[0]
-        else:
+        inputs = [str(name) for name in node.input if name]
+        on_constants = node.op_type in (*ON_CONSTANTS, *ARITHMETIC) and all(name in self.constants for name in inputs)
+        if node.op_type != "Constant" and not on_constants:
             return False
+        value = ReferenceEvaluator(node).run(None, {name: self.constants[name] for name in inputs})[0]
         self.constants[node.output[0]] = as_float(np.asarray(value))
         return True
 
@@ -88,101 +91,101 @@ class Graph:
         """Turn one node into a new operation, a change of an earlier one, or a mere dependence."""
         inputs = [self.results[name] for name in node.input if name in self.results]
         constants = [self.constants[name] for name in node.input if name in self.constants]
-        parents = frozenset().union(*(value.parents for value in inputs))
+        parents = frozenset[int]().union(*(value.parents for value in inputs))
         if node.op_type in ("Shape", "Size"):  # a size depends on no weights
             parents, inputs = frozenset(), []
-        result = self.linear(node, parents)
-        if result is None and node.op_type == "LSTM":
-            result = Result(self.add("lstm", constants[0].shape, parents, lstm_content(constants)).parents)
-        if result is None and node.op_type == "PRelu":
-            slope = constants[0].reshape(-1)
-            result = Result(self.add("prelu", slope.shape, parents, {"weight": slope}).parents)
-        if result is None and node.op_type == "LayerNormalization":
-            content = dict(zip(("weight", "bias"), constants, strict=False))
-            result = Result(self.add("norm", constants[0].shape, parents, content).parents)
+        result = self.new_operation(node, parents, constants)
         if result is None and len(inputs) == 1:
             result = self.folded(node, inputs[0], constants) or self.affine(node, parents, constants)
         for name in node.output:
-            self.results[name] = result or Result(parents)
+            self.results[name] = result or NodeResult(parents)
 
-    def add(self, kind: str, shape: tuple[int, ...], parents: frozenset[int], content: dict[str, np.ndarray]) -> Result:
+    def add(self, kind: str, shape: tuple[int, ...], parents: frozenset[int], content: dict[str, Array]) -> int:
+        """Keep a new operation; gives its index."""
         self.operations.append(Operation(kind, tuple(shape), parents, content))
-        index = len(self.operations) - 1
-        return Result(frozenset([index]), index)
+        return len(self.operations) - 1
 
-    def linear(self, node: onnx.NodeProto, parents: frozenset[int]) -> Result | None:
-        """The node as a convolution or linear layer, None when it is neither."""
+    def new_operation(self, node: onnx.NodeProto, parents: frozenset[int], constants: list[Array]) -> NodeResult | None:
+        """The node as an operation of its own, None when it is none."""
+        if node.op_type in ("Conv", "ConvTranspose", "MatMul", "Gemm"):
+            return self.matrix_operation(node, parents)
+        if node.op_type == "LSTM":
+            index = self.add("lstm", constants[0].shape, parents, lstm_content(constants))
+        elif node.op_type == "PRelu":
+            slope = constants[0].reshape(-1)
+            index = self.add("prelu", slope.shape, parents, {"weight": slope})
+        elif node.op_type == "LayerNormalization":
+            content = dict(zip(("weight", "bias"), constants, strict=False))
+            index = self.add("norm", constants[0].shape, parents, content)
+        else:
+            return None
+        return NodeResult(frozenset([index]))
+
+    def matrix_operation(self, node: onnx.NodeProto, parents: frozenset[int]) -> NodeResult | None:
+        """The node as a convolution or linear layer with float64 weights, None when its weight is not fixed."""
         if len(node.input) < 2 or node.input[1] not in self.constants:
             return None
         weight = self.constants[node.input[1]]
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type in ("Conv", "ConvTranspose"):
-            weight = weight[:, :, None] if weight.ndim == 3 else weight
-            kind = "conv" if node.op_type == "Conv" else "conv_transpose"
-            outputs = weight.shape[0] if kind == "conv" else weight.shape[1] * attributes.get("group", 1)
-        elif node.op_type in ("MatMul", "Gemm") and weight.ndim == 2:
+        if node.op_type in ("MatMul", "Gemm"):
+            if weight.ndim != 2:
+                return None
             kind = "linear"
             weight = weight.T if attributes.get("transB") else weight
             outputs = weight.shape[1]
         else:
-            return None
-        bias = self.constants[node.input[2]] if len(node.input) > 2 and node.input[2] else np.zeros(outputs, np.float32)
+            kind = "conv" if node.op_type == "Conv" else "conv_transpose"
+            weight = weight[:, :, None] if weight.ndim == 3 else weight  # one-dimensional: of height 1
+            outputs = weight.shape[0] if kind == "conv" else weight.shape[1] * attributes.get("group", 1)
+        has_bias = len(node.input) > 2 and node.input[2]
+        bias = self.constants[node.input[2]] if has_bias else np.zeros(outputs)
         content = {"weight": weight.astype(np.float64), "bias": bias.reshape(-1).astype(np.float64)}
-        return self.add(kind, weight.shape, parents, content)
+        index = self.add(kind, weight.shape, parents, content)
+        return NodeResult(frozenset([index]), index)
 
-    def folded(self, node: onnx.NodeProto, value: Result, constants: list[np.ndarray]) -> Result | None:
+    def folded(self, node: onnx.NodeProto, value: NodeResult, constants: list[Array]) -> NodeResult | None:
         """The node folded into the convolution or linear layer right before it, None where that is not possible."""
-        if value.direct is None or self.uses[self.variable(node)] != 1:
+        variable = next(name for name in node.input if name in self.results)
+        if value.direct is None or self.uses[variable] != 1:
             return None
-        op = self.operations[value.direct]
         if node.op_type in SHAPE_KEEPING:
             return value
-        outputs = op.content["bias"].size
+        op = self.operations[value.direct]
+        change = None
         if node.op_type == "BatchNormalization":
-            scale, shift, mean, variance = (array.astype(np.float64) for array in constants)
-            epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
-            factor = scale / np.sqrt(variance + epsilon)
-            rescale(op, factor, shift - mean * factor)
-            return value
-        if node.op_type not in ARITHMETIC or len(constants) != 1 or not along_outputs(op, constants[0], outputs):
+            change = batch_norm_change(node, constants)
+        elif node.op_type in ARITHMETIC and len(constants) == 1 and along_outputs(op, constants[0]):
+            # a scalar that ends in a clip is a hard sigmoid spelt out, no weights
+            if constants[0].size > 1 or not self.is_clipped(node):
+                change = arithmetic_change(node.op_type, constants[0], node.input[0] in self.constants)
+        if change is None:
             return None
-        constant = constants[0].reshape(-1).astype(np.float64)
-        if constant.size == 1 and self.is_clipped(node):  # a hard sigmoid spelt out, no weights
-            return None
-        first_is_constant = node.input[0] in self.constants
-        if node.op_type == "Mul":
-            rescale(op, constant, 0.0)
-        elif node.op_type == "Add":
-            rescale(op, np.ones(1), constant)
-        elif first_is_constant:
-            return None
-        elif node.op_type == "Div":
-            rescale(op, 1 / constant, 0.0)
-        else:
-            rescale(op, np.ones(1), -constant)
+        rescale(op, *change)
         return value
 
-    def variable(self, node: onnx.NodeProto) -> str:
-        """The name of the only input that is not constant."""
-        return next(name for name in node.input if name in self.results)
-
-    def affine(self, node: onnx.NodeProto, parents: frozenset[int], constants: list[np.ndarray]) -> Result | None:
+    def affine(self, node: onnx.NodeProto, parents: frozenset[int], constants: list[Array]) -> NodeResult | None:
         """A product with constants and the sum behind it: the end of a layer norm spelt out, or a scalar affine."""
-        if node.op_type == "Mul" and len(constants) == 1 and self.used_once(node):
-            after = self.users[node.output[0]]
-            addends = [self.constants[name] for name in after.input if name in self.constants]
-            scale = constants[0].reshape(-1)
-            if after.op_type != "Add" or len(addends) != 1 or addends[0].size != scale.size or self.is_clipped(node):
-                return None
-            kind = "affine" if scale.size == 1 else "norm"
-            self.add(kind, scale.shape, parents, {"weight": scale})
-            return Result(frozenset([len(self.operations) - 1]))
-        if node.op_type == "Add" and len(constants) == 1 and len(parents) == 1:
+        if len(constants) != 1:
+            return None
+        values = constants[0].reshape(-1)
+        if node.op_type == "Mul" and self.is_scale(node, values):
+            index = self.add("affine" if values.size == 1 else "norm", values.shape, parents, {"weight": values})
+            return NodeResult(frozenset([index]))
+        if node.op_type == "Add" and len(parents) == 1:
             op = self.operations[next(iter(parents))]
             if op.kind in ("affine", "norm") and "bias" not in op.content:
-                op.content["bias"] = constants[0].reshape(-1)
-                return Result(parents)
+                op.content["bias"] = values
+                return NodeResult(parents)
         return None
+
+    def is_scale(self, node: onnx.NodeProto, factor: Array) -> bool:
+        """Whether a product is followed by a sum with as many constants, and not by a clip."""
+        if not self.used_once(node):
+            return False
+        after = self.users[node.output[0]]
+        addends = [self.constants[name] for name in after.input if name in self.constants]
+        fits = after.op_type == "Add" and len(addends) == 1 and addends[0].size == factor.size
+        return fits and not self.is_clipped(node)
 
     def used_once(self, node: onnx.NodeProto) -> bool:
         """Whether exactly one other node takes what `node` gives, and the graph does not give it out."""
@@ -197,13 +200,14 @@ class Graph:
         return node.op_type in ("Clip", "Min", "Max")
 
 
-def as_float(array: np.ndarray) -> np.ndarray:
+def as_float(array: Array) -> Array:
     """Half and double precision as float32; whole numbers as they are."""
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
-def along_outputs(op: Operation[np.ndarray], constant: np.ndarray, outputs: int) -> bool:
-    """Whether the constant is one number, or one an output channel laid out so that it meets the channels."""
+def along_outputs(op: ArrayOperation, constant: Array) -> bool:
+    """Whether the constant is one number, or one per output channel laid out so that it meets the channels."""
+    outputs = op.content["bias"].size
     if constant.size == 1:
         return True
     if constant.size != outputs:
@@ -212,22 +216,43 @@ def along_outputs(op: Operation[np.ndarray], constant: np.ndarray, outputs: int)
     return tail == () if op.kind == "linear" else len(tail) in (1, 2)
 
 
-def rescale(op: Operation[np.ndarray], factor: np.ndarray, shift: np.ndarray | float) -> None:
+def batch_norm_change(node: onnx.NodeProto, constants: list[Array]) -> tuple[Array, Array]:
+    """Factor and shift, per channel, of a batch norm."""
+    scale, shift, mean, variance = (array.astype(np.float64) for array in constants)
+    epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
+    factor = scale / np.sqrt(variance + epsilon)
+    return factor, shift - mean * factor
+
+
+def arithmetic_change(kind: str, constant: Array, constant_first: bool) -> tuple[Array, Array] | None:
+    """Factor and shift of a sum, difference, product or quotient with a constant; None for c - y and c / y."""
+    constant = constant.reshape(-1).astype(np.float64)
+    one, zero = np.ones(1), np.zeros(1)
+    if kind == "Mul":
+        return constant, zero
+    if kind == "Add":
+        return one, constant
+    if constant_first:
+        return None
+    return (1 / constant, zero) if kind == "Div" else (one, -constant)
+
+
+def rescale(op: ArrayOperation, factor: Array, shift: Array) -> None:
     """Let the operation give factor * y + shift instead of y, by output channel."""
     shape = {"conv": (-1, 1, 1, 1), "conv_transpose": (1, -1, 1, 1), "linear": (1, -1)}[op.kind]
     op.content["weight"] = op.content["weight"] * factor.reshape(shape)
     op.content["bias"] = op.content["bias"] * factor + shift
 
 
-def lstm_content(constants: list[np.ndarray]) -> dict[str, np.ndarray]:
+def lstm_content(constants: list[Array]) -> dict[str, Array]:
     """Weights of an ONNX LSTM in torch's gate order: input, forget, cell, output (ONNX: input, output, forget, cell)."""
     ih, hh, bias = constants[:3]
 
-    def gates(array: np.ndarray) -> np.ndarray:
+    def gates(array: Array) -> Array:
         i, o, f, c = np.split(array, 4)
         return np.concatenate([i, f, c, o])
 
-    content = {}
+    content: dict[str, Array] = {}
     for d in range(ih.shape[0]):
         bias_ih, bias_hh = np.split(bias[d], 2)
         content |= {f"ih{d}": gates(ih[d]), f"hh{d}": gates(hh[d])}
@@ -238,12 +263,12 @@ def lstm_content(constants: list[np.ndarray]) -> dict[str, np.ndarray]:
 def load_onnx(model: nn.Module, path: Path, proto: onnx.ModelProto, example: torch.Tensor) -> list[str]:
     """Fill `model` (fused, eval mode) with the weights of the ONNX file `path`, read as `proto`.
 
-    Gives the names of the parameters it filled.
-
-    `example` is an input of the right size, on which the outcome is compared with ONNX Runtime.  ModelError when the
-    file holds another net; `model` is then left half-filled and has to be thrown away.
+    Gives the names of the parameters it filled. `example` is an input of the right size, on which the outcome is
+    compared with ONNX Runtime. ModelError when the file holds another net; `model` is then left half-filled and has to
+    be thrown away.
     """
-    graph = Graph(proto)
+    # both sides as graphs of weights
+    graph = OnnxGraph(proto)
     ours = trace(model, example)
     other = sorted({op.kind for op in ours} - set(KINDS))
     if other:
@@ -253,36 +278,35 @@ def load_onnx(model: nn.Module, path: Path, proto: onnx.ModelProto, example: tor
         pairs = pair_up(theirs, ours)
     except GraphMismatch as error:
         raise ModelError(f"{path}: the file holds another net: {error}") from None
+    # every operation's arrays under our names, in our layout
     parameters = dict(model.named_parameters())
-    filled = {}
+    filled: dict[str, Array] = {}
     for i, j in pairs:
         filled |= fitted(theirs[i], ours[j], path)
     with torch.no_grad():
         for name, array in filled.items():
             parameters[name].copy_(torch.from_numpy(array.reshape(parameters[name].shape).astype(np.float32)))
-    compare(model, path, example)
+    compare_outputs(model, path, example)
     return sorted(filled)
 
 
 def output_classes(path: Path, example: torch.Tensor) -> int:
     """Size of the last axis of what the file gives for `example`."""
-    return int(run(path, example)[0].shape[-1])
+    return int(run_onnx(path, example)[0].shape[-1])
 
 
-def run(path: Path, example: torch.Tensor) -> list[np.ndarray]:
+def run_onnx(path: Path, example: torch.Tensor) -> list[Array]:
     """What ONNX Runtime gives for `example`; ModelError when the file cannot be run."""
     try:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        outputs: list[np.ndarray] = session.run(None, {session.get_inputs()[0].name: example.numpy()})
+        outputs: list[Array] = session.run(None, {session.get_inputs()[0].name: example.numpy()})
     except Exception as error:  # the runtime has no common base of its errors
         reason = str(error).splitlines()[0][:200]
         raise ModelError(f"{path}: cannot be run on an input of {list(example.shape)} ({reason})") from error
     return outputs
 
 
-def without_plain_factors(
-    theirs: list[Operation[np.ndarray]], ours: list[Operation[str]]
-) -> list[Operation[np.ndarray]]:
+def without_plain_factors(theirs: list[ArrayOperation], ours: list[Operation[str]]) -> list[ArrayOperation]:
     """`theirs` without fixed factors that look like learned affines: some exporters write them as x * factor + 0.
 
     Left alone when the net has as many affines as the file.
@@ -293,7 +317,7 @@ def without_plain_factors(
     return without(theirs, {index for index in affines if not theirs[index].content["bias"].any()})
 
 
-def fitted(theirs: Operation[np.ndarray], ours: Operation[str], path: Path) -> dict[str, np.ndarray]:
+def fitted(theirs: ArrayOperation, ours: Operation[str], path: Path) -> dict[str, Array]:
     """The file's arrays by the names of our parameters, in their layout."""
     for slot, array in theirs.content.items():
         if slot not in ours.content and np.abs(array).max() > 0:
@@ -304,9 +328,9 @@ def fitted(theirs: Operation[np.ndarray], ours: Operation[str], path: Path) -> d
     return arrays
 
 
-def compare(model: nn.Module, path: Path, example: torch.Tensor) -> None:
+def compare_outputs(model: nn.Module, path: Path, example: torch.Tensor) -> None:
     """ModelError unless `model` and the file give the same on `example`, within 1e-4 of the largest value or of 1."""
-    theirs = run(path, example)
+    theirs = run_onnx(path, example)
     with torch.no_grad():
         ours = model(example)
     for expected, found in zip(theirs, ours if isinstance(ours, tuple) else (ours,), strict=False):

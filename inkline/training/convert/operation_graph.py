@@ -211,6 +211,7 @@ class Recorder(TorchFunctionMode):
 
 def trace(module: nn.Module, example: Tensor) -> list[Operation[str]]:
     """The weight-carrying operations of `module` in eval mode, in order; their content holds parameter names."""
-    with torch.no_grad(), Recorder(module) as recorder:
+    recorder = Recorder(module)
+    with torch.no_grad(), recorder:
         module(example)
-        return recorder.operations
+    return recorder.operations

@@ -92,7 +92,8 @@ class DownFusion(Layer):
         self.g2_conv = nn.Sequential(ConvBN(128, 128, 3, act=nn.ReLU), ConvBN(128, 128))
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        x = self.g0_conv(self.h0_conv(maps[0]))
+        # to stride 2, then 4; each map is added to what comes from the finer one
+        x: Tensor = self.g0_conv(self.h0_conv(maps[0]))
         x = self.g1_conv(torch.relu(x + self.h1_conv(maps[1])))
         x = self.g2_conv(torch.relu(x + self.h2_conv(maps[2])))
         return x
@@ -115,8 +116,8 @@ class UpFusion(Layer):
         self.g4_conv = nn.Sequential(ConvBN(128, 128, 3, act=nn.ReLU), ConvBN(128, 128))
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """`maps`: coarsest first."""
-        x = self.g0_conv(self.h0_conv(maps[0]))
+        """`maps`: coarsest first; each is added to the doubled result of the coarser one."""
+        x: Tensor = self.g0_conv(self.h0_conv(maps[0]))
         x = self.g1_conv(torch.relu(x + self.h1_conv(maps[1])))
         x = self.g2_conv(torch.relu(x + self.h2_conv(maps[2])))
         x = self.g3_conv(torch.relu(x + self.h3_conv(maps[3])))

@@ -7,7 +7,7 @@ from torch import nn
 
 Conv = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
-AnyConv = TypeVar("AnyConv", nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
+AnyConv = TypeVar("AnyConv", bound=Conv)
 
 
 @runtime_checkable

@@ -144,5 +144,5 @@ class LightSvtrEncoder(Layer):
         tokens = to_tokens(reduced + self.local_conv(reduced))
         for block in self.svtr_block:
             tokens = block(tokens)
-        skip = to_tokens(self.skip_conv(x))
-        return skip + self.norm(tokens)
+        mixed: Tensor = self.norm(tokens)
+        return mixed + to_tokens(self.skip_conv(x))

@@ -70,7 +70,8 @@ def spline_matrix_inverse(points: int) -> Tensor:
     top = torch.cat([one, c, radial], 1)
     middle = torch.cat([torch.zeros(2, 3, dtype=torch.float64), c.T], 1)
     bottom = torch.cat([torch.zeros(1, 3, dtype=torch.float64), one.T], 1)
-    return torch.linalg.inv(torch.cat([top, middle, bottom])).float()
+    inverse: Tensor = torch.linalg.inv(torch.cat([top, middle, bottom]))
+    return inverse.float()
 
 
 class Gray(Layer):

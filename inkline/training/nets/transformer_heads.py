@@ -250,7 +250,8 @@ class GSRM(nn.Module):
     def embed(self, tokens: Tensor) -> Tensor:
         """(N, T) int64 -> (N, T, 512), times sqrt(512); zeros for id 0, whatever its stored row holds."""
         embedded: Tensor = self.embedding(tokens)
-        return embedded * (tokens != 0).unsqueeze(2) * SRN_WIDTH**0.5
+        embedded = embedded * (tokens != 0).unsqueeze(2)
+        return embedded * math.sqrt(SRN_WIDTH)
 
     def forward(self, glimpses: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         # first reading: each position by itself

@@ -24,6 +24,7 @@ from inkline.training.convert.operation_graph import GraphMismatch, Operation, p
 
 Array = NDArray[Any]
 ArrayOperation = Operation[Array]
+Change = tuple[Array, Array]  # of an operation's result: factor and shift, per output channel or for all
 
 TOLERANCE = 1e-4  # of the largest value, 1 at least
 KINDS = ("conv", "conv_transpose", "linear", "norm", "affine", "lstm", "prelu")
@@ -83,8 +84,8 @@ class OnnxGraph:
         on_constants = node.op_type in (*ON_CONSTANTS, *ARITHMETIC) and all(name in self.constants for name in inputs)
         if node.op_type != "Constant" and not on_constants:
             return False
-        value = ReferenceEvaluator(node).run(None, {name: self.constants[name] for name in inputs})[0]
-        self.constants[node.output[0]] = as_float(np.asarray(value))
+        values: list[Any] = list(ReferenceEvaluator(node).run(None, {name: self.constants[name] for name in inputs}))
+        self.constants[node.output[0]] = as_float(np.asarray(values[0]))
         return True
 
     def read(self, node: onnx.NodeProto) -> None:
@@ -154,14 +155,29 @@ class OnnxGraph:
         change = None
         if node.op_type == "BatchNormalization":
             change = batch_norm_change(node, constants)
-        elif node.op_type in ARITHMETIC and len(constants) == 1 and along_outputs(op, constants[0]):
-            # a scalar that ends in a clip is a hard sigmoid spelt out, no weights
-            if constants[0].size > 1 or not self.is_clipped(node):
-                change = arithmetic_change(node.op_type, constants[0], node.input[0] in self.constants)
+        elif node.op_type in ARITHMETIC and len(constants) == 1:
+            change = self.arithmetic_change(node, op, constants[0])
         if change is None:
             return None
         rescale(op, *change)
         return value
+
+    def arithmetic_change(self, node: onnx.NodeProto, op: ArrayOperation, constant: Array) -> Change | None:
+        """What arithmetic with a constant does to the channels of `op`; None where it is nothing of the kind."""
+        if not along_outputs(op, constant):
+            return None
+        if constant.size == 1 and self.is_clipped(node):  # a hard sigmoid spelt out, no weights
+            return None
+        constant_first = node.input[0] in self.constants
+        constant = constant.reshape(-1).astype(np.float64)
+        one, zero = np.ones(1), np.zeros(1)
+        if node.op_type == "Mul":
+            return constant, zero
+        if node.op_type == "Add":
+            return one, constant
+        if constant_first:
+            return None
+        return (1 / constant, zero) if node.op_type == "Div" else (one, -constant)
 
     def affine(self, node: onnx.NodeProto, parents: frozenset[int], constants: list[Array]) -> NodeResult | None:
         """A product with constants and the sum behind it: the end of a layer norm spelt out, or a scalar affine."""
@@ -216,25 +232,12 @@ def along_outputs(op: ArrayOperation, constant: Array) -> bool:
     return tail == () if op.kind == "linear" else len(tail) in (1, 2)
 
 
-def batch_norm_change(node: onnx.NodeProto, constants: list[Array]) -> tuple[Array, Array]:
+def batch_norm_change(node: onnx.NodeProto, constants: list[Array]) -> Change:
     """Factor and shift, per channel, of a batch norm."""
     scale, shift, mean, variance = (array.astype(np.float64) for array in constants)
     epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
     factor = scale / np.sqrt(variance + epsilon)
     return factor, shift - mean * factor
-
-
-def arithmetic_change(kind: str, constant: Array, constant_first: bool) -> tuple[Array, Array] | None:
-    """Factor and shift of a sum, difference, product or quotient with a constant; None for c - y and c / y."""
-    constant = constant.reshape(-1).astype(np.float64)
-    one, zero = np.ones(1), np.zeros(1)
-    if kind == "Mul":
-        return constant, zero
-    if kind == "Add":
-        return one, constant
-    if constant_first:
-        return None
-    return (1 / constant, zero) if kind == "Div" else (one, -constant)
 
 
 def rescale(op: ArrayOperation, factor: Array, shift: Array) -> None:

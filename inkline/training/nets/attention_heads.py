@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import Layer, Linear
+from inkline.training.nets.layers import Layer, TensorMap
 from inkline.training.nets.ocr_net import Head
 
 MAX_TOKENS = 25  # longest text, its end token included
@@ -50,7 +50,7 @@ class AttentionCell(Layer):
 
     def __init__(self, inputs: int, hidden: int, classes: int) -> None:
         super().__init__()
-        self.i2h = Linear(inputs, hidden, bias=False)
+        self.i2h: TensorMap = nn.Linear(inputs, hidden, bias=False)
         self.h2h = nn.Linear(hidden, hidden)
         self.score = nn.Linear(hidden, 1, bias=False)
         self.rnn = GRUStep(inputs + classes, hidden)
@@ -74,7 +74,7 @@ class RareHead(Head):
         self.hidden = hidden
         self.classes = classes
         self.attention_cell = AttentionCell(inputs, hidden, classes)
-        self.generator = Linear(hidden, classes)
+        self.generator: TensorMap = nn.Linear(hidden, classes)
 
     def forward(self, features: Tensor) -> Tensor:
         """Probabilities (N, 25, classes) of greedy decoding."""
@@ -124,7 +124,7 @@ class SAREncoder(Layer):
     def __init__(self, inputs: int) -> None:
         super().__init__()
         self.rnn_encoder = nn.LSTM(inputs, SAR_WIDTH, num_layers=2, batch_first=True)
-        self.linear = Linear(SAR_WIDTH, SAR_WIDTH)
+        self.linear: TensorMap = nn.Linear(SAR_WIDTH, SAR_WIDTH)
 
     def forward(self, features: Tensor, valid_ratio: Tensor | None = None) -> Tensor:
         columns = self.rnn_encoder(features.amax(2).transpose(1, 2))[0]
@@ -151,7 +151,7 @@ class SARDecoder(nn.Module):
         self.conv1x1_2 = nn.Linear(SAR_WIDTH, 1)  # score
         self.rnn_decoder = nn.LSTM(SAR_WIDTH, SAR_WIDTH, num_layers=2, batch_first=True)
         self.embedding = nn.Embedding(classes, SAR_WIDTH, padding_idx=self.padding)
-        self.prediction = Linear(SAR_WIDTH + inputs + SAR_WIDTH, classes - 1)
+        self.prediction: TensorMap = nn.Linear(SAR_WIDTH + inputs + SAR_WIDTH, classes - 1)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """(...,) int64 -> (..., 512); zeros for padding, whatever its stored row holds."""

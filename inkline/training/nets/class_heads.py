@@ -12,10 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inkline.training.nets.attention_heads import SARHead
-from inkline.training.nets.fuse import fold_in
-from inkline.training.nets.layers import Layer, Linear, UnscaledDropout
+from inkline.training.nets.layers import Chain, TensorMap, Tokens, UnscaledDropout
 from inkline.training.nets.ocr_net import Head
-from inkline.training.nets.sequence_encoders import Reshape
 from inkline.training.nets.transformer_heads import NRTRHead
 
 # --- One class per image ---
@@ -47,7 +45,7 @@ class LCNetHead(Head):
         super().__init__()
         self.last_conv = nn.Conv2d(inputs, 1280, 1, bias=False) if wide else None
         self.dropout = UnscaledDropout(0.2)
-        self.fc = Linear(1280 if wide else inputs, classes)
+        self.fc: TensorMap = nn.Linear(1280 if wide else inputs, classes)
 
     def logits(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, classes), before the softmax."""
@@ -70,6 +68,8 @@ class LCNetHead(Head):
 class GuideLayer(nn.Sequential):
     """(N, C, T) -> the same: depthwise convolution of width 5, then 1x1, each with batch norm and hard swish."""
 
+    bn_pairs = (("0", "1"), ("3", "4"))
+
     def __init__(self, channels: int) -> None:
         super().__init__(
             nn.Conv1d(channels, channels, 5, padding=2, groups=channels, bias=False),
@@ -79,12 +79,6 @@ class GuideLayer(nn.Sequential):
             nn.BatchNorm1d(channels),
             nn.Hardswish(),
         )
-
-    def fused(self) -> "GuideLayer":
-        """Both batch norms folded into the convolutions before them."""
-        fold_in(self, "0", "1")
-        fold_in(self, "3", "4")
-        return self
 
 
 class CTCHead(Head):
@@ -98,10 +92,10 @@ class CTCHead(Head):
         super().__init__()
         self.guide_layer = GuideLayer(inputs) if guide else None
         if mid is None:
-            self.fc = Linear(inputs, classes)
+            self.fc: TensorMap = nn.Linear(inputs, classes)
         else:
-            self.fc1 = Linear(inputs, mid)
-            self.fc2 = Linear(mid, classes)
+            self.fc1: TensorMap = nn.Linear(inputs, mid)
+            self.fc2: TensorMap = nn.Linear(mid, classes)
         self.two_layers = mid is not None
 
     def logits(self, x: Tensor) -> Tensor:
@@ -121,29 +115,6 @@ class CTCHead(Head):
 # --- CTC with a guide ---
 
 
-class Encoded(Layer):
-    """Holds the sequence encoder of the CTC branch: (N, C, 1, W) -> (N, W, D)."""
-
-    def __init__(self, encoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, x: Tensor) -> Tensor:
-        tokens: Tensor = self.encoder(x)
-        return tokens
-
-
-class Projection(Layer):
-    """Linear without bias on tokens."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.fc = Linear(inputs, outputs, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x)
-
-
 class MultiHead(Head):
     """Backbone features (N, C, 1, W) -> CTC probabilities (N, W, classes).
 
@@ -153,7 +124,7 @@ class MultiHead(Head):
 
     def __init__(self, encoder: nn.Module, ctc_head: CTCHead, detach: bool) -> None:
         super().__init__()
-        self.ctc_encoder = Encoded(encoder)
+        self.ctc_encoder = Chain(encoder=encoder)
         self.ctc_head = ctc_head
         self.detach = detach
 
@@ -172,7 +143,7 @@ class NRTRMultiHead(MultiHead):
         self, encoder: nn.Module, ctc_head: CTCHead, detach: bool, inputs: int, nrtr: NRTRHead, channels: int
     ) -> None:
         super().__init__(encoder, ctc_head, detach)
-        self.before_gtc = nn.Sequential(Reshape(), Projection(inputs, channels))
+        self.before_gtc = nn.Sequential(Tokens(), Chain(fc=nn.Linear(inputs, channels, bias=False)))
         self.gtc_head = nrtr
 
     def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:

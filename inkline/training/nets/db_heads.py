@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inkline.training.nets.db_necks import WithAuxiliary
-from inkline.training.nets.fuse import fold_in
 from inkline.training.nets.layers import ConvBN, Layer, upsample
 from inkline.training.nets.ocr_net import Head
 
@@ -25,6 +24,8 @@ def soft_step(shrink: Tensor, thresh: Tensor) -> Tensor:
 
 class DBTower(Layer):
     """(N, C, H, W) -> (N, 1, 4 H, 4 W) in (0, 1): a convolution and two transposed convolutions of stride 2."""
+
+    bn_pairs = (("conv1", "conv_bn1"), ("conv2", "conv_bn2"))
 
     def __init__(self, inputs: int, kernel: int = 3) -> None:
         super().__init__()
@@ -42,12 +43,6 @@ class DBTower(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.conv3(self.feature(x)))
-
-    def fused(self) -> "DBTower":
-        """Both batch norms folded into the convolutions before them."""
-        fold_in(self, "conv1", "conv_bn1")
-        fold_in(self, "conv2", "conv_bn2")
-        return self
 
 
 class DBTowers(Head):

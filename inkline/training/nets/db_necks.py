@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from inkline.training.nets.fuse import fold_bn, fold_in, sum_convs
-from inkline.training.nets.layers import Layer, SqueezeExcite, slope_02, upsample
+from inkline.training.nets.fuse import fold_bn, sum_convs
+from inkline.training.nets.layers import Chain, Layer, SqueezeExcite, slope_02, upsample
 
 Maps = Sequence[Tensor]  # of one image, from fine to coarse
 WithAuxiliary = tuple[Tensor, Maps]  # the neck's result, and the maps for the auxiliary heads of training
@@ -163,6 +163,8 @@ class IntraCL(Layer):
     At half the width, three rounds with k = 7, 5, 3: the sum of a kxk, a kx1 and a 1xk convolution of the same map.
     """
 
+    bn_pairs = (("conv1x1_return_channel", "bn"),)
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         width = channels // 2
@@ -184,29 +186,15 @@ class IntraCL(Layer):
             context = square + column + row
         return x + torch.relu(self.bn(self.conv1x1_return_channel(context)))
 
-    def fused(self) -> "IntraCL":
-        """The batch norm folded into the convolution before it."""
-        fold_in(self, "conv1x1_return_channel", "bn")
-        return self
 
-
-class RepLKConv(Layer):
+class RepLKConv(Chain):
     """What stands for a 9x9 convolution in PP-OCRv6: dilated re-parameterised depthwise 9x9, 1x1, batch norm."""
 
+    bn_pairs = (("pw", "bn"),)
+
     def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.dw = DilatedRepConv(inputs, 9)
-        self.pw = nn.Conv2d(inputs, outputs, 1, bias=False)
-        self.bn = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.bn(self.pw(self.dw(x)))
-        return y
-
-    def fused(self) -> "RepLKConv":
-        """The batch norm folded into the convolution before it."""
-        fold_in(self, "pw", "bn")
-        return self
+        pointwise = nn.Conv2d(inputs, outputs, 1, bias=False)
+        super().__init__(dw=DilatedRepConv(inputs, 9), pw=pointwise, bn=nn.BatchNorm2d(outputs))
 
 
 def plain_9x9(inputs: int, outputs: int) -> nn.Conv2d:

@@ -12,7 +12,7 @@ AnyConv = TypeVar("AnyConv", bound=Conv)
 
 @runtime_checkable
 class Fusable(Protocol):
-    """A module with a fused form: `fused()` gives it, maybe the module itself, changed."""
+    """A module that another one replaces in the fused form: `fused()` gives that."""
 
     def fused(self) -> nn.Module: ...
 
@@ -22,9 +22,10 @@ def fuse(
 ) -> None:
     """Turn `module` in place into its fused form, with equal eval outputs.
 
-    Every submodule that is `Fusable` is replaced by its fused form, innermost first, so that a block sees its
-    convolutions already free of batch norm. Submodules whose name, with a dot behind it, starts with an entry of `skip`
-    stay as they are; `only` limits it to modules of some classes and what is inside them. What is fused already stays.
+    Innermost first, so that a block sees its convolutions already free of batch norm: where a class lists `bn_pairs`,
+    each batch norm is folded into its convolution; a submodule that is `Fusable` is replaced by its fused form.
+    Submodules whose name, with a dot behind it, starts with an entry of `skip` stay as they are; `only` limits it to
+    modules of some classes and what is inside them. What is fused already stays.
     """
     for name, child in list(module.named_children()):
         path = f"{prefix}{name}."
@@ -32,8 +33,11 @@ def fuse(
             continue
         wanted = isinstance(child, only)
         fuse(child, skip, (nn.Module,) if wanted else only, path)
-        if wanted and isinstance(child, Fusable):
-            setattr(module, name, child.fused())
+        if wanted:
+            for conv, bn in getattr(child, "bn_pairs", ()):
+                fold_in(child, conv, bn)
+            if isinstance(child, Fusable):
+                setattr(module, name, child.fused())
 
 
 def fold_in(module: nn.Module, conv: str, bn: str) -> None:

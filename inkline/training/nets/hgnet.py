@@ -15,11 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inkline.training.nets.layers import (
+    Chain,
     ConvBN,
     Layer,
     LineBackbone,
     PageBackbone,
     Size,
+    TensorMap,
     TextLinePool,
     pad_after,
     run_stages,
@@ -39,13 +41,15 @@ class Stage(NamedTuple):
     kernel: int = 3
 
 
-V1_STAGES = (Stage(128, 128, 256, 1), Stage(256, 160, 512, 1), Stage(512, 192, 768, 2), Stage(768, 224, 1024, 1))
-V2_STAGES = (
-    Stage(48, 48, 128, 1),
-    Stage(128, 96, 512, 1),
-    Stage(512, 192, 1024, 3, light=True, kernel=5),
-    Stage(1024, 384, 2048, 1, light=True, kernel=5),
-)
+STAGES = {
+    1: (Stage(128, 128, 256, 1), Stage(256, 160, 512, 1), Stage(512, 192, 768, 2), Stage(768, 224, 1024, 1)),
+    2: (
+        Stage(48, 48, 128, 1),
+        Stage(128, 96, 512, 1),
+        Stage(512, 192, 1024, 3, light=True, kernel=5),
+        Stage(1024, 384, 2048, 1, light=True, kernel=5),
+    ),
+}
 # The strides in front of the stages; None: no convolution there.
 PAGE_STRIDES = (None, 2, 2, 2)
 LINE_STRIDES = ((2, 1), (1, 2), (2, 1), (2, 1))
@@ -64,16 +68,10 @@ class ChannelGate(Layer):
         return x * torch.sigmoid(self.conv(F.adaptive_avg_pool2d(x, 1)))
 
 
-class LightLayer(Layer):
+def light_layer(inputs: int, outputs: int, kernel: int) -> Chain:
     """1x1 convolution without activation, then a depthwise one with ReLU."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
-        super().__init__()
-        self.conv1 = ConvBN(inputs, outputs)
-        self.conv2 = ConvBN(outputs, outputs, kernel, act=nn.ReLU, groups=outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv2(self.conv1(x))
+    depthwise = ConvBN(outputs, outputs, kernel, act=nn.ReLU, groups=outputs)
+    return Chain(conv1=ConvBN(inputs, outputs), conv2=depthwise)
 
 
 class HGBlock(Layer):
@@ -92,7 +90,7 @@ class HGBlock(Layer):
     def layer(self, inputs: int, outputs: int, stage: Stage) -> nn.Module:
         """One of the six layers."""
         if stage.light:
-            return LightLayer(inputs, outputs, stage.kernel)
+            return light_layer(inputs, outputs, stage.kernel)
         return ConvBN(inputs, outputs, stage.kernel, act=nn.ReLU)
 
     def mix(self, x: Tensor) -> Tensor:
@@ -137,11 +135,10 @@ class HGStage(Layer):
         inputs = stage.inputs
         self.downsample = nn.Identity() if stride is None else ConvBN(inputs, inputs, 3, stride, groups=inputs)
         later = (block(stage, stage.outputs, True) for _ in range(stage.blocks - 1))
-        self.blocks = nn.Sequential(block(stage, inputs, False), *later)
+        self.blocks: TensorMap = nn.Sequential(block(stage, inputs, False), *later)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.blocks(self.downsample(x))
-        return x
+        return self.blocks(self.downsample(x))
 
 
 # --- Stems ---
@@ -178,38 +175,24 @@ class BranchStem(Layer):
 # --- Backbones ---
 
 
-def v1_stages(strides: Sequence[Size | None]) -> nn.ModuleList:
-    return nn.ModuleList(HGStage(s, stride, HGV1Block) for s, stride in zip(V1_STAGES, strides, strict=True))
-
-
-def v2_stages(strides: Sequence[Size | None]) -> nn.ModuleList:
-    return nn.ModuleList(HGStage(s, stride, HGV2Block) for s, stride in zip(V2_STAGES, strides, strict=True))
+def hg_stages(version: int, strides: Sequence[Size | None]) -> nn.ModuleList:
+    """The four stages of PP-HGNet (version 1) or PP-HGNetV2 (version 2)."""
+    block = {1: HGV1Block, 2: HGV2Block}[version]
+    return nn.ModuleList(HGStage(s, stride, block) for s, stride in zip(STAGES[version], strides, strict=True))
 
 
 class HGNetRec(LineBackbone):
-    """Text line (N, 3, 48, W) -> (N, 1024, 1, W / 8)."""
+    """Text line (N, 3, 48, W) -> (N, 1024, 1, W / 8), version 2 (N, 2048, 1, W / 8).
 
-    def __init__(self) -> None:
+    The stem of version 2 halves the size only once, as that of version 1 does.
+    """
+
+    def __init__(self, version: int) -> None:
         super().__init__()
-        self.stem = plain_stem()
-        self.stages = v1_stages(LINE_STRIDES)
+        self.stem = plain_stem() if version == 1 else BranchStem(32, 48, stride=1)
+        self.stages = hg_stages(version, LINE_STRIDES)
         self.pool = TextLinePool()
-        self.out_channels = V1_STAGES[-1].outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = run_stages(self.stages, self.stem(x))[-1]  # (N, C, 3, W / 4)
-        return self.pool(x)
-
-
-class HGNetV2Rec(LineBackbone):
-    """Text line (N, 3, 48, W) -> (N, 2048, 1, W / 8); the stem halves the size only once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = BranchStem(32, 48, stride=1)
-        self.stages = v2_stages(LINE_STRIDES)
-        self.pool = TextLinePool()
-        self.out_channels = V2_STAGES[-1].outputs
+        self.out_channels = STAGES[version][-1].outputs
 
     def forward(self, x: Tensor) -> Tensor:
         x = run_stages(self.stages, self.stem(x))[-1]  # (N, C, 3, W / 4)
@@ -217,27 +200,17 @@ class HGNetV2Rec(LineBackbone):
 
 
 class HGNetDet(PageBackbone):
-    """Page (N, 3, H, W) -> four maps of 256, 512, 768, 1024 channels at strides 4, 8, 16, 32."""
+    """Page (N, 3, H, W) -> four maps at strides 4, 8, 16, 32.
 
-    def __init__(self) -> None:
+    Their widths are 256, 512, 768, 1024 in version 1, and 128, 512, 1024, 2048 in version 2.
+    """
+
+    def __init__(self, version: int) -> None:
         super().__init__()
-        self.stem = plain_stem()
-        self.pool = nn.MaxPool2d(3, 2, 1)
-        self.stages = v1_stages(PAGE_STRIDES)
-        self.out_channels = [stage.outputs for stage in V1_STAGES]
+        self.stem = plain_stem() if version == 1 else BranchStem(32, 48)
+        self.pool = nn.MaxPool2d(3, 2, 1) if version == 1 else nn.Identity()  # the branch stem has stride 4 by itself
+        self.stages = hg_stages(version, PAGE_STRIDES)
+        self.out_channels = [stage.outputs for stage in STAGES[version]]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return run_stages(self.stages, self.pool(self.stem(x)))
-
-
-class HGNetV2Det(PageBackbone):
-    """Page (N, 3, H, W) -> four maps of 128, 512, 1024, 2048 channels at strides 4, 8, 16, 32."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = BranchStem(32, 48)
-        self.stages = v2_stages(PAGE_STRIDES)
-        self.out_channels = [stage.outputs for stage in V2_STAGES]
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        return run_stages(self.stages, self.stem(x))

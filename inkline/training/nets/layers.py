@@ -1,9 +1,10 @@
 """Pieces that several nets share: convolution with batch norm, channel gates, attention, pooling and enlarging.
 
 torch's `nn.Module` does not say what a call gives. `Layer`, `PageBackbone` and `LineBackbone` do, for readers and for
-the type checker; they add nothing at run time.
+the type checker, as does `TensorMap`, the type of attributes that hold a module of torch; at run time they add nothing.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -13,13 +14,28 @@ from torch import Tensor, nn
 from inkline.training.nets.fuse import fold_in
 
 Size = int | tuple[int, int]
+TensorMap = Callable[[Tensor], Tensor]
 Act = Callable[[], nn.Module]
 
 
 class Layer(nn.Module):
-    """A module that gives one tensor."""
+    """A module that gives one tensor.
+
+    bn_pairs: names of its convolutions, each with that of the batch norm behind it, which `fuse` folds into it.
+    """
 
     __call__: Callable[..., Tensor]
+    bn_pairs: tuple[tuple[str, str], ...] = ()
+
+
+class Chain(nn.Sequential):
+    """Modules one after the other, under names of their own."""
+
+    __call__: Callable[..., Tensor]
+    bn_pairs: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, **modules: nn.Module) -> None:
+        super().__init__(OrderedDict(modules))
 
 
 class PageBackbone(nn.Module):
@@ -33,12 +49,6 @@ class LineBackbone(Layer):
     """Text line (N, 3, H, W) -> (N, out_channels, h, w), with height 1 but in nets for two-dimensional attention."""
 
     out_channels: int
-
-
-class Linear(nn.Linear):
-    """torch's linear layer."""
-
-    __call__: Callable[..., Tensor]
 
 
 def pair(size: Size) -> tuple[int, int]:
@@ -72,6 +82,8 @@ class ConvBN(Layer):
     convolution a bias in spite of the batch norm: `bias`.
     """
 
+    bn_pairs = (("conv", "bn"),)
+
     def __init__(
         self,
         inputs: int,
@@ -89,35 +101,30 @@ class ConvBN(Layer):
         padding = ((height - 1) // 2 * dilation, (width - 1) // 2 * dilation)
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups, bias)
         self.bn = nn.BatchNorm2d(outputs)
-        self.act = act()
+        self.act: TensorMap = act()
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.act(self.bn(self.conv(x)))
-        return y
+        return self.act(self.bn(self.conv(x)))
 
-    def fused(self) -> "ConvBN":
-        """The same function with the batch norm folded into the convolution."""
+    def folded(self) -> nn.Conv2d:
+        """The convolution with the batch norm folded in."""
         fold_in(self, "conv", "bn")
-        return self
+        return self.conv
 
 
 class DeconvBN(Layer):
     """4x4 transposed convolution without bias, batch norm, activation: (N, in, H, W) -> (N, out, 2 H, 2 W)."""
 
+    bn_pairs = (("conv", "bn"),)
+
     def __init__(self, inputs: int, outputs: int, act: Act = nn.Identity) -> None:
         super().__init__()
         self.conv = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
         self.bn = nn.BatchNorm2d(outputs)
-        self.act = act()
+        self.act: TensorMap = act()
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.act(self.bn(self.conv(x)))
-        return y
-
-    def fused(self) -> "DeconvBN":
-        """The same function with the batch norm folded into the transposed convolution."""
-        fold_in(self, "conv", "bn")
-        return self
+        return self.act(self.bn(self.conv(x)))
 
 
 def pad_after(x: Tensor) -> Tensor:
@@ -157,12 +164,11 @@ class SqueezeExcite(Layer):
         reduced = channels // 4 if reduced is None else reduced
         self.conv1 = nn.Conv2d(channels, reduced, 1)
         self.conv2 = nn.Conv2d(reduced, channels, 1)
-        self.gate = gate()
+        self.gate: TensorMap = gate()
 
     def forward(self, x: Tensor) -> Tensor:
         mean = F.adaptive_avg_pool2d(x, 1)
-        gate: Tensor = self.gate(self.conv2(F.relu(self.conv1(mean))))
-        return x * gate
+        return x * self.gate(self.conv2(F.relu(self.conv1(mean))))
 
 
 class LearnableAffine(Layer):
@@ -220,17 +226,16 @@ def to_tokens(x: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2)
 
 
-class Mlp(Layer):
-    """Linear, activation, linear on the last axis: (..., channels) -> (..., channels)."""
-
-    def __init__(self, channels: int, hidden: int, act: Act) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(channels, hidden)
-        self.act = act()
-        self.fc2 = Linear(hidden, channels)
+class Tokens(Layer):
+    """`to_tokens` as a module, without parameters."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(self.act(self.fc1(x)))
+        return to_tokens(x)
+
+
+def mlp(channels: int, hidden: int, act: Act) -> Chain:
+    """Linear, activation, linear on the last axis: (..., channels) -> (..., channels)."""
+    return Chain(fc1=nn.Linear(channels, hidden), act=act(), fc2=nn.Linear(hidden, channels))
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -253,7 +258,7 @@ class SelfAttention(Layer):
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = Linear(channels, channels)
+        self.proj: TensorMap = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, -1))

@@ -14,7 +14,6 @@ re-parameterised as in RepViT, Wang et al. 2024, arXiv:2307.09283) and a channel
 behind the branch stem of PP-HGNetV2.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 
 import torch
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from inkline.training.nets.fuse import fold_bn, identity_conv, sum_convs
 from inkline.training.nets.hgnet import BranchStem
 from inkline.training.nets.layers import (
+    Chain,
     ConvBN,
     Layer,
     LearnableAffine,
@@ -50,17 +50,13 @@ LCNET_STAGES: Stages = {
 }
 
 
-class SeparableBlock(Layer):
+def separable_block(inputs: int, outputs: int, kernel: int, stride: Size, se: bool) -> Chain:
     """Depthwise convolution, squeeze-excite, 1x1 convolution: (N, in, H, W) -> (N, out, H / stride, W / stride)."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: Size, se: bool) -> None:
-        super().__init__()
-        self.dw_conv = ConvBN(inputs, inputs, kernel, stride, nn.Hardswish, groups=inputs)
-        self.se = SqueezeExcite(inputs) if se else nn.Identity()
-        self.pw_conv = ConvBN(inputs, outputs, act=nn.Hardswish)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pw_conv(self.se(self.dw_conv(x)))
+    return Chain(
+        dw_conv=ConvBN(inputs, inputs, kernel, stride, nn.Hardswish, groups=inputs),
+        se=SqueezeExcite(inputs) if se else nn.Identity(),
+        pw_conv=ConvBN(inputs, outputs, act=nn.Hardswish),
+    )
 
 
 class PPLCNet(LineBackbone):
@@ -77,7 +73,7 @@ class PPLCNet(LineBackbone):
             stage = nn.Sequential()
             for kernel, inputs, outputs, stride, se in blocks:
                 step = (2, 1) if text_line and stride == 2 else stride
-                stage.append(SeparableBlock(divisible(inputs * scale), divisible(outputs * scale), kernel, step, se))
+                stage.append(separable_block(divisible(inputs * scale), divisible(outputs * scale), kernel, step, se))
             self.add_module(name, stage)
         self.out_channels = divisible(512 * scale)
 
@@ -106,25 +102,8 @@ V3_DETECTION: Stages = {
     "blocks3": ((3, 32, 64, 2, False), (3, 64, 64, 1, False)),
     "blocks4": ((3, 64, 128, 2, False), (3, 128, 128, 1, False)),
     "blocks5": ((3, 128, 256, 2, False), *[(5, 256, 256, 1, False)] * 4),
-    "blocks6": (
-        (5, 256, 512, 2, True),
-        (5, 512, 512, 1, True),
-        (5, 512, 512, 1, False),
-        (5, 512, 512, 1, False),
-    ),
+    "blocks6": ((5, 256, 512, 2, True), (5, 512, 512, 1, True), *[(5, 512, 512, 1, False)] * 2),
 }
-
-
-class AffineAct(Layer):
-    """Hard swish followed by a scalar affine."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.act = nn.Hardswish()
-        self.lab = LearnableAffine()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.lab(self.act(x))
 
 
 class RepConv(Layer):
@@ -133,7 +112,7 @@ class RepConv(Layer):
     Sum of four parallel convolutions with batch norm, a 1x1 one when the kernel is larger, and a batch norm of the
     input itself when the shape does not change; then a scalar affine, then hard swish with a second one.
 
-    Unusual: with a stride of the integer 2 there is no activation (its scalars exist, unused).  A stride written as a
+    Unusual: with a stride of the integer 2 there is no activation (its scalars exist, unused). A stride written as a
     pair is not that integer, so the recognition net activates everywhere and the detection net does not.
     """
 
@@ -146,7 +125,7 @@ class RepConv(Layer):
         )
         self.conv_1x1 = ConvBN(inputs, outputs, 1, stride, groups=groups) if kernel > 1 else None
         self.lab = LearnableAffine()
-        self.act = AffineAct()
+        self.act = Chain(act=nn.Hardswish(), lab=LearnableAffine())
 
     def forward(self, x: Tensor) -> Tensor:
         total: Tensor = sum(conv(x) for conv in self.conv_kxk)
@@ -158,11 +137,11 @@ class RepConv(Layer):
         return total if self.stride == 2 else self.act(total)
 
     @torch.no_grad()
-    def fused(self) -> nn.Sequential:
+    def fused(self) -> Chain:
         """One convolution with the first affine folded in, then the activation."""
         # every branch as a convolution, its batch norm folded in
         branches = [branch for branch in [*self.conv_kxk, self.conv_1x1] if isinstance(branch, ConvBN)]
-        convs = [branch.fused().conv for branch in branches]
+        convs = [branch.folded() for branch in branches]
         if self.identity is not None:
             convs.append(fold_bn(identity_conv(convs[0].in_channels, self.groups), self.identity))
         # their sum, times and plus the scalars of the affine behind it
@@ -171,23 +150,16 @@ class RepConv(Layer):
         assert conv.bias is not None
         conv.weight.mul_(scale)
         conv.bias.mul_(scale).add_(shift)
-        layers: OrderedDict[str, nn.Module] = OrderedDict(conv=conv)
-        if self.stride != 2:
-            layers["act"] = self.act
-        return nn.Sequential(layers)
+        return Chain(conv=conv) if self.stride == 2 else Chain(conv=conv, act=self.act)
 
 
-class LCNetV3Block(Layer):
+def v3_block(inputs: int, outputs: int, kernel: int, stride: Size, se: bool) -> Chain:
     """Depthwise and 1x1 re-parameterised convolutions with squeeze-excite between; no residual around them."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: Size, se: bool) -> None:
-        super().__init__()
-        self.dw_conv = RepConv(inputs, inputs, kernel, stride, groups=inputs)
-        self.se = SqueezeExcite(inputs) if se else nn.Identity()
-        self.pw_conv = RepConv(inputs, outputs, 1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pw_conv(self.se(self.dw_conv(x)))
+    return Chain(
+        dw_conv=RepConv(inputs, inputs, kernel, stride, groups=inputs),
+        se=SqueezeExcite(inputs) if se else nn.Identity(),
+        pw_conv=RepConv(inputs, outputs, 1, 1),
+    )
 
 
 class LCNetV3Stages(nn.Module):
@@ -202,7 +174,7 @@ class LCNetV3Stages(nn.Module):
             stage = nn.Sequential()
             for kernel, inputs, outputs, stride, se in blocks:
                 widths = divisible(inputs * scale, 16), divisible(outputs * scale, 16)
-                stage.append(LCNetV3Block(*widths, kernel, stride, se))
+                stage.append(v3_block(*widths, kernel, stride, se))
             self.add_module(name, stage)
 
     def stages(self, x: Tensor) -> list[Tensor]:
@@ -274,36 +246,21 @@ class RepDepthwise(Layer):
     def fused(self) -> nn.Conv2d:
         """The 3x3 depthwise convolution with bias that does the same."""
         channels = self.conv1.in_channels
-        convs = [self.conv.fused().conv, self.conv1, identity_conv(channels, channels)]
+        convs = [self.conv.folded(), self.conv1, identity_conv(channels, channels)]
         return fold_bn(sum_convs(convs, 3, 1), self.bn)
 
 
-class TokenMixer(Layer):
+def token_mixer(channels: int, stride: Size, same: bool, se: bool) -> Chain:
     """Depthwise 3x3, re-parameterised when the shape stays, with `stride` when not; then squeeze-excite if wanted."""
-
-    def __init__(self, channels: int, stride: Size, same: bool, se: bool) -> None:
-        super().__init__()
-        if same:
-            self.rep_dw = RepDepthwise(channels)
-        else:
-            self.dw_conv = ConvBN(channels, channels, 3, stride, groups=channels)
-        self.se = SqueezeExcite(channels) if se else nn.Identity()
-        self.same = same
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.se(self.rep_dw(x) if self.same else self.dw_conv(x))
+    gate = SqueezeExcite(channels) if se else nn.Identity()
+    if same:
+        return Chain(rep_dw=RepDepthwise(channels), se=gate)
+    return Chain(dw_conv=ConvBN(channels, channels, 3, stride, groups=channels), se=gate)
 
 
-class ChannelMixer(Layer):
+def channel_mixer(inputs: int, outputs: int) -> Chain:
     """1x1 convolution to twice the input width, GELU, 1x1 convolution to `outputs`, both with batch norm."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.expand = ConvBN(inputs, 2 * inputs, act=nn.GELU)
-        self.compress = ConvBN(2 * inputs, outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.compress(self.expand(x))
+    return Chain(expand=ConvBN(inputs, 2 * inputs, act=nn.GELU), compress=ConvBN(2 * inputs, outputs))
 
 
 class LCNetV4Block(Layer):
@@ -312,8 +269,8 @@ class LCNetV4Block(Layer):
     def __init__(self, inputs: int, outputs: int, stride: Size, se: bool) -> None:
         super().__init__()
         self.same = inputs == outputs and stride == 1
-        self.token_mixer = TokenMixer(inputs, stride, self.same, se)
-        self.channel_mixer = ChannelMixer(inputs, outputs)
+        self.token_mixer = token_mixer(inputs, stride, self.same, se)
+        self.channel_mixer = channel_mixer(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.token_mixer(x)

@@ -13,12 +13,14 @@ from torch import Tensor, nn
 
 from inkline.training.nets.layers import (
     Act,
+    Chain,
     ConvBN,
     Layer,
     LineBackbone,
     PageBackbone,
     Size,
     SqueezeExcite,
+    TensorMap,
     divisible,
     run_stages,
     slope_02,
@@ -155,12 +157,11 @@ class RecMobileNetV3(LineBackbone):
         self.conv1 = ConvBN(3, divisible(16 * scale, 8), 3, 2, nn.Hardswish)
         self.blocks = nn.Sequential(*_units(units, strides, scale))
         self.conv2 = ConvBN(width, self.out_channels, act=nn.Hardswish)
-        self.pool = nn.MaxPool2d(2, 2)
+        self.pool: TensorMap = nn.MaxPool2d(2, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.blocks(self.conv1(x))  # (N, c, H / 16, W / 2)
-        row: Tensor = self.pool(self.conv2(x))
-        return row
+        return self.pool(self.conv2(x))
 
 
 # --- MobileNetV1Enhance: PP-OCRv2, and the mobile recogniser of PP-OCRv3 ---
@@ -189,21 +190,17 @@ SEPARABLES = (
 )
 
 
-class DepthwiseSeparable(Layer):
+def depthwise_separable(block: Separable, scale: float) -> Chain:
     """Depthwise kxk and 1x1 convolution, each with batch norm and hard swish; no residual.
 
     (N, in, H, W) -> (N, out, H/sh, W/sw). The squeeze-and-excite between them has the ordinary slope 1/6.
     """
-
-    def __init__(self, block: Separable, scale: float) -> None:
-        super().__init__()
-        width, out = int(block.in_channels * scale), int(block.out_channels * scale)
-        self.depthwise_conv = ConvBN(width, width, block.kernel, block.stride, nn.Hardswish, groups=width)
-        self.se = SqueezeExcite(width) if block.se else nn.Identity()
-        self.pointwise_conv = ConvBN(width, out, act=nn.Hardswish)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pointwise_conv(self.se(self.depthwise_conv(x)))
+    width, out = int(block.in_channels * scale), int(block.out_channels * scale)
+    return Chain(
+        depthwise_conv=ConvBN(width, width, block.kernel, block.stride, nn.Hardswish, groups=width),
+        se=SqueezeExcite(width) if block.se else nn.Identity(),
+        pointwise_conv=ConvBN(width, out, act=nn.Hardswish),
+    )
 
 
 class MobileNetV1Enhance(LineBackbone):
@@ -217,10 +214,9 @@ class MobileNetV1Enhance(LineBackbone):
         super().__init__()
         blocks = [*SEPARABLES[:-1], SEPARABLES[-1]._replace(stride=last_stride)]
         self.conv1 = ConvBN(3, int(32 * scale), 3, 2, nn.Hardswish)
-        self.blocks = nn.Sequential(*(DepthwiseSeparable(block, scale) for block in blocks))
-        self.pool = nn.AvgPool2d(2, 2) if average_pool else nn.MaxPool2d(2, 2)
+        self.blocks = nn.Sequential(*(depthwise_separable(block, scale) for block in blocks))
+        self.pool: TensorMap = nn.AvgPool2d(2, 2) if average_pool else nn.MaxPool2d(2, 2)
         self.out_channels = int(1024 * scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        row: Tensor = self.pool(self.blocks(self.conv1(x)))
-        return row
+        return self.pool(self.blocks(self.conv1(x)))

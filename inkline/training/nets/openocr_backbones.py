@@ -13,17 +13,19 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkline.training.nets.fuse import fold_in
 from inkline.training.nets.layers import (
+    Chain,
     ConvBN,
     Layer,
     LineBackbone,
-    Mlp,
     PageBackbone,
     SelfAttention,
     Size,
     SqueezeExcite,
+    TensorMap,
+    Tokens,
     divisible,
+    mlp,
     run_stages,
     to_tokens,
 )
@@ -42,33 +44,13 @@ SVTR_STAGES = ((128, 6, 0, 4), (256, 2, 4, 8), (384, 0, 6, 12))
 NORM_EPS = 1e-6
 
 
-class EmbedConv(Layer):
+class EmbedConv(Chain):
     """3x3 convolution of stride 2 with bias, batch norm, GELU: halves height and width."""
 
+    bn_pairs = (("conv", "norm"),)
+
     def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, 2, 1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(self.norm(self.conv(x)))
-
-    def fused(self) -> "EmbedConv":
-        """The batch norm folded into the convolution before it."""
-        fold_in(self, "conv", "norm")
-        return self
-
-
-class PatchEmbed(Layer):
-    """(N, 3, H, W) -> (N, outputs, H / 4, W / 4)."""
-
-    def __init__(self, outputs: int) -> None:
-        super().__init__()
-        self.patch_embed = nn.Sequential(EmbedConv(3, outputs // 2), EmbedConv(outputs // 2, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.patch_embed(x)
-        return x
+        super().__init__(conv=nn.Conv2d(inputs, outputs, 3, 2, 1), norm=nn.BatchNorm2d(outputs), act=nn.GELU())
 
 
 class ConvBlock(Layer):
@@ -79,7 +61,7 @@ class ConvBlock(Layer):
         self.norm1 = nn.LayerNorm(channels, eps=NORM_EPS)
         self.mixer = nn.Conv2d(channels, channels, 5, padding=2, groups=groups)
         self.norm2 = nn.LayerNorm(channels, eps=NORM_EPS)
-        self.mlp = Mlp(channels, 4 * channels, nn.GELU)
+        self.mlp = mlp(channels, 4 * channels, nn.GELU)
 
     def forward(self, x: Tensor) -> Tensor:
         cells: Tensor = self.norm1((x + self.mixer(x)).permute(0, 2, 3, 1))  # channels last, where norms look
@@ -95,7 +77,7 @@ class AttentionBlock(Layer):
         self.norm1 = nn.LayerNorm(channels, eps=NORM_EPS)
         self.mixer = SelfAttention(channels, heads)
         self.norm2 = nn.LayerNorm(channels, eps=NORM_EPS)
-        self.mlp = Mlp(channels, 4 * channels, nn.GELU)
+        self.mlp = mlp(channels, 4 * channels, nn.GELU)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm1(x + self.mixer(x))
@@ -116,13 +98,6 @@ class HalveHeight(Layer):
         return cells.permute(0, 3, 1, 2)
 
 
-class Flatten(Layer):
-    """Stands where a stage turns from the map to tokens; has no parameters."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return to_tokens(x)
-
-
 class SvtrStage(Layer):
     """Convolution blocks on the map, attention blocks on its tokens, then half the height: map -> map."""
 
@@ -130,22 +105,21 @@ class SvtrStage(Layer):
         super().__init__()
         blocks: list[nn.Module] = [ConvBlock(width, heads) for _ in range(convs)]
         if convs and attentions:
-            blocks.append(Flatten())
+            blocks.append(Tokens())
         blocks += [AttentionBlock(width, heads) for _ in range(attentions)]
         self.blocks = nn.ModuleList(blocks)
         self.has_attention = attentions > 0
-        self.downsample = nn.Identity() if following is None else HalveHeight(width, following)
+        self.downsample: TensorMap = nn.Identity() if following is None else HalveHeight(width, following)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
         if self.has_attention and isinstance(self.blocks[0], AttentionBlock):
-            x = to_tokens(x)  # no convolution blocks, so no `Flatten` among the blocks
+            x = to_tokens(x)  # no convolution blocks, so no `Tokens` among the blocks
         for block in self.blocks:
             x = block(x)
         if self.has_attention:
             x = x.transpose(1, 2).reshape(batch, -1, height, width)
-        x = self.downsample(x)
-        return x
+        return self.downsample(x)
 
 
 class SVTRv2(LineBackbone):
@@ -154,7 +128,8 @@ class SVTRv2(LineBackbone):
     def __init__(self) -> None:
         super().__init__()
         widths = [stage[0] for stage in SVTR_STAGES]
-        self.pope = PatchEmbed(widths[0])
+        patch_embed = nn.Sequential(EmbedConv(3, widths[0] // 2), EmbedConv(widths[0] // 2, widths[0]))
+        self.pope = Chain(patch_embed=patch_embed)  # (N, 3, H, W) -> (N, 128, H / 4, W / 4)
         self.stages = nn.ModuleList(
             SvtrStage(*stage, following) for stage, following in zip(SVTR_STAGES, [*widths[1:], None], strict=True)
         )
@@ -197,11 +172,10 @@ class Residual(Layer):
 
     def __init__(self, m: nn.Module) -> None:
         super().__init__()
-        self.m = m
+        self.m: TensorMap = m
 
     def forward(self, x: Tensor) -> Tensor:
-        added: Tensor = self.m(x)
-        return x + added
+        return x + self.m(x)
 
 
 class RepViTBlock(Layer):

@@ -12,7 +12,7 @@ SRN (`ResNetFPN`): a plain ResNet50 with a small top-down pyramid, after Yu et a
 import torch
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import ConvBN, Layer, LineBackbone, PageBackbone, run_stages
+from inkline.training.nets.layers import ConvBN, Layer, LineBackbone, PageBackbone, TensorMap, run_stages
 
 STAGE_WIDTHS = (64, 128, 256, 512, 512)
 
@@ -142,13 +142,12 @@ class RecResNetVd(LineBackbone):
         self.stem = _stem(stride=1)
         self.pool = nn.MaxPool2d(3, 2, 1)
         self.stages = _stages(block, depths, ((1, 1), (2, 1), (2, 1), (2, 1)))
-        self.out_pool = nn.MaxPool2d(2, 2)
+        self.out_pool: TensorMap = nn.MaxPool2d(2, 2)
         self.out_channels = 512 * block.expansion
 
     def forward(self, x: Tensor) -> Tensor:
         x = run_stages(self.stages, self.pool(self.stem(x)))[-1]  # (N, 512, 2, W / 2)
-        row: Tensor = self.out_pool(x)
-        return row
+        return self.out_pool(x)
 
 
 # --- SRN ---
@@ -200,15 +199,14 @@ class ResNetFPN(LineBackbone):
                 channels = 4 * width
             self.stages.append(nn.Sequential(*blocks))
         self.top_down = nn.ModuleList([_mix(2048 + 1024, 1024), _mix(1024 + 512, 512)])
-        self.project = nn.Conv2d(512, 512, 1)
+        self.project: TensorMap = nn.Conv2d(512, 512, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         _, second, third, x = run_stages(self.stages, self.conv(x))
         # top-down: the deepest map beside the one before it, mixed, and so on
         for mix, finer in zip(self.top_down, (third, second), strict=True):
             x = mix(torch.cat([x, finer], 1))
-        projected: Tensor = self.project(x)
-        return projected
+        return self.project(x)
 
 
 def _mix(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -2,24 +2,15 @@
 
 `SequenceEncoder` in the recognisers up to PP-OCRv2 (CRNN, Shi et al. 2015, arXiv:1507.05717; without its recurrent part
 Rosetta, Borisyuk et al. 2018, arXiv:1910.05085), `SvtrEncoder` from PP-OCRv3 on (SVTR, Du et al. 2022,
-arXiv:2205.00159), `LightSvtrEncoder` in PP-OCRv6 small and medium, `Reshape` in PP-OCRv6 tiny.
+arXiv:2205.00159), `LightSvtrEncoder` in PP-OCRv6 small and medium, the plain `Tokens` in PP-OCRv6 tiny.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkline.training.nets.fuse import fold_in
-from inkline.training.nets.layers import Layer, Mlp, SelfAttention, Size, pair, to_tokens
+from inkline.training.nets.layers import Chain, Layer, SelfAttention, Size, TensorMap, Tokens, mlp, pair, to_tokens
 
 SVTR_HEADS = 8
-
-
-class Reshape(Layer):
-    """(N, C, 1, W) -> (N, W, C), nothing else."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return to_tokens(x)
 
 
 class BiLSTM(Layer):
@@ -39,31 +30,23 @@ class SequenceEncoder(Layer):
 
     def __init__(self, inputs: int, hidden: int | None) -> None:
         super().__init__()
-        self.encoder_reshape = Reshape()
-        self.encoder = nn.Identity() if hidden is None else BiLSTM(inputs, hidden)
+        self.encoder_reshape = Tokens()
+        self.encoder: TensorMap = nn.Identity() if hidden is None else BiLSTM(inputs, hidden)
         self.out_channels = inputs if hidden is None else 2 * hidden
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens: Tensor = self.encoder(self.encoder_reshape(x))
-        return tokens
+        return self.encoder(self.encoder_reshape(x))
 
 
-class ConvNormSwish(Layer):
+class ConvNormSwish(Chain):
     """Convolution without bias, batch norm, SiLU, "same" padding: (N, in, H, W) -> (N, out, H, W)."""
 
+    bn_pairs = (("conv", "norm"),)
+
     def __init__(self, inputs: int, outputs: int, kernel: Size = 1) -> None:
-        super().__init__()
         height, width = pair(kernel)
-        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=(height // 2, width // 2), bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.silu(self.norm(self.conv(x)))
-
-    def fused(self) -> "ConvNormSwish":
-        """The batch norm folded into the convolution before it."""
-        fold_in(self, "conv", "norm")
-        return self
+        conv = nn.Conv2d(inputs, outputs, kernel, padding=(height // 2, width // 2), bias=False)
+        super().__init__(conv=conv, norm=nn.BatchNorm2d(outputs), act=nn.SiLU())
 
 
 class SvtrBlock(Layer):
@@ -74,7 +57,7 @@ class SvtrBlock(Layer):
         self.norm1 = nn.LayerNorm(channels)
         self.mixer = SelfAttention(channels, SVTR_HEADS)
         self.norm2 = nn.LayerNorm(channels)
-        self.mlp = Mlp(channels, mlp_ratio * channels, nn.SiLU)
+        self.mlp = mlp(channels, mlp_ratio * channels, nn.SiLU)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.mixer(self.norm1(x))
@@ -114,14 +97,11 @@ class SvtrEncoder(Layer):
 class LocalConv(nn.Sequential):
     """Depthwise 1 x kernel convolution, batch norm, SiLU."""
 
+    bn_pairs = (("0", "1"),)
+
     def __init__(self, channels: int, kernel: int) -> None:
         conv = nn.Conv2d(channels, channels, (1, kernel), padding=(0, kernel // 2), groups=channels, bias=False)
         super().__init__(conv, nn.BatchNorm2d(channels), nn.SiLU())
-
-    def fused(self) -> "LocalConv":
-        """The batch norm folded into the convolution before it."""
-        fold_in(self, "0", "1")
-        return self
 
 
 class LightSvtrEncoder(Layer):
@@ -135,7 +115,7 @@ class LightSvtrEncoder(Layer):
         self.conv_reduce = ConvNormSwish(inputs, dims)
         self.local_conv = LocalConv(dims, 7)
         self.svtr_block = nn.ModuleList(SvtrBlock(dims, mlp_ratio) for _ in range(2))
-        self.norm = nn.LayerNorm(dims, eps=1e-6)
+        self.norm: TensorMap = nn.LayerNorm(dims, eps=1e-6)
         self.skip_conv = ConvNormSwish(inputs, dims)
         self.out_channels = dims
 
@@ -144,5 +124,4 @@ class LightSvtrEncoder(Layer):
         tokens = to_tokens(reduced + self.local_conv(reduced))
         for block in self.svtr_block:
             tokens = block(tokens)
-        mixed: Tensor = self.norm(tokens)
-        return mixed + to_tokens(self.skip_conv(x))
+        return self.norm(tokens) + to_tokens(self.skip_conv(x))

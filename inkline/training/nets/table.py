@@ -13,14 +13,14 @@ from inkline.training.nets.class_heads import ClsHead, CTCHead, LCNetHead, NRTRM
 from inkline.training.nets.db_heads import AuxDBHead, DBHead, PFHeadLocal
 from inkline.training.nets.db_necks import DBFPN, LKPAN, RSEFPN, RepLKFPN, RepLKPAN
 from inkline.training.nets.east_sast import EASTFPN, SASTFPN, EASTHead, SASTHead
-from inkline.training.nets.hgnet import HGNetDet, HGNetRec, HGNetV2Det, HGNetV2Rec
-from inkline.training.nets.layers import LineBackbone, PageBackbone
+from inkline.training.nets.hgnet import HGNetDet, HGNetRec
+from inkline.training.nets.layers import LineBackbone, PageBackbone, Tokens
 from inkline.training.nets.lcnet import LCNetV3Det, LCNetV3Rec, LCNetV4Det, LCNetV4Rec, PPLCNet
 from inkline.training.nets.mobilenet import MobileNetV1Enhance, MobileNetV3, RecMobileNetV3
 from inkline.training.nets.ocr_net import Head, Net, OcrNet
 from inkline.training.nets.openocr_backbones import RepViTDet, RepViTRec, SVTRv2
 from inkline.training.nets.resnet import RecResNetVd, ResNetFPN, ResNetVd, SastResNetVd
-from inkline.training.nets.sequence_encoders import LightSvtrEncoder, Reshape, SequenceEncoder, SvtrEncoder
+from inkline.training.nets.sequence_encoders import LightSvtrEncoder, SequenceEncoder, SvtrEncoder
 from inkline.training.nets.spline import TPS, Gray
 from inkline.training.nets.transformer_heads import NRTRHead, SRNHead
 from inkline.training.nets.uvdoc import UVDocNet
@@ -220,7 +220,7 @@ def _v6_tiny_rec(classes: int) -> OcrNet:
     backbone = LCNetV4Rec("tiny")
     ctc = CTCHead(backbone.out_channels, classes, mid=80, guide=True)
     nrtr = NRTRHead(384, classes, layers=4)
-    return OcrNet(backbone, None, NRTRMultiHead(Reshape(), ctc, False, backbone.out_channels, nrtr, channels=384))
+    return OcrNet(backbone, None, NRTRMultiHead(Tokens(), ctc, False, backbone.out_channels, nrtr, channels=384))
 
 
 def _v6_rec(size: str, dims: int, mlp_ratio: int, channels: int, classes: int) -> OcrNet:
@@ -291,12 +291,12 @@ NETS: dict[str, NetEntry] = {
     "PP-OCRv3_server_det": NetEntry(DB, lambda: _pan_db(ResNetVd(50), DBHead(256, kernel=7), intracl=False)),
     "PP-OCRv4_mobile_det": NetEntry(DB, lambda: _rse_db(LCNetV3Det(0.75))),
     "PP-OCRv4_mobile_rec": NetEntry(LINE_48, lambda n: _svtr_rec(LCNetV3Rec(0.95), n), 6625),
-    "PP-OCRv4_server_det": NetEntry(DB, lambda: _pan_db(HGNetDet(), PFHeadLocal(256), intracl=True)),
-    "PP-OCRv4_server_rec": NetEntry(LINE_48, lambda n: _svtr_rec(HGNetRec(), n), 6625),
+    "PP-OCRv4_server_det": NetEntry(DB, lambda: _pan_db(HGNetDet(1), PFHeadLocal(256), intracl=True)),
+    "PP-OCRv4_server_rec": NetEntry(LINE_48, lambda n: _svtr_rec(HGNetRec(1), n), 6625),
     "PP-OCRv5_mobile_det": NetEntry(DB, lambda: _rse_db(LCNetV3Det(0.75))),  # the net of v4, trained anew
     "PP-OCRv5_mobile_rec": NetEntry(LINE_48, lambda n: _svtr_rec(LCNetV3Rec(0.95), n), 18385),
-    "PP-OCRv5_server_det": NetEntry(DB, lambda: _pan_db(HGNetV2Det(), PFHeadLocal(256), intracl=True)),
-    "PP-OCRv5_server_rec": NetEntry(LINE_48, lambda n: _svtr_rec(HGNetV2Rec(), n), 18385),
+    "PP-OCRv5_server_det": NetEntry(DB, lambda: _pan_db(HGNetDet(2), PFHeadLocal(256), intracl=True)),
+    "PP-OCRv5_server_rec": NetEntry(LINE_48, lambda n: _svtr_rec(HGNetRec(2), n), 18385),
     "en_PP-OCRv4_mobile_rec": NetEntry(LINE_48, lambda n: _svtr_rec(LCNetV3Rec(0.95), n), 97),
     "latin_PP-OCRv5_mobile_rec": NetEntry(LINE_48, lambda n: _svtr_rec(LCNetV3Rec(0.95), n), 838),
     "ch_SVTRv2_rec": NetEntry(LINE_48, lambda n: _svtr_rec(SVTRv2(), n, dims=256, nrtr_layers=2), 6625),

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import Layer, Linear, Mlp, UnscaledDropout, attend, split_heads, to_tokens
+from inkline.training.nets.layers import Layer, TensorMap, UnscaledDropout, attend, mlp, split_heads, to_tokens
 from inkline.training.nets.ocr_net import Head
 
 # --- NRTR ---
@@ -57,7 +57,7 @@ class DecoderAttention(Layer):
             self.kv = nn.Linear(channels, 2 * channels)
         else:
             self.qkv = nn.Linear(channels, 3 * channels)
-        self.out_proj = Linear(channels, channels)
+        self.out_proj: TensorMap = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         parts = (self.q(x), *self.kv(memory).chunk(2, -1)) if self.cross else self.qkv(x).chunk(3, -1)
@@ -74,15 +74,14 @@ class DecoderLayer(Layer):
         self.norm1 = nn.LayerNorm(channels)
         self.cross_attn = DecoderAttention(channels, cross=True)
         self.norm2 = nn.LayerNorm(channels)
-        self.mlp = Mlp(channels, 4 * channels, nn.ReLU)
-        self.norm3 = nn.LayerNorm(channels)
+        self.mlp = mlp(channels, 4 * channels, nn.ReLU)
+        self.norm3: TensorMap = nn.LayerNorm(channels)
         self.dropout = nn.Dropout(NRTR_DROPOUT)
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
         x = self.norm1(x + self.dropout(self.self_attn(x, mask=mask)))
         x = self.norm2(x + self.dropout(self.cross_attn(x, memory)))
-        x = self.norm3(x + self.dropout(self.mlp(x)))
-        return x
+        return self.norm3(x + self.dropout(self.mlp(x)))
 
 
 class NRTRHead(Layer):
@@ -96,7 +95,7 @@ class NRTRHead(Layer):
         classes = ctc_classes + 4
         self.embedding = TokenEmbedding(classes, channels)
         self.decoder = nn.ModuleList(DecoderLayer(channels) for _ in range(layers))
-        self.tgt_word_prj = Linear(channels, classes, bias=False)
+        self.tgt_word_prj: TensorMap = nn.Linear(channels, classes, bias=False)
         nn.init.normal_(self.tgt_word_prj.weight, 0.0, channels**-0.5)
         self.dropout = nn.Dropout(NRTR_DROPOUT)
 
@@ -153,7 +152,7 @@ class SrnAttention(Layer):
         self.q_fc = nn.Linear(SRN_WIDTH, SRN_WIDTH, bias=False)
         self.k_fc = nn.Linear(SRN_WIDTH, SRN_WIDTH, bias=False)
         self.v_fc = nn.Linear(SRN_WIDTH, SRN_WIDTH, bias=False)
-        self.proj_fc = Linear(SRN_WIDTH, SRN_WIDTH, bias=False)
+        self.proj_fc: TensorMap = nn.Linear(SRN_WIDTH, SRN_WIDTH, bias=False)
         self.dropout = UnscaledDropout(SRN_DROPOUT)
 
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
@@ -171,7 +170,7 @@ class SrnFeedForward(Layer):
     def __init__(self) -> None:
         super().__init__()
         self.fc1 = nn.Linear(SRN_WIDTH, SRN_WIDTH)
-        self.fc2 = Linear(SRN_WIDTH, SRN_WIDTH)
+        self.fc2: TensorMap = nn.Linear(SRN_WIDTH, SRN_WIDTH)
         self.dropout = UnscaledDropout(SRN_DROPOUT)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -202,15 +201,14 @@ class SrnEncoder(Layer):
         self.position = nn.Embedding(positions, SRN_WIDTH)
         self.position.weight.requires_grad_(False)  # the reference never trains its positions
         self.layers = nn.ModuleList(SrnEncoderLayer() for _ in range(layers))
-        self.norm = nn.LayerNorm(SRN_WIDTH)
+        self.norm: TensorMap = nn.LayerNorm(SRN_WIDTH)
         self.dropout = UnscaledDropout(SRN_DROPOUT)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         x = self.dropout(x + self.position.weight)
         for layer in self.layers:
             x = layer(x, bias)
-        x = self.norm(x)
-        return x
+        return self.norm(x)
 
 
 class PVAM(Layer):
@@ -249,8 +247,7 @@ class GSRM(nn.Module):
 
     def embed(self, tokens: Tensor) -> Tensor:
         """(N, T) int64 -> (N, T, 512), times sqrt(512); zeros for id 0, whatever its stored row holds."""
-        embedded: Tensor = self.embedding(tokens)
-        embedded = embedded * (tokens != 0).unsqueeze(2)
+        embedded: Tensor = self.embedding(tokens) * (tokens != 0).unsqueeze(2)
         return embedded * math.sqrt(SRN_WIDTH)
 
     def forward(self, glimpses: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -273,7 +270,7 @@ class VSFD(Layer):
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.fc0 = nn.Linear(2 * SRN_WIDTH, SRN_WIDTH)
-        self.fc1 = Linear(SRN_WIDTH, classes)
+        self.fc1: TensorMap = nn.Linear(SRN_WIDTH, classes)
 
     def forward(self, seen: Tensor, inferred: Tensor) -> Tensor:
         gate = torch.sigmoid(self.fc0(torch.cat([seen, inferred], 2)))

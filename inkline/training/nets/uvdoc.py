@@ -3,14 +3,12 @@
 Paper: Verhoeven et al., "UVDoc: Neural Grid-based Document Unwarping" (SIGGRAPH Asia 2023, arXiv:2302.02887).
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from inkline.training.nets.fuse import fold_in
-from inkline.training.nets.layers import ConvBN, Layer
+from inkline.training.nets.layers import Chain, ConvBN, Layer, TensorMap
 from inkline.training.nets.ocr_net import Net
 
 BRIDGE_DILATIONS = ((1,), (2,), (5,), (8, 3, 2), (12, 7, 4), (18, 12, 6))  # of six parallel chains
@@ -47,6 +45,8 @@ def _bridge(dilations: tuple[int, ...]) -> nn.Sequential:
 class Coordinates(nn.Sequential):
     """(N, 128, h, w) -> (N, out, h, w): reflect-padded 5x5 convolutions around one PReLU."""
 
+    bn_pairs = (("0", "1"),)
+
     def __init__(self, out_channels: int) -> None:
         super().__init__(
             nn.Conv2d(128, 32, 5, padding=2, padding_mode="reflect", bias=False),
@@ -54,11 +54,6 @@ class Coordinates(nn.Sequential):
             nn.PReLU(),
             nn.Conv2d(32, out_channels, 5, padding=2, padding_mode="reflect"),
         )
-
-    def fused(self) -> "Coordinates":
-        """The same function with the batch norm folded into the first convolution."""
-        fold_in(self, "0", "1")
-        return self
 
 
 class UVDocNet(Net):
@@ -71,13 +66,11 @@ class UVDocNet(Net):
     def __init__(self) -> None:
         super().__init__()
         self.resnet_head = nn.Sequential(ConvBN(3, 32, 5, 2, nn.ReLU), ConvBN(32, 32, 5, 2, nn.ReLU))
-        self.resnet_down = nn.Sequential(
-            OrderedDict(layer1=_stage(32, 32, 3, 1), layer2=_stage(32, 64, 4, 2), layer3=_stage(64, 128, 6, 2))
-        )
+        self.resnet_down = Chain(layer1=_stage(32, 32, 3, 1), layer2=_stage(32, 64, 4, 2), layer3=_stage(64, 128, 6, 2))
         # numbered from 1, as in the paper's code
         self.bridges = nn.ModuleDict({str(i): _bridge(dilations) for i, dilations in enumerate(BRIDGE_DILATIONS, 1)})
         self.bridge_concat = ConvBN(6 * 128, 128, act=nn.ReLU)
-        self.points2d = Coordinates(2)
+        self.points2d: TensorMap = Coordinates(2)
         self.points3d = Coordinates(3)
 
     def features(self, x: Tensor) -> Tensor:
@@ -87,8 +80,7 @@ class UVDocNet(Net):
 
     def forward(self, x: Tensor) -> Tensor:
         """points2d; the page is flat when sampled there, the points enlarged to its size with aligned corners."""
-        points: Tensor = self.points2d(self.features(x))
-        return points
+        return self.points2d(self.features(x))
 
     def training_outputs(self, x: Tensor, targets: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """`points2d` and `points3d`."""

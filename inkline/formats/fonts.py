@@ -15,15 +15,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # File stems under which Linux, macOS and Windows have fonts of many scripts; tried in this order before any other.
-COMMON_FONTS = (
-    "NotoSans-Regular",
-    "DejaVuSans",
-    "LiberationSans-Regular",
-    "Arial Unicode",
-    "Arial",
-    "arial",
-    "segoeui",
-)
+BROAD_FONTS = ("NotoSans-Regular", "DejaVuSans", "LiberationSans-Regular", "Arial Unicode", "Arial", "arial", "segoeui")
 EAST_ASIAN_FONTS = (
     *("NotoSansCJK-Regular", "NotoSansCJKsc-Regular", "SourceHanSansSC-Regular", "PingFang", "Hiragino Sans GB"),
     *("msyh", "simsun", "YuGothR", "malgun", "wqy-microhei", "wqy-zenhei", "DroidSansFallbackFull"),
@@ -79,7 +71,7 @@ def _candidates(characters: str) -> Iterator[str]:
     stems: list[str] = []
     for script in sorted(set(scripts), key=scripts.count, reverse=True):
         stems += [*FONTS_OF_SCRIPT.get(script, ()), f"NotoSans{script.title()}-Regular"]
-    for stem in dict.fromkeys((*COMMON_FONTS[:1], *stems, *COMMON_FONTS)):
+    for stem in dict.fromkeys((*BROAD_FONTS[:1], *stems, *BROAD_FONTS)):
         if stem in index:
             yield index[stem]
     yield BUNDLED_FONT

@@ -133,7 +133,7 @@ def replace_file(path: Path, content: bytes) -> None:
         else:
             atomic_write(path, content)
     except OSError as error:
-        raise OutputError(f"{path}: cannot write this file: {error.strerror or error}") from error
+        raise OutputError(f"{path}: cannot write this file: {error.strerror or error}; choose another path") from error
 
 
 def _format_of(path: Path) -> str:

@@ -48,7 +48,7 @@ class PdfReader:
             self.count = len(self._pdf)
             if self.count < 1:
                 self._pdf.close()
-                raise SourceError("the PDF is damaged: it holds no pages")
+                raise SourceError("the PDF is damaged: it holds no pages; repair it, for instance with qpdf")
 
     def close(self) -> None:
         """Give the file and PDFium's memory back."""
@@ -125,7 +125,7 @@ def _opening_error(reason: str, content: Path | bytes, password: str) -> SourceE
     if "password" in reason and _is_encrypted(content):
         wrong = "pdf_password is wrong for this PDF" if password else "this PDF needs a password"
         return PasswordError(f"{wrong}; give it with --pdf_password (in Python pdf_password=...)")
-    return SourceError("the PDF is damaged and cannot be opened, or it has no pages")
+    return SourceError("the PDF is damaged or has no pages; repair it, for instance with qpdf")
 
 
 def _is_encrypted(content: Path | bytes) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from errors import overrides
 from tune_detect import Memory
 
-from inkline.cli.evaluate import labels
+from inkline.cli.evaluate_commands import labels
 from inkline.metrics import PageScore, page
 from inkline.pipeline import Ocr
 

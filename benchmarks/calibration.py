@@ -10,7 +10,7 @@ import argparse
 import numpy as np
 from errors import overrides, shares
 
-from inkline.cli.evaluate import labels
+from inkline.cli.evaluate_commands import labels
 from inkline.metrics import Counts, outside, tokens
 from inkline.pipeline import Ocr
 

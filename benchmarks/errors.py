@@ -28,7 +28,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from inkline.cli.evaluate import Reader, from_files, labels
+from inkline.cli.evaluate_commands import PageResults, from_files, labels
 from inkline.layout.geometry import convex_hull, crop_quad, min_area_quad, shared_area
 from inkline.metrics import aligned, fold, outside, tokens
 
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the pipeline")
     args = parser.parse_args()
-    read: Callable[[Any], Any] = from_files(args.results) if args.results else Reader(overrides(args.set), None)
+    read: Callable[[Any], Any] = from_files(args.results) if args.results else PageResults(overrides(args.set), None)
     for name in args.datasets:
         rows = list(labels(name))
         lost = [

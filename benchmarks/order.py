@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from inkline.cli.evaluate import labels
+from inkline.cli.evaluate_commands import labels
 from inkline.metrics import Counts, fold, match, order
 from inkline.pipeline import Ocr
 from inkline.types import Line

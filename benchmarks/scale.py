@@ -25,7 +25,7 @@ from inkline.batch.ray_run import run_on_ray
 from inkline.batch.scheduler import RunProgress, RunSummary
 from inkline.batch.storage import Destination
 from inkline.batch.task import FileTask, RunConfig, TaskResult
-from inkline.cli.run import open_reader
+from inkline.cli.run_command import open_reader
 from inkline.options import RunOptions
 from inkline.registry import options_for
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from errors import overrides
 
-from inkline.cli.evaluate import labels
+from inkline.cli.evaluate_commands import labels
 from inkline.metrics import PageScore, page
 from inkline.pipeline import Ocr
 

@@ -8,7 +8,7 @@ DATASET is a folder with a labels.jsonl whose rows have `words`, or whose lines 
 import argparse
 from typing import Any
 
-from inkline.cli.evaluate import labels
+from inkline.cli.evaluate_commands import labels
 from inkline.layout.geometry import iou
 from inkline.metrics import fold, match
 from inkline.pipeline import Ocr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inkline.cli.evaluate import labels
+from inkline.cli.evaluate_commands import labels
 from inkline.metrics import PageScore, page
 
 pytestmark = pytest.mark.slow

@@ -39,7 +39,7 @@ def test_importing_inkline_loads_nothing_heavy():
 
 def test_importing_the_command_line_loads_neither_torch_nor_a_runtime():
     assert not loaded_by("import inkline.cli") & set(HEAVY)
-    assert not loaded_by("import inkline.cli.ocr") & (set(HEAVY) - {"numpy"})
+    assert not loaded_by("import inkline.cli.ocr_command") & (set(HEAVY) - {"numpy"})
 
 
 def test_importing_the_pipeline_opens_no_runtime():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.options_table import document
-from inkline.cli.convert import setting
+from inkline.cli.train_commands import setting
 from inkline.errors import UsageError
 from inkline.flat import Shape, apply, current_names, current_options, flat_fields, to_flat
 from inkline.options import DetectOptions, OcrOptions, PdfOptions, RunOptions, ServeOptions

@@ -28,7 +28,7 @@ from benchmarks.peers.registry import DEFAULT, MOBILE, PEERS, WORKERS
 from benchmarks.peers.report import report
 from benchmarks.peers.weights import prepare
 from benchmarks.peers.worker import Worker
-from inkline.cli.evaluate import labels
+from inkline.cli.evaluate_commands import labels
 
 SETS = "sroie,funsd,scribe-docs,icdar2015"
 OUT = ROOT / "benchmarks/results/peers.md"

@@ -11,38 +11,31 @@ import click
 from inkline import __version__
 from inkline.errors import InklineError, UsageError, near
 
-# name -> (module, attribute, one line for `inkline --help`)
+# command -> (module of this folder, one line for `inkline --help`); the command has its name there, or that in RENAMED
 COMMANDS = {
-    "ocr": ("inkline.cli.ocr", "ocr", "read images, PDFs, folders and URLs"),
-    "run": ("inkline.cli.run", "run", "read a whole archive into files; goes on where it was stopped"),
-    "serve": ("inkline.cli.serve", "serve", "serve the HTTP interface and a page to try it on"),
-    "doc_preprocessor": ("inkline.cli.modules", "doc_preprocessor", "turn pages upright and flatten them"),
-    "text_detection": ("inkline.cli.modules", "text_detection", "find text boxes"),
-    "text_recognition": ("inkline.cli.modules", "text_recognition", "read images of single lines"),
-    "textline_orientation_classification": (
-        "inkline.cli.modules",
-        "textline_orientation_classification",
-        "tell upright lines from those on their head",
-    ),
-    "doc_img_orientation_classification": (
-        "inkline.cli.modules",
-        "doc_img_orientation_classification",
-        "tell how pages are turned",
-    ),
-    "text_image_unwarping": ("inkline.cli.modules", "text_image_unwarping", "flatten photographs of bent pages"),
-    "pipeline_config": ("inkline.cli.modules", "pipeline_config", "write a pipeline's settings as PaddleX's YAML"),
-    "models": ("inkline.cli.models", "models", "list, fetch and check models"),
-    "languages": ("inkline.cli.languages_command", "languages", "list the codes that --lang takes"),
-    "doctor": ("inkline.cli.doctor_command", "doctor", "say what this machine has and what would make it faster"),
-    "bench": ("inkline.cli.doctor_command", "bench", "time your own pages by stage"),
-    "convert": ("inkline.cli.convert", "convert", "read published weights into a checkpoint of our nets"),
-    "export": ("inkline.cli.convert", "export", "write a checkpoint as one self-describing ONNX file"),
-    "data": ("inkline.cli.data", "data", "check, split and look at training data"),
-    "synth": ("inkline.cli.data", "synth", "make text lines and pages with exact labels"),
-    "train": ("inkline.cli.train", "train", "train a net"),
-    "finetune": ("inkline.cli.train", "finetune", "fine-tune a model, and say what it gained and lost"),
-    "eval": ("inkline.cli.evaluate", "evaluate", "score the pipeline or a model against ground truth"),
+    "ocr": ("ocr_command", "read images, PDFs, folders and URLs"),
+    "run": ("run_command", "read a whole archive into files; resumes when it was stopped"),
+    "serve": ("serve_command", "serve the HTTP interface and a page to try it on"),
+    "doc_preprocessor": ("single_models", "turn pages upright and flatten them"),
+    "text_detection": ("single_models", "find text boxes"),
+    "text_recognition": ("single_models", "read images of single lines"),
+    "textline_orientation_classification": ("single_models", "tell upright lines from those upside down"),
+    "doc_img_orientation_classification": ("single_models", "tell how pages are turned"),
+    "text_image_unwarping": ("single_models", "flatten photographs of bent pages"),
+    "pipeline_config": ("single_models", "write a pipeline's settings as PaddleX's YAML"),
+    "models": ("model_commands", "list, fetch and check models"),
+    "languages": ("model_commands", "list the codes that --lang takes"),
+    "doctor": ("doctor", "say what this machine has and what would make it faster"),
+    "bench": ("doctor", "time your own pages by stage"),
+    "convert": ("train_commands", "read published weights into a checkpoint of our nets"),
+    "export": ("train_commands", "write a checkpoint as one self-describing ONNX file"),
+    "data": ("data_commands", "check, split and look at training data"),
+    "synth": ("data_commands", "make text lines and pages with exact labels"),
+    "train": ("train_commands", "train a net"),
+    "finetune": ("train_commands", "fine-tune a model, and say what it gained and lost"),
+    "eval": ("evaluate_commands", "score the pipeline or a model against ground truth"),
 }
+RENAMED = {"eval": "evaluate"}
 
 
 def same_name(name: str) -> str:
@@ -67,13 +60,13 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             raise UsageError(f"no command {cmd_name!r}{near(cmd_name, COMMANDS)}; `inkline --help` lists them")
-        module, attribute, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(module), attribute)
+        module = import_module(f"inkline.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, RENAMED.get(cmd_name, cmd_name))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, help) for name, (_, _, help) in COMMANDS.items()])
+            formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
 
 
 @click.group(cls=Commands, context_settings={"token_normalize_func": same_name, "help_option_names": ["-h", "--help"]})

@@ -1,12 +1,18 @@
-"""What this machine has to read with, and what would make it faster."""
+"""`inkline doctor`: what this machine has, and what would make it faster; `inkline bench`: how fast it reads your pages."""
 
+import json
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from typing import Any
+
+import click
 
 from inkline import __version__
+from inkline.cli.options_help import from_options, given
+from inkline.errors import UsageError
 from inkline.options import EngineOptions, OcrOptions
 from inkline.registry.card import find_card
 from inkline.registry.download import find_local
@@ -14,15 +20,43 @@ from inkline.registry.settings import settings_from_environment
 from inkline.runtime import ENGINES, INSTRUCTIONS, choose_engine, instructions, suits_openvino
 
 PACKAGES = (
-    "numpy",
-    "opencv-python-headless",
-    "pillow",
-    "pypdfium2",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "openvino",
-    "torch",
+    *("numpy", "opencv-python-headless", "pillow", "pypdfium2"),
+    *("onnxruntime", "onnxruntime-gpu", "openvino", "torch"),
 )
+
+BENCH_EXAMPLES = """\b
+Examples:
+  inkline bench scans/ --limit 20
+  inkline bench page.png --engine onnxruntime --cpu_threads 1
+"""
+
+
+@click.command(epilog="\b\nExamples:\n  inkline doctor\n  inkline doctor --json")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def doctor(as_json: bool) -> None:
+    """Say what this machine has (engines, processors, models, versions) and what to change to read faster."""
+    findings = examine()
+    if as_json:
+        click.echo(json.dumps([asdict(f) for f in findings], indent=2))
+        return
+    for finding in findings:
+        click.echo(f"{finding.topic:<28} {finding.state}")
+        if finding.advice:
+            click.echo(f"{'':<28} -> {finding.advice}")
+
+
+@click.command(epilog=BENCH_EXAMPLES)
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="at most this many pages")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="how often all pages are read")
+@from_options(OcrOptions)
+def bench(inputs: tuple[str, ...], limit: int, rounds: int, **values: Any) -> None:
+    """Time your own pages by stage: decoding, detection, recognition, the rest; one page at a time, then as a stream."""
+    if not inputs:
+        raise UsageError("no input: give files or folders, for instance `inkline bench scans/`")
+    from inkline.cli.bench import measure
+
+    click.echo(measure(list(inputs), limit, rounds, given(OcrOptions, values)))
 
 
 @dataclass(frozen=True)
@@ -91,13 +125,3 @@ def _models() -> list[Finding]:
         advice = "" if path else f"fetch it with `inkline models pull {name}`"
         findings.append(Finding(f"model {name}", str(path) if path else "not on the disk", advice))
     return findings
-
-
-def report(findings: list[Finding]) -> str:
-    """The findings as lines, advice marked by an arrow."""
-    lines = []
-    for finding in findings:
-        lines.append(f"{finding.topic:<28} {finding.state}")
-        if finding.advice:
-            lines.append(f"{'':<28} -> {finding.advice}")
-    return "\n".join(lines)

@@ -1,11 +1,10 @@
 """PaddleOCR's and PaddleX's own spelling on the command line: old flags, Paddle's flags, and `--pipeline OCR`."""
 
-from collections.abc import Callable
 from typing import Any
 
 import click
 
-from inkline.cli.parameters import Boolean, option_of
+from inkline.cli.options_help import Boolean, Command, option_of
 from inkline.errors import UsageError, near
 from inkline.flat import flat_fields
 from inkline.options import EngineOptions
@@ -17,12 +16,11 @@ from inkline.paddle.arguments import (
     translate_keywords,
 )
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 SWITCHES = frozenset(("enable_hpi", "use_tensorrt", "enable_mkldnn", "enable_cinn"))
 PIPELINES = {"OCR": "ocr", "doc_preprocessor": "doc_preprocessor"}
 
 
-def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def engine_options(command: Command) -> Command:
     """Adds `--device`, `--engine`, `--cpu_threads`, and PaddleOCR's flags about Paddle's runtime, which do nothing."""
     for name, (_, reason) in reversed(PADDLE_RUNTIME_KEYWORDS.items()):
         if name == "pp_option":
@@ -36,7 +34,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return option_of("--device", "device")(command)
 
 
-def old_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def old_options(command: Command) -> Command:
     """Adds the flags of PaddleOCR 2.x, which the help does not show: those renamed, and those without effect."""
     for old, new in RENAMED_KEYWORDS.items():
         command = option_of(f"--{old}", new, hidden=True)(command)
@@ -65,33 +63,43 @@ def paddlex_style(arguments: list[str], commands: list[str]) -> list[str]:
 
     The pipeline is a name or a YAML file. `--flag None` says nothing, as there. UsageError for a pipeline not here.
     """
-    lead = [argument for argument in arguments[:1] if argument == "--verbose"]
+    lead = arguments[:1] if arguments[:1] == ["--verbose"] else []
     rest = [part for argument in arguments[len(lead) :] for part in _apart(argument)]
     if not rest or rest[0] in commands:
         return arguments
-    asked: dict[str, str] = {}
-    for flag in ("--pipeline", "--get_pipeline_config"):
-        if flag in rest:
-            at = rest.index(flag)
-            if at + 1 == len(rest):
-                raise UsageError(f"{flag} needs a name: {' or '.join(PIPELINES)}")
-            asked[flag] = rest[at + 1]
-            del rest[at : at + 2]
+    pipeline, config_of = (_taken(rest, flag) for flag in ("--pipeline", "--get_pipeline_config"))
     rest = _without_none(rest)
-    if "--get_pipeline_config" in asked:
-        return [*lead, "pipeline_config", asked["--get_pipeline_config"], *rest]
-    if "--pipeline" not in asked:
+    if config_of is not None:
+        return [*lead, "pipeline_config", config_of, *rest]
+    if pipeline is None:
         return arguments
-    name, extra = asked["--pipeline"], list[str]()
-    if name.lower().endswith((".yaml", ".yml")):
+    name, extra = _pipeline_of(pipeline)
+    command = "serve" if "--serve" in rest else PIPELINES[name]
+    return [*lead, command, *extra, *(part for part in rest if part != "--serve")]
+
+
+def _taken(rest: list[str], flag: str) -> str | None:
+    """The value of a flag, which is removed with it; None when it is not there."""
+    if flag not in rest:
+        return None
+    at = rest.index(flag)
+    if at + 1 == len(rest):
+        raise UsageError(f"{flag} needs a name: {' or '.join(PIPELINES)}")
+    value = rest[at + 1]
+    del rest[at : at + 2]
+    return value
+
+
+def _pipeline_of(pipeline: str) -> tuple[str, list[str]]:
+    """The name of a pipeline, given by name or as a YAML file, and the flags that the file adds."""
+    name, extra = pipeline, list[str]()
+    if pipeline.lower().endswith((".yaml", ".yml")):
         from inkline.paddle.paddlex_yaml import pipeline_name, read_config
 
-        name, extra = pipeline_name(read_config(name)), ["--paddlex_config", name]
+        name, extra = pipeline_name(read_config(pipeline)), ["--paddlex_config", pipeline]
     if name not in PIPELINES:
         raise UsageError(f"pipeline {name!r} is not here: {' and '.join(PIPELINES)} are{near(name, PIPELINES)}")
-    if "--serve" in rest:
-        return [*lead, "serve", *(part for part in rest if part != "--serve"), *extra]
-    return [*lead, PIPELINES[name], *extra, *rest]
+    return name, extra
 
 
 def _apart(argument: str) -> list[str]:
@@ -103,6 +111,7 @@ def _apart(argument: str) -> list[str]:
 
 
 def _without_none(arguments: list[str]) -> list[str]:
+    """Without `--flag None`, which says nothing."""
     out: list[str] = []
     for argument in arguments:
         if argument == "None" and out and out[-1].startswith("--"):

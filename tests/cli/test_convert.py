@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from inkline.cli import inkline
-from inkline.cli.convert import setting
+from inkline.cli.train_commands import setting
 from inkline.errors import InklineError, UsageError
 from inkline.registry.onnx_file import read_onnx_header
 

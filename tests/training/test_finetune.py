@@ -10,9 +10,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from inkline.cli.train import eval_cls, eval_rec
-from inkline.cli.train import finetune as finetune_command
-from inkline.cli.train import train as train_command
+from inkline.cli.evaluate_commands import eval_cls, eval_rec
+from inkline.cli.train_commands import finetune as finetune_command
+from inkline.cli.train_commands import train as train_command
 from inkline.errors import ModelError, OutputError, UsageError
 from inkline.training import config as configs
 from inkline.training.convert import load_checkpoint

@@ -1,52 +1,49 @@
 """The single models and the page pre-processing as commands: `inkline text_detection -i page.png`, ..."""
 
 import json
-from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
 
-from inkline.cli.grouped import Grouped
+from inkline.cli.ocr_command import exit_if_failed
+from inkline.cli.options_help import Command, Decorator, GroupedCommand, from_options, option_of
 from inkline.cli.paddle_flags import engine_options, translated
-from inkline.cli.parameters import from_options, option_of
 from inkline.errors import InklineError, UsageError
 from inkline.options import OcrOptions
 from inkline.paddle.arguments import POSITIONAL_KEYWORDS, SINGLE_MODEL_KEYWORDS
 from inkline.registry import set_offline
 
-Command = Callable[..., Any]
-
 
 def io_options(command: Command) -> Command:
     """Adds the inputs, `--save_path`, `--json` and `--offline`."""
-    command = click.option("--offline", is_flag=True, help="never use the network, also not to fetch a model")(command)
-    command = click.option("--json", "as_json", is_flag=True, help="print one JSON line a result")(command)
-    command = click.option("--save_path", help="folder (or file) for the results")(command)
-    command = click.option("-i", "--input", "more_inputs", multiple=True, help="an input, as PaddleOCR spells it")(
-        command
-    )
-    return click.argument("inputs", nargs=-1, metavar="[INPUT]...")(command)
+    for option in reversed((
+        click.argument("inputs", nargs=-1, metavar="[INPUT]..."),
+        click.option("-i", "--input", "more_inputs", multiple=True, help="an input, as PaddleOCR spells it"),
+        click.option("--save_path", help="folder (or file) for the results"),
+        click.option("--json", "as_json", is_flag=True, help="print one JSON line per result"),
+        click.option("--offline", is_flag=True, help="never use the network, not even to fetch a model"),
+    )):  # fmt: skip
+        command = option(command)
+    return command
 
 
-def model_options(task: str) -> Callable[[Command], Command]:
+def model_options(task: str) -> Decorator:
     """Adds `--model_name`, `--model_dir` and what this model alone takes."""
+    topk = click.option("--topk", type=click.IntRange(1), help="how many classes to give [1]")
+    own = [option_of(f"--{name}", flat) if flat else topk for name, flat in SINGLE_MODEL_KEYWORDS[task].items()]
+    named = [option_of(f"--{name}", f"{task}_{name}") for name in ("model_name", "model_dir")]
 
     def decorate(command: Command) -> Command:
-        for name, flat in reversed(SINGLE_MODEL_KEYWORDS[task].items()):
-            if flat:
-                command = option_of(f"--{name}", flat)(command)
-            else:
-                command = click.option(f"--{name}", type=click.IntRange(1), help="how many classes to give [1]")(
-                    command
-                )
-        command = option_of("--model_dir", f"{task}_model_dir")(command)
-        return option_of("--model_name", f"{task}_model_name")(command)
+        for option in reversed((*named, *own)):
+            command = option(command)
+        return command
 
     return decorate
 
 
-def module(name: str, task: str, class_name: str, help: str, example: str) -> click.Command:
+def model_command(name: str, task: str, class_name: str, help: str, example: str) -> click.Command:
     """The command of one model."""
 
     def run(**values: Any) -> None:
@@ -54,41 +51,31 @@ def module(name: str, task: str, class_name: str, help: str, example: str) -> cl
 
     run.__doc__ = help
     options = io_options(model_options(task)(engine_options(run)))
-    return click.command(name, cls=Grouped, epilog=f"\b\nExamples:\n  inkline {name} {example}")(options)
+    return click.command(name, cls=GroupedCommand, epilog=f"\b\nExamples:\n  inkline {name} {example}")(options)
 
 
-text_detection = module(
-    "text_detection",
-    "text_detection",
-    "TextDetection",
+text_detection = model_command(
+    *("text_detection", "text_detection", "TextDetection"),
     "Find text: boxes and their scores.",
     "-i page.png --save_path out",
 )
-text_recognition = module(
-    "text_recognition",
-    "text_recognition",
-    "TextRecognition",
+text_recognition = model_command(
+    *("text_recognition", "text_recognition", "TextRecognition"),
     "Read images that each hold one line of text.",
     "-i line.png --model_name latin_PP-OCRv5_mobile_rec",
 )
-textline_orientation_classification = module(
-    "textline_orientation_classification",
-    "textline_orientation",
-    "TextLineOrientationClassification",
-    "Tell whether line images are upright (0_degree) or stand on their head (180_degree).",
+textline_orientation_classification = model_command(
+    *("textline_orientation_classification", "textline_orientation", "TextLineOrientationClassification"),
+    "Tell whether line images are upright (0_degree) or upside down (180_degree).",
     "-i line.png",
 )
-doc_img_orientation_classification = module(
-    "doc_img_orientation_classification",
-    "doc_orientation_classify",
-    "DocImgOrientationClassification",
+doc_img_orientation_classification = model_command(
+    *("doc_img_orientation_classification", "doc_orientation_classify", "DocImgOrientationClassification"),
     "Tell by how many degrees pages must be turned counter-clockwise to be upright: 0, 90, 180 or 270.",
     "-i page.jpg",
 )
-text_image_unwarping = module(
-    "text_image_unwarping",
-    "doc_unwarping",
-    "TextImageUnwarping",
+text_image_unwarping = model_command(
+    *("text_image_unwarping", "doc_unwarping", "TextImageUnwarping"),
     "Flatten photographs of bent pages.",
     "-i photo.jpg --save_path out",
 )
@@ -98,7 +85,7 @@ DOC_THRESHOLDS = ("doc_orientation_thresh", "doc_unwarping_thresh")
 
 
 @click.command(
-    cls=Grouped,
+    cls=GroupedCommand,
     epilog="\b\nExamples:\n  inkline doc_preprocessor -i photo.jpg --use_doc_unwarping false --save_path out",
 )
 @io_options
@@ -122,8 +109,6 @@ Examples:
 @click.option("--save_path", default=".", help="folder, or the file to write")
 def pipeline_config(name: str, save_path: str) -> None:
     """Write the settings of a pipeline as the YAML that `--pipeline FILE` and `--paddlex_config` take."""
-    from pathlib import Path
-
     from inkline.formats.write import make_folder
     from inkline.paddle.paddlex_yaml import to_config, write_config
     from inkline.registry import options_for
@@ -136,7 +121,7 @@ def pipeline_config(name: str, save_path: str) -> None:
 
 
 def predict_all(class_name: str, values: dict[str, Any]) -> None:
-    """Open one of the classes of `inkline`, give it all inputs, print and save what it answers; exit 1 for a bad input."""
+    """Open one of the classes of `inkline`, give it all inputs, print and save its results; exit 1 for a bad input."""
     sources = [*values.pop("inputs"), *values.pop("more_inputs")]
     save_path, as_json = values.pop("save_path"), values.pop("as_json")
     if values.pop("offline"):
@@ -147,10 +132,10 @@ def predict_all(class_name: str, values: dict[str, Any]) -> None:
     if class_name == "DocPreprocessor":
         keywords = translated(keywords)
     opened = getattr(import_module("inkline"), class_name)(**keywords)
-    failed: list[InklineError] = []
+    errors: list[InklineError] = []
 
-    def on_error(source: Any, error: InklineError) -> None:
-        failed.append(error)
+    def on_error(_: Any, error: InklineError) -> None:
+        errors.append(error)
         click.echo(f"inkline: {error}", err=True)
 
     for result in opened.predict_iter(sources, on_error=on_error):
@@ -160,5 +145,4 @@ def predict_all(class_name: str, values: dict[str, Any]) -> None:
             result.print()
         if save_path:
             result.save_all(save_path)
-    if failed:
-        raise SystemExit(1)
+    exit_if_failed(errors)

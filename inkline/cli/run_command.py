@@ -1,4 +1,4 @@
-"""`inkline run`: read a whole archive into files, and go on where it was stopped."""
+"""`inkline run`: read a whole archive into files; a run that was stopped is resumed."""
 
 import signal
 from collections.abc import Iterator
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkline.cli.grouped import Grouped
+from inkline.cli.options_help import GroupedCommand, from_options, given, model_choice
 from inkline.cli.paddle_flags import translated
-from inkline.cli.parameters import from_options, given
 from inkline.errors import UsageError
 from inkline.flat import apply
 from inkline.options import OcrOptions, RunOptions
@@ -23,32 +22,31 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
-  inkline run scans/ out --format json,txt          again after a stop: it goes on where it was
+  inkline run scans/ out --format json,txt          the same again resumes after a stop
   inkline run 'scans/**/*.tif' @more.txt out        globs, and a list with one path a line
   inkline run letters.zip s3://bucket/results       archives (zip, tar); stores need the extra `cloud`
   inkline run /data/scans /data/out --ray head:6379
-  inkline run inbox/ out --watch                    whatever is put into inbox, until it is stopped
+  inkline run inbox/ out --watch                    whatever is put into inbox, until you stop it
 """
 
 
-@click.command(cls=Grouped, epilog=EXAMPLES)
+@click.command(cls=GroupedCommand, epilog=EXAMPLES)
 @click.argument("places", nargs=-1, metavar="SOURCE... DEST")
 @click.option("--format", "formats", default="json", show_default=True, help="what to write, for instance json,txt")
-@click.option("--watch", is_flag=True, help="go on for ever: read what is put into SOURCE, once it has stopped growing")
-@click.option("--ledger", default="", help="folder of the ledger; default: DEST/.inkline, for stores one of the user's")
+@click.option("--watch", is_flag=True, help="keep running: read what is put into SOURCE, once it has stopped growing")
+@click.option(
+    "--ledger", default="", help="folder of the ledger; default: DEST/.inkline, for stores a folder of the user's"
+)
 @click.option("--ray", metavar="ADDRESS|local", help="run on a Ray cluster (extra `ray`): host:port, auto or local")
 @click.option("--quiet", is_flag=True, help="no progress and no summary; failures only")
-@click.option("--lang", help="language or script of the text, see `inkline languages`")
-@click.option("--ocr_version", help="PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6")
-@click.option("--offline", is_flag=True, help="never use the network to fetch a model")
-@click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`")
+@model_choice
 @from_options(RunOptions)
 @from_options(OcrOptions, without=("cpu_threads",))
 def run(places: tuple[str, ...], **values: Any) -> None:
     """Read all files of folders, globs, lists (@list.txt), archives and object stores into files below DEST.
 
-    Results keep the source's folders and names. A ledger in DEST knows what is done, by content and options: the same
-    command again reads what is new, what changed and what failed, and goes on where it was when it was killed.
+    Results keep the source's folders and names. A ledger in DEST records what is done, by content and options: the same
+    command again reads what is new, what changed and what failed, and resumes a run that was killed.
 
     Exit status: 0 when all was read, 1 when some files could not be read (DEST/failures.jsonl lists them; the rest is
     done), 2 for wrong usage.
@@ -60,7 +58,7 @@ def run(places: tuple[str, ...], **values: Any) -> None:
     *sources, dest = places
     quiet, watch, offline, ray = (values.pop(name) for name in ("quiet", "watch", "offline", "ray"))
     if ray and watch:
-        raise UsageError("--watch goes on for ever on this machine; it does not go with --ray")
+        raise UsageError("--watch runs on this machine only; leave out --watch or --ray")
     from inkline.batch.local_run import run_files
     from inkline.registry import set_offline
 

@@ -37,7 +37,7 @@ def data() -> None:
 def reading(command: Any) -> Any:
     """Options of how a set is read, the same for every command of `inkline data`."""
     command = click.option("--strict", is_flag=True, help="the first problem is an error")(command)
-    command = click.option("--charset", help="text file with the characters labels may hold, one a line")(command)
+    command = click.option("--charset", help="text file with the characters labels may hold, one per line")(command)
     return click.option("--root", default="", help="folder the image paths start from  [default: the label file's]")(
         command
     )
@@ -128,7 +128,7 @@ def show(task: str, labels: str, out: str, count: int, seed: int, **how: Any) ->
 @click.argument("folder")
 @reading
 def crop(labels: str, folder: str, **how: Any) -> None:
-    """Cut the labelled lines out of pages into FOLDER: images and rec.txt, to train or judge a recogniser on."""
+    """Crop the labelled lines of pages into FOLDER: images and rec.txt, to train or evaluate a recogniser on."""
     from inkline.training.data.labels import load_labels
     from inkline.training.data.survey import write_lines
 
@@ -151,7 +151,7 @@ def drawing(command: Any) -> Any:
         click.option("--count", default=1000, show_default=True, type=click.IntRange(1), help="how many to draw"),
         click.option("--words", multiple=True, help="word list, or folder of <language>.txt; none: invented words"),
         click.option("--fonts", multiple=True, help="font file or folder; none: the fonts of this system"),
-        click.option("--charset", help="text file with the characters a label may hold beside the space, one a line"),
+        click.option("--charset", help="text file with the characters a label may hold beside the space, one per line"),
         click.option("--seed", default=0, show_default=True, help="the same seed gives the same samples"),
         click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="processes"),
         click.option("--jpeg", "quality", type=click.IntRange(1, 100), default=None, help="JPEG quality instead of PNG"),
@@ -213,7 +213,7 @@ def lines(folder: str | None, max_chars: int, scene: float, capitals: float, tok
 )
 @share_option("--camera", 0.3, "share that looks photographed")
 def pages(folder: str | None, layouts: tuple[str, ...], camera: float, **how: Any) -> None:
-    """Whole pages: images and labels.jsonl with a quad a line, and det.txt as PaddleOCR reads it."""
+    """Whole pages: images and labels.jsonl with a quad per line, and det.txt as PaddleOCR reads it."""
     from inkline.training.synth.contact_sheet import page_sheet
     from inkline.training.synth.page_layouts import LAYOUTS
     from inkline.training.synth.synth_options import PageOptions

@@ -1,17 +1,16 @@
 """`inkline ocr`: read files, folders, URLs and PDFs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkline.cli.grouped import Grouped
+from inkline.cli.options_help import GroupedCommand, from_options, given, model_choice
 from inkline.cli.paddle_flags import engine_options, old_options, translated
-from inkline.cli.parameters import from_options, given
 from inkline.errors import InklineError, OutputError, UsageError
-from inkline.flat import apply
-from inkline.options import OcrOptions, PdfOptions
+from inkline.flat import apply, flat_fields
+from inkline.options import EngineOptions, OcrOptions, PdfOptions
 from inkline.progress import LogProgress, open_progress
 
 if TYPE_CHECKING:
@@ -30,21 +29,18 @@ Examples:
 """
 
 
-@click.command(cls=Grouped, epilog=EXAMPLES)
+@click.command(cls=GroupedCommand, epilog=EXAMPLES)
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("-i", "--input", "more_inputs", multiple=True, help="another input, as PaddleOCR spells it")
 @click.option("--save_path", help="folder for the results; without it the text goes to standard output")
 @click.option(
     "--format", "formats", default="json,img", show_default=True, help="what to save, for instance json,txt,img"
 )
-@click.option("--json", "as_json", is_flag=True, help="print one JSON line a page instead of the text")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON line per page instead of the text")
 @click.option("--quiet", is_flag=True, help="no progress, no text; errors only")
-@click.option("--lang", help="language or script of the text, see `inkline languages`")
-@click.option("--ocr_version", help="PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6")
-@click.option("--offline", is_flag=True, help="never use the network, also not to fetch a model")
-@click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`")
 @click.option("--image_dir", hidden=True)
-@from_options(OcrOptions, without=("engine", "device", "cpu_threads"))
+@model_choice
+@from_options(OcrOptions, without=flat_fields(EngineOptions))
 @from_options(PdfOptions, without=("pdf_password",))
 @engine_options
 @old_options
@@ -61,18 +57,12 @@ def ocr(inputs: tuple[str, ...], more_inputs: tuple[str, ...], image_dir: str | 
         raise UsageError(
             "no input: give files, folders, URLs or - for standard input, for instance `inkline ocr page.png`"
         )
-    run(sources, **values)
+    save_path, formats, as_json, quiet = (values.pop(name) for name in ("save_path", "formats", "as_json", "quiet"))
+    read_all(sources, save_path, formats, as_json, quiet, values)
 
 
-def run(
-    sources: list[str],
-    *,
-    save_path: str | None = None,
-    formats: str = "json,img",
-    as_json: bool = False,
-    quiet: bool = False,
-    offline: bool = False,
-    **values: Any,
+def read_all(
+    sources: list[str], save_path: str | None, formats: str, as_json: bool, quiet: bool, values: dict[str, Any]
 ) -> None:
     """Read the sources and write or print what was read; exits with status 1 when some failed."""
     from inkline.formats.write import check_formats
@@ -80,42 +70,49 @@ def run(
     from inkline.registry import set_offline
 
     names = check_formats(formats)
-    if offline:
+    if values.pop("offline"):
         set_offline()
-    written = given(PdfOptions, {name: values.pop(name, None) for name in ("text_layer", "pdfa", "pdf_image_dpi")})
-    overrides = translated(values)
-    failed: list[InklineError] = []
-    pages = 0
-    with Ocr(**overrides) as reader, LogProgress(None) if quiet else open_progress("pages") as shown:
-        written["pdf_password"] = reader.options.read.pdf_password
+    password = values.get("pdf_password")  # for reading PDFs and for writing them
+    pdf_options = apply(PdfOptions(), **given(PdfOptions, values))
+    options = translated(values | {"pdf_password": password})
+    errors: list[InklineError] = []
 
-        def on_error(_: Any, error: InklineError) -> None:
-            failed.append(error)
-            click.echo(f"inkline: {error}", err=True)
+    def on_error(_: Any, error: InklineError) -> None:
+        errors.append(error)
+        click.echo(f"inkline: {error}", err=True)
 
-        saver = Saver(save_path, names, apply(PdfOptions(), **written), on_error) if save_path else None
+    with Ocr(**options) as reader, LogProgress(None) if quiet else open_progress("pages") as display:
+        prints = not quiet and (as_json or not save_path)
+        pages = _shown(reader.stream(sources, on_error=on_error), display, prints, as_json)
+        if save_path:
+            pages = ResultWriter(save_path, names, pdf_options, on_error).written(pages)
+        count = sum(1 for _ in pages)
+    if save_path and not quiet:
+        click.echo(f"inkline: {count} page{'s' * (count != 1)} read, results in {save_path}", err=True)
+    exit_if_failed(errors)
 
-        for page in reader.stream(sources, on_error=on_error):
-            pages += 1
-            shown.update(str(page.source or ""), pages)
-            for warning in page.warnings:
-                click.echo(f"inkline: {page.source or '-'}: {warning}", err=True)
-            if saver:
-                saver.add(page)
-            if not quiet and (as_json or not saver):
-                click.echo(json.dumps(page.to_dict(), ensure_ascii=False) if as_json else page.text)
-        if saver:
-            saver.finish()
-    if saver and not quiet:
-        click.echo(f"inkline: {pages} page{'s' * (pages != 1)} read, results in {save_path}", err=True)
-    if failed:
-        what = "read or written" if any(isinstance(error, OutputError) for error in failed) else "read"
-        click.echo(f"inkline: {len(failed)} input{'s' * (len(failed) > 1)} could not be {what}", err=True)
+
+def _shown(pages: Iterable["Page"], display: LogProgress, prints: bool, as_json: bool) -> Iterator["Page"]:
+    """The pages as they pass: the display follows them, warnings are told, the text is printed if asked for."""
+    for count, page in enumerate(pages, 1):
+        display.update(str(page.source or ""), count)
+        for warning in page.warnings:
+            click.echo(f"inkline: {page.source or '-'}: {warning}", err=True)
+        if prints:
+            click.echo(json.dumps(page.to_dict(), ensure_ascii=False) if as_json else page.text)
+        yield page
+
+
+def exit_if_failed(errors: list[InklineError]) -> None:
+    """Say how many inputs failed, and exit with status 1 if any did."""
+    if errors:
+        what = "read or written" if any(isinstance(error, OutputError) for error in errors) else "read"
+        click.echo(f"inkline: {len(errors)} input{'s' * (len(errors) > 1)} could not be {what}", err=True)
         raise SystemExit(1)
 
 
-class Saver:
-    """Writes pages as they come: formats of one file a page at once, those of one file a document at its end."""
+class ResultWriter:
+    """Writes pages as they come: formats of one file per page at once, those of one file per document at its end."""
 
     def __init__(self, folder: str, formats: tuple[str, ...], pdf: PdfOptions, on_error: Failed) -> None:
         """on_error: takes what one document cannot be written as, with the document; the rest goes on."""
@@ -128,17 +125,21 @@ class Saver:
         self._taken: dict[str, str] = {}
         self._pages: list[Page] = []
 
-    def add(self, page: "Page") -> None:
+    def written(self, pages: Iterable["Page"]) -> Iterator["Page"]:
+        """The pages as they pass, each written; those of a document come in a row."""
         from inkline.formats.write import save
 
-        if self._pages and (page.source != self._pages[0].source or not page.page_index):
-            self.finish()
-        if self._each:
-            save(page, self._folder, self._each, self._taken)
-        if self._whole:
-            self._pages.append(page)
+        for page in pages:
+            if self._pages and (page.source != self._pages[0].source or not page.page_index):
+                self._finish_document()
+            if self._each:
+                save(page, self._folder, self._each, self._taken)
+            if self._whole:
+                self._pages.append(page)
+            yield page
+        self._finish_document()
 
-    def finish(self) -> None:
+    def _finish_document(self) -> None:
         from inkline.formats.write import save
         from inkline.types import Document
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import click
 
-from inkline.cli.grouped import Grouped
+from inkline.cli.options_help import GroupedCommand, from_options, given, model_choice
 from inkline.cli.paddle_flags import engine_options, old_options, translated
-from inkline.cli.parameters import from_options, given
 from inkline.errors import EngineError
 from inkline.flat import apply, flat_fields
 from inkline.options import EngineOptions, OcrOptions, ReadOptions, ServeOptions
@@ -21,15 +20,12 @@ Examples:
 """
 
 
-@click.command(cls=Grouped, epilog=EXAMPLES)
+@click.command(cls=GroupedCommand, epilog=EXAMPLES)
 @click.option("--ray", metavar="ADDRESS|local", help="serve on a Ray cluster (extra `ray`): host:port, auto or local")
 @click.option(
     "--replicas", type=click.IntRange(1), default=1, show_default=True, help="with --ray, processes that read"
 )
-@click.option("--lang", help="language or script of the text, see `inkline languages`")
-@click.option("--ocr_version", help="PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6")
-@click.option("--offline", is_flag=True, help="never use the network to fetch a model")
-@click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`")
+@model_choice
 @from_options(ServeOptions)
 @from_options(OcrOptions, without=(*flat_fields(EngineOptions), *flat_fields(ReadOptions)))
 @engine_options
@@ -37,8 +33,8 @@ Examples:
 def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
     """Serve PaddleOCR's HTTP interface, and a page to try it on.
 
-    Options of the pipeline hold for requests that do not say otherwise. SIGTERM and Ctrl-C end it when all that came
-    before is answered; a second one ends it at once.
+    Options of the pipeline hold for requests that do not say otherwise. SIGTERM and Ctrl-C end it once the requests that
+    came before are answered; a second one ends it at once.
     """
     missing = [name for name in ("fastapi", "uvicorn", "prometheus_client") if find_spec(name) is None]
     if missing:

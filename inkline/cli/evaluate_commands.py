@@ -1,0 +1,236 @@
+"""`inkline eval`: score models and the whole pipeline against ground truth."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from inkline.cli.options_help import from_options, given
+from inkline.errors import DataError, OutputError
+from inkline.options import OcrOptions
+
+COLUMNS = (
+    *("pages", "det_p", "det_r", "det_h", "tok_p", "tok_r", "tok_f1", "char_f1"),
+    *("cer", "space_f1", "digit_acc", "order"),
+)
+
+ENGINE_OPTIONS = ("engine", "device", "cpu_threads")
+DETECT_OPTIONS = tuple(
+    f"text_det_{name}"
+    for name in ("limit_side_len", "limit_type", "max_side_limit", "thresh", "box_thresh", "unclip_ratio", "box_type")
+)
+RECOGNIZE_OPTIONS = (
+    *("text_recognition_batch_size", "text_rec_width_rule", "text_rec_width_scale", "text_rec_stroke_pitch"),
+    *("text_rec_max_width", "text_rec_charset"),
+)
+
+OCR_EXAMPLES = """\b
+Examples:
+  inkline eval ocr data/receipts/dev              a folder with labels.jsonl
+  inkline eval ocr data/*/dev --json
+  inkline eval ocr data/books/dev --lang hi
+  inkline eval ocr data/forms/dev --rules reference --save_path results
+  inkline eval ocr data/forms/dev --results results      score results written before
+"""
+
+
+MODEL_EXAMPLES = """\b
+Examples:
+  inkline eval rec PP-OCRv6_small_rec words.txt --worst worst.png
+  inkline eval det runs/det/best.pt pages/labels.jsonl --text_det_box_thresh 0.5
+  inkline eval cls PP-LCNet_x0_25_textline_ori lines.txt --json
+"""
+
+
+@click.group("eval", epilog=OCR_EXAMPLES)
+def evaluate() -> None:
+    """Score the pipeline or a model against ground truth."""
+
+
+@evaluate.command("ocr", epilog=OCR_EXAMPLES)
+@click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
+@click.option(
+    "--results", type=click.Path(exists=True, file_okay=False), help="score <stem>_res.json files, read nothing"
+)
+@click.option("--save_path", help="also write each page's <stem>_res.json here")
+@click.option("--case", is_flag=True, help="capital letters count")
+@click.option("--limit", type=click.IntRange(1), help="only the first pages of each set")
+@click.option("--json", "as_json", is_flag=True, help="one JSON line per set")
+@click.option("--lang", help="language or script of the text, see `inkline languages`")
+@from_options(OcrOptions)
+def ocr(datasets: tuple[str, ...], results: str | None, save_path: str | None, **values: Any) -> None:
+    """Detection precision, recall and Hmean (IoU > 0.5, ignored regions count neither way), order-free token and
+    character F1; of the matched lines character error rate, F1 of the spaces, share of digits right, and order.
+
+    A data set is a labels.jsonl or its folder, with a line per page: {"image", "lines": [{"points", "text", "ignore"}]}.
+    """
+    from inkline.metrics import PageScore, page
+
+    case, limit, as_json, lang = (values.pop(name) for name in ("case", "limit", "as_json", "lang"))
+    overrides = given(OcrOptions, values) | ({"lang": lang} if lang else {})
+    read = from_files(Path(results)) if results else PageResults(overrides, save_path)
+    if not as_json:
+        click.echo(f"{'set':<24}" + "".join(f"{name:>10}" for name in COLUMNS))
+    for name in datasets:
+        rows = list(labels(name))[:limit]
+        total = PageScore()
+        for row, (polygons, texts) in zip(rows, read(rows), strict=True):
+            total += page(row.get("lines", ()), polygons, texts, case)
+        summary = total.summary()
+        if as_json:
+            click.echo(json.dumps({"set": name, **{k: round(v, 4) for k, v in summary.items()}}))
+        else:
+            short = "/".join(Path(name).parts[-2:])[-23:]
+            click.echo(f"{short:<24}" + "".join(_cell(summary, column) for column in COLUMNS))
+
+
+def _cell(summary: Mapping[str, float], column: str) -> str:
+    """A measure in its column; a dash where the set does not have it."""
+    if column not in summary:
+        return f"{'-':>10}"
+    return f"{summary[column]:>10.0f}" if column == "pages" else f"{summary[column]:>10.4f}"
+
+
+def labels(dataset: str) -> Iterator[dict[str, Any]]:
+    """Rows of a labels.jsonl, `image` made a full path; DataError for what is not one."""
+    path = Path(dataset)
+    path = path / "labels.jsonl" if path.is_dir() else path
+    if not path.is_file():
+        raise DataError(f"{dataset}: no labels.jsonl here; give the folder that holds one, or the file")
+    with path.open(encoding="utf-8") as file:
+        for number, text in enumerate(file, 1):
+            try:
+                row = json.loads(text)
+                yield {**row, "image": str(path.parent / row["image"])}
+            except (ValueError, KeyError, TypeError) as error:
+                what = f"not a label row with an image ({error}); correct or remove it"
+                raise DataError(f"{path}:{number}: {what}") from error
+
+
+class PageResults:
+    """Reads the images of rows with one `Ocr`, and gives each page's polygons and texts."""
+
+    def __init__(self, overrides: Mapping[str, Any], save_path: str | None) -> None:
+        from inkline.pipeline import Ocr
+
+        self._ocr = Ocr(**overrides)
+        self._save_path = save_path
+
+    def __call__(self, rows: list[dict[str, Any]]) -> Iterator[tuple[list[Any], list[str]]]:
+        from inkline.formats.write import save
+
+        for page in self._ocr.stream(row["image"] for row in rows):
+            if self._save_path:
+                save(page, self._save_path, "json")
+            yield [line.quad for line in page.lines], [line.text for line in page.lines]
+
+
+def from_files(folder: Path) -> Any:
+    """A reader of results written before: `<stem>_res.json` or `<image name>.json` in `folder`; none counts as empty."""
+
+    def read(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[list[Any], list[str]]]:
+        for row in rows:
+            image = Path(row["image"])
+            file = folder / f"{image.stem}_res.json"
+            file = file if file.exists() else folder / f"{image.name}.json"
+            result = json.loads(file.read_text("utf-8")) if file.exists() else {"rec_polys": [], "rec_texts": []}
+            result = result.get("res", result)
+            yield result["rec_polys"], result["rec_texts"]
+
+    return read
+
+
+def evaluate_model(task: str, model: str, datasets: tuple[str, ...], values: dict[str, Any]) -> None:
+    """Evaluate a model on sets, print the measures, and draw the worst cases."""
+    from inkline.training.evaluate import evaluate, folding, open_model, picture
+
+    limit, root, worst, as_json = (values.pop(name) for name in ("limit", "root", "worst", "as_json"))
+    fold = folding(not values.pop("no_case"), not values.pop("no_marks"))
+    opened = open_model(task, model, list(given(OcrOptions, values).items()))
+    for number, dataset in enumerate(datasets):
+        judged = evaluate(task, opened, dataset, limit or 0, root or "", fold)
+        scores = judged.scores
+        if judged.report.problems:
+            click.echo(f"{dataset}: {judged.report.lines()[0]}; see `inkline data check`", err=True)
+        if as_json:
+            click.echo(json.dumps({"set": dataset, "model": opened.name, **scores.values}, ensure_ascii=False))
+        else:
+            click.echo("\n".join(readable(dataset, scores.values)))
+        if worst:
+            path = Path(worst) if number == 0 else Path(worst).with_stem(f"{Path(worst).stem}-{number + 1}")
+            save_picture(picture(judged.source, scores.worst, task, opened.labels), path)
+
+
+def readable(dataset: str, values: dict[str, Any]) -> list[str]:
+    """Measures as lines of text: plain numbers first, then the tables."""
+    lines = [dataset]
+    lines += [f"  {name:<16}{shown(v)}" for name, v in values.items() if not isinstance(v, (dict, list))]
+    for name, table in values.items():
+        if isinstance(table, dict):
+            lines.append(f"  {name}:")
+            lines += [f"    {key:<14}{_measures(row)}" for key, row in table.items()]
+        elif isinstance(table, list):
+            lines.append(f"  {name} (confidence from, to, answers, mean confidence, right):")
+            lines += ["    " + " ".join(shown(v) for v in row) for row in table]
+    return lines
+
+
+def _measures(row: Any) -> str:
+    facts = row if isinstance(row, dict) else {"acc": row}
+    return " ".join(f"{name} {shown(value)}" for name, value in facts.items())
+
+
+def shown(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def save_picture(image: Any, path: Path) -> None:
+    """Write a picture; OutputError when its place or kind cannot be written."""
+    import cv2
+
+    try:
+        done = cv2.imwrite(str(path), image)
+    except cv2.error:
+        done = False
+    if not done:
+        raise OutputError(f"{path}: not written; give a file such as worst.png in a folder that exists")
+
+
+def eval_command(task: str, what: str, names: tuple[str, ...]) -> click.Command:
+    """`inkline eval det`, `rec` or `cls`; names: the options of inference that it takes."""
+
+    @click.command(
+        task, epilog=MODEL_EXAMPLES, help=f"{what}\n\nMODEL: a zoo name, an ONNX file or folder, or a checkpoint."
+    )
+    @click.argument("model")
+    @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
+    @click.option("--worst", help="draw the worst cases onto one picture and write it here")
+    @click.option("--limit", type=click.IntRange(1), help="only the first samples of each set")
+    @click.option("--root", help="folder the image paths start from  [default: the label file's own]")
+    @click.option("--no_case", is_flag=True, hidden=task != "rec", help="capital letters do not count")
+    @click.option(
+        "--no_marks", is_flag=True, hidden=task != "rec", help="vowel marks and kashidas do not count; ٣ is 3"
+    )
+    @click.option("--json", "as_json", is_flag=True, help="one JSON line per set, tables included")
+    @from_options(OcrOptions, (*names, *ENGINE_OPTIONS))
+    def command(model: str, datasets: tuple[str, ...], **values: Any) -> None:
+        evaluate_model(task, model, datasets, values)
+
+    return command
+
+
+eval_det = eval_command(
+    "det",
+    "Precision, recall and Hmean of a text detector (IoU > 0.5, ignored regions count neither way).",
+    DETECT_OPTIONS,
+)
+eval_rec = eval_command(
+    "rec",
+    "Accuracy, edit distance, CER, WER, spaces, digits, scripts and calibration of a text recogniser.",
+    RECOGNIZE_OPTIONS,
+)
+eval_cls = eval_command("cls", "Top-1 accuracy of an orientation classifier.", ("textline_orientation_batch_size",))
+for of_model in (eval_det, eval_rec, eval_cls):
+    evaluate.add_command(of_model)

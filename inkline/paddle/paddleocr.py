@@ -43,6 +43,7 @@ class PaddleOCR:
     )
 
     def __init__(self, *positional: Any, **keywords: Any) -> None:
+        # What the YAML says, over it the keywords.
         keywords = bind_arguments(positional, keywords)
         config = keywords.pop("paddlex_config", None)
         options = {} if config is None else config_options(read_config(config))
@@ -69,6 +70,7 @@ class PaddleOCR:
         """The old name of `predict`. `cls` is taken as `use_textline_orientation`; results are those of 3.x, see
         `inkline.paddle.results.legacy_result` for those of 2.x."""
         warn("PaddleOCR.ocr is now predict, whose results are dicts (docs/paddleocr.md)", DeprecationWarning, 2)
+        # Keywords of the 2.x call: some have another class here, some have no effect.
         old = {name: options.pop(name) for name in _CALL_2X if name in options}
         for name, instead in (("det", "TextRecognition reads line images"), ("rec", "TextDetection finds boxes")):
             if old.get(name) is False:
@@ -101,6 +103,7 @@ class PaddleOCR:
         return asked
 
     def _predict(self, input: Any, asked: TranslatedKeywords) -> Iterator[OCRResult]:
+        # One dict of names for the whole call, so that no result overwrites another's files.
         sources, on_error = sources_of(input)
         names: dict[str, str] = {}
         for page in self._ocr.stream(sources, on_error, **asked.options):
@@ -118,6 +121,7 @@ class DocPreprocessor:
         given = {k: v for k, v in zip(self.OPTIONS[:6], positional, strict=False) if v is not None}
         check_known(keywords, self.OPTIONS)
         config = keywords.pop("paddlex_config", None)
+        # Both stages are on, unless the YAML or a keyword switches one off.
         asked = translate_keywords(given | keywords)
         asked.warn()
         options: dict[str, Any] = {"use_doc_orientation_classify": True, "use_doc_unwarping": True}

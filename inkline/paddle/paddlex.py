@@ -74,11 +74,13 @@ def create_pipeline(
     named = "" if pipeline is None else str(pipeline)
     if config is None and named.lower().endswith((".yaml", ".yml")):
         config, named = dict(read_config(named)), ""
+    # By its configuration.
     if config is not None:
         name = pipeline_name(config)
         if named and named != name:
             raise UsageError(f"pipeline {named!r} and the configuration of {name!r} do not go together")
         return PaddleXPipeline(PIPELINES[name](paddlex_config=config, **keywords))
+    # By its name.
     if named not in PIPELINES:
         raise UsageError(f"pipeline {named!r} is not here: {' and '.join(PIPELINES)} are{near(named, PIPELINES)}")
     return PaddleXPipeline(PIPELINES[named](**keywords))
@@ -88,6 +90,7 @@ def create_model(
     model_name: str | None = None, model_dir: str | Path | None = None, *, batch_size: int = 1, **keywords: Any
 ) -> PaddleXModel:
     """A single model by its name, or from a folder; which of the modules it is, the model itself says."""
+    # What the model is for: its file says it, or its card.
     if model_dir:
         task: str = resolve(model_name or "", model_dir).task
     elif model_name and model_name in all_cards():

@@ -85,11 +85,13 @@ def config_options(config: Config) -> dict[str, Any]:
 
     `use_doc_preprocessor: False` switches both of its stages off, whatever they say themselves.
     """
+    # The YAML of the preprocessor alone is a section of the other.
     if pipeline_name(config) == "doc_preprocessor":
         config = {"use_doc_preprocessor": True, "SubPipelines": {"DocPreprocessor": config}}
     if config.get("text_type", "general") != "general":
         raise UsageError(f"text_type {config['text_type']!r}: only general text is read here")
     options = {PLACES[place]: value for place, value in _leaves(config) if value is not None}
+    # One switch for both stages of the preprocessor.
     stages = ("use_doc_orientation_classify", "use_doc_unwarping")
     if config.get("use_doc_preprocessor") is False:
         options |= dict.fromkeys(stages, False)
@@ -116,6 +118,7 @@ def to_config(options: OcrOptions, name: str = "OCR") -> dict[str, Any]:
     flat = to_flat(options)
     doc = flat["use_doc_orientation_classify"] or flat["use_doc_unwarping"]
     out: dict[str, Any] = {"pipeline_name": "OCR", "text_type": "general", "use_doc_preprocessor": doc}
+    # Every option at its place; sections are made on the way there.
     for place, option in PLACES.items():
         section = out
         for key in place[:-1]:

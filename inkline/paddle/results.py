@@ -158,12 +158,14 @@ class OCRResult(PaddleResult):
 
     def __init__(self, page: Page, names: Names | None = None) -> None:
         values = page.to_dict()
+        # The straightened page: a key when the stage ran, else made when it is asked for.
         step = ResultDict(values.get("doc_preprocessor_res", {}), _preprocessed(page))
         made: dict[str, Make] = {}
         if "doc_preprocessor_res" in values:
             values["doc_preprocessor_res"] = step
         else:
             made["doc_preprocessor_res"] = lambda: step
+        # Coordinates as whole pixels.
         values["dt_polys"] = [whole_pixels(np.array(p, np.float32)) for p in values["dt_polys"]]
         values["rec_polys"] = [whole_pixels(line.quad) for line in page.lines]
         boxes = np.array(values["rec_boxes"], np.float32).reshape(-1, 4)
@@ -172,6 +174,7 @@ class OCRResult(PaddleResult):
             made["text_word_region"] = lambda: [[whole_pixels(word.quad) for word in line.words] for line in page.lines]
         super().__init__(values, made, names)
         self.page = page
+        # What `save_to_img` writes.
         self.pictures["ocr_res_img"] = page.plot
         if "doc_preprocessor_res" in values:
             self.pictures["preprocessed_img"] = lambda: _steps(page)
@@ -252,6 +255,7 @@ class TopkResult(SingleModelResult):
     ) -> None:
         """labels: each class's name and probability, in the net's order."""
         classes, scores = list(labels), list(labels.values())
+        # The likeliest first; equal ones in the net's order.
         order = sorted(range(len(scores)), key=lambda i: -scores[i])[:topk]
         values = {
             "class_ids": np.array(order, np.int32),

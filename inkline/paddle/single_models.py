@@ -42,12 +42,15 @@ class SingleModel:
 
     def __init__(self, *, model_name: str | None = None, model_dir: str | Path | None = None, **keywords: Any) -> None:
         """keywords: this model's own, and `device`, `engine`, ... as all of PaddleOCR's classes take them."""
+        # Keywords of this model, and those that all of PaddleOCR's classes take.
         own = SINGLE_MODEL_KEYWORDS[self.task]
         check_known(keywords, (*own, *COMMON_KEYWORDS))
         asked = translate_keywords({k: v for k, v in keywords.items() if k in COMMON_KEYWORDS})
         asked.warn()
+        # The model; a folder brings its own name.
         default = "" if model_dir else getattr(OcrOptions(), f"{self.task}_model_name")
         model = resolve(model_name or default, model_dir or "", self.task)
+        # What it was tuned with, over that the keywords.
         said = {own[k]: v for k, v in keywords.items() if k in own and v is not None}
         self._options = apply(OcrOptions(), **(model.options | asked.options | said))
         self.model_name = model.name
@@ -111,9 +114,11 @@ class TextRecognition(SingleModel):
         self._recognize = Recognizer(engine, model.charset or (), model.metadata)
 
     def _run(self, page_images: PageImages, options: OcrOptions, given: Given, names: Names) -> Results:
+        # One call of the net per group.
         options = apply(options, text_recognition_batch_size=max(1, len(page_images)))
         texts = self._recognize([page_image.image for page_image in page_images], options.recognize)
         for page_image, text in zip(page_images, texts, strict=True):
+            # Words are split within the whole image: it is one line.
             h, w = page_image.image.shape[:2]
             quad = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
             words = split_words(text, page_image.image, quad) if options.recognize.return_word_box else None

@@ -38,12 +38,14 @@ def options_for(**overrides: Any) -> OcrOptions:
     overrides: flat option names of `inkline.options`, and `lang` and `ocr_version`, which choose the models that are
     not named. A folder given without a name brings its own. UsageError and ModelError as in `resolve`.
     """
+    # Which models: those named, else those of the language, else the defaults.
     lang, version = overrides.pop("lang", None) or "", overrides.pop("ocr_version", None) or ""
     names = _names_for_language(lang, version, overrides) if lang or version else {}
     tuned: dict[str, Any] = {}
     for task in get_args(Task):
         key = f"{task}_model_name"
         name = overrides.get(key, names.get(key, getattr(OcrOptions(), key)))
+        # What each of them was tuned with.
         names[key], values = _tuned_options(task, name, overrides)
         tuned |= values
     return apply(apply(OcrOptions(), **tuned), **(overrides | names))
@@ -66,10 +68,12 @@ def _tuned_options(task: str, name: str, overrides: dict[str, Any]) -> tuple[str
         card = find_card(name)
         return card.name, dict(card.options)
     model = resolve(overrides.get(f"{task}_model_name", ""), folder, task)
+    # A file may come from a version with other options: those not known here are left out, with a warning.
     known = flat_fields(OcrOptions)
     unknown = [option for option in model.options if option not in known]
     if unknown:
         logger.warning("%s was tuned for options that are not known here: %s", model.path, ", ".join(unknown))
     values = {option: value for option, value in model.options.items() if option in known}
+    # A model that does not say its name goes by that of its file or folder.
     path = Path(folder).expanduser()
     return model.name or (path.stem if path.is_file() else path.name), values

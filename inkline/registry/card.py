@@ -155,10 +155,12 @@ def _card(entry: Mapping[str, Any]) -> ModelCard:
     """The card of one [[model]] table: what its kind shares, and over it what the table says."""
     fields = {**_table()["kind"][entry["kind"]], **entry}
     del fields["kind"]
+    # A dictionary's size says how wide the last layer is.
     characters = fields.pop("characters", 0)
     if characters:
         fields["charset"] = f"{characters:,} characters and the space"
         fields["classes"] = characters + 2  # and the CTC blank
+    # Groups of languages become codes, names of test sets become their descriptions.
     codes = dict.fromkeys(code for name in fields.get("languages", ()) for code in codes_under(name))
     left_out = fields.pop("languages_left_out", ())
     fields["languages"] = tuple(code for code in codes if code not in left_out)
@@ -182,6 +184,7 @@ def _source(entry: Mapping[str, str] | str, name: str) -> Source:
         return WheelFile(distribution, version, entry["path"], sha256)
     if kind == "shipped":
         return Shipped(path, sha256)
+    # All other kinds are addresses.
     url = _table()["places"][kind].format(path)
     if kind in ("mirror", "hub"):
         return Url(url, sha256, url.replace("inference.onnx", "inference.yml") if kind == "hub" else "")

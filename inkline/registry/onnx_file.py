@@ -103,6 +103,7 @@ def _fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, Span | int]]:
             length = 8 if kind == FIXED64 else 4
         else:
             raise ValueError(f"byte {at} makes no sense")
+        # The content of what is not a number is skipped, not read.
         if at + length > end:
             raise ValueError(f"it ends within byte {at} + {length}")
         yield number, (at, at + length)

@@ -34,6 +34,7 @@ def converted_onnx(folder: Path, settings: Settings) -> Path:
     program = next(folder / name for name in PROGRAM_FILES if (folder / name).is_file())
     if not (folder / WEIGHTS_FILE).is_file():
         raise ModelError(f"{folder} holds {program.name} but no {WEIGHTS_FILE}; fetch or export the model again")
+    # The same content is converted once, wherever its folder lies.
     digest = hashlib.sha256()
     for path in (program, folder / WEIGHTS_FILE, *_companions(folder).values()):
         digest.update(bytes.fromhex(sha256_of(path)))
@@ -43,7 +44,7 @@ def converted_onnx(folder: Path, settings: Settings) -> Path:
     check_converter(program.name, str(program))
     try:
         with cache_lock(target.name, settings), tempfile.TemporaryDirectory(dir=settings.cache) as scratch:
-            if not (target / "inference.onnx").is_file():
+            if not (target / "inference.onnx").is_file():  # another process may have made it meanwhile
                 made = convert_paddle_net(program, Path(scratch) / "made")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(made, target)
@@ -91,6 +92,7 @@ def convert_paddle_net(program: Path, made: Path) -> Path:
         raise ModelError(f"{program}: the conversion did not end within {CONVERT_TIMEOUT_S} s") from error
     if run.returncode or not out.is_file() or not out.stat().st_size:  # some failures end quietly with nothing written
         raise ModelError(f"{program} could not be converted ({_reason(run.stdout + run.stderr, run.returncode)})")
+    # The folder keeps the ONNX file, and the settings and the charset of the model beside it.
     local.unlink()
     (made / WEIGHTS_FILE).unlink()
     for name, path in _companions(program.parent).items():

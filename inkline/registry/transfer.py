@@ -53,13 +53,14 @@ def download_url(url: str, part: Path, timeout: float, count: ByteCount) -> None
                 status = error.response.status_code
                 if status == 416 and before:  # what we have is not a beginning of what is there
                     part.unlink()
-                elif attempt or (status < 500 and status != 429):
+                elif attempt or (status < 500 and status != 429):  # asking again would not help
                     raise Unreachable(f"HTTP {status} {error.response.reason_phrase}".rstrip()) from error
                 else:
                     time.sleep(1)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 raise Unreachable(_reason(error, f"no connection within {timeout:g} s")) from error
             except (httpx.HTTPError, httpx.InvalidURL) as error:
+                # A break after some bytes is resumed by the next attempt.
                 if _size(part) <= before:
                     raise Unreachable(_reason(error, f"no answer within {3 * timeout:g} s")) from error
     raise Unreachable(f"the connection broke off {MAX_ATTEMPTS} times")
@@ -73,6 +74,7 @@ def _stream(client: "httpx.Client", url: str, part: Path, start: int, count: Byt
     headers = {"Range": f"bytes={start}-"} if start else {}
     with client.stream("GET", url, headers=headers) as response:
         response.raise_for_status()
+        # A server that does not know ranges sends the whole file again.
         resumed = response.status_code == 206
         done = start if resumed else 0
         length = response.headers.get("Content-Length")
@@ -116,6 +118,7 @@ def download_wheel(source: WheelFile, folder: Path, timeout: float, count: ByteC
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ)
         except OSError as error:
             raise Unreachable(f"{command[0] or 'this Python'} cannot run pip ({error.strerror})") from error
+        # Count the bytes until pip ends; it ends too when this is interrupted.
         try:
             while process.poll() is None:
                 with contextlib.suppress(FileNotFoundError):  # pip moves and deletes files meanwhile

@@ -66,15 +66,11 @@ def check_value(hint: Any, value: Any, where: str, parse_numbers: bool = False) 
         of_value = next(arg for arg in args if arg is not type(None))
         return None if value is None else check_value(of_value, value, where, parse_numbers)
     if origin is Literal:
-        if value not in args:
-            raise UsageError(f"{where}={value!r}: must be one of {', '.join(map(str, args))}{near(value, args)}")
-        return value
+        return _choice(args, value, where)
     if origin is tuple:
         return _tuple(args, value, where, parse_numbers)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise UsageError(f"{where}={value!r}: must be a mapping, for instance {{p4: 0.2}}")
-        return {str(k): check_value(args[1], v, f"{where}.{k}", parse_numbers) for k, v in value.items()}
+        return _mapping(args[1], value, where, parse_numbers)
     return _scalar(hint, value, where, parse_numbers)
 
 
@@ -83,6 +79,18 @@ def _shape(value: Any, where: str) -> Shape:
     if len(items) != 3 or any(type(item) is not int or item < 1 for item in items):
         raise UsageError(f"{where}={value!r}: must be three whole numbers C H W, for instance 3 640 640")
     return items
+
+
+def _choice(allowed: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value not in allowed:
+        raise UsageError(f"{where}={value!r}: must be one of {', '.join(map(str, allowed))}{near(value, allowed)}")
+    return value
+
+
+def _mapping(kind: Any, value: Any, where: str, parse_numbers: bool) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{where}={value!r}: must be a mapping, for instance {{p4: 0.2}}")
+    return {str(key): check_value(kind, item, f"{where}.{key}", parse_numbers) for key, item in value.items()}
 
 
 def _tuple(kinds: tuple[Any, ...], value: Any, where: str, parse_numbers: bool) -> tuple[Any, ...]:

@@ -142,21 +142,9 @@ LANGUAGES: dict[str, Language] = {
 # Other spellings users write: those PaddleOCR's documents print, and ISO codes where PaddleOCR has its own.
 # `ka` stays Kannada, as PaddleOCR means it; ISO writes Kannada `kn` and Georgian, which no model reads, `ka`.
 SPELLINGS: dict[str, str] = {
-    "rslatin": "rs_latin",
-    "rscyrillic": "rs_cyrillic",
-    "zh": "ch",
-    "zh-cn": "ch",
-    "zh-hans": "ch",
-    "zh-tw": "chinese_cht",
-    "zh-hant": "chinese_cht",
-    "ja": "japan",
-    "ko": "korean",
-    "kn": "ka",
-    "sr": "rs_cyrillic",
-    "ab": "abq",
-    "av": "ava",
-    "ce": "che",
-    "lki": "lbe",
+    **{"rslatin": "rs_latin", "rscyrillic": "rs_cyrillic", "sr": "rs_cyrillic"},
+    **{"zh": "ch", "zh-cn": "ch", "zh-hans": "ch", "zh-tw": "chinese_cht", "zh-hant": "chinese_cht"},
+    **{"ja": "japan", "ko": "korean", "kn": "ka", "ab": "abq", "av": "ava", "ce": "che", "lki": "lbe"},
 }
 
 # Names of whole groups, which are taken wherever a code is.
@@ -185,26 +173,22 @@ OWN: dict[str, str] = {
     "ta": "tamil_PP-OCRv6_small_rec",
 }
 
+SCRIPTS: tuple[Group, ...] = ("latin", "arabic", "eslav", "cyrillic", "devanagari")
+
+
+def _named(pattern: str, *groups: Group) -> dict[Group, str]:
+    """Each group's recogniser, called after the group."""
+    return {group: pattern.format(group) for group in groups}
+
+
 # version -> detector, and the recogniser of each group
 ROUTES: dict[str, tuple[str, dict[Group, str]]] = {
     "PP-OCRv6": (V6_PAIR[0], dict.fromkeys(V6_GROUPS, V6_PAIR[1])),
     "PP-OCRv5": (
         "PP-OCRv5_server_det",
         {
-            "ch": "PP-OCRv5_server_rec",
-            "chinese_cht": "PP-OCRv5_server_rec",
-            "japan": "PP-OCRv5_server_rec",
-            "en": "en_PP-OCRv5_mobile_rec",
-            "korean": "korean_PP-OCRv5_mobile_rec",
-            "th": "th_PP-OCRv5_mobile_rec",
-            "el": "el_PP-OCRv5_mobile_rec",
-            "te": "te_PP-OCRv5_mobile_rec",
-            "ta": "ta_PP-OCRv5_mobile_rec",
-            "latin": "latin_PP-OCRv5_mobile_rec",
-            "arabic": "arabic_PP-OCRv5_mobile_rec",
-            "eslav": "eslav_PP-OCRv5_mobile_rec",
-            "cyrillic": "cyrillic_PP-OCRv5_mobile_rec",
-            "devanagari": "devanagari_PP-OCRv5_mobile_rec",
+            **dict.fromkeys(("ch", "chinese_cht", "japan"), "PP-OCRv5_server_rec"),
+            **_named("{}_PP-OCRv5_mobile_rec", "en", "korean", "th", "el", "te", "ta", *SCRIPTS),
         },
     ),
     "PP-OCRv4": ("PP-OCRv4_mobile_det", {"ch": "PP-OCRv4_mobile_rec", "en": "en_PP-OCRv4_mobile_rec"}),
@@ -212,18 +196,8 @@ ROUTES: dict[str, tuple[str, dict[Group, str]]] = {
         "PP-OCRv3_mobile_det",
         {
             "ch": "PP-OCRv3_mobile_rec",
-            "chinese_cht": "chinese_cht_PP-OCRv3_mobile_rec",
-            "en": "en_PP-OCRv3_mobile_rec",
-            "japan": "japan_PP-OCRv3_mobile_rec",
-            "korean": "korean_PP-OCRv3_mobile_rec",
-            "te": "te_PP-OCRv3_mobile_rec",
-            "ta": "ta_PP-OCRv3_mobile_rec",
-            "ka": "ka_PP-OCRv3_mobile_rec",
-            "latin": "latin_PP-OCRv3_mobile_rec",
-            "arabic": "arabic_PP-OCRv3_mobile_rec",
+            **_named("{}_PP-OCRv3_mobile_rec", "chinese_cht", "en", "japan", "korean", "te", "ta", "ka", *SCRIPTS),
             "eslav": "cyrillic_PP-OCRv3_mobile_rec",
-            "cyrillic": "cyrillic_PP-OCRv3_mobile_rec",
-            "devanagari": "devanagari_PP-OCRv3_mobile_rec",
         },
     ),
 }

@@ -80,13 +80,13 @@ class DetectOptions:
     tile_side: int = opt(
         1600,
         "text_det_tile_side",
-        "a larger detector input goes through the net in overlapping tiles of this side, a multiple of 32; 0: in one piece",
+        "larger inputs are cut into overlapping tiles of this side (multiple of 32); 0: never",
         0,
     )
     small_text: float = opt(
         14.0,
         "text_det_small_text",
-        "a page with half of its boxes lower than this, in pixels of the net, is searched again, enlarged; 0: never",
+        "if half the boxes are lower than this in net pixels, an enlarged pass follows; 0: never",
         0,
     )
     sparse_side_len: int = opt(
@@ -127,7 +127,7 @@ class RecognizeOptions:
     score_thresh: float = opt(
         0.5,
         "text_rec_score_thresh",
-        "lines with a lower score are left out; 0: none. A model may bring its own: PP-OCRv6_small_rec 0.75",
+        "lines below this score are left out; 0: none. PP-OCRv6_small_rec brings 0.75",
         0,
         1,
     )
@@ -149,16 +149,12 @@ class RecognizeOptions:
     stroke_pitch: float = opt(
         0.0,
         "text_rec_stroke_pitch",
-        "lines are narrowed until their strokes are this share of the line's height apart, no further; 0: all alike",
+        "narrowing stops when strokes are this share of the line height apart; 0: never",
         0,
         1,
     )
     space_thresh: float = opt(
-        0.15,
-        "text_rec_space_thresh",
-        "a space between two letters is read from this probability; 1: only as the best class",
-        0,
-        1,
+        0.15, "text_rec_space_thresh", "a space is read from this probability; 1: only where it is the best class", 0, 1
     )
     accent_thresh: float = opt(
         0.1,
@@ -200,11 +196,7 @@ class OrientOptions:
         0.3, "textline_orientation_thresh", "a line counts as turned by 180 degrees from this probability", 0, 1
     )
     unwarp_thresh: float = opt(
-        0.01,
-        "doc_unwarping_thresh",
-        "a page is flattened when it is bent or skewed by this fraction of its longer side",
-        0,
-        1,
+        0.01, "doc_unwarping_thresh", "a page is flattened when bent or skewed by this share of its longer side", 0, 1
     )
     batch_size: int = opt(8, "textline_orientation_batch_size", "at most this many lines go through the net at once", 1)
 
@@ -220,12 +212,7 @@ class EngineOptions:
         "auto", "engine", "runtime of the nets; auto takes the faster of those installed (docs/engines.md)"
     )
     device: str = opt("cpu", "device", "cpu, gpu or gpu:N; what is not there is an error, never a silent fall-back")
-    cpu_threads: int = opt(
-        processor_count(),
-        "cpu_threads",
-        "processor threads used in all",
-        1,
-    )
+    cpu_threads: int = opt(processor_count(), "cpu_threads", "processor threads used in all", 1)
 
     def __post_init__(self) -> None:
         validate(self)

@@ -49,7 +49,7 @@ RENAMED_KEYWORDS = {
 
 _MODEL_KNOWS = "the model's file says that itself"
 _ONE_PROCESS = "one object uses all processors it is granted (cpu_threads)"
-_LOGGING = "Inkline logs through Python's logging and says nothing unless asked"
+_LOGGING = "Inkline logs through Python's logging and prints nothing by default"
 
 # PaddleOCR 2.x keywords that have no effect here -> why
 IGNORED_KEYWORDS = {
@@ -75,7 +75,7 @@ IGNORED_KEYWORDS = {
         "results are written by save_to_img and save_to_json, or --save_path",
     ),
     "page_num": "write page_range='1-N'",
-    "type": "only type='ocr' is done here",
+    "type": "only type='ocr' is supported",
 }
 
 # PaddleOCR 3.x keywords about Paddle's own runtime -> values that change nothing, and why others have no effect

@@ -33,7 +33,7 @@ class PaddleOCR:
     """The pipeline with PaddleOCR's constructor and results; any number of threads may call one object.
 
     Takes the keywords of PaddleOCR 3.x in its order, those of 2.x with a warning, and every flat option of Inkline.
-    None means not said: Inkline's defaults, which are the small PP-OCRv6 pair on the cpu with the optional stages off
+    None means not given: Inkline's defaults, which are the small PP-OCRv6 pair on the cpu with the optional stages off
     (docs/paddleocr.md). Errors: UsageError for an unknown keyword or wrong value, ModelError, DownloadError, EngineError.
     """
 

@@ -69,7 +69,7 @@ def create_pipeline(
     """A pipeline by its name (`OCR`, `doc_preprocessor`), its YAML file, or its configuration as a dict.
 
     keywords: `device`, `engine`, `use_hpip`, ... and those of `PaddleOCR`. With both, the names must agree and `config`
-    wins. The device is the cpu unless said. UsageError for a pipeline that is not here.
+    wins. The device is the cpu by default. UsageError for an unknown pipeline.
     """
     named = "" if pipeline is None else str(pipeline)
     if config is None and named.lower().endswith((".yaml", ".yml")):
@@ -89,7 +89,7 @@ def create_pipeline(
 def create_model(
     model_name: str | None = None, model_dir: str | Path | None = None, *, batch_size: int = 1, **keywords: Any
 ) -> PaddleXModel:
-    """A single model by its name, or from a folder; which of the modules it is, the model itself says."""
+    """A single model by its name, or from a folder; the model says which of the classes it belongs to."""
     # What the model is for: its file says it, or its card.
     if model_dir:
         task: str = resolve(model_name or "", model_dir).task

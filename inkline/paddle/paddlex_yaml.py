@@ -83,7 +83,7 @@ def pipeline_name(config: Config) -> str:
 def config_options(config: Config) -> dict[str, Any]:
     """The options that a configuration sets; null sets nothing. UsageError for an unknown key.
 
-    `use_doc_preprocessor: False` switches both of its stages off, whatever they say themselves.
+    `use_doc_preprocessor: False` switches both of its stages off, even if they are on themselves.
     """
     # The YAML of the preprocessor alone is a section of the other.
     if pipeline_name(config) == "doc_preprocessor":

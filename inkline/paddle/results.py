@@ -1,7 +1,7 @@
 """What `predict` gives: dicts with PaddleOCR's keys, shapes and types, which print and save themselves.
 
 A key is exactly one of `json["res"]`. Values that PaddleOCR keeps in memory beside them (images, mostly) are made when
-they are asked for: `res["doc_preprocessor_res"]["output_img"]`.
+they are used: `res["doc_preprocessor_res"]["output_img"]`.
 """
 
 import json
@@ -32,7 +32,7 @@ PRINTED_AS_ARRAYS = ("dt_polys", "rec_polys", "rec_scores", "rec_boxes", "textli
 
 
 class ResultDict(dict[str, Any]):
-    """A dict some of whose values are made when asked for, and do not count as keys."""
+    """A dict some of whose values are computed on access, and do not count as keys."""
 
     def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make] | None = None) -> None:
         super().__init__(values)
@@ -158,7 +158,7 @@ class OCRResult(PaddleResult):
 
     def __init__(self, page: Page, names: Names | None = None) -> None:
         values = page.to_dict()
-        # The straightened page: a key when the stage ran, else made when it is asked for.
+        # The straightened page: a key when the stage ran, else computed on access.
         step = ResultDict(values.get("doc_preprocessor_res", {}), _preprocessed(page))
         made: dict[str, Make] = {}
         if "doc_preprocessor_res" in values:

@@ -1,6 +1,6 @@
-"""What is known about each published model: where its file can be had, what it is for, what was measured on it.
+"""What is known about each published model: where its file can be downloaded, what it is for, what was measured on it.
 
-The cards are data in `models.toml`, which is read when the first one is asked for.
+The cards are data in `models.toml`, which is read when the first card is needed.
 """
 
 import functools
@@ -51,7 +51,7 @@ class Shipped:
 
 @dataclass(frozen=True)
 class Archive:
-    """A tar file with a Paddle inference folder, converted when it has come (extra `paddle`).
+    """A tar file with a Paddle inference folder, converted after the download (extra `paddle`).
 
     program: the file of its net, `inference.json` of Paddle 3 (which takes Paddle to convert) or `inference.pdmodel`.
     No publisher states a sha256 of these.

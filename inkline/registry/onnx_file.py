@@ -1,6 +1,6 @@
-"""Read what an ONNX file says of itself, without a runtime and without reading its weights; add an output to one.
+"""Read the header of an ONNX file, without a runtime and without reading its weights; add an output to one.
 
-An ONNX file is one protobuf message; fields that are not asked for are skipped by their length, so a file of any size
+An ONNX file is one protobuf message; fields that are not needed are skipped by their length, so a file of any size
 costs a few pages of disk. Field numbers: onnx.proto3 (ModelProto, GraphProto, NodeProto, ValueInfoProto).
 """
 
@@ -102,7 +102,7 @@ def _fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, Span | int]]:
         elif kind in (FIXED64, FIXED32):
             length = 8 if kind == FIXED64 else 4
         else:
-            raise ValueError(f"byte {at} makes no sense")
+            raise ValueError(f"unknown field type at byte {at}")
         # The content of what is not a number is skipped, not read.
         if at + length > end:
             raise ValueError(f"it ends within byte {at} + {length}")
@@ -121,7 +121,7 @@ def _read_varint(data: mmap.mmap, at: int) -> tuple[int, int]:
             return value, at
         shift += 7
         if shift > 63:
-            raise ValueError(f"byte {at} makes no sense")
+            raise ValueError(f"unknown field type at byte {at}")
 
 
 def with_grid_output(path: Path, settings: Settings) -> Path:

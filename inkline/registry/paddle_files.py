@@ -77,7 +77,7 @@ def check_converter(program: str, place: str) -> None:
 
 
 def convert_paddle_net(program: Path, made: Path) -> Path:
-    """Convert a Paddle net, and copy what belongs to it, into the new folder `made`, which is given back."""
+    """Convert a Paddle net, and copy what belongs to it, into the new folder `made`; returns `made`."""
     made.mkdir()
     local = made / program.name  # the converter may write beside its input, which need not be ours to write to
     shutil.copyfile(program, local)
@@ -101,7 +101,7 @@ def convert_paddle_net(program: Path, made: Path) -> Path:
 
 
 def _reason(log: bytes, code: int) -> str:
-    """The converter's own word on what went wrong: its last line that speaks of an error, else its last line."""
+    """The converter's own reason: the last line that mentions an error, else the last line."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", log.decode(errors="replace")).strip().splitlines()
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or [f"exit status {code}"])[-1].strip()

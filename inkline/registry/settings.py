@@ -29,7 +29,7 @@ class Settings:
 
 
 def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that INKLINE_CACHE, INKLINE_OFFLINE and INKLINE_MODEL_SOURCE ask for; UsageError for a wrong one."""
+    """The settings in INKLINE_CACHE, INKLINE_OFFLINE and INKLINE_MODEL_SOURCE; UsageError for a wrong value."""
     import platformdirs
 
     cache = environ.get("INKLINE_CACHE", "")

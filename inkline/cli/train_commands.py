@@ -73,10 +73,10 @@ def train(
 ) -> None:  # fmt: skip
     """Train a net: CONFIG is a YAML file, or the name of a published net, whose recipe is taken."""
     from inkline.training import config as configs
-    from inkline.training.loop import train as run
+    from inkline.training.loop import run_training
 
     given_here = as_overrides(data__train=data, data__evaluate=judged, run__output=output, run__device=device)
-    result = run(configs.load(configs.find_config(config), [*given_here, *overrides]), resume)
+    result = run_training(configs.load_config(configs.find_config(config), [*given_here, *overrides]), resume)
     click.echo(f"{result.reason}; best {result.best:.4f}; {result.output}")
 
 
@@ -98,7 +98,7 @@ def train(
 @override
 def finetune(model: str, data: tuple[str, ...], keep: tuple[str, ...], bound: float, **values: Any) -> None:
     """Fine-tune a model on new data, and report what it gained and what it lost."""
-    from inkline.training.finetune import export_outcome
+    from inkline.training.finetune import export_finetuned
     from inkline.training.finetune import finetune as run
 
     overrides = as_overrides(
@@ -115,7 +115,7 @@ def finetune(model: str, data: tuple[str, ...], keep: tuple[str, ...], bound: fl
         return
     click.echo(outcome.table())
     if values["path"]:
-        export_outcome(outcome, Path(values["path"]), values["force"])
+        export_finetuned(outcome, Path(values["path"]), values["force"])
         click.echo(f"exported to {values['path']}")
 
 

@@ -237,7 +237,7 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
 
 
-def load(path: Path, overrides: Iterable[str] = ()) -> Config:
+def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     """The configuration in a YAML file, with `section.key=value` overrides; UsageError names an unknown key's nearest."""
     tree = read_tree(path)
     for text in overrides:
@@ -357,11 +357,11 @@ def _value(hint: Any, value: Any, where: str, name: str) -> Any:
     return check_value(hint, value, f"{where}: {name}", parse_numbers=True)
 
 
-def save(config: Config, path: Path) -> None:
+def save_config(config: Config, path: Path) -> None:
     """Write the resolved configuration as YAML."""
     path.write_text(yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def replace(config: Config, section: str, **values: Any) -> Config:
+def replace_in_section(config: Config, section: str, **values: Any) -> Config:
     """A copy with values of one section changed."""
     return dataclasses.replace(config, **{section: dataclasses.replace(getattr(config, section), **values)})

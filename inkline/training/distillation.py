@@ -15,7 +15,7 @@ Outputs = Mapping[str, Tensor]
 TaskLoss = Callable[[Outputs, Mapping[str, Any]], dict[str, Tensor]]
 
 
-class Course(nn.Module):
+class TrainingNet(nn.Module):
     """The nets of a run: `student` is the one that is evaluated and kept; `twin` and `teacher` may be None.
 
     forward: image (N, C, H, W) and the targets that heads need -> answers of each net by its name.
@@ -29,7 +29,7 @@ class Course(nn.Module):
         if teacher is not None:
             teacher.requires_grad_(False)
 
-    def train(self, mode: bool = True) -> "Course":
+    def train(self, mode: bool = True) -> "TrainingNet":
         super().train(mode)
         if self.teacher is not None:
             self.teacher.eval()
@@ -57,7 +57,7 @@ def answer(net: nn.Module, image: Tensor, targets: Mapping[str, Tensor], feature
     }
 
 
-def course_loss(
+def training_loss(
     answers: Mapping[str, Outputs], batch: Mapping[str, Any], task_loss: TaskLoss, config: DistillConfig
 ) -> dict[str, Tensor]:
     """The task's losses of the student, and what it and its twin learn from each other and from the teacher."""
@@ -68,19 +68,19 @@ def course_loss(
     if "twin" in answers:
         twin = answers["twin"]
         extra["twin"] = task_loss(twin, batch)["loss"]
-        extra["mutual"] = config.weight * alike(student, twin)
+        extra["mutual"] = config.weight * mutual_losses(student, twin)
         if config.features:
             extra["features"] = config.features * losses.feature_loss(student["features"], twin["features"])
     if "teacher" in answers:
         check_teacher(student, answers["teacher"])
         for name in answers.keys() - {"teacher"}:
-            extra[f"teacher_{name}"] = config.weight * taught(answers[name], answers["teacher"], batch)
+            extra[f"teacher_{name}"] = config.weight * teacher_losses(answers[name], answers["teacher"], batch)
         if config.decoupled and "nrtr_logits" in student:
             extra["decoupled"] = config.decoupled * _decoupled(student, answers["teacher"], batch["nrtr"])
     return {**parts, **extra, "loss": torch.stack([parts["loss"], *extra.values()]).sum()}
 
 
-def alike(one: Outputs, other: Outputs) -> Tensor:
+def mutual_losses(one: Outputs, other: Outputs) -> Tensor:
     """Mutual learning over every answer that both nets give: class scores, or a detector's text map."""
     parts = [losses.mutual_loss(one[name], other[name]) for name in _scores(one)]
     if "shrink" in one:
@@ -88,7 +88,7 @@ def alike(one: Outputs, other: Outputs) -> Tensor:
     return torch.stack(parts).sum()
 
 
-def taught(student: Outputs, teacher: Outputs, batch: Mapping[str, Any]) -> Tensor:
+def teacher_losses(student: Outputs, teacher: Outputs, batch: Mapping[str, Any]) -> Tensor:
     """What the teacher's answers ask of a student: its text map as truth, or its class probabilities."""
     if "shrink" in student:
         maps = (student["shrink"], student["binary"], teacher["shrink"])

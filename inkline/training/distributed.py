@@ -1,9 +1,10 @@
-"""Where this process runs: its device, and its place among the processes that torchrun started."""
+"""Where this process runs: its device, and its rank among the processes that torchrun started."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -11,39 +12,42 @@ from torch import distributed as dist
 
 from inkline.errors import EngineError, UsageError
 
+# All processes wait while rank 0 evaluates, far longer than torch's own limit of 10 minutes on large sets.
+COLLECTIVE_TIMEOUT = timedelta(hours=12)
+
 
 @dataclass(frozen=True)
-class Place:
-    """rank: number of this process, 0 writes files and speaks; world: how many there are; device: its own."""
+class DistributedEnv:
+    """rank: number of this process, 0 writes files and logs; world: how many there are; device: its own."""
 
     rank: int
     world: int
     device: torch.device
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
 
-def place_of(device: str) -> Place:
+def distributed_env(device: str) -> DistributedEnv:
     """Where this process runs. device: auto, cpu, gpu or gpu:N; under torchrun each takes the GPU of its local rank."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank, local = (int(os.environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
-    return Place(rank, world, _device(device, local if world > 1 else None))
+    return DistributedEnv(rank, world, _device(device, local if world > 1 else None))
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Place]:
+def process_group(device: str) -> Iterator[DistributedEnv]:
     """Join the process group when torchrun started this process (nccl on GPUs, gloo on CPUs), leave it at the end."""
-    place = place_of(device)
-    if place.world == 1:
-        yield place
+    env = distributed_env(device)
+    if env.world == 1:
+        yield env
         return
-    if place.device.type == "cuda":
-        torch.cuda.set_device(place.device)
-    dist.init_process_group("nccl" if place.device.type == "cuda" else "gloo")
+    if env.device.type == "cuda":
+        torch.cuda.set_device(env.device)
+    dist.init_process_group("nccl" if env.device.type == "cuda" else "gloo", timeout=COLLECTIVE_TIMEOUT)
     try:
-        yield place
+        yield env
     finally:
         dist.destroy_process_group()
 
@@ -62,9 +66,9 @@ def _device(name: str, local: int | None) -> torch.device:
     return torch.device("cuda", number)
 
 
-def together(place: Place, value: Any = None) -> Any:
+def broadcast(env: DistributedEnv, value: Any = None) -> Any:
     """Wait for all processes, and give each of them the value that rank 0 has."""
-    if place.world == 1:
+    if env.world == 1:
         return value
     box = [value]
     dist.broadcast_object_list(box, src=0)

@@ -34,7 +34,7 @@ Read = Callable[[Sequence[Image]], Sequence[Text]]
 Fold = Callable[[str], str]
 Classify = Callable[[Sequence[Image]], Sequence[tuple[str, float]]]  # label, probability
 
-SHOWN = 60  # how many of the worst cases are kept
+MAX_WORST_CASES = 60  # how many of the worst cases are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Scores:
 
 
 def _worst(cases: Sequence[Case]) -> tuple[Case, ...]:
-    return tuple(sorted((c for c in cases if c.badness > 0), key=lambda c: -c.badness)[:SHOWN])
+    return tuple(sorted((c for c in cases if c.badness > 0), key=lambda c: -c.badness)[:MAX_WORST_CASES])
 
 
 def score_detector(detect: Detect, pages: SampleSource) -> Scores:
@@ -93,7 +93,7 @@ def unmarked(text: str) -> str:
     return "".join(str(unicodedata.decimal(c, c)) for c in kept)
 
 
-def score_reader(read: Read, lines: SampleSource, batch_size: int = 64, fold: Fold = str) -> Scores:
+def score_recogniser(read: Read, lines: SampleSource, batch_size: int = 64, fold: Fold = str) -> Scores:
     """Every measure of `metrics.LineScore`, by script too, and how far the confidence can be trusted (ECE).
 
     fold: what becomes of both texts before they are compared, see `folding`.
@@ -102,7 +102,7 @@ def score_reader(read: Read, lines: SampleSource, batch_size: int = 64, fold: Fo
     scores: list[metrics.LineScore] = []
     confidence: list[float] = []
     cases = []
-    for start, group in groups(lines, batch_size):
+    for start, group in sample_groups(lines, batch_size):
         for index, ((_, truth), text) in enumerate(zip(group, read([image for image, _ in group]), strict=True), start):
             pair = fold(truth), fold(text.text)
             score = metrics.line(*pair)
@@ -125,7 +125,7 @@ def score_classifier(classify: Classify, source: SampleSource, labels: Sequence[
     Upright samples, whose own label is none of `labels`, are turned by these in turn.
     """
     truth, found, confidence, cases = [], [], [], []
-    for start, group in groups(source, batch_size):
+    for start, group in sample_groups(source, batch_size):
         shown = [as_labelled(image, label, index, labels) for index, (image, label) in enumerate(group, start)]
         answers = classify([image for image, _ in shown])
         for index, ((_, label), (answer, score)) in enumerate(zip(shown, answers, strict=True), start):
@@ -149,13 +149,13 @@ def as_labelled(image: Image, label: Any, index: int, labels: Sequence[str]) -> 
     return turned(image, drawn), drawn
 
 
-def groups(source: SampleSource, size: int) -> Iterator[tuple[int, list[tuple[Image, Any]]]]:
+def sample_groups(source: SampleSource, size: int) -> Iterator[tuple[int, list[tuple[Image, Any]]]]:
     """Samples by the `size`, each group with the index of its first."""
     for start in range(0, len(source), size):
         yield start, [source.load(0, index) for index in range(start, min(start + size, len(source)))]
 
 
-def picture(source: SampleSource, worst: Sequence[Case], task: str, labels: Sequence[str] = ()) -> Image:
+def worst_cases_sheet(source: SampleSource, worst: Sequence[Case], task: str, labels: Sequence[str] = ()) -> Image:
     """The worst cases on one sheet, BGR uint8; of pages the truth in green, ignored regions in grey, what was found in red."""
     from inkline.training.synth.contact_sheet import contact_sheet
 
@@ -189,7 +189,7 @@ ZOO_TASKS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class EvalModel:
     """A model ready to be judged: the callable that `inkline.training.evaluate` asks for, its name, a classifier's labels."""
 
     name: str
@@ -198,7 +198,7 @@ class Opened:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Evaluation:
     """A set, what loading it found, and the scores on it."""
 
     source: SampleSource
@@ -206,7 +206,7 @@ class Judged:
     scores: Scores
 
 
-def open_model(task: str, model: str, overrides: Sequence[tuple[str, Any]] = ()) -> Opened:
+def open_model(task: str, model: str, overrides: Sequence[tuple[str, Any]] = ()) -> EvalModel:
     """A zoo name, an ONNX file or folder, or a checkpoint (.pt), ready to be judged; overrides: option values by flat name.
 
     Raises ModelError when the model is missing, damaged or does something else.
@@ -228,31 +228,31 @@ def find_model(model: str) -> ModelFile:
     )
 
 
-def _opened(task: str, engine: Any, charset: Sequence[str], metadata: Any, options: OcrOptions) -> Opened:
+def _opened(task: str, engine: Any, charset: Sequence[str], metadata: Any, options: OcrOptions) -> EvalModel:
     name = metadata.get("inkline.name", "")
     if task == "det":
         detector = Detector(engine, metadata)
-        return Opened(name, lambda image: detector(image, options.detect))
+        return EvalModel(name, lambda image: detector(image, options.detect))
     if task == "rec":
         recognizer = Recognizer(engine, charset, metadata)
-        return Opened(name, lambda crops: recognizer(crops, options.recognize))
+        return EvalModel(name, lambda crops: recognizer(crops, options.recognize))
     classifier = Classifier(engine, metadata)
 
     def classify(images: Sequence[Image]) -> list[tuple[str, float]]:
         return [(str(o.angle), o.score) for o in classifier(images, options.orient.batch_size)]
 
-    return Opened(name, classify, tuple(map(str, classifier.labels)))
+    return EvalModel(name, classify, tuple(map(str, classifier.labels)))
 
 
-def _from_checkpoint(task: str, model: str, overrides: dict[str, Any]) -> Opened:
+def _from_checkpoint(task: str, model: str, overrides: dict[str, Any]) -> EvalModel:
     import torch
 
-    from inkline.training import checkpoint
     from inkline.training.config import from_dict
     from inkline.training.convert import load_checkpoint
+    from inkline.training.run_state import read_run_checkpoint
     from inkline.training.torch_engine import TorchEngine, description, options_of
 
-    content = checkpoint.load(Path(model))
+    content = read_run_checkpoint(Path(model))
     net, about = load_checkpoint(Path(model))
     config = from_dict(content["config"], model)
     if config.task != task:
@@ -264,7 +264,9 @@ def _from_checkpoint(task: str, model: str, overrides: dict[str, Any]) -> Opened
     return _opened(task, TorchEngine(net, device), about.charset, metadata, options)
 
 
-def evaluate(task: str, opened: Opened, path: str, limit: int = 0, root: str = "", fold: Fold = str) -> Judged:
+def evaluate_model(
+    task: str, model: EvalModel, path: str, limit: int = 0, root: str = "", fold: Fold = str
+) -> Evaluation:
     """Judge a model on a label file, LMDB or folder. DataError for unusable data.
 
     limit: at most so many samples; 0: all. root: folder the image paths start from; empty: the label file's own. fold:
@@ -272,13 +274,13 @@ def evaluate(task: str, opened: Opened, path: str, limit: int = 0, root: str = "
     """
     if task not in ZOO_TASKS:
         raise UsageError(f"no task {task!r} to evaluate; there are {', '.join(ZOO_TASKS)}")
-    labels = opened.labels or ("0", "180")
+    labels = model.labels or ("0", "180")
     samples, report = load_labels(task, path, LoadOptions(root=root, labels=labels))
     source = Labelled(tuple(samples[:limit] if limit else samples))
     if task == "det":
-        scores = score_detector(opened.run, source)
+        scores = score_detector(model.run, source)
     elif task == "rec":
-        scores = score_reader(opened.run, source, fold=fold)
+        scores = score_recogniser(model.run, source, fold=fold)
     else:
-        scores = score_classifier(opened.run, source, labels)
-    return Judged(source, report, scores)
+        scores = score_classifier(model.run, source, labels)
+    return Evaluation(source, report, scores)

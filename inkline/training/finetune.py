@@ -15,25 +15,25 @@ import torch
 from torch import nn
 
 from inkline.errors import DataError, ModelError, UsageError
-from inkline.training import checkpoint
 from inkline.training import config as configs
 from inkline.training.config import Config
 from inkline.training.convert import load_checkpoint
 from inkline.training.convert.net_checkpoint import read_checkpoint
 from inkline.training.data.labels import LoadOptions, load_labels
-from inkline.training.distributed import place_of
+from inkline.training.distributed import distributed_env
 from inkline.training.export import export
-from inkline.training.loop import Result, train
-from inkline.training.start_weights import Origin, load_origin
+from inkline.training.loop import TrainResult, run_training
+from inkline.training.run_state import read_run_checkpoint
+from inkline.training.start_weights import StartWeights, load_start_weights
 from inkline.training.synth.scripts import SCRIPTS
 from inkline.training.tasks import TASKS
 from inkline.training.torch_engine import description
-from inkline.training.training_data import Material, open_source
+from inkline.training.training_data import TrainingData, open_source
 
-RATE = 0.1  # share of the recipe's learning rate; the weights are good already
-EPOCHS = 20
-KNOWN = 0.9  # a script counts as known to a model when its charset holds this share of its letters
-GENERAL = 200  # generated samples of each script that an old ability is judged by, when none are given
+FINETUNE_RATE_SHARE = 0.1  # share of the recipe's learning rate; the weights are good already
+FINETUNE_EPOCHS = 20
+MIN_KNOWN_LETTERS_SHARE = 0.9  # a script counts as known to a model when its charset holds this share of its letters
+SAMPLES_PER_KNOWN_SCRIPT = 200  # generated samples of each script that an old ability is judged by, when none are given
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FinetuneResult:
     """How a fine-tuning ended; `lost`: abilities of before that fell by more than the bound."""
 
-    result: Result
+    result: TrainResult
     checkpoint: Path
     changes: tuple[Change, ...]
     lost: tuple[Change, ...]
@@ -77,7 +77,7 @@ class Outcome:
         return "\n".join(rows)
 
 
-def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tuple[Config, Origin]:
+def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tuple[Config, StartWeights]:
     """The configuration for fine-tuning a model, and its weights.
 
     Of a checkpoint it is the one it was trained with, of a published model the shipped one; with a tenth of its learning
@@ -85,23 +85,23 @@ def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tu
     them tells which net an ONNX file holds when the file does not.
     """
     named = {key.strip(): value.strip() for key, _, value in (text.partition("=") for text in overrides)}
-    origin = load_origin(model, named.get("model.name", ""))
+    start_weights = load_start_weights(model, named.get("model.name", ""))
     tree = read_checkpoint(Path(model)).get("config") if model.endswith(".pt") else None
-    tree = tree or configs.read_tree(configs.shipped(f"{origin.name}.yaml"))
-    rate = configs.from_dict(tree).optimizer.learning_rate * RATE
+    tree = tree or configs.read_tree(configs.shipped(f"{start_weights.name}.yaml"))
+    rate = configs.from_dict(tree).optimizer.learning_rate * FINETUNE_RATE_SHARE
     ours = {
-        "model": {"start": model, "name": origin.name, "charset": "", "freeze": []},
+        "model": {"start": model, "name": start_weights.name, "charset": "", "freeze": []},
         "data": {"train": list(data), "evaluate": [], "ratios": [], "replay": []},
         "optimizer": {"learning_rate": rate},
         "schedule": {"name": "cosine", "warmup_epochs": 0.5, "warmup_steps": 0},
         "evaluate": {"every": 1, "start": 0},
         "distill": {"teacher": "", "mutual": False},
-        "run": {"epochs": EPOCHS, "max_steps": 0, "output": f"runs/{origin.name}-finetuned"},
+        "run": {"epochs": FINETUNE_EPOCHS, "max_steps": 0, "output": f"runs/{start_weights.name}-finetuned"},
     }
     tree = configs.merge(tree, ours)
     for text in overrides:
         configs.override(tree, text)
-    return configs.from_dict(tree, model), origin
+    return configs.from_dict(tree, model), start_weights
 
 
 def finetune(
@@ -111,7 +111,7 @@ def finetune(
     general: Sequence[str] = (),
     bound: float = 0.01,
     resume: bool = False,
-) -> Outcome | None:
+) -> FinetuneResult | None:
     """Fine-tune `model` (a zoo name, ONNX file or folder, or checkpoint) on `data`, and judge old and new model.
 
     data: label files or generated text, as `data.train`; set `data.evaluate` and `data.replay` by overrides. general:
@@ -119,23 +119,23 @@ def finetune(
     extended by the labels' new characters, unless `model.charset` is overridden. The report is written to the output
     folder as report.md and report.json. Under torchrun only rank 0 judges; the others get None.
     """
-    config, origin = recipe(model, data, overrides)
+    config, start_weights = recipe(model, data, overrides)
     if not config.data.evaluate:
         raise UsageError(
             "fine-tuning needs data to judge by: give --eval FILE (data.evaluate), apart from the training data"
         )
     output = Path(config.run.output)
-    general = tuple(general) or known_abilities(config, origin)
+    general = tuple(general) or known_abilities(config, start_weights)
     if config.data.replay == ("auto",):
-        config = configs.replace(config, "data", replay=known_abilities(config, origin))
+        config = configs.replace_in_section(config, "data", replay=known_abilities(config, start_weights))
     if config.task == "rec" and not config.model.charset:
         output.mkdir(parents=True, exist_ok=True)
-        charset = extended(origin.charset, characters(config))
+        charset = extended(start_weights.charset, characters(config))
         (output / "charset.txt").write_text("".join(c + "\n" for c in charset), encoding="utf-8")
-        config = configs.replace(config, "model", charset=str(output / "charset.txt"), space=False)
-    result = train(config, resume)
-    place = place_of(config.run.device)
-    return judged(config, origin, result, general, bound, place.device) if place.leads else None
+        config = configs.replace_in_section(config, "model", charset=str(output / "charset.txt"), space=False)
+    result = run_training(config, resume)
+    env = distributed_env(config.run.device)
+    return compare_models(config, start_weights, result, general, bound, env.device) if env.is_main else None
 
 
 def characters(config: Config) -> set[str]:
@@ -157,45 +157,56 @@ def extended(old: Sequence[str], found: set[str]) -> tuple[str, ...]:
     return (*old, *sorted(found - set(old)))
 
 
-def known_abilities(config: Config, origin: Origin) -> tuple[str, ...]:
+def known_abilities(config: Config, start_weights: StartWeights) -> tuple[str, ...]:
     """Generated sets of what a model could do before: for recognisers, lines of each script its charset covers."""
     if config.task == "det":
-        return (f"pages:latin:{GENERAL // 10}",)
+        return (f"pages:latin:{SAMPLES_PER_KNOWN_SCRIPT // 10}",)
     if config.task != "rec":
-        return (f"lines:latin:{GENERAL}",)
-    have = set(origin.charset)
-    known = [s.name for s in SCRIPTS.values() if have.issuperset(s.probe) and share(s.letters, have) >= KNOWN]
-    return tuple(f"lines:{name}:{GENERAL}" for name in known) or (f"lines:english:{GENERAL}",)
+        return (f"lines:latin:{SAMPLES_PER_KNOWN_SCRIPT}",)
+    have = set(start_weights.charset)
+    known = [
+        s.name
+        for s in SCRIPTS.values()
+        if have.issuperset(s.probe) and share(s.letters, have) >= MIN_KNOWN_LETTERS_SHARE
+    ]
+    return tuple(f"lines:{name}:{SAMPLES_PER_KNOWN_SCRIPT}" for name in known) or (
+        f"lines:english:{SAMPLES_PER_KNOWN_SCRIPT}",
+    )
 
 
 def share(letters: str, have: set[str]) -> float:
     return sum(c in have for c in letters) / max(len(letters), 1)
 
 
-def judged(
-    config: Config, origin: Origin, result: Result, general: Sequence[str], bound: float, device: torch.device
-) -> Outcome:
+def compare_models(
+    config: Config,
+    start_weights: StartWeights,
+    result: TrainResult,
+    general: Sequence[str],
+    bound: float,
+    device: torch.device,
+) -> FinetuneResult:
     """Judge the old and the new model on every set, and write the report."""
     path = result.output / "best.pt"
-    old = origin.net()
+    old = start_weights.net()
     new, about = load_checkpoint(path)
     changes = []
     for spec, is_new in [*((s, True) for s in config.data.evaluate), *((s, False) for s in general)]:
-        before = scores(old, config, origin.charset, spec, device)
-        after = scores(new, config, about.charset, spec, device)
+        before = model_scores(old, config, start_weights.charset, spec, device)
+        after = model_scores(new, config, about.charset, spec, device)
         if before is None or after is None:
             continue
         metric = config.evaluate.metric or TASKS[config.task].metric
         changes.append(Change(spec, is_new, metric, before[metric], after[metric], (before, after)))
     lost = tuple(c for c in changes if not c.new_data and c.new < c.old - bound)
-    outcome = Outcome(result, path, tuple(changes), lost, bound)
+    outcome = FinetuneResult(result, path, tuple(changes), lost, bound)
     (result.output / "report.md").write_text(outcome.table() + "\n", encoding="utf-8")
     rows = [dataclasses.asdict(c) for c in changes]
     (result.output / "report.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
     return outcome
 
 
-def scores(
+def model_scores(
     net: nn.Module, config: Config, charset: Sequence[str], spec: str, device: torch.device
 ) -> dict[str, Any] | None:
     """The measures of a net on one set; None for generated text that no font here draws."""
@@ -210,11 +221,11 @@ def scores(
         if spec.startswith(("lines:", "pages:")):
             return None
         raise
-    material = Material(lambda epoch, start: iter(()), 0, "", source, tuple(charset))
-    return task.judge(net, config, material, device).values
+    data = TrainingData(lambda epoch, start: iter(()), 0, "", source, tuple(charset))
+    return task.evaluate(net, config, data, device).values
 
 
-def export_outcome(outcome: Outcome, path: Path, force: bool = False) -> None:
+def export_finetuned(outcome: FinetuneResult, path: Path, force: bool = False) -> None:
     """Write the new model as one ONNX file; ModelError when an old ability was lost, unless forced."""
     if not force:
         outcome.require_kept()
@@ -223,6 +234,6 @@ def export_outcome(outcome: Outcome, path: Path, force: bool = False) -> None:
 
 def export_checkpoint(source: Path, path: Path) -> float:
     """Write the net of a checkpoint as one self-describing ONNX file; returns its deviation from torch."""
-    config = configs.from_dict(checkpoint.load(source)["config"], str(source))
+    config = configs.from_dict(read_run_checkpoint(source)["config"], str(source))
     net, about = load_checkpoint(source)
     return export(net, path, description(config, about.charset))

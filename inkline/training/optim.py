@@ -2,7 +2,8 @@
 
 import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,24 +26,20 @@ def freeze(net: nn.Module, prefixes: Iterable[str]) -> None:
 
 
 def build_optimizer(net: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimiser over all parameters that may change; learning rates are set each step by `learning_rate`."""
-    plain = {
-        id(p)
-        for module in net.modules()
-        for name, p in module.named_parameters(recurse=False)
-        if name.startswith("bias") or isinstance(module, NORMS)
-    }
-    free = [p for p in net.parameters() if p.requires_grad]
-    if not free:
+    """The optimiser over all parameters that may change; learning rates are set each step by `lr_schedule`."""
+    trainable = [p for p in net.parameters() if p.requires_grad]
+    if not trainable:
         raise UsageError("model.freeze leaves no parameter to train; freeze less")
-    groups = [
-        {"params": [p for p in free if id(p) not in plain], "weight_decay": config.weight_decay},
-        {
-            "params": [p for p in free if id(p) in plain],
-            "weight_decay": config.weight_decay if config.decay_norms else 0.0,
-        },
-    ]
-    groups = [g for g in groups if g["params"]]
+
+    # two groups: weights, and biases and normalisation weights, which may be spared the decay
+    spared = {id(p) for p in biases_and_norms(net)}
+    decays = {False: config.weight_decay, True: config.weight_decay if config.decay_norms else 0.0}
+    groups: list[dict[str, Any]] = []
+    for is_spared, decay in decays.items():
+        parameters = [p for p in trainable if (id(p) in spared) == is_spared]
+        if parameters:
+            groups.append({"params": parameters, "weight_decay": decay})
+
     rate, betas = config.learning_rate, (config.beta1, config.beta2)
     if config.name == "adam":
         return torch.optim.Adam(groups, rate, betas)
@@ -51,7 +48,15 @@ def build_optimizer(net: nn.Module, config: OptimizerConfig) -> torch.optim.Opti
     return torch.optim.SGD(groups, rate, config.momentum)
 
 
-def learning_rate(step: int, total: int, epoch_steps: int, peak: float, config: ScheduleConfig) -> float:
+def biases_and_norms(net: nn.Module) -> Iterator[nn.Parameter]:
+    """The biases of a net, and the weights of its normalisation layers."""
+    for module in net.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if name.startswith("bias") or isinstance(module, NORMS):
+                yield parameter
+
+
+def lr_schedule(step: int, total: int, epoch_steps: int, peak: float, config: ScheduleConfig) -> float:
     """Learning rate of a step, counted from 0, of `total`; `epoch_steps` make an epoch."""
     warmup = config.warmup_steps or round(config.warmup_epochs * epoch_steps)
     warmup = min(warmup, total // 2)  # a run shorter than twice its warm-up still gets to learn

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ CLASS_ROWS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Origin:
+class StartWeights:
     """Weights to start from: of the net `name`, in fused form or not, with the charset they were trained with.
 
     classes: width of the net's last layer, None where it has none.
@@ -46,27 +47,30 @@ class Origin:
 
     def net(self) -> nn.Module:
         """The net as it was, in eval mode."""
-        net, _ = begin(build(self.name, self.classes), self, self.charset)
+        net, _ = init_from(build(self.name, self.classes), self, self.charset)
         return net.eval()
 
 
 def read_charset(path: Path, space: bool) -> tuple[str, ...]:
-    """The characters in a file, one a line, in class order without the blank; a space is added at the end if asked for."""
+    """The characters in a file, one per line, in class order without the blank; with `space`, one is added at the end."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as a charset ({error}); one character a line in UTF-8") from error
-    characters = [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
-    twice = {c for c in characters if characters.count(c) > 1} if len(set(characters)) < len(characters) else set()
-    if twice or not characters or "" in characters:
-        wrong = (
-            f"lists {', '.join(map(repr, sorted(twice)[:5]))} twice" if twice else "has an empty line or none at all"
-        )
-        raise DataError(f"{path}: {wrong}; a charset is one character a line, each once")
-    return (*characters, " ") if space and " " not in characters else tuple(characters)
+        raise DataError(f"{path}: not readable as a charset ({error}); one character per line in UTF-8") from error
+    if lines[-1] == "":  # behind the last line's end
+        lines.pop()
+    characters = tuple(line.removesuffix("\r") for line in lines)
+
+    wrong = "has an empty line or none at all" if not characters or "" in characters else ""
+    repeated = sorted(c for c, count in Counter(characters).items() if count > 1)
+    if repeated and not wrong:
+        wrong = f"lists {', '.join(map(repr, repeated[:5]))} twice"
+    if wrong:
+        raise DataError(f"{path}: {wrong}; a charset is one character per line, each once")
+    return (*characters, " ") if space and " " not in characters else characters
 
 
-def load_origin(source: str, name: str = "") -> Origin:
+def load_start_weights(source: str, name: str = "") -> StartWeights:
     """Read a checkpoint of a run or of `inkline convert` (.pt), or a published model; `name`: its net.
 
     A published model is a name of the zoo, an ONNX file or folder, or a file of weights (.pdparams, .safetensors) whose
@@ -79,7 +83,7 @@ def load_origin(source: str, name: str = "") -> Origin:
             raise ModelError(
                 f"{source} holds {about.name}, not {name}; give a checkpoint of {name}, or train {about.name}"
             )
-        return _origin(source, net, about)
+        return _start_weights(source, net, about)
     charset = None
     if not path.exists() or path.is_dir() or path.suffix == ".onnx":
         file = find_model(source)
@@ -90,36 +94,36 @@ def load_origin(source: str, name: str = "") -> Origin:
         )
     with tempfile.TemporaryDirectory() as folder:
         convert(path, name, Path(folder) / "start.pt", charset)
-        return _origin(source, *load_checkpoint(Path(folder) / "start.pt"))
+        return _start_weights(source, *load_checkpoint(Path(folder) / "start.pt"))
 
 
-def _origin(source: str, net: nn.Module, about: Description) -> Origin:
+def _start_weights(source: str, net: nn.Module, about: Description) -> StartWeights:
     state = {k: v for k, v in net.state_dict().items() if not (about.partial and k.startswith(TRAINING_ONLY))}
-    return Origin(source, about.name, state, about.charset, about.classes, about.fused)
+    return StartWeights(source, about.name, state, about.charset, about.classes, about.fused)
 
 
-def begin(net: nn.Module, origin: Origin, charset: Sequence[str] = ()) -> tuple[nn.Module, str]:
-    """Give a new net the weights of `origin`, fitted to `charset`; returns the net and a sentence about what was kept.
+def init_from(net: nn.Module, start_weights: StartWeights, charset: Sequence[str] = ()) -> tuple[nn.Module, str]:
+    """Give a new net the weights of `start_weights`, fitted to `charset`; returns the net and a sentence about what was kept.
 
-    The heads that only training uses may be missing from the origin and stay as initialised. ModelError when anything
+    The heads that only training uses may be missing from the start_weights and stay as initialised. ModelError when anything
     else is missing, left over or of another shape.
     """
-    if origin.fused:
+    if start_weights.fused:
         net = net.fuse()
     fresh = net.state_dict()
-    state = dict(origin.state)
-    said = [f"weights of {origin.source}"]
-    if charset and tuple(charset) != origin.charset:
-        if not origin.charset:
-            raise UsageError(f"{origin.source} does not say its charset; start from a model that does")
-        state |= head_surgery(state, fresh, origin.charset, charset)
-        kept = len(set(charset) & set(origin.charset))
-        said.append(f"{kept} characters kept, {len(charset) - kept} new, {len(origin.charset) - kept} dropped")
+    state = dict(start_weights.state)
+    said = [f"weights of {start_weights.source}"]
+    if charset and tuple(charset) != start_weights.charset:
+        if not start_weights.charset:
+            raise UsageError(f"{start_weights.source} does not say its charset; start from a model that does")
+        state |= head_surgery(state, fresh, start_weights.charset, charset)
+        kept = len(set(charset) & set(start_weights.charset))
+        said.append(f"{kept} characters kept, {len(charset) - kept} new, {len(start_weights.charset) - kept} dropped")
     untrained = {k: v for k, v in fresh.items() if k not in state and k.startswith(TRAINING_ONLY)}
     try:
         load_tensors(net, {**untrained, **state})
     except ValueError as error:
-        raise ModelError(f"{origin.source}, weights of {origin.name}: {error}") from None
+        raise ModelError(f"{start_weights.source}, weights of {start_weights.name}: {error}") from None
     new = sorted({".".join(k.split(".")[:2]) for k in untrained})
     if new:
         said.append(f"freshly initialised: {', '.join(new)}")

@@ -13,12 +13,12 @@ from inkline.training import losses
 from inkline.training.config import Config
 from inkline.training.data.batches import collate
 from inkline.training.data.sample_sources import SampleIndex
-from inkline.training.distillation import Course
-from inkline.training.evaluate import Scores, score_classifier, score_detector, score_reader
+from inkline.training.distillation import TrainingNet
+from inkline.training.evaluate import Scores, score_classifier, score_detector, score_recogniser
 from inkline.training.nets.table import build
-from inkline.training.start_weights import begin, load_origin
-from inkline.training.torch_engine import classifier_of, detector_of, reader_of
-from inkline.training.training_data import Material, prepare, prepare_unwarp, require_judged
+from inkline.training.start_weights import init_from, load_start_weights
+from inkline.training.torch_engine import classifier_of, detector_of, recogniser_of
+from inkline.training.training_data import TrainingData, prepare, prepare_unwarp, require_evaluation_data
 
 Outputs = Mapping[str, Tensor]
 Batch = Mapping[str, Any]
@@ -30,38 +30,38 @@ class Task:
 
     metric: str
     targets: tuple[str, ...]
-    prepare: Callable[[Config, int, int], Material]
-    loss: Callable[[Outputs, Batch, Config, Material], dict[str, Tensor]]
-    judge: Callable[[nn.Module, Config, Material, torch.device], Scores]
+    prepare: Callable[[Config, int, int], TrainingData]
+    loss: Callable[[Outputs, Batch, Config, TrainingData], dict[str, Tensor]]
+    evaluate: Callable[[nn.Module, Config, TrainingData, torch.device], Scores]
 
 
-def make_course(config: Config, material: Material) -> tuple[Course, str]:
+def build_training_net(config: Config, data: TrainingData) -> tuple[TrainingNet, str]:
     """The net to train, with what it starts from, its twin and its teacher; and a sentence on what was kept."""
-    student, said = _student(config, material)
-    twin = _student(config, material)[0] if config.distill.mutual else None
+    student, said = _student(config, data)
+    twin = _student(config, data)[0] if config.distill.mutual else None
     teacher = None
     if config.distill.teacher:
-        origin = load_origin(config.distill.teacher, config.distill.teacher_name)
-        if origin.charset != material.charset:
+        weights = load_start_weights(config.distill.teacher, config.distill.teacher_name)
+        if weights.charset != data.charset:
             raise UsageError(f"distill.teacher {config.distill.teacher} has another charset than the student")
-        if config.distill.decoupled and not any(name.startswith("head.gtc_head.") for name in origin.state):
+        if config.distill.decoupled and not any(name.startswith("head.gtc_head.") for name in weights.state):
             raise UsageError(
                 f"distill.decoupled: {config.distill.teacher} has no NRTR branch; give a training checkpoint"
             )
-        teacher, _ = begin(build(origin.name, material.classes), origin, material.charset)
-        said += f"; taught by {origin.name}"
-    return Course(student, twin, teacher), said
+        teacher, _ = init_from(build(weights.name, data.classes), weights, data.charset)
+        said += f"; taught by {weights.name}"
+    return TrainingNet(student, twin, teacher), said
 
 
-def _student(config: Config, material: Material) -> tuple[nn.Module, str]:
+def _student(config: Config, data: TrainingData) -> tuple[nn.Module, str]:
     try:
-        net = build(config.model.name, material.classes)
+        net = build(config.model.name, data.classes)
     except ValueError as error:
         raise UsageError(f"model.name: {error}") from None
-    return begin(net, material.origin, material.charset) if material.origin else (net, "freshly initialised")
+    return init_from(net, data.start_weights, data.charset) if data.start_weights else (net, "freshly initialised")
 
 
-def detection_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
+def detection_loss(outputs: Outputs, batch: Batch, config: Config, data: TrainingData) -> dict[str, Tensor]:
     """The loss of DB, EAST or SAST, whichever the net is."""
     kind = config.data.kind or "db"
     if kind == "db":
@@ -71,7 +71,7 @@ def detection_loss(outputs: Outputs, batch: Batch, config: Config, material: Mat
     return {"east": losses.east_loss, "sast": losses.sast_loss}[kind](outputs, batch)
 
 
-def recognition_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
+def recognition_loss(outputs: Outputs, batch: Batch, config: Config, data: TrainingData) -> dict[str, Tensor]:
     """The weighted losses of all heads that train (multi-head: CTC beside NRTR or SAR)."""
     loss, parts = config.loss, {}
     if loss.ctc:
@@ -79,7 +79,7 @@ def recognition_loss(outputs: Outputs, batch: Batch, config: Config, material: M
     if loss.nrtr:
         parts["nrtr"] = loss.nrtr * losses.nrtr_loss(outputs["nrtr_logits"], batch["nrtr"], loss.nrtr_smoothing)
     if loss.sar:
-        padding = len(material.charset) + 2
+        padding = len(data.charset) + 2
         parts["sar"] = loss.sar * losses.sar_loss(outputs["sar_logits"], batch["sar"], padding)
     if loss.attention:
         truth = batch["attention"][:, 1:]
@@ -90,38 +90,38 @@ def recognition_loss(outputs: Outputs, batch: Batch, config: Config, material: M
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
 
-def classification_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
+def classification_loss(outputs: Outputs, batch: Batch, config: Config, data: TrainingData) -> dict[str, Tensor]:
     """Cross entropy."""
     return {"loss": losses.class_loss(outputs["logits"], batch["label"], config.loss.label_smoothing)}
 
 
-def unwarping_loss(outputs: Outputs, batch: Batch, config: Config, material: Material) -> dict[str, Tensor]:
+def unwarping_loss(outputs: Outputs, batch: Batch, config: Config, data: TrainingData) -> dict[str, Tensor]:
     """Distance of the grid and of the flattened page."""
     return losses.unwarp_loss(outputs["points2d"], batch["image"], batch["grid"], config.loss.image)
 
 
-def judge_detector(net: nn.Module, config: Config, material: Material, device: torch.device) -> Scores:
+def evaluate_detector(net: nn.Module, config: Config, data: TrainingData, device: torch.device) -> Scores:
     """Hmean on whole pages, through the detector that inference uses."""
-    return score_detector(detector_of(net, config, device), require_judged(material, "hmean"))
+    return score_detector(detector_of(net, config, device), require_evaluation_data(data, "hmean"))
 
 
-def judge_reader(net: nn.Module, config: Config, material: Material, device: torch.device) -> Scores:
+def evaluate_recogniser(net: nn.Module, config: Config, data: TrainingData, device: torch.device) -> Scores:
     """Accuracy and its relatives on whole lines, through the recogniser that inference uses."""
-    read = reader_of(net, config, material.charset, device)
-    return score_reader(read, require_judged(material, "acc"), config.evaluate.batch_size)
+    read = recogniser_of(net, config, data.charset, device)
+    return score_recogniser(read, require_evaluation_data(data, "acc"), config.evaluate.batch_size)
 
 
-def judge_classifier(net: nn.Module, config: Config, material: Material, device: torch.device) -> Scores:
+def evaluate_classifier(net: nn.Module, config: Config, data: TrainingData, device: torch.device) -> Scores:
     """Top-1 accuracy, through the classifier that inference uses."""
     classify = classifier_of(net, config, device)
     labels = tuple(map(str, config.model.labels))
-    return score_classifier(classify, require_judged(material, "acc"), labels, config.evaluate.batch_size)
+    return score_classifier(classify, require_evaluation_data(data, "acc"), labels, config.evaluate.batch_size)
 
 
 @torch.no_grad()
-def judge_unwarper(net: nn.Module, config: Config, material: Material, device: torch.device) -> Scores:
+def evaluate_unwarper(net: nn.Module, config: Config, data: TrainingData, device: torch.device) -> Scores:
     """Mean distance of the found grid from the true one; `score` is its negative, as higher is to be better."""
-    pages = require_judged(material, "score")
+    pages = require_evaluation_data(data, "score")
     draws = [SampleIndex(0, i) for i in range(len(pages))]  # type: ignore[arg-type]
     total = 0.0
     for batch in DataLoader(pages, config.evaluate.batch_size, sampler=draws, collate_fn=collate):
@@ -132,8 +132,8 @@ def judge_unwarper(net: nn.Module, config: Config, material: Material, device: t
 
 
 TASKS = {
-    "det": Task("hmean", (), prepare, detection_loss, judge_detector),
-    "rec": Task("acc", ("nrtr", "sar", "attention", "valid_ratio"), prepare, recognition_loss, judge_reader),
-    "cls": Task("acc", (), prepare, classification_loss, judge_classifier),
-    "unwarp": Task("score", (), prepare_unwarp, unwarping_loss, judge_unwarper),
+    "det": Task("hmean", (), prepare, detection_loss, evaluate_detector),
+    "rec": Task("acc", ("nrtr", "sar", "attention", "valid_ratio"), prepare, recognition_loss, evaluate_recogniser),
+    "cls": Task("acc", (), prepare, classification_loss, evaluate_classifier),
+    "unwarp": Task("score", (), prepare_unwarp, unwarping_loss, evaluate_unwarper),
 }

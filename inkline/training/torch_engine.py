@@ -59,7 +59,7 @@ def detector_of(net: nn.Module, config: Config, device: torch.device) -> Detect:
     return lambda image: detector(image, config.evaluate.detect)
 
 
-def reader_of(net: nn.Module, config: Config, charset: Sequence[str], device: torch.device) -> Read:
+def recogniser_of(net: nn.Module, config: Config, charset: Sequence[str], device: torch.device) -> Read:
     """The recogniser that inference would make of this net."""
     own = description(config, charset)
     recognizer = Recognizer(TorchEngine(net, device), charset, own)

@@ -1,4 +1,4 @@
-"""What a run learns from and is judged by: sources named in the configuration, as data sets of the task."""
+"""What a run learns from and is evaluation by: sources named in the configuration, as data sets of the task."""
 
 import dataclasses
 import os
@@ -27,49 +27,49 @@ from inkline.training.data.encode import ENCODERS, Alphabet
 from inkline.training.data.labels import LoadOptions, LoadReport, load_labels
 from inkline.training.data.sample_sources import Labelled, Mixture, SampleSource, SynthLines, SynthPages, mixed
 from inkline.training.nets.table import NETS
-from inkline.training.start_weights import Origin, load_origin, read_charset
+from inkline.training.start_weights import StartWeights, load_start_weights, read_charset
 from inkline.training.synth.scripts import script_of
 from inkline.training.synth.synth_options import LineOptions, PageOptions
 
-HELD_OUT = 1_000_003  # added to the seed of generated text that a net is judged by
+HELD_OUT_SEED_OFFSET = 1_000_003  # added to the seed of generated text that a net is evaluation by
 Batches = Callable[[int, int], Iterator[dict[str, Any]]]
 
 DECODERS = ("ctc", "attention", "srn")  # heads that answer at inference, the first that trains
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
-    """A run's data: the batches of (epoch, start), how many an epoch has, and what the net is judged by.
+class TrainingData:
+    """A run's data: the batches of (epoch, start), how many an epoch has, and what the net is evaluated on.
 
     charset: of a recogniser, without special classes. classes: width of the net's last layer, None where it has none.
-    origin: the weights the net starts from. judged: a source, or the data set of an unwarping net; None: no judgement.
+    start_weights: what the net starts from. evaluation: a source, or the data set of an unwarping net; None: no scores.
     """
 
     batches: Batches = field(repr=False)
     batches_per_epoch: int
     about: str
-    judged: SampleSource | Dataset[Any] | None
+    evaluation: SampleSource | Dataset[Any] | None
     charset: tuple[str, ...] = ()
     classes: int | None = None
-    origin: Origin | None = None
+    start_weights: StartWeights | None = None
 
     @property
     def fused(self) -> bool:
-        return self.origin is not None and self.origin.fused
+        return self.start_weights is not None and self.start_weights.fused
 
 
-def origin_of(config: Config) -> Origin | None:
+def start_weights_of(config: Config) -> StartWeights | None:
     """The weights that `model.start` names, None when the net starts from nothing."""
-    return load_origin(config.model.start, config.model.name) if config.model.start else None
+    return load_start_weights(config.model.start, config.model.name) if config.model.start else None
 
 
-def charset_of(config: Config, origin: Origin | None) -> tuple[str, ...]:
+def charset_of(config: Config, start_weights: StartWeights | None) -> tuple[str, ...]:
     """The characters a recogniser is to learn: those of `model.charset`, else those it starts with."""
     if config.model.charset:
         path = Path(config.model.charset)
         return read_charset(path if path.exists() else shipped(config.model.charset), config.model.space)
-    if origin is not None and origin.charset:
-        return origin.charset
+    if start_weights is not None and start_weights.charset:
+        return start_weights.charset
     raise UsageError("model.charset: give a file with one character a line, or model.start, whose charset is taken")
 
 
@@ -86,25 +86,29 @@ def open_source(
 ) -> tuple[SampleSource, LoadReport | None]:
     """The source that an entry of `data.train`, `data.evaluate` or `data.replay` names, and what loading it found.
 
-    Lines that hold characters outside the charset are not learned from, but the net is judged by them.
+    Lines that hold characters outside the charset are not learned from, but the net is evaluated on them.
     """
-    seed = config.run.seed + (HELD_OUT if held_out else 0)
+    seed = config.run.seed + (HELD_OUT_SEED_OFFSET if held_out else 0)
     kind, _, rest = spec.partition(":")
     if kind in ("lines", "pages"):
         return _generated(spec, config, charset, seed), None
     task, path = (kind, rest) if kind in ("rec", "det", "cls") and rest else (config.task, spec)
-    options = LoadOptions(
-        root=config.data.root,
-        charset=tuple(charset) if task == "rec" and config.task == "rec" and not held_out else (),
-        max_text_length=config.data.max_text_length if fixed_length(config) and not held_out else 0,
-        labels=tuple(map(str, config.model.labels)),
-        strict=config.data.strict,
-        lower=config.data.lower and not held_out,
-    )
+    options = LoadOptions(config.data.root, labels=tuple(map(str, config.model.labels)), strict=config.data.strict)
+    if not held_out:
+        options = dataclasses.replace(options, **_learnable(task, config, charset))
     samples, report = load_labels(task, path, options)
     if held_out and config.evaluate.limit:
         samples = samples[: config.evaluate.limit]
     return Labelled(tuple(samples), seed), report
+
+
+def _learnable(task: str, config: Config, charset: Sequence[str]) -> dict[str, Any]:
+    """Options of loading that leave out, or change, the labels that a net cannot learn."""
+    return {
+        "charset": tuple(charset) if task == config.task == "rec" else (),
+        "max_text_length": config.data.max_text_length if fixed_length(config) else 0,
+        "lower": config.data.lower,
+    }
 
 
 def fixed_length(config: Config) -> bool:
@@ -135,7 +139,7 @@ def _generated(spec: str, config: Config, charset: Sequence[str], seed: int) -> 
     return SynthPages(pages, int(count))
 
 
-def open_all(config: Config, charset: Sequence[str]) -> tuple[SampleSource, dict[str, LoadReport]]:
+def open_training_source(config: Config, charset: Sequence[str]) -> tuple[SampleSource, dict[str, LoadReport]]:
     """All of `data.train` and `data.replay` as one source, and what loading each label file found."""
     if not config.data.train:
         raise UsageError("data.train: give at least one label file, or generated text such as lines:latin:20000")
@@ -161,7 +165,7 @@ def open_all(config: Config, charset: Sequence[str]) -> tuple[SampleSource, dict
     return Mixture(((new, 1.0), *((source, ratio) for source in old))), reports
 
 
-def open_judged(config: Config, charset: Sequence[str]) -> SampleSource | None:
+def open_evaluation_source(config: Config, charset: Sequence[str]) -> SampleSource | None:
     """All of `data.evaluate` as one source, None when there is none."""
     if not config.data.evaluate:
         return None
@@ -200,22 +204,22 @@ def dataset_of(config: Config, source: SampleSource, charset: Sequence[str]) -> 
     return Recognition(source, options)
 
 
-def prepare(config: Config, rank: int = 0, world: int = 1) -> Material:
+def prepare(config: Config, rank: int = 0, world: int = 1) -> TrainingData:
     """Everything a run of a detector, recogniser or classifier learns from, for process `rank` of `world`."""
-    origin = origin_of(config)
-    charset = charset_of(config, origin) if config.task == "rec" else ()
-    source, reports = open_all(config, charset)
+    start_weights = start_weights_of(config)
+    charset = charset_of(config, start_weights) if config.task == "rec" else ()
+    source, reports = open_training_source(config, charset)
     dataset = dataset_of(config, source, charset)
-    judged = open_judged(config, charset) if rank == 0 else None
+    evaluation = open_evaluation_source(config, charset) if rank == 0 else None
     classes = class_count(decoder_of(config), len(charset)) if config.task == "rec" else None
     if config.task == "cls":
         classes = len(config.model.labels)
     about = f"{len(source)} samples an epoch" + _skipped(reports)
-    material = _material(config, dataset, rank, world, about, judged)
-    return dataclasses.replace(material, charset=charset, classes=classes, origin=origin)
+    training_data = _training_data(config, dataset, rank, world, about, evaluation)
+    return dataclasses.replace(training_data, charset=charset, classes=classes, start_weights=start_weights)
 
 
-def prepare_unwarp(config: Config, rank: int = 0, world: int = 1) -> Material:
+def prepare_unwarp(config: Config, rank: int = 0, world: int = 1) -> TrainingData:
     """The photographed pages an unwarping net learns from; only generated ones can be had with an exact answer."""
 
     def warped(specs: Sequence[str], seed: int) -> Dataset[Any]:
@@ -228,15 +232,20 @@ def prepare_unwarp(config: Config, rank: int = 0, world: int = 1) -> Material:
         return Unwarping(pages.options, pages.count)
 
     dataset = warped(config.data.train, config.run.seed)
-    judged = warped(config.data.evaluate, config.run.seed + HELD_OUT) if config.data.evaluate else None
+    evaluation = warped(config.data.evaluate, config.run.seed + HELD_OUT_SEED_OFFSET) if config.data.evaluate else None
     about = f"{len(dataset)} generated pages an epoch"  # type: ignore[arg-type]
-    material = _material(config, dataset, rank, world, about, judged)
-    return dataclasses.replace(material, origin=origin_of(config))
+    training_data = _training_data(config, dataset, rank, world, about, evaluation)
+    return dataclasses.replace(training_data, start_weights=start_weights_of(config))
 
 
-def _material(
-    config: Config, dataset: Dataset[Any], rank: int, world: int, about: str, judged: SampleSource | Dataset[Any] | None
-) -> Material:
+def _training_data(
+    config: Config,
+    dataset: Dataset[Any],
+    rank: int,
+    world: int,
+    about: str,
+    evaluation: SampleSource | Dataset[Any] | None,
+) -> TrainingData:
     data, rec = config.data, config.task == "rec"
     plan = BatchPlan(
         data.batch_size,
@@ -263,7 +272,7 @@ def _material(
                 batch["image"] = batch["image"] * 127.5 + 127.5
             yield in_every_turn(batch, config.model.labels) if data.every_turn else batch
 
-    return Material(batches, steps, about, judged)
+    return TrainingData(batches, steps, about, evaluation)
 
 
 def plainly(batches: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -285,8 +294,8 @@ def _skipped(reports: Mapping[str, LoadReport]) -> str:
     return f" ({skipped} skipped: {kinds}; see `inkline data check`)" if total else ""
 
 
-def require_judged(material: Material, metric: str) -> SampleSource | Dataset[Any]:
-    """What the net is judged by; DataError when there is nothing."""
-    if material.judged is None:
+def require_evaluation_data(training_data: TrainingData, metric: str) -> SampleSource | Dataset[Any]:
+    """What the net is evaluation by; DataError when there is nothing."""
+    if training_data.evaluation is None:
         raise DataError(f"data.evaluate: give a label file to compute {metric} on, or set evaluate.every to 0")
-    return material.judged
+    return training_data.evaluation

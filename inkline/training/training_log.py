@@ -15,7 +15,7 @@ from inkline.progress import open_progress
 log = logging.getLogger(__name__)
 
 
-class Report:
+class TrainingLog:
     """Follows a run of `total` steps; use it as a context manager. A silent one (not rank 0) does nothing.
 
     Rates are those since this process began, without the time spent on evaluation.
@@ -63,7 +63,7 @@ class Report:
         record = {"epoch": epoch, "step": step, "rate": rate, "per_second": round(speed, 1), **means}
         self._write("train", step, record)
         parts = " ".join(f"{name} {value:.4g}" for name, value in means.items())
-        line = f"epoch {epoch + 1} step {step}/{self._total} {parts} lr {rate:.2e} {speed:.1f}/s left {span(left)}"
+        line = f"epoch {epoch + 1} step {step}/{self._total} {parts} lr {rate:.2e} {speed:.1f}/s left {clock(left)}"
         if self._progress is not None:
             self._progress.update(line, step, self._total)
         self._sums.clear()
@@ -99,7 +99,7 @@ class Report:
                     self._writer.add_scalar(f"{kind}/{name}", value, step)
 
 
-def span(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Seconds as h:mm:ss."""
     return str(timedelta(seconds=round(seconds)))
 

@@ -29,16 +29,16 @@ def test_the_default_pair_goes_through_torch_and_reads_the_same(ocr, tmp_path):
 
 def test_the_checkpoint_of_a_run_keeps_what_it_was_trained_for(tmp_path):
     """Its own labels, not those of the published net, and what is said on the command line."""
-    from inkline.training import checkpoint
     from inkline.training import config as configs
     from inkline.training.convert import Description, save_checkpoint
     from inkline.training.convert.net_checkpoint import read_checkpoint
     from inkline.training.nets.table import build
+    from inkline.training.run_state import write_checkpoint
 
     name, path = "ch_ppocr_mobile_v2.0_cls", tmp_path / "best.pt"
     save_checkpoint(path, build(name), Description(name, 2))
-    config = configs.load(configs.find_config(name), ["model.labels=[90, 270]"])
-    checkpoint.save(path, {**read_checkpoint(path), "config": configs.to_dict(config)})
+    config = configs.load_config(configs.find_config(name), ["model.labels=[90, 270]"])
+    write_checkpoint(path, {**read_checkpoint(path), "config": configs.to_dict(config)})
     done = CliRunner().invoke(inkline, ["export", str(path), "-o", str(tmp_path / "mine.onnx"), "--version", "3"])
     assert done.exit_code == 0, done.output
     metadata = read_onnx_header(tmp_path / "mine.onnx").metadata

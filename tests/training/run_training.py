@@ -5,21 +5,21 @@ import os
 import signal
 from pathlib import Path
 
-from inkline.training.config import load
-from inkline.training.loop import train
-from inkline.training.training_log import Report
+from inkline.training.config import load_config
+from inkline.training.loop import run_training
+from inkline.training.training_log import TrainingLog
 
 
 def kill_at(step: int) -> None:
     """SIGKILL to the whole process group as soon as the log tells of a step; not from outside, where one may be late."""
-    write = Report._write
+    write = TrainingLog._write
 
     def write_and_end(self, kind, at, record):  # type: ignore[no-untyped-def]
         write(self, kind, at, record)
         if at >= step:
             os.killpg(0, signal.SIGKILL)
 
-    Report._write = write_and_end  # type: ignore[method-assign]
+    TrainingLog._write = write_and_end  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
@@ -30,5 +30,5 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     if arguments.kill_at:
         kill_at(arguments.kill_at)
-    result = train(load(arguments.config), resume=arguments.resume)
+    result = run_training(load_config(arguments.config), resume=arguments.resume)
     print(result.steps, result.reason)

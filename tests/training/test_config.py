@@ -17,7 +17,9 @@ def write(folder: Path, text: str, name: str = "run.yaml") -> Path:
 
 def test_values_and_overrides(tmp_path: Path) -> None:
     path = write(tmp_path, "task: det\noptimizer:\n  learning_rate: 1e-3\nloss:\n  auxiliary: {p4: 0.2}\n")
-    config = configs.load(path, ["optimizer.learning_rate=5e-4", "run.epochs=3", "model.labels=[0, 90]", "run.seed=7"])
+    config = configs.load_config(
+        path, ["optimizer.learning_rate=5e-4", "run.epochs=3", "model.labels=[0, 90]", "run.seed=7"]
+    )
     assert config.task == "det"
     assert config.optimizer.learning_rate == 5e-4
     assert config.loss.auxiliary == {"p4": 0.2}
@@ -26,16 +28,16 @@ def test_values_and_overrides(tmp_path: Path) -> None:
 
 def test_base_lies_below(tmp_path: Path) -> None:
     write(tmp_path, "task: det\nrun: {epochs: 5, seed: 3}\n", "base.yaml")
-    config = configs.load(write(tmp_path, "base: base.yaml\nrun: {epochs: 9}\n"))
+    config = configs.load_config(write(tmp_path, "base: base.yaml\nrun: {epochs: 9}\n"))
     assert (config.task, config.run.epochs, config.run.seed) == ("det", 9, 3)
 
 
 def test_saved_reads_back(tmp_path: Path) -> None:
-    config = configs.load(
+    config = configs.load_config(
         write(tmp_path, "task: cls\nmodel: {labels: [0, 90, 180, 270]}\nschedule: {name: piecewise}\n")
     )
-    configs.save(config, tmp_path / "saved.yaml")
-    assert configs.load(tmp_path / "saved.yaml") == config
+    configs.save_config(config, tmp_path / "saved.yaml")
+    assert configs.load_config(tmp_path / "saved.yaml") == config
     assert configs.from_dict(configs.to_dict(config)) == config
 
 
@@ -59,7 +61,7 @@ def test_saved_reads_back(tmp_path: Path) -> None:
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError) as error:
-        configs.load(write(tmp_path, text))
+        configs.load_config(write(tmp_path, text))
     assert message in str(error.value)
     assert "run.yaml" in str(error.value)
     assert "\n" not in str(error.value)
@@ -68,12 +70,12 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
 @pytest.mark.parametrize("text", ["epochs", "=3", "task.name=3"])
 def test_overrides_must_name_a_key(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError):
-        configs.load(write(tmp_path, "task: rec"), [text])
+        configs.load_config(write(tmp_path, "task: rec"), [text])
 
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
-        configs.load(tmp_path / "none.yaml")
+        configs.load_config(tmp_path / "none.yaml")
 
 
 def test_defaults_read_back() -> None:
@@ -81,5 +83,5 @@ def test_defaults_read_back() -> None:
 
 
 def test_the_key_of_the_version_before_is_taken(tmp_path: Path) -> None:
-    assert configs.load(write(tmp_path, "data: {squeeze: 1.25}\n")).data.width_scale == 1.25
-    assert configs.load(write(tmp_path, "task: rec\n"), ["data.squeeze=1.2"]).data.width_scale == 1.2
+    assert configs.load_config(write(tmp_path, "data: {squeeze: 1.25}\n")).data.width_scale == 1.25
+    assert configs.load_config(write(tmp_path, "task: rec\n"), ["data.squeeze=1.2"]).data.width_scale == 1.2

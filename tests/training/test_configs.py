@@ -10,7 +10,7 @@ import torch
 from inkline.errors import UsageError
 from inkline.training import config as configs
 from inkline.training.config import Config
-from inkline.training.loop import train
+from inkline.training.loop import run_training
 from inkline.training.nets.table import NETS
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs"
@@ -25,14 +25,14 @@ def test_every_net_has_a_configuration() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_configuration_names_its_net(name: str) -> None:
-    config = configs.load(configs.find_config(name))
+    config = configs.load_config(configs.find_config(name))
     assert config.model.name in NETS
     assert config.model.name == name or name.startswith("distill_")
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_a_recipe_of_our_own_names_a_net(name: str) -> None:
-    assert configs.load(configs.find_config(name)).model.name in NETS
+    assert configs.load_config(configs.find_config(name)).model.name in NETS
 
 
 def test_unknown_names_get_a_suggestion() -> None:
@@ -42,7 +42,7 @@ def test_unknown_names_get_a_suggestion() -> None:
 
 def short(name: str, folder: Path) -> Config:
     """The configuration with little data, small pages and two steps."""
-    config = configs.load(configs.find_config(name))
+    config = configs.load_config(configs.find_config(name))
     overrides = [
         "data.batch_size=2",
         "data.workers=0",
@@ -68,19 +68,19 @@ def short(name: str, folder: Path) -> Config:
         overrides += ["data.train=['pages:english:4']", "data.evaluate=[]"]
     if config.distill.teacher:
         overrides.append(f"distill.teacher={teacher(config, folder)}")
-    return configs.load(configs.find_config(name), overrides)
+    return configs.load_config(configs.find_config(name), overrides)
 
 
 def teacher(config: Config, folder: Path) -> Path:
     """A checkpoint of the teacher that the configuration names, trained for a step."""
     name = Path(config.distill.teacher).parent.name
-    return train(short(name, folder / "teacher")).output / "last.pt"
+    return run_training(short(name, folder / "teacher")).output / "last.pt"
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES + OWN])
 def test_two_steps(name: str, tmp_path: Path) -> None:
     config = short(name, tmp_path)
-    result = train(config)
+    result = run_training(config)
     assert result.steps == 2
     log = (result.output / "log.jsonl").read_text().splitlines()
     assert len(log) == 2 and "NaN" not in log[1]

@@ -10,8 +10,8 @@ from torch import Tensor
 from inkline.errors import UsageError
 from inkline.training import config as configs
 from inkline.training.config import DistillConfig
-from inkline.training.distillation import Course, course_loss
-from inkline.training.loop import train
+from inkline.training.distillation import TrainingNet, training_loss
+from inkline.training.loop import run_training
 from inkline.training.nets.table import build
 
 
@@ -32,37 +32,37 @@ BATCH = {"nrtr": torch.tensor([[2, 4, 5, 3, 0], [2, 6, 3, 0, 0]])}
 
 
 def test_alone_nothing_is_added() -> None:
-    assert course_loss({"student": logits(0)}, BATCH, plain, DistillConfig()).keys() == {"loss"}
+    assert training_loss({"student": logits(0)}, BATCH, plain, DistillConfig()).keys() == {"loss"}
 
 
 def test_twins_learn_from_each_other() -> None:
     answers = {"student": logits(0), "twin": logits(1)}
-    parts = course_loss(answers, BATCH, plain, DistillConfig(mutual=True, weight=0.5, features=2.0))
+    parts = training_loss(answers, BATCH, plain, DistillConfig(mutual=True, weight=0.5, features=2.0))
     assert parts.keys() == {"loss", "twin", "mutual", "features"}
     assert parts["loss"].item() == pytest.approx(sum(v.item() for k, v in parts.items() if k != "loss") + 1)
-    same = course_loss({"student": logits(0), "twin": logits(0)}, BATCH, plain, DistillConfig(features=1.0))
+    same = training_loss({"student": logits(0), "twin": logits(0)}, BATCH, plain, DistillConfig(features=1.0))
     assert same["mutual"].item() == pytest.approx(0, abs=1e-6) and same["features"].item() == 0
 
 
 def test_a_teacher_is_followed_by_both_twins() -> None:
     answers = {"student": logits(0), "twin": logits(1), "teacher": logits(2)}
-    parts = course_loss(answers, BATCH, plain, DistillConfig(decoupled=1.0))
+    parts = training_loss(answers, BATCH, plain, DistillConfig(decoupled=1.0))
     assert {"teacher_student", "teacher_twin", "mutual", "decoupled"} <= parts.keys()
 
 
 def test_a_teacher_with_other_classes_is_refused() -> None:
     answers = {"student": logits(0), "teacher": logits(1, classes=9)}
     with pytest.raises(UsageError, match="both need the same charset and input size"):
-        course_loss(answers, BATCH, plain, DistillConfig())
+        training_loss(answers, BATCH, plain, DistillConfig())
 
 
 def test_the_teacher_stays_as_it_is() -> None:
-    course = Course(build("CRNN_MobileNetV3", 7), teacher=build("CRNN_MobileNetV3", 7)).train()
+    course = TrainingNet(build("CRNN_MobileNetV3", 7), teacher=build("CRNN_MobileNetV3", 7)).train()
     assert course.student.training and not course.teacher.training
     answers = course(torch.rand(2, 3, 32, 64), {})
     assert answers.keys() == {"student", "teacher"} and not answers["teacher"]["ctc_logits"].requires_grad
     with pytest.raises(UsageError, match="only detectors, recognisers and classifiers"):
-        Course(build("UVDoc"), twin=build("UVDoc"))
+        TrainingNet(build("UVDoc"), twin=build("UVDoc"))
 
 
 def test_teachers_that_cannot_teach(tmp_path: Path) -> None:
@@ -70,11 +70,13 @@ def test_teachers_that_cannot_teach(tmp_path: Path) -> None:
     quick = [f"data.train=[{data}]", "data.workers=0", "data.batch_size=2", "evaluate.every=0", "run.max_steps=1"]
     quick += ["run.threads=1", "run.tensorboard=false"]
     recipe = configs.find_config("CRNN_MobileNetV3")
-    teacher = train(configs.load(recipe, [*quick, f"run.output={tmp_path / 'teacher'}"])).output / "best.pt"
+    teacher = (
+        run_training(configs.load_config(recipe, [*quick, f"run.output={tmp_path / 'teacher'}"])).output / "best.pt"
+    )
     taught = [*quick, f"distill.teacher={teacher}", f"run.output={tmp_path / 'run'}"]
     with pytest.raises(UsageError, match="has no NRTR branch"):
-        train(configs.load(recipe, [*taught, "distill.decoupled=1"]))
+        run_training(configs.load_config(recipe, [*taught, "distill.decoupled=1"]))
     (tmp_path / "chars.txt").write_text("".join(f"{c}\n" for c in reversed(drawn.CHARSET)))
     with pytest.raises(UsageError, match="has another charset than the student"):
-        train(configs.load(recipe, [*taught, f"model.charset={tmp_path / 'chars.txt'}"]))
-    assert train(configs.load(recipe, taught)).steps == 1
+        run_training(configs.load_config(recipe, [*taught, f"model.charset={tmp_path / 'chars.txt'}"]))
+    assert run_training(configs.load_config(recipe, taught)).steps == 1

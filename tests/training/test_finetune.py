@@ -16,9 +16,9 @@ from inkline.cli.train_commands import train as train_command
 from inkline.errors import ModelError, OutputError, UsageError
 from inkline.training import config as configs
 from inkline.training.convert import load_checkpoint
-from inkline.training.evaluate import evaluate, open_model
-from inkline.training.finetune import Change, Outcome, export_outcome, extended, finetune, recipe
-from inkline.training.loop import Result, train
+from inkline.training.evaluate import evaluate_model, open_model
+from inkline.training.finetune import Change, FinetuneResult, export_finetuned, extended, finetune, recipe
+from inkline.training.loop import TrainResult, run_training
 
 QUICK = ["data.workers=0", "data.batch_size=4", "run.threads=1", "run.tensorboard=false", "run.log_steps=1"]
 
@@ -29,7 +29,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     data = drawn.lines(folder / "data", 8)
     overrides = [f"data.train=[{data}]", "evaluate.every=0", "run.epochs=1", f"run.output={folder / 'run'}", *QUICK]
-    return train(configs.load(configs.find_config("CRNN_MobileNetV3"), overrides)).output / "best.pt"
+    return run_training(configs.load_config(configs.find_config("CRNN_MobileNetV3"), overrides)).output / "best.pt"
 
 
 def test_recipe_of_a_checkpoint(trained: Path) -> None:
@@ -70,7 +70,7 @@ def test_report_and_export(trained: Path, tmp_path: Path) -> None:
     assert outcome.table() in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert log[0]["kind"] == "train"
-    export_outcome(outcome, tmp_path / "new.onnx")
+    export_finetuned(outcome, tmp_path / "new.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "new.onnx", providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
     assert tuple(metadata["character"].split("\n")) == about.charset and metadata["inkline.name"] == "CRNN_MobileNetV3"
@@ -78,15 +78,15 @@ def test_report_and_export(trained: Path, tmp_path: Path) -> None:
     with torch.no_grad():
         ours = net(image)
     assert torch.allclose(ours, torch.from_numpy(session.run(None, {"x": image.numpy()})[0]), atol=1e-4)
-    by_engine = evaluate("rec", open_model("rec", str(tmp_path / "new.onnx")), str(new)).scores.values
-    by_torch = evaluate("rec", open_model("rec", str(outcome.checkpoint)), str(new)).scores.values
+    by_engine = evaluate_model("rec", open_model("rec", str(tmp_path / "new.onnx")), str(new)).scores.values
+    by_torch = evaluate_model("rec", open_model("rec", str(outcome.checkpoint)), str(new)).scores.values
     assert by_engine["cer"] == by_torch["cer"]
 
 
-def outcome_of(path: Path, lost: bool) -> Outcome:
+def outcome_of(path: Path, lost: bool) -> FinetuneResult:
     change = Change("old.txt", False, "acc", 0.9, 0.7 if lost else 0.9, ({}, {}))
-    result = Result(path.parent, 1, {}, 0.9, "all steps are done")
-    return Outcome(result, path, (change,), (change,) if lost else (), 0.01)
+    result = TrainResult(path.parent, 1, {}, 0.9, "all steps are done")
+    return FinetuneResult(result, path, (change,), (change,) if lost else (), 0.01)
 
 
 def test_a_lost_ability_refuses_export_without_force(trained: Path, tmp_path: Path) -> None:
@@ -94,17 +94,17 @@ def test_a_lost_ability_refuses_export_without_force(trained: Path, tmp_path: Pa
     with pytest.raises(
         ModelError, match=r"not exported, acc fell on old\.txt from 0\.9000 to 0\.7000, by more than 0\.01"
     ):
-        export_outcome(lost, tmp_path / "a.onnx")
+        export_finetuned(lost, tmp_path / "a.onnx")
     assert not (tmp_path / "a.onnx").exists() and "(lost)" in lost.table()
-    export_outcome(lost, tmp_path / "a.onnx", force=True)
-    export_outcome(outcome_of(trained, lost=False), tmp_path / "b.onnx")
+    export_finetuned(lost, tmp_path / "a.onnx", force=True)
+    export_finetuned(outcome_of(trained, lost=False), tmp_path / "b.onnx")
     assert (tmp_path / "a.onnx").exists() and (tmp_path / "b.onnx").exists()
 
 
 def test_forgetting_is_seen(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fall beyond the bound is listed as lost, one within it is not."""
     values = iter([0.9, 0.95, 0.8, 0.75, 0.8, 0.795])
-    monkeypatch.setattr("inkline.training.finetune.scores", lambda *_: {"acc": next(values), "acc_alnum": 0.0})
+    monkeypatch.setattr("inkline.training.finetune.model_scores", lambda *_: {"acc": next(values), "acc_alnum": 0.0})
     new, a, b = (drawn.lines(tmp_path / name, 4) for name in ("new", "a", "b"))
     overrides = [
         f"data.evaluate=[{new}]",
@@ -125,16 +125,18 @@ def test_fine_tuning_needs_something_to_judge_by(trained: Path) -> None:
 
 
 def test_replay_makes_its_share(trained: Path, tmp_path: Path) -> None:
-    from inkline.training.training_data import open_all
+    from inkline.training.training_data import open_training_source
 
     new, old = drawn.lines(tmp_path / "new", 6), drawn.lines(tmp_path / "old", 30)
     config, _ = recipe(str(trained), [str(new)], [f"data.replay=[{old}]", "data.replay_share=0.25"])
-    source, _ = open_all(config, drawn.CHARSET)
+    source, _ = open_training_source(config, drawn.CHARSET)
     keys = [source.key(epoch, i) for epoch in (0, 1) for i in range(len(source))]
     assert len(source) == 8
     assert sum("old" in key for key in keys) == 4 and len({key for key in keys if "old" in key}) == 4
     with pytest.raises(UsageError, match="between 0 and 1"):
-        open_all(dataclasses.replace(config, data=dataclasses.replace(config.data, replay_share=1.0)), drawn.CHARSET)
+        open_training_source(
+            dataclasses.replace(config, data=dataclasses.replace(config.data, replay_share=1.0)), drawn.CHARSET
+        )
 
 
 @pytest.mark.slow
@@ -199,9 +201,9 @@ def test_a_published_model_learns_on(tmp_path: Path) -> None:
     data = drawn.turned(tmp_path / "data", 8)
     overrides = [f"data.evaluate=[{data}]", "run.epochs=1", f"run.output={tmp_path / 'run'}", *QUICK]
     outcome = finetune("ch_ppocr_mobile_v2.0_cls", [str(data)], overrides, [str(data)], bound=1.0)
-    published = evaluate("cls", open_model("cls", "ch_ppocr_mobile_v2.0_cls"), str(data)).scores.values
+    published = evaluate_model("cls", open_model("cls", "ch_ppocr_mobile_v2.0_cls"), str(data)).scores.values
     assert outcome.changes[0].details[0]["acc"] == published["acc"]
     assert load_checkpoint(outcome.checkpoint)[1].fused
-    export_outcome(outcome, tmp_path / "a.onnx", force=True)
-    again = evaluate("cls", open_model("cls", str(tmp_path / "a.onnx")), str(data)).scores.values
+    export_finetuned(outcome, tmp_path / "a.onnx", force=True)
+    again = evaluate_model("cls", open_model("cls", str(tmp_path / "a.onnx")), str(data)).scores.values
     assert again["acc"] == outcome.changes[0].new

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import drawn
@@ -13,11 +14,13 @@ import pytest
 import torch
 
 from inkline.errors import DataError, EngineError, ModelError, OutputError, UsageError
-from inkline.training import checkpoint, tasks
 from inkline.training import config as configs
+from inkline.training import tasks
 from inkline.training.config import Config
+from inkline.training.distributed import DistributedEnv, process_group
 from inkline.training.evaluate import Scores
-from inkline.training.loop import train
+from inkline.training.loop import run_training, take_step
+from inkline.training.run_state import prepare_run, read_run_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("run_training.py")
@@ -39,7 +42,7 @@ def config_of(folder: Path, *overrides: str, count: int = 16) -> Config:
         "run.tensorboard=false",
         f"run.output={folder / 'run'}",
     ]
-    return configs.load(configs.find_config("PP-LCNet_x0_25_textline_ori"), [*short, *overrides])
+    return configs.load_config(configs.find_config("PP-LCNet_x0_25_textline_ori"), [*short, *overrides])
 
 
 def log_of(output: Path, kind: str) -> list[dict[str, float]]:
@@ -48,7 +51,7 @@ def log_of(output: Path, kind: str) -> list[dict[str, float]]:
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
-    return checkpoint.load(path)["model"]
+    return read_run_checkpoint(path)["model"]
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -60,14 +63,16 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def test_a_run_leaves_what_it_should(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    result = train(config_of(tmp_path, "run.ema=0.9", "run.tensorboard=true", "evaluate.metric=acc"))
+    result = run_training(config_of(tmp_path, "run.ema=0.9", "run.tensorboard=true", "evaluate.metric=acc"))
     output = result.output
     assert result.steps == 8 and result.reason == "all steps are done"
     assert [row["step"] for row in log_of(output, "train")] == list(range(1, 9))
     assert [row["step"] for row in log_of(output, "eval")] == [4, 8]
     assert any(p.name.startswith("events.out.tfevents") for p in output.iterdir())
-    assert configs.load(output / "config.yaml") == configs.from_dict(checkpoint.load(output / "last.pt")["config"])
-    last, best = checkpoint.load(output / "last.pt"), checkpoint.load(output / "best.pt")
+    assert configs.load_config(output / "config.yaml") == configs.from_dict(
+        read_run_checkpoint(output / "last.pt")["config"]
+    )
+    last, best = read_run_checkpoint(output / "last.pt"), read_run_checkpoint(output / "best.pt")
     assert {"optimizer", "average", "progress"} <= last.keys() and "optimizer" not in best
     assert not same(last["average"], last["model"])
     lines = capsys.readouterr().err.splitlines()
@@ -79,7 +84,7 @@ def test_a_run_leaves_what_it_should(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_it_learns(tmp_path: Path) -> None:
     """Upright or upside down, of sixteen words, is learned by heart, and read back through the inference code."""
     augment = [f"augment.cls.{name}=0" for name in ("crop", "tilt_share", "noise", "colour", "reverse", "blur")]
-    result = train(config_of(tmp_path, "run.epochs=40", "evaluate.every=40", *augment))
+    result = run_training(config_of(tmp_path, "run.epochs=40", "evaluate.every=40", *augment))
     assert result.scores["acc"] >= 0.9
     losses = [row["loss"] for row in log_of(result.output, "train")]
     assert np.mean(losses[-8:]) < 0.5 * np.mean(losses[:8])
@@ -87,7 +92,7 @@ def test_it_learns(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     runs = [
-        train(config_of(tmp_path / name, "run.max_steps=3", f"run.seed={s}"))
+        run_training(config_of(tmp_path / name, "run.max_steps=3", f"run.seed={s}"))
         for name, s in (("a", 0), ("b", 0), ("c", 1))
     ]
     a, b, c = (weights(run.output / "last.pt") for run in runs)
@@ -98,21 +103,21 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path: Path) -> None:
     """SIGKILL between two checkpoints; dropout, averaged weights, accumulation and worker processes included."""
     more = ("run.epochs=8", "run.save_steps=5", "run.accumulate=2", "run.ema=0.9", "data.workers=1", "evaluate.every=3")
-    whole = train(config_of(tmp_path / "whole", *more))
+    whole = run_training(config_of(tmp_path / "whole", *more))
     config = config_of(tmp_path / "killed", *more)
     (tmp_path / "killed.yaml").write_text("", encoding="utf-8")
-    configs.save(config, tmp_path / "killed.yaml")
+    configs.save_config(config, tmp_path / "killed.yaml")
     command = [sys.executable, str(SCRIPT), str(tmp_path / "killed.yaml")]
     log = Path(config.run.output) / "log.jsonl"
     done = subprocess.run(
         [*command, "--kill-at", "7"], env=environment(), stderr=subprocess.DEVNULL, start_new_session=True
     )
     assert done.returncode == -signal.SIGKILL
-    killed = checkpoint.load(log.parent / "last.pt")
+    killed = read_run_checkpoint(log.parent / "last.pt")
     assert killed["progress"]["step"] == 6  # saved with the evaluation; step 7 was lost
     done = subprocess.run([*command, "--resume"], env=environment(), capture_output=True, text=True, check=True)
-    assert "going on from step" in done.stderr and done.stdout.startswith("16 all steps are done")
-    a, b = (checkpoint.load(folder / "last.pt") for folder in (whole.output, log.parent))
+    assert "resuming from step" in done.stderr and done.stdout.startswith("16 all steps are done")
+    a, b = (read_run_checkpoint(folder / "last.pt") for folder in (whole.output, log.parent))
     assert same(a["model"], b["model"]) and same(a["average"], b["average"])
     assert a["progress"]["best"] == b["progress"]["best"] and a["progress"]["step"] == b["progress"]["step"]
     assert same(weights(whole.output / "best.pt"), weights(log.parent / "best.pt"))
@@ -120,27 +125,27 @@ def test_a_killed_run_ends_as_one_that_was_not(tmp_path: Path) -> None:
 
 def test_a_finished_run_resumes_to_nothing(tmp_path: Path) -> None:
     config = config_of(tmp_path, "run.epochs=1")
-    before = weights(train(config).output / "last.pt")
-    again = train(config, resume=True)
+    before = weights(run_training(config).output / "last.pt")
+    again = run_training(config, resume=True)
     assert again.steps == 4 and same(before, weights(again.output / "last.pt"))
 
 
 def test_an_old_run_is_not_overwritten(tmp_path: Path) -> None:
     config = config_of(tmp_path, "run.max_steps=1", "evaluate.every=0")
-    train(config)
-    with pytest.raises(UsageError, match="holds a run already; go on with --resume"):
-        train(config)
-    with pytest.raises(UsageError, match="no run to go on with"):
-        train(configs.replace(config, "run", output=str(tmp_path / "other")), resume=True)
+    run_training(config)
+    with pytest.raises(UsageError, match="holds a run already; continue it with --resume"):
+        run_training(config)
+    with pytest.raises(UsageError, match="no run to resume"):
+        run_training(configs.replace_in_section(config, "run", output=str(tmp_path / "other")), resume=True)
     with pytest.raises(UsageError, match="trains PP-LCNet_x0_25_textline_ori, not PP-LCNet_x1_0_textline_ori"):
-        train(configs.replace(config, "model", name="PP-LCNet_x1_0_textline_ori"), resume=True)
+        run_training(configs.replace_in_section(config, "model", name="PP-LCNet_x1_0_textline_ori"), resume=True)
 
 
 @pytest.mark.slow
 def test_two_processes(tmp_path: Path) -> None:
     """Two CPU processes under torchrun: each sees its half, both end with the weights of the one."""
     config = config_of(tmp_path, "run.epochs=2", "data.batch_size=2", "evaluate.every=1")
-    configs.save(config, tmp_path / "two.yaml")
+    configs.save_config(config, tmp_path / "two.yaml")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(
         [*launcher, str(SCRIPT), str(tmp_path / "two.yaml")], env=environment(), capture_output=True, text=True
@@ -149,7 +154,7 @@ def test_two_processes(tmp_path: Path) -> None:
     assert "cpu x 2" in done.stderr
     rows = log_of(Path(config.run.output), "train")
     assert [row["step"] for row in rows] == list(range(1, 9))  # 16 samples / (2 processes x 2) = 4 steps an epoch
-    progress = checkpoint.load(Path(config.run.output) / "last.pt")["progress"]
+    progress = read_run_checkpoint(Path(config.run.output) / "last.pt")["progress"]
     assert progress["samples"] == 32
     assert done.stdout.count("8 all steps are done") == 2
 
@@ -159,15 +164,15 @@ def test_two_processes_take_the_step_of_one(tmp_path: Path) -> None:
     """Without batch statistics and dropout, two processes with half a batch each take the same step as one process."""
     more = ("run.max_steps=1", "evaluate.every=0", "model.freeze=[backbone]", "optimizer.name=momentum")
     alone = config_of(tmp_path / "one", *more, "data.batch_size=2", "run.accumulate=2")
-    one = weights(train(alone).output / "last.pt")
+    one = weights(run_training(alone).output / "last.pt")
     config = config_of(tmp_path / "two", *more, "data.batch_size=2")
-    configs.save(config, tmp_path / "two.yaml")
+    configs.save_config(config, tmp_path / "two.yaml")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     subprocess.run(
         [*launcher, str(SCRIPT), str(tmp_path / "two.yaml")], env=environment(), check=True, capture_output=True
     )
     two = weights(Path(config.run.output) / "last.pt")
-    start = weights(train(config_of(tmp_path / "none", *more, "optimizer.learning_rate=0")).output / "last.pt")
+    start = weights(run_training(config_of(tmp_path / "none", *more, "optimizer.learning_rate=0")).output / "last.pt")
     moved_one, moved_two = one["head.fc.bias"] - start["head.fc.bias"], two["head.fc.bias"] - start["head.fc.bias"]
     assert moved_one.abs().sum() > 0
     assert torch.sign(moved_one).equal(torch.sign(moved_two))
@@ -182,9 +187,9 @@ def test_a_loss_that_is_no_number_names_the_sample(tmp_path: Path, monkeypatch: 
         bad = any("cls.txt:6 " in key for key in batch["key"])
         return {**parts, "loss": parts["loss"] * (float("nan") if bad else 1.0)}
 
-    monkeypatch.setitem(tasks.TASKS, "cls", tasks.Task("acc", (), tasks.prepare, broken, tasks.judge_classifier))
+    monkeypatch.setitem(tasks.TASKS, "cls", tasks.Task("acc", (), tasks.prepare, broken, tasks.evaluate_classifier))
     with pytest.raises(DataError, match=r"loss=nan at step \d, from sample \S*cls\.txt:6 \(\S*5\.png\); look at it"):
-        train(config)
+        run_training(config)
     assert all(torch.isfinite(v.float()).all() for v in weights(Path(config.run.output) / "last.pt").values())
 
 
@@ -193,7 +198,7 @@ def test_weights_that_explode_stop_the_run(tmp_path: Path) -> None:
         tmp_path, "evaluate.every=0", "optimizer.learning_rate=1e30", "optimizer.name=momentum", "run.epochs=9"
     )
     with pytest.raises(DataError, match=r"(loss|gradient)=(nan|inf) at step \d+, from one of the samples"):
-        train(config)
+        run_training(config)
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
@@ -206,23 +211,89 @@ def scripted(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
 
 def test_early_stop_and_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, [0.1, 0.3, 0.2, 0.3, 0.9])
-    result = train(config_of(tmp_path, "run.epochs=9", "evaluate.patience=2", "run.save_steps=4"))
+    result = run_training(config_of(tmp_path, "run.epochs=9", "evaluate.patience=2", "run.save_steps=4"))
     assert result.reason == "no better score in 2 evaluations" and result.steps == 16 and result.best == 0.3
-    best = checkpoint.load(result.output / "best.pt")
+    best = read_run_checkpoint(result.output / "best.pt")
     assert best["progress"]["step"] == 8
     assert [row["best"] for row in log_of(result.output, "eval")] == [True, True, False, False]
 
 
 def test_evaluation_by_steps_and_from_an_epoch_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, [0.1] * 9)
-    result = train(config_of(tmp_path / "a", "evaluate.every_steps=3"))
+    result = run_training(config_of(tmp_path / "a", "evaluate.every_steps=3"))
     assert [row["step"] for row in log_of(result.output, "eval")] == [3, 6, 8]
-    result = train(config_of(tmp_path / "b", "run.epochs=4", "evaluate.start=2"))
+    result = run_training(config_of(tmp_path / "b", "run.epochs=4", "evaluate.start=2"))
     assert [row["step"] for row in log_of(result.output, "eval")] == [12, 16]
 
 
+def test_the_last_step_is_scored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores every 4 of 8 steps: the last ones are not taken a second time, so patience 2 is not used up by them."""
+    scripted(monkeypatch, [0.3, 0.2, 0.1])
+    result = run_training(config_of(tmp_path, "evaluate.every_steps=4", "evaluate.patience=2"))
+    assert [row["step"] for row in log_of(result.output, "eval")] == [4, 8]
+    assert result.reason == "all steps are done"
+    assert read_run_checkpoint(result.output / "last.pt")["progress"]["stale"] == 1
+
+
+def test_a_run_killed_in_its_last_evaluation_is_evaluated_when_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(tmp_path, "run.save_steps=2")
+    scripted(monkeypatch, [0.1])  # the second evaluation, after the last step, finds no value and ends the run
+    with pytest.raises((StopIteration, RuntimeError)):
+        run_training(config)
+    output = Path(config.run.output)
+    assert read_run_checkpoint(output / "last.pt")["progress"]["step"] == 8
+    scripted(monkeypatch, [0.7])
+    result = run_training(config, resume=True)
+    assert result.scores == {"acc": 0.7} and result.best == 0.7
+    assert read_run_checkpoint(output / "best.pt")["progress"]["step"] == 8
+    assert run_training(config, resume=True).steps == 8  # and not once more
+
+
+def test_gradients_are_exchanged_once_per_step(tmp_path: Path) -> None:
+    """Two batches that add up to a step cost as many exchanges between processes as one."""
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        run, _, _ = prepare_run(
+            config_of(tmp_path, "run.accumulate=2"), DistributedEnv(0, 1, torch.device("cpu")), None
+        )
+        parallel = torch.nn.parallel.DistributedDataParallel(run.net, find_unused_parameters=True)
+        run.model = parallel
+        exchanged = 0
+
+        def count(state: None, bucket: torch.distributed.GradBucket) -> torch.futures.Future[torch.Tensor]:
+            nonlocal exchanged
+            exchanged += 1
+            done: torch.futures.Future[torch.Tensor] = torch.futures.Future()
+            done.set_result(bucket.buffer())
+            return done
+
+        parallel.register_comm_hook(None, count)
+        first, second = list(run.data.batches(0, 0))[:2]
+        take_step(run, [first], 0)
+        for_one_batch, exchanged = exchanged, 0
+        take_step(run, [first, second], 1)
+        assert exchanged == for_one_batch > 0
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_processes_wait_for_a_long_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others wait in a broadcast while rank 0 evaluates; torch's own limit is 10 to 30 minutes."""
+    asked: dict[str, object] = {}
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda backend, **more: asked.update(more))
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
+    with process_group("cpu"):
+        pass
+    assert asked["timeout"] >= timedelta(hours=6)  # type: ignore[operator]
+
+
 def test_bf16_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train(config_of(tmp_path, "run.max_steps=2", "run.precision=bf16", "evaluate.every=0", "optimizer.clip_norm=1"))
+    run_training(
+        config_of(tmp_path, "run.max_steps=2", "run.precision=bf16", "evaluate.every=0", "optimizer.clip_norm=1")
+    )
     assert "bfloat16" in capsys.readouterr().err
 
 
@@ -245,19 +316,19 @@ def test_bf16_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 )
 def test_settings_that_cannot_be(tmp_path: Path, override: str, error: type, message: str) -> None:
     with pytest.raises(error, match=message.replace(".", r"\.")):
-        train(config_of(tmp_path, override))
+        run_training(config_of(tmp_path, override))
 
 
 def test_a_gpu_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(EngineError, match="torch sees no GPU"):
-        train(config_of(tmp_path, "run.device=gpu"))
+        run_training(config_of(tmp_path, "run.device=gpu"))
 
 
 def test_an_empty_data_set(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("")
     with pytest.raises(DataError, match=r"empty\.txt: no usable cls sample \(it is empty\)"):
-        train(config_of(tmp_path, f"data.train=[{tmp_path / 'empty.txt'}]"))
+        run_training(config_of(tmp_path, f"data.train=[{tmp_path / 'empty.txt'}]"))
 
 
 def test_a_charset_that_lacks_half_the_labels(tmp_path: Path) -> None:
@@ -265,7 +336,7 @@ def test_a_charset_that_lacks_half_the_labels(tmp_path: Path) -> None:
     (tmp_path / "chars.txt").write_text("a\nb\nc\n")
     overrides = [f"data.train=[{data}]", f"model.charset={tmp_path / 'chars.txt'}", f"run.output={tmp_path / 'run'}"]
     with pytest.raises(DataError, match="the charset lacks characters of 8 of 8 labels"):
-        train(configs.load(configs.find_config("CRNN_MobileNetV3"), overrides))
+        run_training(configs.load_config(configs.find_config("CRNN_MobileNetV3"), overrides))
 
 
 def test_a_full_disk_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,24 +347,24 @@ def test_a_full_disk_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path, monk
         nonlocal count
         count += 1
         if count > 2:
-            file.write(b"half of it")
+            Path(file).write_bytes(b"half of it")
             raise OSError(28, "No space left on device")
         save(content, file)
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OutputError, match=r"last\.pt: checkpoint not written \(No space left on device\).*is intact"):
-        train(config)
-    assert checkpoint.load(Path(config.run.output) / "last.pt")["progress"]["step"] == 2
+        run_training(config)
+    assert read_run_checkpoint(Path(config.run.output) / "last.pt")["progress"]["step"] == 2
 
 
 def test_unreadable_images_are_skipped_or_fatal(tmp_path: Path) -> None:
     config = config_of(tmp_path, "run.epochs=1", "evaluate.every=0")
     (tmp_path / "data" / "3.png").write_bytes(b"not an image")
-    assert train(config).steps == 4
+    assert run_training(config).steps == 4
     for workers in (0, 1):
-        strict = configs.replace(config, "data", strict=True, workers=workers)
+        strict = configs.replace_in_section(config, "data", strict=True, workers=workers)
         with pytest.raises(DataError, match=r"^\S*3\.png: not an image.*$") as error:
-            train(configs.replace(strict, "run", output=str(tmp_path / f"strict{workers}")))
+            run_training(configs.replace_in_section(strict, "run", output=str(tmp_path / f"strict{workers}")))
         assert "\n" not in str(error.value)
 
 
@@ -317,7 +388,7 @@ def test_a_recogniser_learns_by_heart(tmp_path: Path) -> None:
         "run.threads=1",
         f"run.output={tmp_path / 'run'}",
     ]
-    result = train(configs.load(configs.find_config("CRNN_MobileNetV3"), overrides))
+    result = run_training(configs.load_config(configs.find_config("CRNN_MobileNetV3"), overrides))
     assert result.scores["cer"] < 0.25
 
 
@@ -337,5 +408,5 @@ def test_a_detector_learns_by_heart(tmp_path: Path) -> None:
         "run.threads=1",
         f"run.output={tmp_path / 'run'}",
     ]
-    result = train(configs.load(configs.find_config("PP-OCRv3_mobile_det"), overrides))
+    result = run_training(configs.load_config(configs.find_config("PP-OCRv3_mobile_det"), overrides))
     assert result.scores["hmean"] >= 0.8

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from inkline.errors import ModelError, OutputError, UsageError
-from inkline.training import checkpoint
 from inkline.training.config import OptimizerConfig, ScheduleConfig
-from inkline.training.optim import AveragedWeights, build_optimizer, freeze, learning_rate
+from inkline.training.optim import AveragedWeights, build_optimizer, freeze, lr_schedule
+from inkline.training.run_state import TrainProgress, read_run_checkpoint, write_checkpoint
 
 
 def curve(config: ScheduleConfig, total: int = 100, epoch_steps: int = 10) -> list[float]:
-    return [learning_rate(step, total, epoch_steps, 1.0, config) for step in range(total)]
+    return [lr_schedule(step, total, epoch_steps, 1.0, config) for step in range(total)]
 
 
 def test_cosine_with_warmup() -> None:
@@ -97,16 +97,16 @@ def test_average_follows_and_copies_buffers() -> None:
 
 
 def test_checkpoint_reads_back(tmp_path: Path) -> None:
-    progress = checkpoint.Progress(epoch=2, batch=3, step=40, best=0.5)
+    progress = TrainProgress(epoch=2, batch=3, step=40, best=0.5)
     content = {
         "model": small_net().state_dict(),
         "config": {},
         "progress": asdict(progress),
         "twin": None,
     }
-    checkpoint.save(tmp_path / "a" / "last.pt", content)
-    back = checkpoint.load(tmp_path / "a" / "last.pt")
-    assert checkpoint.Progress(**back["progress"]) == progress
+    write_checkpoint(tmp_path / "a" / "last.pt", content)
+    back = read_run_checkpoint(tmp_path / "a" / "last.pt")
+    assert TrainProgress(**back["progress"]) == progress
     assert torch.equal(back["model"]["0.weight"], content["model"]["0.weight"])
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["last.pt"]
 
@@ -116,13 +116,13 @@ import resource, signal, sys
 from pathlib import Path
 import torch
 from inkline.errors import OutputError
-from inkline.training import checkpoint
+from inkline.training.run_state import write_checkpoint
 path = Path(sys.argv[1])
-checkpoint.save(path, {"config": {}, "model": {"w": torch.ones(10)}})
+write_checkpoint(path, {"config": {}, "model": {"w": torch.ones(10)}})
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 try:
-    checkpoint.save(path, {"model": {"w": torch.zeros(1_000_000)}})
+    write_checkpoint(path, {"model": {"w": torch.zeros(1_000_000)}})
 except OutputError as error:
     print(error)
 """
@@ -132,24 +132,24 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     """Writing fails half-way, as on a full disk (here: a limit on the file size)."""
     path = tmp_path / "last.pt"
     done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=True)
-    assert "checkpoint not written" in done.stdout and "of before is intact" in done.stdout
-    assert checkpoint.load(path)["model"]["w"].tolist() == [1.0] * 10
+    assert "checkpoint not written" in done.stdout and "the previous" in done.stdout
+    assert read_run_checkpoint(path)["model"]["w"].tolist() == [1.0] * 10
     assert [p.name for p in tmp_path.iterdir()] == ["last.pt"]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="no checkpoint was written yet"):
-        checkpoint.save(tmp_path / "file" / "last.pt", {"model": {}})
+        write_checkpoint(tmp_path / "file" / "last.pt", {"model": {}})
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04broken"])
 def test_damaged_checkpoints(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.pt").write_bytes(content)
     with pytest.raises(ModelError, match=r"a\.pt: not a checkpoint"):
-        checkpoint.load(tmp_path / "a.pt")
+        read_run_checkpoint(tmp_path / "a.pt")
     with pytest.raises(ModelError, match="no such file"):
-        checkpoint.load(tmp_path / "none.pt")
+        read_run_checkpoint(tmp_path / "none.pt")
 
 
 class Evil:
@@ -160,11 +160,11 @@ class Evil:
 def test_no_code_runs_from_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"format": 1, "model": Evil()}, tmp_path / "a.pt")
     with pytest.raises(ModelError, match="not a checkpoint"):
-        checkpoint.load(tmp_path / "a.pt")
+        read_run_checkpoint(tmp_path / "a.pt")
     assert "code ran" not in capsys.readouterr().out
 
 
 def test_newer_format(tmp_path: Path) -> None:
     torch.save({"format": 99, "model": {}, "config": {}}, tmp_path / "a.pt")
     with pytest.raises(ModelError, match="update inkline"):
-        checkpoint.load(tmp_path / "a.pt")
+        read_run_checkpoint(tmp_path / "a.pt")

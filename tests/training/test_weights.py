@@ -7,7 +7,7 @@ import torch
 
 from inkline.errors import DataError, ModelError
 from inkline.training.nets.table import build
-from inkline.training.start_weights import Origin, begin, head_surgery, read_charset
+from inkline.training.start_weights import StartWeights, head_surgery, init_from, read_charset
 
 OLD = tuple("abcde")
 NEW = tuple("bXacY")
@@ -27,7 +27,9 @@ def test_old_characters_keep_their_scores(name: str) -> None:
     torch.manual_seed(0)
     special = NETS[name]
     old = build(name, len(OLD) + special).eval()
-    new, said = begin(build(name, len(NEW) + special), Origin("old", name, old.state_dict(), OLD, None, False), NEW)
+    new, said = init_from(
+        build(name, len(NEW) + special), StartWeights("old", name, old.state_dict(), OLD, None, False), NEW
+    )
     assert "3 characters kept, 2 new, 2 dropped" in said
     image = torch.rand(2, 3, 48 if "PP-OCRv" in name and "v2" not in name else 32, 96)
     if special == 1:
@@ -62,11 +64,11 @@ def test_what_does_not_fit_is_named() -> None:
     state = build("CRNN_MobileNetV3", 6).state_dict()
     other = build("Rosetta_MobileNetV3", 6)
     with pytest.raises(ModelError, match=r"old\.pt, weights of CRNN_MobileNetV3: the weights do not fit"):
-        begin(other, Origin("old.pt", "CRNN_MobileNetV3", state, OLD, None, False), OLD)
+        init_from(other, StartWeights("old.pt", "CRNN_MobileNetV3", state, OLD, None, False), OLD)
     with pytest.raises(ModelError, match="does not fit its charset"):
-        begin(
+        init_from(
             build("CRNN_MobileNetV3", 9),
-            Origin("old.pt", "CRNN_MobileNetV3", state, OLD[:3], None, False),
+            StartWeights("old.pt", "CRNN_MobileNetV3", state, OLD[:3], None, False),
             tuple("abcdefgh"),
         )
 
@@ -75,11 +77,11 @@ def test_training_heads_may_be_missing() -> None:
     """An inference file has no NRTR branch: it starts fresh, the rest must be there."""
     name = "PP-OCRv4_mobile_rec"
     state = {k: v for k, v in build(name, 6).state_dict().items() if not k.startswith(("head.gtc", "head.before_gtc"))}
-    _, said = begin(build(name, 6), Origin("old", name, state, OLD, None, False), OLD)
+    _, said = init_from(build(name, 6), StartWeights("old", name, state, OLD, None, False), OLD)
     assert "freshly initialised: head.before_gtc, head.gtc_head" in said
     del state["head.ctc_head.fc.weight"]
     with pytest.raises(ModelError, match=r"head\.ctc_head\.fc\.weight is missing"):
-        begin(build(name, 6), Origin("old", name, state, OLD, None, False), OLD)
+        init_from(build(name, 6), StartWeights("old", name, state, OLD, None, False), OLD)
 
 
 def test_read_charset(tmp_path: Path) -> None:

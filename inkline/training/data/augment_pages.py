@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 PASTE_SHARE = 0.2  # of the objects at hand, in the reference's CopyPaste
-PASTE_MOST = 30
+MAX_PASTED_REGIONS = 30
+PASTE_TRIES = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,37 +161,44 @@ def colour_jitter(rng: np.random.Generator, image: np.ndarray, strength: float) 
 
 
 def copy_paste(rng: np.random.Generator, page: AnnotatedPage, other: AnnotatedPage) -> AnnotatedPage:
-    """Paste a fifth of `other`'s regions (30 at most) where `page` has no text; each is cut along its rectangle, turned
-    by -45..45.
+    """Paste a fifth of `other`'s regions (at most 30) where `page` has no text; each is cut along its rectangle and turned
+    by -45 to 45 degrees.
     """
     chosen = [i for i, skip in enumerate(other.ignore) if not skip and len(other.polygons[i]) >= 4]
     rng.shuffle(chosen)
-    h, w = page.image.shape[:2]
+    count = max(1, min(MAX_PASTED_REGIONS, round(len(chosen) * PASTE_SHARE)))
+
+    # what is taken by text already
     image, polygons, texts, ignore = page.image.copy(), list(page.polygons), list(page.texts), list(page.ignore)
-    taken = np.zeros((h, w), np.uint8)
+    taken = np.zeros(image.shape[:2], np.uint8)
     for polygon in polygons:
         cv2.fillPoly(taken, [np.round(polygon).astype(np.int32)], 1)
-    for i in chosen[: max(1, min(PASTE_MOST, round(len(chosen) * PASTE_SHARE)))] if chosen else []:
+
+    for i in chosen[:count]:
         piece = _cut_turned(rng, other.image, other.polygons[i])
-        if piece is None:
+        place = _free_place(rng, taken, piece[1].shape) if piece is not None else None
+        if piece is None or place is None:
             continue
         patch, mask, corners = piece
-        ph, pw = mask.shape
-        if ph >= h or pw >= w:
-            continue
-        for _ in range(10):
-            y, x = int(rng.random() * (h - ph)), int(rng.random() * (w - pw))
-            if not taken[y : y + ph, x : x + pw].any():
-                break
-        else:
-            continue
-        inside = mask > 0
-        image[y : y + ph, x : x + pw][inside] = patch[inside]
-        taken[y : y + ph, x : x + pw] = 1
-        polygons.append((corners + np.float32([x, y])).astype(np.float32))
+        (x, y), (height, width), inside = place, mask.shape, mask > 0
+        image[y : y + height, x : x + width][inside] = patch[inside]
+        taken[y : y + height, x : x + width] = 1
+        polygons.append((corners + np.array(place, np.float32)).astype(np.float32))
         texts.append(other.texts[i])
         ignore.append(False)
     return AnnotatedPage(image, tuple(polygons), tuple(texts), tuple(ignore))
+
+
+def _free_place(rng: np.random.Generator, taken: np.ndarray, size: tuple[int, ...]) -> tuple[int, int] | None:
+    """Where a patch of `size` (height, width) covers nothing taken: its left top corner (x, y), or None after ten tries."""
+    room_y, room_x = taken.shape[0] - size[0], taken.shape[1] - size[1]
+    if room_y <= 0 or room_x <= 0:
+        return None
+    for _ in range(PASTE_TRIES):
+        y, x = int(rng.random() * room_y), int(rng.random() * room_x)
+        if not taken[y : y + size[0], x : x + size[1]].any():
+            return x, y
+    return None
 
 
 def _cut_turned(

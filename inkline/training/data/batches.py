@@ -54,15 +54,12 @@ class BatchPlan:
 
 
 def plan_batches(ratios: np.ndarray, plan: BatchPlan, epoch: int) -> list[list[SampleIndex]]:
-    """Return the batches of one epoch for this process. `ratios` (N,) float: expected width / height of every sample."""
+    """The batches of one epoch for this process. `ratios` (N,) float: expected width / height of every sample."""
     rng = np.random.default_rng((plan.seed, epoch, 7))
     ratios = ratios * plan.width_scale
-    order = rng.permutation(len(ratios)) if plan.shuffle else np.arange(len(ratios))
-    if plan.group:
-        span = plan.size * GROUP_BATCHES if plan.shuffle else max(1, len(order))
-        order = np.concatenate(
-            [part[np.argsort(ratios[part], kind="stable")] for part in _spans(order, span)] or [order]
-        )
+    order = _sample_order(rng, ratios, plan)
+
+    # cut the order into batches, each of one height
     batches: list[list[SampleIndex]] = []
     at = 0
     while at < len(order):
@@ -75,17 +72,27 @@ def plan_batches(ratios: np.ndarray, plan: BatchPlan, epoch: int) -> list[list[S
         batches.append([SampleIndex(epoch, int(i), height) for i in chosen])
     if plan.shuffle:
         batches = [batches[i] for i in rng.permutation(len(batches))]
+
+    # deal them out, each process the same number
     usable = len(batches) // plan.world * plan.world
-    if plan.world > 1 and usable == 0:
+    if plan.world == 1:
+        return batches
+    if usable == 0:
         raise DataError(
             f"{len(ratios)} samples make {len(batches)} batches of {plan.size}, fewer than {plan.world} processes; "
             "use smaller batches"
         )
-    return batches[plan.rank : usable : plan.world] if plan.world > 1 else batches
+    return batches[plan.rank : usable : plan.world]
 
 
-def _spans(order: np.ndarray, span: int) -> list[np.ndarray]:
-    return [order[i : i + span] for i in range(0, len(order), span)]
+def _sample_order(rng: np.random.Generator, ratios: np.ndarray, plan: BatchPlan) -> np.ndarray:
+    """The order in which samples fill the batches; in groups, sorted by width within every `GROUP_BATCHES` batches."""
+    order = rng.permutation(len(ratios)) if plan.shuffle else np.arange(len(ratios))
+    if not plan.group or not len(order):
+        return order
+    span = plan.size * GROUP_BATCHES if plan.shuffle else len(order)
+    parts = [order[i : i + span] for i in range(0, len(order), span)]
+    return np.concatenate([part[np.argsort(ratios[part], kind="stable")] for part in parts])
 
 
 def _count(ratios: np.ndarray, order: np.ndarray, at: int, height: int, plan: BatchPlan) -> int:

@@ -52,7 +52,9 @@ class SampleSource(Protocol):
 def letter_width(c: str) -> float:
     """The width of a letter in line heights: Han, Kana and Hangul; scripts whose signs stack or join; all others."""
     code = ord(c)
-    return 0.9 if code >= 0x2E80 else 0.3 if 0x590 <= code <= 0x10FF else 0.42
+    if code >= 0x2E80:
+        return 0.9
+    return 0.3 if 0x590 <= code <= 0x10FF else 0.42
 
 
 def text_ratio(text: str) -> float:

@@ -44,8 +44,7 @@ def split_set(
     """Write `<stem>.<part><suffix>` beside a label file for each part, lines as they are; return the files.
 
     Whole documents fall into one part, and adding samples later moves none of the old ones. Lines that loading skips
-    are left out.
-    Raises DataError for shares that are no shares, when a part stays empty, and as `load` does.
+    are left out. Raises DataError for shares that are no shares, when a part stays empty, and as `load_labels` does.
     """
     if len(shares) < 2 or any(share <= 0 for share in shares.values()):
         raise DataError(f"a split needs at least two parts with shares above 0, not {shares}")
@@ -53,6 +52,8 @@ def split_set(
     file = Path(samples[0].where.rpartition(":")[0])
     if not file.is_file():
         raise DataError(f"{source}: only label files can be split")
+
+    # deal the lines out by their documents
     lines = file.read_text(encoding="utf-8-sig").split("\n")
     parts: dict[str, list[str]] = {name: [] for name in shares}
     for sample in samples:
@@ -64,15 +65,18 @@ def split_set(
         raise DataError(
             f"{source}: no document of {count} falls into {', '.join(empty)}; use larger shares or another seed"
         )
-    written = {}
-    for name, rows in parts.items():
-        target = file.with_name(f"{file.stem}.{name}{file.suffix}")
-        try:
-            atomic_write(target, "\n".join(rows) + "\n")
-        except OSError as error:
-            raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
-        written[name] = target
+
+    written = {name: file.with_name(f"{file.stem}.{name}{file.suffix}") for name in parts}
+    for name, target in written.items():
+        _write_lines(target, parts[name])
     return written
+
+
+def _write_lines(target: Path, rows: Sequence[str]) -> None:
+    try:
+        atomic_write(target, "\n".join(rows) + "\n")
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
 
 
 @dataclass(frozen=True)
@@ -112,23 +116,25 @@ class SetStats:
 
 
 def set_stats(task: str, samples: Sequence[Sample]) -> SetStats:
-    """Return the figures of loaded samples; images are not decoded, only their headers are read."""
+    """The figures of loaded samples; images are not decoded, only their headers are read."""
     if not samples:
         raise DataError("no sample to describe")
-    sizes = [size for sample in samples if (size := _size(sample.paths[0])) is not None]
-    texts = [
-        t for s in samples for t in ([s.text] if task == "rec" else [r.text for r in s.regions if not r.ignore]) if t
-    ]
+    sizes = [size for size in (_size(sample.paths[0]) for sample in samples) if size is not None]
+    regions = [region for sample in samples for region in sample.regions]
+    if task == "rec":
+        texts = [sample.text for sample in samples if sample.text]
+    else:
+        texts = [region.text for region in regions if region.text and not region.ignore]
     return SetStats(
         task,
         len(samples),
         len({sample.doc for sample in samples}),
-        _spread([w for w, _ in sizes]),
-        _spread([h for _, h in sizes]),
+        _spread([width for width, _ in sizes]),
+        _spread([height for _, height in sizes]),
         _spread([len(sample.regions) for sample in samples]),
-        sum(region.ignore for sample in samples for region in sample.regions),
+        sum(region.ignore for region in regions),
         _spread([len(text) for text in texts]),
-        Counter(c for text in texts for c in text),
+        Counter("".join(texts)),
         Counter(sample.label for sample in samples if sample.label),
     )
 

@@ -145,11 +145,12 @@ def draw_lines(options: LineOptions, start: int = 0) -> Iterator[tuple[np.ndarra
 
 
 def draw_fitting_text(rng: np.random.Generator, options: LineOptions, length: int, height: int) -> tuple[str, Ink]:
-    """Return a text and its ink, drawn a little larger than `height` asks, with a face that has every character of it."""
+    """A text and its ink, drawn a little larger than `height` asks, with a face that has every character of it."""
     require_shaping()
     script = script_of(options.script)
     em = max(24, -(-height // EM_STEP_PX) * EM_STEP_PX)
     for attempt in range(TRIES):
+        # a text and a face for it; after some tries, the part of a text that some face has
         text = compose(rng, options, options.min_chars, length)
         face = choose_face(rng, options.fonts, script, text)
         if face is None and attempt >= TRIES // 4:
@@ -157,8 +158,9 @@ def draw_fitting_text(rng: np.random.Generator, options: LineOptions, length: in
             face = choose_face(rng, options.fonts, script, text)
         if face is None or len(text) < options.min_chars:
             continue
+        # the ink, at times with the raised number of a note
         note = f"({pick(rng, script.digits or '123456789')})" if rng.random() < options.notes else ""
-        if note and all(face.has(c) for c in note) and (not options.allowed or options.allowed.issuperset(note)):
+        if note and _can_write(note, face, options.allowed):
             ink = draw_noted(face, text, note, em, script, 0.2 + 0.3 * rng.random())
             text += note
         else:
@@ -168,6 +170,11 @@ def draw_fitting_text(rng: np.random.Generator, options: LineOptions, length: in
     raise DataError(
         f"no font draws {script.name} text such as {text!r}; install more fonts for it or narrow the charset"
     )
+
+
+def _can_write(text: str, face: Face, allowed: frozenset[str]) -> bool:
+    """Whether the face has, and the charset allows, every character."""
+    return all(face.has(c) for c in text) and (not allowed or allowed.issuperset(text))
 
 
 def draw_styled(rng: np.random.Generator, face: Face, text: str, em: int, script: Script) -> Ink | None:

@@ -101,6 +101,7 @@ def draw_warp(rng: np.random.Generator, size: tuple[int, int], strength: float) 
 
 
 QuadTexts = list[tuple[np.ndarray, str]]
+FIT_TRIES = 4  # how often the text of a line is shortened to fit its slot
 
 
 @dataclass(frozen=True)
@@ -210,20 +211,23 @@ def _set(
     is no room.
     """
     face = style.heading if slot.kind == "heading" else style.body
-    per_em = 1.05 if not style.script.spaces else 2.0
-    allowed = options.line.allowed
-    text = _text(rng, slot, options, int(slot.width / slot.em * per_em))
-    for _ in range(4):
-        text = " ".join("".join(c for c in text if c == " " or (face.has(c) and (not allowed or c in allowed))).split())
+    characters_per_em = 2.0 if style.script.spaces else 1.05
+    text = _text(rng, slot, options, int(slot.width / slot.em * characters_per_em))
+    for _ in range(FIT_TRIES):
+        text = _kept_text(text, face, options.line.allowed)
         ink = draw_text(face, text, slot.em, style.script) if text else None
         if ink is None:
             return None
         if ink.mask.shape[1] <= slot.width:
-            break
+            return _stamp(canvas, ink, slot, style, _colour(rng, canvas, slot, style)), text
         text = _shorten(text, slot.width / ink.mask.shape[1])
-    else:
-        return None
-    return _stamp(canvas, ink, slot, style, _colour(rng, canvas, slot, style)), text
+    return None
+
+
+def _kept_text(text: str, face: Face, allowed: frozenset[str]) -> str:
+    """The characters of a text that the face has and the charset allows, single spaces between the words."""
+    kept = (c for c in text if c == " " or (face.has(c) and (not allowed or c in allowed)))
+    return " ".join("".join(kept).split())
 
 
 def _shorten(text: str, share: float) -> str:

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,25 @@ EXCLUDED = (
     *("LastResort", "Blank", "Emoji", "Symbol", "Dingbat", "Barcode", "Math", "Music", "Unifont", "Signwriting"),
     *("Ornament", "Initials", "Keyboard", "D050000L", "Standard Symbols"),
 )
+STYLE_WORDS = frozenset(
+    [
+        "Condensed",
+        "SemiCondensed",
+        "ExtraCondensed",
+        "Thin",
+        "Light",
+        "ExtraLight",
+        "Medium",
+        "SemiBold",
+        "ExtraBold",
+        "Black",
+        "Bold",
+        "UI",
+    ]
+)
 CACHE_VERSION = 5
-SHARED_GLYPH = 8
+MAX_GLYPH_USERS = 8  # a glyph that more characters share stands for missing ones
+BLANK_ON_PURPOSE = frozenset((0x20, 0xA0, 0x200C, 0x200D, 0x3000))
 PACKAGES = "fonts-noto-core, fonts-noto-cjk, fonts-dejavu, fonts-liberation and fonts-freefont-ttf (Debian)"
 
 
@@ -86,33 +104,32 @@ def font_files(sources: tuple[str, ...]) -> list[Path]:
 
 
 def _inked(font: TTFont, cmap: dict[int, str]) -> list[int]:
-    """Code points of `cmap` whose glyph has an outline, or that are spaces or joiners; an empty list for a face without
-    outlines.
-    """
-    blank_on_purpose = {0x20, 0xA0, 0x200C, 0x200D, 0x3000}
-    users: Counter[Any] = Counter(
-        cmap.values()
-    )  # one glyph for many characters is the font's way to say that it has none of them
-    cmap = {
-        c: name
-        for c, name in cmap.items()
-        if name != ".notdef" and (users[name] <= SHARED_GLYPH or c in blank_on_purpose)
+    """Code points of `cmap` whose glyph has an outline, or that are spaces or joiners; none for a face without outlines."""
+    # one glyph for many characters is the font's way to say that it has none of them
+    users: Counter[str] = Counter(cmap.values())
+    claimed = {
+        point: glyph
+        for point, glyph in cmap.items()
+        if glyph != ".notdef" and (users[glyph] <= MAX_GLYPH_USERS or point in BLANK_ON_PURPOSE)
     }
     if "glyf" in font:
-        offsets, data = font["loca"].locations, font.reader["glyf"]
-        outline = {
-            name: data[offsets[i] : offsets[i + 1]]
-            for i, name in enumerate(font.getGlyphOrder())
-            if i + 1 < len(offsets)
-        }
-        drawn = {c: outline.get(name, b"") for c, name in cmap.items()}
-        users = Counter(drawn.values())  # the same box copied under many names
-        return sorted(
-            c for c, shape in drawn.items() if c in blank_on_purpose or (shape and users[shape] <= SHARED_GLYPH)
-        )
-    if "CFF " in font or "CFF2" in font:
-        return sorted(cmap)
-    return []
+        return _outlined(font, claimed)
+    return sorted(claimed) if "CFF " in font or "CFF2" in font else []
+
+
+def _outlined(font: TTFont, cmap: dict[int, str]) -> list[int]:
+    """Code points whose TrueType glyph has an outline of its own: not empty, nor a box copied under many names."""
+    offsets, data = font["loca"].locations, font.reader["glyf"]
+    outlines = {
+        name: data[low:high] for name, (low, high) in zip(font.getGlyphOrder(), pairwise(offsets), strict=False)
+    }
+    drawn = {point: outlines.get(glyph, b"") for point, glyph in cmap.items()}
+    users = Counter(drawn.values())
+    return sorted(
+        point
+        for point, outline in drawn.items()
+        if point in BLANK_ON_PURPOSE or (outline and users[outline] <= MAX_GLYPH_USERS)
+    )
 
 
 def _spans(points: list[int]) -> list[list[int]]:
@@ -237,21 +254,7 @@ def families(sources: tuple[str, ...], script: Script) -> tuple[tuple[Face, ...]
 
 def _stem(family: str) -> str:
     """The family without width and weight words: `Noto Sans Condensed` and `Noto Sans Thin` are one family."""
-    drop = (
-        "Condensed",
-        "SemiCondensed",
-        "ExtraCondensed",
-        "Thin",
-        "Light",
-        "ExtraLight",
-        "Medium",
-        "SemiBold",
-        "ExtraBold",
-        "Black",
-        "Bold",
-        "UI",
-    )
-    return " ".join(word for word in family.split() if word not in drop)
+    return " ".join(word for word in family.split() if word not in STYLE_WORDS)
 
 
 @lru_cache(maxsize=512)

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from inkline.errors import DataError
-from inkline.training.synth.scripts import BORROWS, INDIC, SCRIPTS, Script, indic
+from inkline.training.synth.scripts import BORROWS, INDIC, SCRIPTS, Indic, Script, indic
 from inkline.training.synth.tokens import between, pick
 
-LONGEST_WORD = 24
+LONGEST_WORD = 24  # characters
+MIN_WORDS_PER_LIST = 50
 
 
 def read_words(path: Path) -> list[str]:
@@ -59,30 +60,33 @@ def keeps(word: str, script: Script, allowed: frozenset[str]) -> bool:
 
 @lru_cache(maxsize=16)
 def vocabulary(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) -> tuple[tuple[str, ...], ...]:
-    """Return one tuple of usable words per word file (so that each language is drawn equally often), most frequent
-    first, those of a kindred script behind them.
+    """One tuple of usable words per word file, so that each language is drawn equally often, most frequent words first;
+    lists of a kindred script come last.
 
     Files with fewer than 50 usable words are left out, and so are Brahmic lists that lost their vowel signs. Raises
-    DataError when words were given, most of them are written in the
-    script, and `allowed` has the characters of less than half of those.
+    DataError when most of the words that are written in the script have characters that `allowed` lacks.
     """
     lists: list[tuple[str, ...]] = []
     written = usable = 0
     for file in word_files(sources, script):
         words = [word for word in read_words(file) if keeps(word, script, frozenset())]
-        if script.name in INDIC and sum(any(_is_mark(c) for c in word) for word in words) * 10 < len(words):
-            continue  # a list whose vowel signs were lost: its words do not exist
+        if script.name in INDIC and _lost_its_marks(words):
+            continue
         kept = tuple(word for word in words if not allowed or allowed.issuperset(word))
         written, usable = written + len(words), usable + len(kept)
-        if len(kept) >= max(1, min(50, len(words) // 2)):
+        if len(kept) >= max(1, min(MIN_WORDS_PER_LIST, len(words) // 2)):
             lists.append(kept)
-    lists += borrowed(sources, script, allowed)
     if written and usable * 2 < written:
         raise DataError(
             f"the charset lacks characters of {written - usable} of {written} {script.name} words; "
             "give the charset of this script"
         )
-    return tuple(lists)
+    return (*lists, *borrowed(sources, script, allowed))
+
+
+def _lost_its_marks(words: list[str]) -> bool:
+    """Whether less than a tenth of a Brahmic list's words have a vowel sign: its words do not exist."""
+    return sum(any(map(_is_mark, word)) for word in words) * 10 < len(words)
 
 
 def borrowed(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) -> list[tuple[str, ...]]:
@@ -97,7 +101,8 @@ def borrowed(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) 
     for file in word_files(sources, SCRIPTS[lender]):
         moved = ("".join(chr(ord(c) + step) if low <= ord(c) <= high else c for c in word) for word in read_words(file))
         kept = tuple(w for w in moved if keeps(w, script, allowed or frozenset(script.letters)))
-        lists += [kept] if len(kept) >= 50 else []
+        if len(kept) >= MIN_WORDS_PER_LIST:
+            lists.append(kept)
     return lists
 
 
@@ -106,29 +111,34 @@ def _is_mark(c: str) -> bool:
 
 
 def syllable(rng: np.random.Generator, name: str) -> str:
-    """Return one orthographic syllable of a Brahmic script: conjunct consonants, a vowel sign, sometimes a final sign; or
-    an avagraha, which stands for a vowel left out.
+    """One orthographic syllable of a Brahmic script: conjunct consonants, a vowel sign, sometimes a final sign; or an
+    avagraha, which stands for a vowel left out.
     """
-    parts = indic(INDIC[name])
+    parts, is_tamil = indic(INDIC[name]), name == "tamil"
     if rng.random() < 0.08:
         return pick(rng, parts.vowels)
     if parts.avagraha and rng.random() < 0.02:
         return parts.avagraha
-    conjunct = 0.05 if name == "tamil" else 0.25
+    text = _conjunct(rng, parts, is_tamil)
+    if rng.random() < (0.2 if is_tamil else 0.03):
+        return text + parts.virama
+    if rng.random() < 0.65:
+        text += pick(rng, parts.signs)
+    if parts.finals and rng.random() < 0.08 and not is_tamil:
+        text += pick(rng, parts.finals)
+    return text
+
+
+def _conjunct(rng: np.random.Generator, parts: Indic, is_tamil: bool) -> str:
+    """A consonant, at times with others joined to it; Tamil joins few, and r takes no other form."""
     text = pick(rng, parts.consonants)
-    while rng.random() < conjunct and len(text) < 5:
+    while rng.random() < (0.05 if is_tamil else 0.25) and len(text) < 5:
         # r takes part in every third: above the letters that follow it, below those before it
-        r_first, r_last = (rng.random(2) < 0.17) if name != "tamil" else (False, False)
+        r_first, r_last = (False, False) if is_tamil else rng.random(2) < 0.17
         if r_first and len(text) == 1:
             text = parts.ra + parts.virama + text
         else:
             text += parts.virama + (parts.ra if r_last else pick(rng, parts.consonants))
-    if rng.random() < (0.2 if name == "tamil" else 0.03):
-        return text + parts.virama
-    if rng.random() < 0.65:
-        text += pick(rng, parts.signs)
-    if parts.finals and rng.random() < 0.08 and name != "tamil":
-        text += pick(rng, parts.finals)
     return text
 
 
@@ -150,21 +160,19 @@ def homorganic(word: str, name: str) -> str:
 
 
 def invent(rng: np.random.Generator, script: Script, allowed: frozenset[str]) -> str:
-    """Return a made-up word whose letters are drawn evenly, so that rare letters are seen: syllables in Brahmic
-    scripts.
-    """
+    """A made-up word whose letters are drawn evenly, so that rare letters are seen: syllables in Brahmic scripts."""
     size = between(rng, 1, 7)
     if script.name in INDIC:
         syllables = [syllable(rng, script.name) for _ in range(size)]
-        whole = [part for part in syllables if not allowed or allowed.issuperset(part)]
-        return unicodedata.normalize("NFC", "".join(whole))
+        return unicodedata.normalize("NFC", "".join(s for s in syllables if not allowed or allowed.issuperset(s)))
     letters = evenly(script, allowed)
     if not letters:
         raise DataError(f"the charset holds no letter of the script {script.name!r}; give the charset of this script")
     if script.cased and rng.random() < 0.85:
         letters = lower_letters(script, allowed) or letters
     word = "".join([pick(rng, letters) for _ in range(size)])
-    word = word.lstrip("".join(c for c in word if _is_mark(c)))
+    while word and _is_mark(word[0]):  # a mark needs a letter before it
+        word = word[1:]
     return unicodedata.normalize("NFC", word) or pick(rng, base_letters(script, allowed) or letters)
 
 
@@ -187,50 +195,56 @@ def base_letters(script: Script, allowed: frozenset[str]) -> str:
 
 
 ACUTE, GRAVE, CIRCUMFLEX, SMOOTH, ROUGH, SUBSCRIPT = "\u0301", "\u0300", "\u0342", "\u0313", "\u0314", "\u0345"
-LONG_VOWELS = "αηιυω"
+GREEK_VOWELS, LONG_VOWELS = "αεηιουω", "αηιυω"
+GREEK_DIPHTHONGS = ("αι", "ει", "οι", "υι", "αυ", "ευ", "ου", "ηυ")
 
 
 def polytonic(rng: np.random.Generator, word: str) -> str:
-    """Return a modern Greek `word` spelled the old way: breathings on first vowels, three accents, iota subscripts.
+    """A modern Greek `word` spelled the old way: breathings on first vowels, three accents, iota subscripts.
 
     Not a correct spelling but a correct set of letters: where each sign may stand is respected, which one stands there
     is drawn.
     """
-    out: list[str] = []
-    vowels = "αεηιουω"
     lowered = unicodedata.normalize("NFD", word.lower())
     first = next((i for i, c in enumerate(lowered) if c.isalpha()), 0)
-    diphthong = lowered[first : first + 2] in ("αι", "ει", "οι", "υι", "αυ", "ευ", "ου", "ηυ")
-    breathing_at = (first + 1 if diphthong else first) if lowered[first : first + 1] in tuple(vowels) else -1
-    final = len(lowered) - 1
+    is_diphthong = lowered[first : first + 2] in GREEK_DIPHTHONGS
+    breathing_at = -1
+    if lowered[first : first + 1] and lowered[first] in GREEK_VOWELS:
+        breathing_at = first + 1 if is_diphthong else first
+
+    out: list[str] = []
     for i, c in enumerate(lowered):
-        if unicodedata.combining(c):
-            if c == ACUTE:
-                last = i >= final - 1
-                long = out and out[-1][0] in LONG_VOWELS
-                roll = rng.random()
-                c = GRAVE if last and roll < 0.45 else CIRCUMFLEX if long and roll > 0.6 else ACUTE
-            out.append(c)
-            continue
-        if c in vowels or c == "ρ":
-            extra = ""
-            if i == breathing_at:
-                extra = ROUGH if c == "υ" and not diphthong else pick(rng, (SMOOTH, SMOOTH, ROUGH))
-            elif c == "ρ" and i == first:
-                extra = ROUGH
-            out.append(c + extra)
-            continue
-        out.append(c)
+        if c == ACUTE:
+            out.append(_old_accent(rng, is_last=i >= len(lowered) - 2, before=out[-1] if out else ""))
+        elif i == breathing_at:
+            out.append(c + (ROUGH if c == "υ" and not is_diphthong else pick(rng, (SMOOTH, SMOOTH, ROUGH))))
+        else:
+            out.append(c + ROUGH if c == "ρ" and i == first else c)
+
     text = "".join(out)
     if rng.random() < 0.12:
-        at = max(text.rfind("ω"), text.rfind("η"), text.rfind("α"))
-        if at >= 0 and at >= len(text) - 3:
-            end = at + 1
-            while end < len(text) and unicodedata.combining(text[end]):
-                end += 1
-            if end == len(text) or text[end] not in "υι":
-                text = text[:end] + SUBSCRIPT + text[end:]
+        text = _with_subscript(text)
     return unicodedata.normalize("NFC", text)
+
+
+def _old_accent(rng: np.random.Generator, is_last: bool, before: str) -> str:
+    """What an acute becomes: grave on a last syllable, circumflex on a long vowel, each at times."""
+    roll = rng.random()
+    if is_last and roll < 0.45:
+        return GRAVE
+    return CIRCUMFLEX if before[:1] and before[0] in LONG_VOWELS and roll > 0.6 else ACUTE
+
+
+def _with_subscript(text: str) -> str:
+    """Text (NFD) with an iota under its last long vowel when this stands at the end, but in no diphthong."""
+    at = max(text.rfind("ω"), text.rfind("η"), text.rfind("α"))
+    if at < 0 or at < len(text) - 3:
+        return text
+    end = at + 1
+    while end < len(text) and unicodedata.combining(text[end]):
+        end += 1
+    ends_a_diphthong = end < len(text) and text[end] in "υι"
+    return text if ends_a_diphthong else text[:end] + SUBSCRIPT + text[end:]
 
 
 HARD_ENDS, SOFT_VOWELS = "бвгджзклмнпрстфхцчшщ", "аеёиоуыэюяй"

@@ -42,7 +42,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is learned from and what is judged by, and how it becomes the net's input.
+    """What the net learns from and is evaluated on, and how it becomes the net's input.
 
     train, evaluate: label files, LMDB or folders with labels.jsonl, and generated text: `lines:SCRIPT:COUNT`,
     `pages:SCRIPT:COUNT` (COUNT samples an epoch). A classifier may also learn from upright lines or pages:
@@ -216,7 +216,9 @@ class RunConfig:
 
 def sections() -> dict[str, type]:
     """Name of a section of a configuration -> its dataclass."""
-    return {f.name: t for f, t in zip(fields(Config), get_type_hints(Config).values(), strict=True) if is_dataclass(t)}
+    return {
+        name: hint for name, hint in get_type_hints(Config).items() if isinstance(hint, type) and is_dataclass(hint)
+    }
 
 
 @dataclass(frozen=True)
@@ -352,7 +354,7 @@ def _sections() -> str:
 
 def _value(hint: Any, value: Any, where: str, name: str) -> Any:
     """A YAML value as the type that the field is declared with."""
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return _build(hint, {} if value is None else value, where, name)
     return check_value(hint, value, f"{where}: {name}", parse_numbers=True)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from inkline.errors import UsageError
 from inkline.training import losses
 from inkline.training.config import DistillConfig
-from inkline.training.nets.ocr_net import OcrNet
+from inkline.training.nets.ocr_net import Net, OcrNet
 
 Outputs = Mapping[str, Tensor]
 TaskLoss = Callable[[Outputs, Mapping[str, Any]], dict[str, Tensor]]
@@ -21,7 +21,7 @@ class TrainingNet(nn.Module):
     forward: image (N, C, H, W) and the targets that heads need -> answers of each net by its name.
     """
 
-    def __init__(self, student: nn.Module, twin: nn.Module | None = None, teacher: nn.Module | None = None) -> None:
+    def __init__(self, student: Net, twin: Net | None = None, teacher: Net | None = None) -> None:
         super().__init__()
         self.student, self.twin, self.teacher = student, twin, teacher
         if (twin or teacher) and not all(isinstance(n, OcrNet) for n in (student, twin, teacher) if n is not None):
@@ -46,10 +46,10 @@ class TrainingNet(nn.Module):
         return answers
 
 
-def answer(net: nn.Module, image: Tensor, targets: Mapping[str, Tensor], features: bool) -> dict[str, Tensor]:
+def answer(net: Net, image: Tensor, targets: Mapping[str, Tensor], features: bool) -> dict[str, Tensor]:
     """A net's outputs for the losses, by name; with `features` also what its head was given."""
-    if not features:
-        return dict(net.training_outputs(image, targets))
+    if not features or not isinstance(net, OcrNet):
+        return net.training_outputs(image, targets)
     given = net.features(image)
     return {
         **net.head.training_outputs(given, targets),
@@ -91,8 +91,11 @@ def mutual_losses(one: Outputs, other: Outputs) -> Tensor:
 def teacher_losses(student: Outputs, teacher: Outputs, batch: Mapping[str, Any]) -> Tensor:
     """What the teacher's answers ask of a student: its text map as truth, or its class probabilities."""
     if "shrink" in student:
-        maps = (student["shrink"], student["binary"], teacher["shrink"])
-        return losses.teacher_map_loss(*(m[:, 0].float() for m in maps), batch["shrink_mask"])
+        shrink, binary, truth = (
+            outputs[name][:, 0].float()
+            for outputs, name in ((student, "shrink"), (student, "binary"), (teacher, "shrink"))
+        )
+        return losses.teacher_map_loss(shrink, binary, truth, batch["shrink_mask"])
     shared = [name for name in _scores(student) if name in teacher]
     return torch.stack([losses.follow_teacher_loss(student[name], teacher[name]) for name in shared]).sum()
 

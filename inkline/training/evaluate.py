@@ -180,7 +180,7 @@ def _drawn(image: Image, page: AnnotatedPage, found: Sequence[Any]) -> Image:
     return image
 
 
-# short name of a task -> tasks of the zoo whose models it may judge
+# short name of a task -> tasks of the zoo whose models it may score
 ZOO_TASKS = {
     "det": ("text_detection",),
     "rec": ("text_recognition",),
@@ -190,7 +190,7 @@ ZOO_TASKS = {
 
 @dataclass(frozen=True, eq=False)
 class EvalModel:
-    """A model ready to be judged: the callable that `inkline.training.evaluate` asks for, its name, a classifier's labels."""
+    """A model ready to be evaluated: the callable that `inkline.training.evaluate` asks for, its name, a classifier's labels."""
 
     name: str
     run: Any
@@ -207,7 +207,7 @@ class Evaluation:
 
 
 def open_model(task: str, model: str, overrides: Sequence[tuple[str, Any]] = ()) -> EvalModel:
-    """A zoo name, an ONNX file or folder, or a checkpoint (.pt), ready to be judged; overrides: option values by flat name.
+    """A zoo name, an ONNX file or folder, or a checkpoint (.pt), ready to be evaluated; overrides: option values by flat name.
 
     Raises ModelError when the model is missing, damaged or does something else.
     """
@@ -267,7 +267,7 @@ def _from_checkpoint(task: str, model: str, overrides: dict[str, Any]) -> EvalMo
 def evaluate_model(
     task: str, model: EvalModel, path: str, limit: int = 0, root: str = "", fold: Fold = str
 ) -> Evaluation:
-    """Judge a model on a label file, LMDB or folder. DataError for unusable data.
+    """Score a model on a label file, LMDB or folder. DataError for unusable data.
 
     limit: at most so many samples; 0: all. root: folder the image paths start from; empty: the label file's own. fold:
     what a recogniser's text and the label are compared as (`folding`).

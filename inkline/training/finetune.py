@@ -1,7 +1,7 @@
-"""Fine-tuning that does not forget: from a published model or a checkpoint, with the old model judged beside the new.
+"""Fine-tuning that does not forget: from a published model or a checkpoint, with the old model evaluated beside the new.
 
 The charset only grows at its end, so that every old character keeps its class; the head keeps the old rows. Old material
-is mixed in (`replay`), and at the end both models are judged on the new data and on what the old one could do before.
+is mixed in (`replay`), and at the end both models are evaluated on the new data and on what the old one could do before.
 """
 
 import dataclasses
@@ -33,7 +33,9 @@ from inkline.training.training_data import TrainingData, open_source
 FINETUNE_RATE_SHARE = 0.1  # share of the recipe's learning rate; the weights are good already
 FINETUNE_EPOCHS = 20
 MIN_KNOWN_LETTERS_SHARE = 0.9  # a script counts as known to a model when its charset holds this share of its letters
-SAMPLES_PER_KNOWN_SCRIPT = 200  # generated samples of each script that an old ability is judged by, when none are given
+SAMPLES_PER_KNOWN_SCRIPT = (
+    200  # generated samples of each script that an old ability is measured by, when none are given
+)
 
 
 @dataclass(frozen=True)
@@ -112,17 +114,17 @@ def finetune(
     bound: float = 0.01,
     resume: bool = False,
 ) -> FinetuneResult | None:
-    """Fine-tune `model` (a zoo name, ONNX file or folder, or checkpoint) on `data`, and judge old and new model.
+    """Fine-tune `model` (a zoo name, ONNX file or folder, or checkpoint) on `data`, and evaluate old and new model.
 
     data: label files or generated text, as `data.train`; set `data.evaluate` and `data.replay` by overrides. general:
     sets of what the model could do before; empty: generated text of the scripts it knows. A recogniser's charset is
     extended by the labels' new characters, unless `model.charset` is overridden. The report is written to the output
-    folder as report.md and report.json. Under torchrun only rank 0 judges; the others get None.
+    folder as report.md and report.json. Under torchrun only rank 0 evaluates; the others get None.
     """
     config, start_weights = recipe(model, data, overrides)
     if not config.data.evaluate:
         raise UsageError(
-            "fine-tuning needs data to judge by: give --eval FILE (data.evaluate), apart from the training data"
+            "fine-tuning needs data to evaluate on: give --eval FILE (data.evaluate), apart from the training data"
         )
     output = Path(config.run.output)
     general = tuple(general) or known_abilities(config, start_weights)
@@ -186,7 +188,7 @@ def compare_models(
     bound: float,
     device: torch.device,
 ) -> FinetuneResult:
-    """Judge the old and the new model on every set, and write the report."""
+    """Evaluate the old and the new model on every set, and write the report."""
     path = result.output / "best.pt"
     old = start_weights.net()
     new, about = load_checkpoint(path)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from inkline.errors import DataError, UsageError, near
-from inkline.training.config import Config, save_config
+from inkline.training.config import Config, EvalConfig, save_config
 from inkline.training.distillation import training_loss
 from inkline.training.distributed import broadcast, process_group
 from inkline.training.optim import lr_schedule
@@ -90,8 +90,7 @@ def train_loop(run: TrainRun, progress: TrainProgress, log: TrainingLog) -> Trai
             break
         progress, scores = train_epoch(run, progress, epoch, log, scores)
         # score at the end of epochs whose turn it is
-        is_turn = settings.every > 0 and not settings.every_steps and (epoch + 1) % settings.every == 0
-        if is_turn and epoch >= settings.start and progress.evaluated_step != progress.step:
+        if is_turn(settings, epoch):
             progress, scores = evaluate_and_keep_best(run, progress, epoch, log)
         log.pause()
         save_checkpoint(run, progress, "last.pt")
@@ -109,6 +108,11 @@ def train_loop(run: TrainRun, progress: TrainProgress, log: TrainingLog) -> Trai
         reason = f"no better score in {progress.stale} evaluations"
     log.say(f"{reason}: {progress.step} steps, {progress.samples} samples in {clock(progress.seconds)}")
     return TrainResult(Path(run.config.run.output), progress.step, scores, progress.best, reason)
+
+
+def is_turn(settings: EvalConfig, epoch: int) -> bool:
+    """Whether the net is scored at the end of this epoch."""
+    return not settings.every_steps and is_due(epoch + 1, settings.every) and epoch >= settings.start
 
 
 def train_epoch(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from inkline.errors import UsageError
 from inkline.training.config import OptimizerConfig, ScheduleConfig
@@ -84,7 +84,8 @@ class AveragedWeights:
     def update(self, net: nn.Module, step: int) -> None:
         """Draw the average towards `net` after optimiser step number `step`; buffers are copied."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        ours, theirs = list(self.net.parameters()), list(net.parameters())
+        ours: list[Tensor] = list(self.net.parameters())
+        theirs: list[Tensor] = list(net.parameters())
         torch._foreach_lerp_(ours, theirs, 1 - decay)
         for a, b in zip(self.net.buffers(), net.buffers(), strict=True):
             a.copy_(b)

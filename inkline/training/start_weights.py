@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inkline.errors import DataError, ModelError, UsageError
 from inkline.training.convert import Description, convert, load_checkpoint
 from inkline.training.convert.net_checkpoint import load_tensors
 from inkline.training.evaluate import find_model
-from inkline.training.nets.ocr_net import TRAINING_ONLY
+from inkline.training.nets.ocr_net import TRAINING_ONLY, Net
 from inkline.training.nets.table import NETS, build
 
 # Parameters with one row (or column) a character: pattern, axis, how many special classes stand behind the characters.
@@ -45,7 +45,7 @@ class StartWeights:
     classes: int | None
     fused: bool
 
-    def net(self) -> nn.Module:
+    def net(self) -> Net:
         """The net as it was, in eval mode."""
         net, _ = init_from(build(self.name, self.classes), self, self.charset)
         return net.eval()
@@ -54,17 +54,15 @@ class StartWeights:
 def read_charset(path: Path, space: bool) -> tuple[str, ...]:
     """The characters in a file, one per line, in class order without the blank; with `space`, one is added at the end."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not readable as a charset ({error}); one character per line in UTF-8") from error
-    if lines[-1] == "":  # behind the last line's end
-        lines.pop()
-    characters = tuple(line.removesuffix("\r") for line in lines)
+    characters = tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
 
-    wrong = "has an empty line or none at all" if not characters or "" in characters else ""
     repeated = sorted(c for c, count in Counter(characters).items() if count > 1)
-    if repeated and not wrong:
-        wrong = f"lists {', '.join(map(repr, repeated[:5]))} twice"
+    wrong = f"lists {', '.join(map(repr, repeated[:5]))} twice" if repeated else ""
+    if "" in characters:
+        wrong = "has an empty line or none at all"
     if wrong:
         raise DataError(f"{path}: {wrong}; a charset is one character per line, each once")
     return (*characters, " ") if space and " " not in characters else characters
@@ -97,12 +95,12 @@ def load_start_weights(source: str, name: str = "") -> StartWeights:
         return _start_weights(source, *load_checkpoint(Path(folder) / "start.pt"))
 
 
-def _start_weights(source: str, net: nn.Module, about: Description) -> StartWeights:
+def _start_weights(source: str, net: Net, about: Description) -> StartWeights:
     state = {k: v for k, v in net.state_dict().items() if not (about.partial and k.startswith(TRAINING_ONLY))}
     return StartWeights(source, about.name, state, about.charset, about.classes, about.fused)
 
 
-def init_from(net: nn.Module, start_weights: StartWeights, charset: Sequence[str] = ()) -> tuple[nn.Module, str]:
+def init_from(net: Net, start_weights: StartWeights, charset: Sequence[str] = ()) -> tuple[Net, str]:
     """Give a new net the weights of `start_weights`, fitted to `charset`; returns the net and a sentence about what was kept.
 
     The heads that only training uses may be missing from the start_weights and stay as initialised. ModelError when anything

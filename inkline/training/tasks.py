@@ -1,4 +1,4 @@
-"""What differs between the tasks: the data, the net's targets, the loss, and how a net is judged."""
+"""What differs between the tasks: the data, the net's targets, the loss, and how a net is evaluated."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from inkline.training.data.batches import collate
 from inkline.training.data.sample_sources import SampleIndex
 from inkline.training.distillation import TrainingNet
 from inkline.training.evaluate import Scores, score_classifier, score_detector, score_recogniser
+from inkline.training.nets.ocr_net import Net
 from inkline.training.nets.table import build
 from inkline.training.start_weights import init_from, load_start_weights
 from inkline.training.torch_engine import classifier_of, detector_of, recogniser_of
@@ -53,7 +54,7 @@ def build_training_net(config: Config, data: TrainingData) -> tuple[TrainingNet,
     return TrainingNet(student, twin, teacher), said
 
 
-def _student(config: Config, data: TrainingData) -> tuple[nn.Module, str]:
+def _student(config: Config, data: TrainingData) -> tuple[Net, str]:
     try:
         net = build(config.model.name, data.classes)
     except ValueError as error:
@@ -85,8 +86,8 @@ def recognition_loss(outputs: Outputs, batch: Batch, config: Config, data: Train
         truth = batch["attention"][:, 1:]
         parts["attention"] = loss.attention * losses.attention_loss(outputs["attention_logits"], truth)
     if loss.srn:
-        logits = (outputs[name].flatten(0, 1) for name in ("srn_logits", "word_logits", "gsrm_logits"))
-        parts["srn"] = loss.srn * losses.srn_loss(*logits, batch["srn"])["loss"]
+        final, word, context = (outputs[name].flatten(0, 1) for name in ("srn_logits", "word_logits", "gsrm_logits"))
+        parts["srn"] = loss.srn * losses.srn_loss(final, word, context, batch["srn"])["loss"]
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
 
@@ -122,12 +123,12 @@ def evaluate_classifier(net: nn.Module, config: Config, data: TrainingData, devi
 def evaluate_unwarper(net: nn.Module, config: Config, data: TrainingData, device: torch.device) -> Scores:
     """Mean distance of the found grid from the true one; `score` is its negative, as higher is to be better."""
     pages = require_evaluation_data(data, "score")
-    draws = [SampleIndex(0, i) for i in range(len(pages))]  # type: ignore[arg-type]
+    indices: Any = [SampleIndex(0, number) for number in range(len(pages))]
     total = 0.0
-    for batch in DataLoader(pages, config.evaluate.batch_size, sampler=draws, collate_fn=collate):
+    for batch in DataLoader(pages, config.evaluate.batch_size, sampler=indices, collate_fn=collate):
         found = net(batch["image"].to(device)).float().cpu()
         total += (found - batch["grid"]).abs().mean(dim=(1, 2, 3)).sum().item()
-    error = total / len(draws)
+    error = total / len(pages)
     return Scores({"grid_error": error, "score": -error})
 
 

@@ -1,4 +1,4 @@
-"""Torch nets in the place of an engine, so that a net in training is judged by the very code that inference runs."""
+"""Torch nets in the place of an engine, so that a net in training is evaluated by the very code that inference runs."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a run learns from and is evaluation by: sources named in the configuration, as data sets of the task."""
+"""What a run learns from and is evaluated on: sources named in the configuration, as data sets of the task."""
 
 import dataclasses
 import os
@@ -31,7 +31,7 @@ from inkline.training.start_weights import StartWeights, load_start_weights, rea
 from inkline.training.synth.scripts import script_of
 from inkline.training.synth.synth_options import LineOptions, PageOptions
 
-HELD_OUT_SEED_OFFSET = 1_000_003  # added to the seed of generated text that a net is evaluation by
+HELD_OUT_SEED_OFFSET = 1_000_003  # added to the seed of generated text that a net is evaluated on
 Batches = Callable[[int, int], Iterator[dict[str, Any]]]
 
 DECODERS = ("ctc", "attention", "srn")  # heads that answer at inference, the first that trains
@@ -294,8 +294,8 @@ def _skipped(reports: Mapping[str, LoadReport]) -> str:
     return f" ({skipped} skipped: {kinds}; see `inkline data check`)" if total else ""
 
 
-def require_evaluation_data(training_data: TrainingData, metric: str) -> SampleSource | Dataset[Any]:
-    """What the net is evaluation by; DataError when there is nothing."""
-    if training_data.evaluation is None:
+def require_evaluation_data(data: TrainingData, metric: str) -> Any:
+    """The source or data set that the net is evaluated on; DataError when there is none."""
+    if data.evaluation is None:
         raise DataError(f"data.evaluate: give a label file to compute {metric} on, or set evaluate.every to 0")
-    return training_data.evaluation
+    return data.evaluation

@@ -40,9 +40,7 @@ NO_REC_AUGMENT = RecAugment(tia=0, crop=0, blur=0, hsv=0, jitter=0, noise=0, rev
 
 
 def augment_line(rng: np.random.Generator, image: np.ndarray, options: RecAugment) -> np.ndarray:
-    """Apply each step with its share, in the reference's order. image BGR uint8 (H, W, 3); about the same size comes
-    back.
-    """
+    """Apply each step with its share, in the reference's order. image BGR uint8 (H, W, 3); about the same size comes back."""
     h, w = image.shape[:2]
     if rng.random() < options.tia and min(h, w) >= MIN_SIDE:
         image = tia(rng, image)
@@ -74,13 +72,11 @@ def tia(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 def _columns(width: int, at: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     """Shifts given at columns `at`, interpolated to every column, float32 (width,)."""
-    return np.interp(np.arange(width), at, shifts).astype(np.float32)
+    return np.asarray(np.interp(np.arange(width), at, shifts).astype(np.float32))
 
 
 def _warp(image: np.ndarray, source_x: np.ndarray, top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    """Sample so that column x shows column `source_x[x]`, its upper end at row `top[x]` and its lower end at
-    `bottom[x]`.
-    """
+    """Sample so that column x shows column `source_x[x]`, its upper end at row `top[x]` and its lower end at `bottom[x]`."""
     h = image.shape[0]
     share = np.linspace(0, 1, h, dtype=np.float32)[:, None]
     rows = top[None, :] * (1 - share) + bottom[None, :] * share
@@ -117,9 +113,7 @@ def stretch(rng: np.random.Generator, image: np.ndarray, segments: int) -> np.nd
 
 
 def perspective(rng: np.random.Generator, image: np.ndarray, segments: int) -> np.ndarray:
-    """Make one end lower than the other: each corner moves by up to a quarter of the height, outwards more than
-    inwards.
-    """
+    """Make one end lower than the other: each corner moves by up to a quarter of the height, outwards more than inwards."""
     h, w = image.shape[:2]
     reach = (rng.random(4) - 0.7) * h * 0.25
     x = np.linspace(0, 1, w, dtype=np.float32)
@@ -147,13 +141,13 @@ def jitter(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     reach = max(1.0, h * 0.01)
     rows = np.clip(np.arange(h) + np.round((rng.random(h) * 2 - 1) * reach), 0, h - 1).astype(np.intp)
     columns = np.clip(np.arange(w) + np.round((rng.random(w) * 2 - 1) * reach), 0, w - 1).astype(np.intp)
-    return image[rows][:, columns]
+    return np.asarray(image[rows][:, columns])
 
 
 def noise(rng: np.random.Generator, image: np.ndarray, sigma: float) -> np.ndarray:
     """Add normal noise of `sigma` gray levels to each channel."""
     field = rng.standard_normal(image.shape, dtype=np.float32)
-    return np.clip(image + field * np.float32(sigma), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + field * np.float32(sigma), 0, 255).astype(np.uint8))
 
 
 def jpeg(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
@@ -163,8 +157,9 @@ def jpeg(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def concatenate(images: Sequence[np.ndarray], texts: Sequence[str], rtl: bool = False) -> tuple[np.ndarray, str]:
-    """Join lines into one of the first one's height, left to right; texts follow reading order, so right-to-left ones
-    turn around.
+    """Join lines into one of the first one's height, left to right.
+
+    Texts follow reading order, so right-to-left ones turn around.
     """
     height = images[0].shape[0]
     scaled = [
@@ -223,7 +218,7 @@ def augment_turned(rng: np.random.Generator, image: np.ndarray, options: ClsAugm
 
 
 def random_part(rng: np.random.Generator, image: np.ndarray, least: float) -> np.ndarray:
-    """Return a random window that keeps at least `least` of each side."""
+    """A random window that keeps at least `least` of each side."""
     h, w = image.shape[:2]
     h2, w2 = (max(1, round(side * (least + (1 - least) * rng.random()))) for side in (h, w))
     y, x = int(rng.random() * (h - h2 + 1)), int(rng.random() * (w - w2 + 1))

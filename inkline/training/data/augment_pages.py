@@ -1,6 +1,4 @@
-"""Augmentations of annotated pages: copy-paste, flips, turns, zoom, view, crops, colour. Pure functions of (rng, page,
-...).
-"""
+"""Augmentations of annotated pages: copy-paste, flips, turns, zoom, view, crops, colour. Pure functions of (rng, page, ...)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +13,7 @@ PASTE_TRIES = 10
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedPage:
-    """A page in training: image BGR uint8 (H, W, 3), polygons float32 (P, 2) in its pixels, one text and ignore flag
-    each.
-    """
+    """A page in training: image BGR uint8 (H, W, 3), polygons float32 (P, 2) in its pixels, one text and ignore flag each."""
 
     image: np.ndarray
     polygons: tuple[np.ndarray, ...]
@@ -69,8 +65,9 @@ V6_AUGMENT = DetAugment(rotate=45.0, rotate_share=0.5, fit=True, resize=(0.1, 2.
 def augment_page(
     rng: np.random.Generator, page: AnnotatedPage, other: AnnotatedPage | None, options: DetAugment
 ) -> AnnotatedPage:
-    """Apply the recipe in the reference's order and end with a crop of exactly `options.crop`; `other` lends regions to
-    paste.
+    """Apply the recipe in the reference's order and end with a crop of exactly `options.crop`.
+
+    `other` lends regions to paste.
     """
     if other is not None and rng.random() < options.paste:
         page = copy_paste(rng, page, other)
@@ -115,7 +112,7 @@ def _geometry(rng: np.random.Generator, page: AnnotatedPage, options: DetAugment
 def project(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points (P, 2) through a homography (3, 3), float32."""
     out = np.concatenate([points, np.ones((len(points), 1), points.dtype)], axis=1) @ matrix.T
-    return (out[:, :2] / out[:, 2:]).astype(np.float32)
+    return np.asarray((out[:, :2] / out[:, 2:]).astype(np.float32))
 
 
 def _overlaps(points: np.ndarray, width: float, height: float) -> bool:
@@ -137,9 +134,7 @@ def mirror_order(points: np.ndarray) -> np.ndarray:
 
 
 def turn(page: AnnotatedPage, quarters: int) -> AnnotatedPage:
-    """Turn by 90 degrees counter-clockwise, `quarters` times; polygons keep their first point, so they follow their
-    text.
-    """
+    """Turn by 90 degrees counter-clockwise, `quarters` times; polygons keep their first point, so they follow their text."""
     image, polygons = page.image, page.polygons
     for _ in range(quarters % 4):
         width = image.shape[1]
@@ -161,8 +156,9 @@ def colour_jitter(rng: np.random.Generator, image: np.ndarray, strength: float) 
 
 
 def copy_paste(rng: np.random.Generator, page: AnnotatedPage, other: AnnotatedPage) -> AnnotatedPage:
-    """Paste a fifth of `other`'s regions (at most 30) where `page` has no text; each is cut along its rectangle and turned
-    by -45 to 45 degrees.
+    """Paste a fifth of `other`'s regions (at most 30) where `page` has no text.
+
+    Each is cut along its rectangle and turned by -45 to 45 degrees.
     """
     chosen = [i for i, skip in enumerate(other.ignore) if not skip and len(other.polygons[i]) >= 4]
     rng.shuffle(chosen)
@@ -204,8 +200,9 @@ def _free_place(rng: np.random.Generator, taken: np.ndarray, size: tuple[int, ..
 def _cut_turned(
     rng: np.random.Generator, image: np.ndarray, polygon: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Cut a region's rectangle out and turn it; return patch (h, w, 3), mask (h, w) and its quad (4, 2), or None when
-    too small.
+    """Cut a region's rectangle out and turn it.
+
+    Return patch (h, w, 3), mask (h, w) and its quad (4, 2), or None when too small.
     """
     half = len(polygon) // 2
     quad = np.stack([polygon[0], polygon[half - 1], polygon[half], polygon[-1]]).astype(np.float32)
@@ -245,8 +242,9 @@ def random_crop(rng: np.random.Generator, page: AnnotatedPage, options: DetAugme
 def _crop_window(
     rng: np.random.Generator, shape: tuple[int, ...], care: list[np.ndarray], options: DetAugment
 ) -> tuple[int, int, int, int]:
-    """A window (x, y, w, h) whose sides run through rows and columns free of text, with some text in it; the whole page
-    else.
+    """A window (x, y, w, h) whose sides run through rows and columns free of text, with some text in it.
+
+    The whole page else.
     """
     h, w = shape[0], shape[1]
     rows, columns = np.zeros(h, bool), np.zeros(w, bool)

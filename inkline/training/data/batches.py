@@ -146,15 +146,19 @@ def _padded(arrays: Sequence[np.ndarray], axis: int, length: int) -> torch.Tenso
     shape[axis] = length
     out = np.zeros((len(arrays), *shape), arrays[0].dtype)
     for i, array in enumerate(arrays):
-        out[(i, *(slice(0, n) for n in array.shape))] = array
+        out[i][tuple(slice(0, n) for n in array.shape)] = array
     return torch.from_numpy(out)
 
 
 def in_every_turn(batch: dict[str, Any], turns: Sequence[int]) -> dict[str, Any]:
-    """A classifier's batch with each sample in every turn that has a label, one after the other: only the turn tells
-    them apart. Samples must be square unless the turns are 0 and 180. `turns`: degrees, in class order."""
+    """A classifier's batch with each sample in every turn that has a label, one after the other.
+
+    Only the turn tells them apart. Samples must be square unless the turns are 0 and 180. `turns`: degrees, in class
+    order.
+    """
     own = [turns[i] for i in batch["label"].tolist()]
-    images, classes = [], []
+    images: list[torch.Tensor] = []
+    classes: list[int] = []
     for image, has in zip(batch["image"], own, strict=True):
         images += [torch.rot90(image, (has - turn) // 90, (1, 2)) for turn in turns]
         classes += range(len(turns))
@@ -163,7 +167,7 @@ def in_every_turn(batch: dict[str, Any], turns: Sequence[int]) -> dict[str, Any]
 
 
 def count_batches(dataset: Dataset[dict[str, Any]], plan: BatchPlan, epoch: int = 0) -> int:
-    """Return how many batches an epoch has for this process. Raises DataError for an empty data set."""
+    """How many batches an epoch has for this process. Raises DataError for an empty data set."""
     return len(_planned(dataset, plan, epoch))
 
 

@@ -73,8 +73,9 @@ Arrays = dict[str, Any]
 
 @dataclass(frozen=True)
 class DetOptions:
-    """kind: db, east or sast. epochs: length of the training, over which a growing shrink ratio grows. seed: of
-    augmentation.
+    """kind: db, east or sast. epochs: length of the training, over which a growing shrink ratio grows.
+
+    seed: of augmentation.
     """
 
     kind: str = "db"
@@ -300,7 +301,7 @@ class Classification(Dataset[Arrays]):
         else:
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
         if self.options.kind == "part":
-            image = full_contrast(image)
+            image = full_contrast(np.asarray(image))
         return imagenet(image[..., ::-1])
 
 

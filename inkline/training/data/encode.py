@@ -86,7 +86,7 @@ ENCODERS: dict[str, Callable[[Alphabet, str], np.ndarray]] = {
 
 
 def encode(alphabet: Alphabet, text: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return the ids of `text` for each encoder named. Raises DataError for an unknown name, character or length."""
+    """The ids of `text` for each encoder named. Raises DataError for an unknown name, character or length."""
     unknown = [name for name in names if name not in ENCODERS]
     if unknown:
         raise DataError(f"no label encoder {unknown[0]!r}; there are {', '.join(ENCODERS)}")

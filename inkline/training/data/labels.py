@@ -22,8 +22,9 @@ LMDB_SIGN = "lmdb:"
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """One text region: `points` float32 (P, 2), P >= 3, clockwise from the top left, in pixels of the file; `ignore`:
-    do not care.
+    """One text region: `points` float32 (P, 2), P >= 3, clockwise from the top left, in pixels of the file.
+
+    `ignore`: do not care.
     """
 
     points: np.ndarray
@@ -121,7 +122,7 @@ def _from_lmdb(path: str) -> bytes:
 
 @lru_cache(maxsize=16)
 def open_lmdb(folder: str):  # type: ignore[no-untyped-def]
-    """Return the LMDB environment in `folder`, read-only, opened once per process."""
+    """The LMDB environment in `folder`, read-only, opened once per process."""
     try:
         import lmdb
     except ImportError:
@@ -133,9 +134,7 @@ def open_lmdb(folder: str):  # type: ignore[no-untyped-def]
 
 
 def polygon_problem(points: np.ndarray) -> str:
-    """Say what is wrong with a polygon (P, 2), or return an empty string: too few points, not finite, or hardly any
-    area.
-    """
+    """Say what is wrong with a polygon (P, 2), or return an empty string: too few points, not finite, or hardly any area."""
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3:
         return f"{len(points)} points where a polygon has at least 3"
     if not np.isfinite(points).all():

@@ -1,5 +1,6 @@
-"""Where samples come from: label files, the generators, and mixtures of them. Every source is a pure function of
-(epoch, index).
+"""Where samples come from: label files, the generators, and mixtures of them.
+
+Every source is a pure function of (epoch, index).
 """
 
 from collections.abc import Sequence
@@ -38,8 +39,9 @@ class SampleSource(Protocol):
         """Samples an epoch."""
 
     def load(self, epoch: int, index: int) -> tuple[np.ndarray, Any]:
-        """Return sample `index` of an epoch: image BGR uint8 (H, W, 3) and its label. Raises DataError when it cannot
-        be read.
+        """Return sample `index` of an epoch: image BGR uint8 (H, W, 3) and its label.
+
+        Raises DataError when it cannot be read.
         """
 
     def key(self, epoch: int, index: int) -> str:
@@ -154,9 +156,7 @@ class SynthPages:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Several sources, each with the share of itself that an epoch takes (0.3: a third each epoch; 2: everything
-    twice).
-    """
+    """Several sources, each with the share of itself that an epoch takes (0.3: a third each epoch; 2: everything twice)."""
 
     parts: tuple[tuple[SampleSource, float], ...]
 
@@ -206,7 +206,7 @@ class Mixture:
 
 
 def mixed(sources: Sequence[SampleSource], ratios: Sequence[float] = ()) -> SampleSource:
-    """Return one source of many; a single one with ratio 1 stays itself."""
+    """One source of many; a single one with ratio 1 stays itself."""
     shares = list(ratios) if ratios else [1.0] * len(sources)
     if len(shares) != len(sources):
         raise DataError(f"{len(shares)} ratios for {len(sources)} data sets; give one each")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +28,7 @@ def check_set(task: str, source: str, options: LoadOptions) -> LoadReport:
 
 
 def part_of_document(doc: str, shares: dict[str, float], seed: int) -> str:
-    """Return the part a document falls into: a hash of (seed, doc) against the running sum of the shares."""
+    """The part a document falls into: a hash of (seed, doc) against the running sum of the shares."""
     total = sum(shares.values())
     at = int.from_bytes(hashlib.sha256(f"{seed}:{doc}".encode()).digest()[:8], "big") / 2**64 * total
     for name, share in shares.items():
@@ -55,18 +55,18 @@ def split_set(
 
     # deal the lines out by their documents
     lines = file.read_text(encoding="utf-8-sig").split("\n")
-    parts: dict[str, list[str]] = {name: [] for name in shares}
+    parts: dict[str, list[str]] = defaultdict(list)
     for sample in samples:
         number = int(sample.where.rpartition(":")[2])
         parts[part_of_document(sample.doc, shares, seed)].append(lines[number - 1].rstrip("\r"))
-    empty = [name for name, rows in parts.items() if not rows]
+    empty = [name for name in shares if name not in parts]
     if empty:
         count = len({sample.doc for sample in samples})
         raise DataError(
             f"{source}: no document of {count} falls into {', '.join(empty)}; use larger shares or another seed"
         )
 
-    written = {name: file.with_name(f"{file.stem}.{name}{file.suffix}") for name in parts}
+    written = {name: file.with_name(f"{file.stem}.{name}{file.suffix}") for name in shares}
     for name, target in written.items():
         _write_lines(target, parts[name])
     return written
@@ -119,28 +119,33 @@ def set_stats(task: str, samples: Sequence[Sample]) -> SetStats:
     """The figures of loaded samples; images are not decoded, only their headers are read."""
     if not samples:
         raise DataError("no sample to describe")
-    sizes = [size for size in (_size(sample.paths[0]) for sample in samples) if size is not None]
-    regions = [region for sample in samples for region in sample.regions]
-    if task == "rec":
-        texts = [sample.text for sample in samples if sample.text]
-    else:
-        texts = [region.text for region in regions if region.text and not region.ignore]
+    texts = list(_texts(task, samples))
+    sizes = [size for size in map(_size, samples) if size is not None]
+    widths, heights = zip(*sizes, strict=True) if sizes else ((), ())
     return SetStats(
         task,
-        len(samples),
-        len({sample.doc for sample in samples}),
-        _spread([width for width, _ in sizes]),
-        _spread([height for _, height in sizes]),
-        _spread([len(sample.regions) for sample in samples]),
-        sum(region.ignore for region in regions),
-        _spread([len(text) for text in texts]),
-        Counter("".join(texts)),
-        Counter(sample.label for sample in samples if sample.label),
+        samples=len(samples),
+        documents=len({sample.doc for sample in samples}),
+        width=_spread(widths),
+        height=_spread(heights),
+        regions=_spread([len(sample.regions) for sample in samples]),
+        ignored=sum(region.ignore for sample in samples for region in sample.regions),
+        length=_spread([len(text) for text in texts]),
+        characters=Counter("".join(texts)),
+        labels=Counter(filter(None, (sample.label for sample in samples))),
     )
 
 
-def _size(path: str) -> tuple[int, int] | None:
-    """Width and height from an image's header."""
+def _texts(task: str, samples: Sequence[Sample]) -> Iterator[str]:
+    """The texts of a set that count: of lines, and of regions that are not to be ignored."""
+    for sample in samples:
+        texts = [sample.text] if task == "rec" else [r.text for r in sample.regions if not r.ignore]
+        yield from filter(None, texts)
+
+
+def _size(sample: Sample) -> tuple[int, int] | None:
+    """Width and height from an image's header; None where it cannot be read."""
+    path = sample.paths[0]
     if path.startswith(LMDB_SIGN):
         return None
     try:
@@ -157,7 +162,7 @@ def _spread(values: Sequence[int]) -> tuple[int, int, int]:
 def augmented_sheet(
     samples: Sequence[Sample], recipe: DetAugment | RecAugment | ClsAugment, count: int = 24, seed: int = 0
 ) -> np.ndarray:
-    """Return a contact sheet of `count` samples, evenly chosen, as augmentation by `recipe` leaves them: BGR uint8."""
+    """A contact sheet of `count` samples, evenly chosen, as augmentation by `recipe` leaves them: BGR uint8."""
     if not samples:
         raise DataError("no sample to show")
     source = Labelled(tuple(samples), seed)

@@ -34,8 +34,9 @@ def db_maps(
     options: MapOptions,
     progress: float = 0.0,
 ) -> dict[str, np.ndarray]:
-    """Return shrink_map, shrink_mask, thresh_map and thresh_mask, each float32 `shape`; polygons are in pixels of that
-    shape.
+    """Return shrink_map, shrink_mask, thresh_map and thresh_mask, each float32 `shape`.
+
+    Polygons are in pixels of that shape.
     """
     h, w = shape
     ratio = options.ratio(progress)
@@ -63,9 +64,7 @@ def offset_distance(polygon: np.ndarray, ratio: float) -> float:
 
 
 def offset(polygon: np.ndarray, distance: float) -> list[np.ndarray]:
-    """Move the sides of a polygon outwards (inwards when negative) with round joins; the pieces that remain, float64
-    (P, 2).
-    """
+    """Move the sides of a polygon outwards (inwards when negative) with round joins; the pieces that remain, float64 (P, 2)."""
     maker = pyclipper.PyclipperOffset()
     try:
         maker.AddPath(np.round(polygon).astype(np.int64).tolist(), pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
@@ -115,7 +114,7 @@ def segment_distance(xs: np.ndarray, ys: np.ndarray, start: np.ndarray, end: np.
     length = dx * dx + dy * dy
     px, py = xs - np.float32(start[0]), ys - np.float32(start[1])
     along = np.clip((px * dx + py * dy) / length, 0, 1) if length > 0 else np.float32(0)
-    return np.hypot(px - along * dx, py - along * dy)
+    return np.asarray(np.hypot(px - along * dx, py - along * dy))
 
 
 CELL_PX = 4
@@ -215,9 +214,7 @@ def pieces_of(polygon: np.ndarray) -> np.ndarray:
 
 
 def _trim(quads: np.ndarray, cut: float) -> list[tuple[int, np.ndarray]]:
-    """Cut `cut` pixels (along the upper side) off both ends of a chain of quads; what remains, with the number of its
-    quad.
-    """
+    """Cut `cut` pixels (along the upper side) off both ends of a chain of quads; what remains, with the number of its quad."""
     lengths = np.linalg.norm(quads[:, 1] - quads[:, 0], axis=1)
     ends = np.cumsum(lengths)
     starts = ends - lengths
@@ -239,7 +236,7 @@ def _meet(point: np.ndarray, direction: np.ndarray, start: np.ndarray, end: np.n
     if abs(across) < 1e-6:
         return point
     t = ((start[0] - point[:, 0]) * side[1] - (start[1] - point[:, 1]) * side[0]) / across
-    return point + t[:, None] * direction
+    return np.asarray(point + t[:, None] * direction)
 
 
 def _upright(quad: np.ndarray) -> np.ndarray:
@@ -288,8 +285,10 @@ def sast_maps(
 
 
 def _draw_border_offsets(score: np.ndarray, border: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Fill the trimmed centre band of a region into `score`, its offsets to both sides into `border` (in
-    place); return the cells filled."""
+    """Fill the trimmed centre band of a region into `score`, its offsets to both sides into `border` (in place).
+
+    Return the cells filled.
+    """
     whole, band = pieces_of(cells), pieces_of(band_of(cells))
     height = min(
         np.linalg.norm(cells[0] - cells[-1]), np.linalg.norm(cells[len(cells) // 2 - 1] - cells[len(cells) // 2])
@@ -309,7 +308,7 @@ def _draw_border_offsets(score: np.ndarray, border: np.ndarray, cells: np.ndarra
         wide = (np.linalg.norm(quad[0] - quad[1]) + np.linalg.norm(quad[2] - quad[3])) / 2
         border[0, ys, xs], border[1, ys, xs] = upper[:, 1], upper[:, 0]
         border[2, ys, xs], border[3, ys, xs] = lower[:, 1], lower[:, 0]
-        border[4, ys, xs] = 2 / max(min(tall, wide), 1.0)
+        border[4, ys, xs] = 2 / max(min(float(tall), float(wide)), 1.0)
     return filled
 
 

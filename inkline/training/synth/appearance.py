@@ -23,16 +23,14 @@ def _cloud(rng: np.random.Generator, size: int, octaves: int) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def textures() -> tuple[np.ndarray, ...]:
-    """Return the pool of paper-like textures, int8 (TILE_PX, TILE_PX) deviations from the paper's tone; the same in every
-    process.
-    """
+    """The pool of paper-like textures, int8 (TILE_PX, TILE_PX) deviations from the paper's tone; the same in every process."""
     rng = np.random.default_rng(20)
     tiles = []
     for i in range(TILE_COUNT):
         cloud = _cloud(rng, TILE_PX, 2 + i % 5)
         grain = rng.standard_normal((TILE_PX, TILE_PX), dtype=np.float32)
         if i % 3 == 1:
-            grain = cv2.GaussianBlur(grain, (0, 0), 0.8 + (i % 4) * 0.4) * 2
+            grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), 0.8 + (i % 4) * 0.4) * 2)
         if i % 6 == 5:  # fibres
             grain += (
                 cv2.GaussianBlur(
@@ -46,15 +44,16 @@ def textures() -> tuple[np.ndarray, ...]:
 
 @lru_cache(maxsize=1)
 def noise_tile() -> np.ndarray:
-    """Return a large tile of unit-free normal noise, int8 (2 * TILE_PX, 4 * TILE_PX), standard deviation 32: sensor noise to
-    crop from.
+    """A large tile of unit-free normal noise, int8 (2 * TILE_PX, 4 * TILE_PX), standard deviation 32.
+
+    Sensor noise to crop from.
     """
     rng = np.random.default_rng(21)
     return np.clip(rng.standard_normal((2 * TILE_PX, 4 * TILE_PX), dtype=np.float32) * 32, -127, 127).astype(np.int8)
 
 
 def crop_tile(rng: np.random.Generator, tile: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return a random (height, width) part of `tile`, mirrored at its ends when the part is larger."""
+    """A random (height, width) part of `tile`, mirrored at its ends when the part is larger."""
     h, w = tile.shape
     if height > h or width > w:
         tile = np.pad(tile, ((0, max(0, height - h)), (0, max(0, width - w))), mode="symmetric")
@@ -73,9 +72,7 @@ def paper(rng: np.random.Generator, height: int, width: int, tone: float, roughn
 
 
 def scenery(rng: np.random.Generator, height: int, width: int, colour: np.ndarray, contrast: float) -> np.ndarray:
-    """Return a colour surface, float32 (height, width, 3) BGR around `colour`: smooth clouds, a gradient or a few
-    shapes.
-    """
+    """A colour surface, float32 (height, width, 3) BGR around `colour`: smooth clouds, a gradient or a few shapes."""
     out = np.empty((height, width, 3), np.float32)
     form = rng.random()
     if form < 0.5:
@@ -138,7 +135,7 @@ def compress_jpeg(rng: np.random.Generator, image: np.ndarray, strength: float) 
     """Through JPEG and back, quality 95 down to 95 - 70 * strength."""
     quality = int(95 - 70 * strength * rng.random())
     ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if ok else image
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED)) if ok else image
 
 
 def low_resolution(rng: np.random.Generator, image: np.ndarray, strength: float) -> np.ndarray:

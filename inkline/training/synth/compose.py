@@ -2,6 +2,7 @@
 
 import unicodedata
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,10 +16,18 @@ HARAKAT = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652"
 KASHIDA = "\u0640"
 DANDA = "।॥"
 JOINING = frozenset("بتثجحخسشصضطظعغفقكلمنهيئپچکگی")  # Arabic letters that join the next one
-HOMORGANIC = 0.3  # share of their words whose nasals are spelled as Sanskrit has them
-VISARGA = 0.05  # share of the words of Sanskrit's kin that end in its breath, which looks like a colon
-COMPOUND = 0.15  # share of the words of India's scripts that are two, written as one
+HOMORGANIC_SHARE = 0.3  # share of their words whose nasals are spelled as Sanskrit has them
+VISARGA_SHARE = 0.05  # share of the words of Sanskrit's kin that end in its breath, which looks like a colon
+COMPOUND_SHARE = 0.15  # share of the words of India's scripts that are two, written as one
 TRIES = 50
+
+
+class PieceShares(NamedTuple):
+    """Shares 0..1 of the pieces of a line: tokens; of the others Latin words; of the others words letter by letter."""
+
+    tokens: float
+    invented: float
+    foreign: float
 
 
 def compose(rng: np.random.Generator, options: LineOptions, low: int, length: int) -> str:
@@ -87,22 +96,19 @@ def _sequence(rng: np.random.Generator, options: LineOptions, script: Script, le
     casing = rng.random()
     lists = vocabulary(options.words, script, options.allowed)
     words = pick(rng, lists) if lists else ()
-    tokens = 0.9 if rng.random() < options.tokens / 2 else options.tokens / 2
-    rare = 0.8 if rng.random() < options.rare / 2 else options.rare / 2 if lists else 1.0
-    foreign = options.latin if script.name not in ("latin", "english") else 0.0
-    allowed = options.allowed
+    shares = _piece_shares(rng, options, script, bool(lists))
     text: list[str] = []
     size = refused = 0
     while size < length + 1:
-        piece = _piece(rng, script, words, options, (tokens, rare, foreign))
+        # a piece in the case of the line, with its punctuation
+        piece = _piece(rng, script, words, options, shares)
         if script.cased:
             capitals = casing < options.capitals
             piece = _upper(piece, script) if capitals else _case(rng, piece, casing, first=not text)
         piece = _punctuate(rng, piece, script, options.punctuation)
-        if allowed and refused < TRIES and not all(c in allowed or c == " " for c in piece):
-            refused += (
-                1  # another piece, so that no torn one is written; when none is whole, `compose` cleans what there is
-            )
+        # another one when the charset lacks a part of it; when none is whole, `compose` cleans what there is
+        if refused < TRIES and not _is_allowed(piece, options.allowed):
+            refused += 1
             continue
         if text and script.spaces:
             text.append(" ")
@@ -111,35 +117,55 @@ def _sequence(rng: np.random.Generator, options: LineOptions, script: Script, le
     return "".join(text)
 
 
+def _piece_shares(rng: np.random.Generator, options: LineOptions, script: Script, has_words: bool) -> PieceShares:
+    """How much of a line is tokens, invented words and Latin words; some lines consist of one kind for the most part."""
+    tokens = 0.9 if rng.random() < options.tokens / 2 else options.tokens / 2
+    invented = 1.0
+    if rng.random() < options.rare / 2:
+        invented = 0.8
+    elif has_words:
+        invented = options.rare / 2
+    return PieceShares(tokens, invented, options.latin if script.name not in ("latin", "english") else 0.0)
+
+
+def _is_allowed(piece: str, allowed: frozenset[str]) -> bool:
+    return not allowed or allowed.issuperset(piece.replace(" ", ""))
+
+
 def _piece(
-    rng: np.random.Generator,
-    script: Script,
-    words: tuple[str, ...],
-    options: LineOptions,
-    shares: tuple[float, float, float],
+    rng: np.random.Generator, script: Script, words: tuple[str, ...], options: LineOptions, shares: PieceShares
 ) -> str:
     """One word, invented word, foreign word or token."""
-    tokens, rare, foreign = shares
-    roll = rng.random()
-    if roll < tokens:
-        piece = address(rng, words) if words and rng.random() < 0.08 else token(rng)
-        if script.digits and rng.random() < 0.6:
-            piece = piece.translate({ord("0") + i: d for i, d in enumerate(script.digits)})
-        return piece
-    if rng.random() < foreign:
+    if rng.random() < shares.tokens:
+        return _token(rng, script, words)
+    if rng.random() < shares.foreign:
         return _foreign(rng, options)
-    if not words or rng.random() < rare:
+    if not words or rng.random() < shares.invented:
         return invent(rng, script, options.allowed)
     word = _frequent(rng, words)
+    # spellings that word lists do not have
     if script.name in INDIC:
         word = _of_india(rng, word, words, script)
-    if script.name == "polytonic":
+    elif script.name == "polytonic":
         word = polytonic(rng, word)
-    if script.name == "prereform":
+    elif script.name == "prereform":
         word = prereform(word)
-    if script.name == "arabic" and rng.random() < options.marks:
-        word = "".join([c + (pick(rng, HARAKAT) if c.isalpha() and rng.random() < 0.7 else "") for c in word])
+    elif script.name == "arabic" and rng.random() < options.marks:
+        word = _vowelled(rng, word)
     return unicodedata.normalize("NFC", word)
+
+
+def _token(rng: np.random.Generator, script: Script, words: tuple[str, ...]) -> str:
+    """A number, date, price or address, at times in the digits of the script."""
+    piece = address(rng, words) if words and rng.random() < 0.08 else token(rng)
+    if script.digits and rng.random() < 0.6:
+        return piece.translate({ord("0") + i: d for i, d in enumerate(script.digits)})
+    return piece
+
+
+def _vowelled(rng: np.random.Generator, word: str) -> str:
+    """An Arabic word with vowel marks on most of its letters."""
+    return "".join([c + (pick(rng, HARAKAT) if c.isalpha() and rng.random() < 0.7 else "") for c in word])
 
 
 def _frequent(rng: np.random.Generator, words: tuple[str, ...]) -> str:
@@ -149,13 +175,13 @@ def _frequent(rng: np.random.Generator, words: tuple[str, ...]) -> str:
 
 def _of_india(rng: np.random.Generator, word: str, words: tuple[str, ...], script: Script) -> str:
     """`word`, at times written as one with the next, and in Sanskrit's kin with its nasals and its breath."""
-    if rng.random() < COMPOUND:
+    if rng.random() < COMPOUND_SHARE:
         word += _frequent(rng, words)
     if script.name not in BORROWS:
         return word
-    if rng.random() < HOMORGANIC:
+    if rng.random() < HOMORGANIC_SHARE:
         word = homorganic(word, script.name)
-    if rng.random() < VISARGA and not unicodedata.combining(word[-1]):
+    if rng.random() < VISARGA_SHARE and not unicodedata.combining(word[-1]):
         finals = indic(INDIC[script.name]).finals
         word = word.rstrip(finals) + finals[-1]
     return word
@@ -177,7 +203,9 @@ def _foreign(rng: np.random.Generator, options: LineOptions) -> str:
     latin = SCRIPTS["english"]
     lists = vocabulary(tuple(options.latin_words), latin, frozenset())
     word = pick(rng, pick(rng, lists)) if lists else invent(rng, latin, frozenset())
-    return word.capitalize() if rng.random() < 0.4 else word.upper() if rng.random() < 0.2 else word
+    if rng.random() < 0.4:
+        return word.capitalize()
+    return word.upper() if rng.random() < 0.2 else word
 
 
 def _case(rng: np.random.Generator, word: str, style: float, first: bool) -> str:

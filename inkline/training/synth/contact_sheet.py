@@ -16,7 +16,7 @@ CAPTION_HEIGHT_PX = 20
 
 
 def caption_font(text: str, size: int = 14) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return a face that has most characters of `text`: Pillow's own for ASCII or when the system has none."""
+    """A face that has most characters of `text`: Pillow's own for ASCII or when the system has none."""
     if text.isascii():
         return ImageFont.load_default(size)
     needed = set(text) - {" "}
@@ -31,9 +31,7 @@ def caption_font(text: str, size: int = 14) -> ImageFont.FreeTypeFont | ImageFon
 def contact_sheet(
     samples: Sequence[tuple[np.ndarray, str]], columns: int = 2, cell: tuple[int, int] = (620, 64)
 ) -> np.ndarray:
-    """Return one BGR uint8 picture of `samples` (image, caption), each scaled to fit `cell` (width, height) above its
-    caption.
-    """
+    """One BGR uint8 picture of `samples` (image, caption), each scaled to fit `cell` (width, height) above its caption."""
     width, height = cell
     step = height + CAPTION_HEIGHT_PX * max((text.count("\n") + 1 for _, text in samples), default=1)
     sheet = np.full((max(1, -(-len(samples) // columns)) * step, columns * width, 3), 255, np.uint8)
@@ -64,12 +62,12 @@ def caption(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width
 
 
 def line_sheet(options: LineOptions, count: int = 40) -> np.ndarray:
-    """Return the contact sheet of the first `count` lines of `options`."""
+    """The contact sheet of the first `count` lines of `options`."""
     return contact_sheet([draw_line(options, i) for i in range(count)])
 
 
 def page_sheet(options: PageOptions, count: int = 12, cell: tuple[int, int] = (480, 480)) -> np.ndarray:
-    """Return the contact sheet of the first `count` pages of `options`, quads drawn in, first corners marked."""
+    """The contact sheet of the first `count` pages of `options`, quads drawn in, first corners marked."""
     shown = []
     for i in range(count):
         image, lines = draw_page(options, i)
@@ -78,7 +76,7 @@ def page_sheet(options: PageOptions, count: int = 12, cell: tuple[int, int] = (4
 
 
 def outline(image: np.ndarray, polygons: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a copy of a BGR uint8 image with polygons (P, 2) drawn in red, first points in blue."""
+    """A copy of a BGR uint8 image with polygons (P, 2) drawn in red, first points in blue."""
     out = image.copy()
     for polygon in polygons:
         points = np.round(polygon).astype(np.int32)

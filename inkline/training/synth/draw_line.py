@@ -29,7 +29,7 @@ class Ink:
 
 
 def choose_face(rng: np.random.Generator, fonts: tuple[str, ...], script: Script, text: str) -> Face | None:
-    """Return a face that has every character of `text`, families drawn evenly; None when a dozen tries find none."""
+    """A face that has every character of `text`, families drawn evenly; None when a dozen tries find none."""
     groups = families(fonts, script)
     needed = set(text)
     needed.discard(" ")
@@ -47,7 +47,7 @@ def drawable_part(faces: tuple[tuple[Face, ...], ...], text: str) -> str:
 
 
 def draw_text(face: Face, text: str, em: int, script: Script, stroke: float = 0) -> Ink | None:
-    """Return the ink of `text` at `em` pixels, shaped by raqm in the direction of its letters; None when nothing shows."""
+    """The ink of `text` at `em` pixels, shaped by raqm in the direction of its letters; None when nothing shows."""
     font = open_face(face.path, face.index, em)
     direction = base_direction(text) if script.rtl else "ltr"
     left, top, right, bottom = (
@@ -66,7 +66,7 @@ def draw_text(face: Face, text: str, em: int, script: Script, stroke: float = 0)
 
 
 def draw_noted(face: Face, text: str, note: str, em: int, script: Script, rise: float) -> Ink | None:
-    """Return the ink of `text` and behind it, at 0.6 of the size and `rise` ems higher, that of `note`."""
+    """The ink of `text` and behind it, at 0.6 of the size and `rise` ems higher, that of `note`."""
     body, small = draw_text(face, text, em, script), draw_text(face, note, round(0.6 * em), script)
     if body is None or small is None:
         return None
@@ -86,9 +86,7 @@ def draw_noted(face: Face, text: str, note: str, em: int, script: Script, rise: 
 
 
 def draw_spaced(face: Face, text: str, em: int, gap: float) -> Ink | None:
-    """Return the ink of `text` set letter by letter, left to right, with `gap` ems between letters; for scripts without
-    joining.
-    """
+    """The ink of `text` set letter by letter, left to right, with `gap` ems between letters; for scripts without joining."""
     font: ImageFont.FreeTypeFont = open_face(face.path, face.index, em)
     ascent, descent = font.getmetrics()
     advances = [font.getlength(c) + gap * em for c in text]
@@ -188,9 +186,7 @@ def draw_styled(rng: np.random.Generator, face: Face, text: str, em: int, script
 
 
 def _crop(rng: np.random.Generator, ink: Ink, scene: bool, strength: float) -> np.ndarray:
-    """Lay the ink into the crop that a detector would cut: margins, bits of neighbouring lines, rules, slight
-    distortion.
-    """
+    """Lay the ink into the crop that a detector would cut: margins, bits of neighbouring lines, rules, slight distortion."""
     h, w = ink.mask.shape
     em = ink.em
     top, bottom = min(0, ink.baseline - round(0.55 * em)), max(h, min(ink.baseline, h + em) + round(0.05 * em))
@@ -238,8 +234,9 @@ def _rules(rng: np.random.Generator, canvas: np.ndarray, baseline: int, em: int)
 def distort_mask(
     rng: np.random.Generator, canvas: np.ndarray, box: np.ndarray, em: int, amount: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rotate, shear, tilt or bend a mask; return it with the quad `box` (4, 2) moved along. `amount` 1 is a sign in a
-    street.
+    """Rotate, shear, tilt or bend a mask; return it with the quad `box` (4, 2) moved along.
+
+    `amount` 1 is a sign in a street.
     """
     h, w = canvas.shape
     if rng.random() < 0.3:  # an arc or a wave of the baseline
@@ -283,13 +280,14 @@ def _document(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
     image = np.clip(gray, 0, 255).astype(np.uint8)
     if rng.random() < 0.3:
         tint = 1 - rng.random(3) * np.array([0.25, 0.12, 0.08])
-        return np.clip(image[..., None] * tint.astype(np.float32), 0, 255).astype(np.uint8)
-    return image
+        return np.asarray(np.clip(image[..., None] * tint.astype(np.float32), 0, 255).astype(np.uint8))
+    return np.asarray(image)
 
 
 def _scene(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
-    """Coloured text on a coloured surface, uint8 BGR, with outline or cast shadow at times; never too little contrast
-    to read.
+    """Coloured text on a coloured surface, uint8 BGR, with outline or cast shadow at times.
+
+    Never too little contrast to read.
     """
     h, w = mask.shape
     back = rng.random(3) * 255
@@ -313,4 +311,4 @@ def _scene(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
         image += (edge - image) * (around * np.float32(0.7 / 255))[..., None]
     alpha = mask.astype(np.float32) * np.float32((0.8 + 0.2 * rng.random()) / 255)
     image += (front.astype(np.float32) - image) * alpha[..., None]
-    return np.clip(image, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image, 0, 255).astype(np.uint8))

@@ -40,10 +40,10 @@ class Warp:
         bent = points.astype(np.float64).copy()
         bent[..., 1] += self.bend(bent[..., 0])
         ones = np.concatenate([bent, np.ones((*bent.shape[:-1], 1))], axis=-1) @ self.matrix.T
-        return (ones[..., :2] / ones[..., 2:]).astype(np.float32)
+        return np.asarray((ones[..., :2] / ones[..., 2:]).astype(np.float32))
 
     def apply(self, page: np.ndarray, surroundings: np.ndarray) -> np.ndarray:
-        """Return the photograph of a uint8 page (H, W, 3) lying on `surroundings` (target height, target width, 3)."""
+        """The photograph of a uint8 page (H, W, 3) lying on `surroundings` (target height, target width, 3)."""
         width, height = self.target
         inverse = np.linalg.inv(self.matrix)
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -70,18 +70,17 @@ class Warp:
         return np.roll(box, -int(np.argmin(turns)), axis=0).astype(np.float32)
 
     def grid(self, height: int, width: int) -> np.ndarray:
-        """Return where the nodes of a (height, width) mesh over the flat page lie in the photograph: float32 (h, w, 2),
-        -1..1.
-        """
+        """Where the nodes of a (height, width) mesh over the flat page lie in the photograph: float32 (h, w, 2), -1..1."""
         w, h = self.source
         x, y = np.meshgrid(np.linspace(0, w - 1, width), np.linspace(0, h - 1, height))
         nodes = self.forward(np.stack([x, y], axis=-1))
-        return (nodes / (np.array(self.target) - 1) * 2 - 1).astype(np.float32)
+        return np.asarray((nodes / (np.array(self.target) - 1) * 2 - 1).astype(np.float32))
 
 
 def draw_warp(rng: np.random.Generator, size: tuple[int, int], strength: float) -> Warp:
-    """Draw a view of a page of `size` (width, height): corners moved by up to 12 % * strength, turned a little, curled
-    half of the time.
+    """Draw a view of a page of `size` (width, height).
+
+    Corners moved by up to 12 % * strength, turned a little, curled half of the time.
     """
     width, height = size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -106,9 +105,7 @@ FIT_TRIES = 4  # how often the text of a line is shortened to fit its slot
 
 @dataclass(frozen=True)
 class Style:
-    """What one page has in common: faces of body and headings, ink colour (B, G, R), whether colours vary from line to
-    line.
-    """
+    """What one page has in common: faces of body and headings, ink colour (B, G, R), whether colours vary from line to line."""
 
     script: Script
     body: Face
@@ -143,8 +140,9 @@ def pages(options: PageOptions, start: int = 0) -> Iterator[tuple[np.ndarray, Qu
 def warped_page(
     options: PageOptions, index: int, grid: tuple[int, int] = (45, 31)
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a photographed page, the flat page, and the mesh that flattens it: float32 (*grid, 2), (x, y) in -1..1 of
-    the photograph.
+    """A photographed page, the flat page, and the mesh that flattens it.
+
+    Float32 (*grid, 2), (x, y) in -1..1 of the photograph.
     """
     rng = np.random.default_rng((options.line.seed, index, 2))
     flat, lines = flat_page(rng, options)
@@ -185,14 +183,16 @@ def _style(rng: np.random.Generator, options: PageOptions, colourful: bool) -> S
 def _surface(rng: np.random.Generator, height: int, width: int, style: Style) -> np.ndarray:
     """Paper, screen or scenery, BGR uint8."""
     if style.colourful:
-        return np.clip(scenery(rng, height, width, rng.random(3) * 255, 5 + 35 * rng.random()), 0, 255).astype(np.uint8)
+        return np.asarray(
+            np.clip(scenery(rng, height, width, rng.random(3) * 255, 5 + 35 * rng.random()), 0, 255).astype(np.uint8)
+        )
     clean = rng.random() < 0.4
     tone = 255.0 if clean else 175 + 80 * rng.random() ** 0.6
     gray = np.clip(paper(rng, height, width, tone, 0 if clean else 10 * rng.random() ** 2), 0, 255).astype(np.uint8)
     if rng.random() < 0.7:
-        return cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+        return np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
     tint = (1 - rng.random(3) * np.array([0.2, 0.1, 0.06])).astype(np.float32)
-    return (gray[..., None] * tint).astype(np.uint8)
+    return np.asarray((gray[..., None] * tint).astype(np.uint8))
 
 
 def _text(rng: np.random.Generator, slot: Slot, options: PageOptions, room: int) -> str:
@@ -267,7 +267,7 @@ def _stamp(canvas: np.ndarray, ink: Ink, slot: Slot, style: Style, colour: np.nd
         quad = (quad @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
         left, top = (int(v) for v in np.floor(quad.min(axis=0)))
         size = np.ceil(quad.max(axis=0)).astype(int) - (left, top)
-        turn[:, 2] += turn[:, :2] @ (x, y) - (left, top)
+        turn[:, 2] += np.asarray(turn[:, :2] @ (x, y) - (left, top))
         mask = cv2.warpAffine(mask, turn, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
     y0, x0 = max(0, top), max(0, left)
     y1, x1 = min(canvas.shape[0], top + mask.shape[0]), min(canvas.shape[1], left + mask.shape[1])

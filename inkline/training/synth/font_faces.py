@@ -78,20 +78,15 @@ def require_shaping() -> None:
 def system_folders() -> tuple[str, ...]:
     """The folders where systems keep fonts; those that do not exist are left out."""
     home = Path.home()
-    found = ["/usr/share/fonts", "/usr/local/share/fonts", home / ".local/share/fonts", home / ".fonts"]
-    found += [
-        "/System/Library/Fonts",
-        "/Library/Fonts",
-        home / "Library/Fonts",
-        Path(os.environ.get("WINDIR", "C:\\Windows")) / "Fonts",
-    ]
-    return tuple(str(folder) for folder in found if Path(folder).is_dir())
+    windows = Path(os.environ.get("WINDIR", "C:\\Windows")) / "Fonts"
+    linux = ("/usr/share/fonts", "/usr/local/share/fonts", home / ".local/share/fonts", home / ".fonts")
+    mac = ("/System/Library/Fonts", "/Library/Fonts", home / "Library/Fonts")
+    found = [Path(folder) for folder in (*linux, *mac, windows)]
+    return tuple(str(folder) for folder in found if folder.is_dir())
 
 
 def font_files(sources: tuple[str, ...]) -> list[Path]:
-    """Return the font files of `sources` (files or folders, searched deeply), sorted by path. Raises DataError for a
-    missing one.
-    """
+    """The font files of `sources` (files or folders, searched deeply), sorted by path. Raises DataError for a missing one."""
     files: set[Path] = set()
     for source in map(Path, sources):
         if source.is_dir():
@@ -157,7 +152,7 @@ def _describe(font: TTFont, index: int) -> dict[str, Any] | None:
 
 
 def scan_file(path: Path) -> list[dict[str, Any]]:
-    """Return what `_describe` says of every face of a font file; an unreadable file has none."""
+    """What `_describe` says of every face of a font file; an unreadable file has none."""
     log = logging.getLogger("fontTools")
     level = log.level
     log.setLevel(logging.CRITICAL)  # it reports odd dates in font headers, once per file
@@ -211,9 +206,7 @@ def _write_cache(file: Path, known: dict[str, list[Any]]) -> None:
 
 @lru_cache(maxsize=8)
 def scan(sources: tuple[str, ...]) -> tuple[Face, ...]:
-    """Return every usable face of `sources` (empty = the system's), in path order; what was read is kept in the user's
-    cache.
-    """
+    """Every usable face of `sources` (empty = the system's), in path order; what was read is kept in the user's cache."""
     files = font_files(sources or system_folders())
     cache = _cache_file()
     known, fresh = _read_cache(cache), False
@@ -259,5 +252,5 @@ def _stem(family: str) -> str:
 
 @lru_cache(maxsize=512)
 def open_face(path: str, index: int, size: int) -> ImageFont.FreeTypeFont:
-    """Return the face at `size` pixels per em, ready to shape."""
+    """The face at `size` pixels per em, ready to shape."""
     return ImageFont.truetype(path, size, index=index, layout_engine=ImageFont.Layout.RAQM)

@@ -1,6 +1,4 @@
-"""Synthetic lines and pages by many processes: as an ordered stream, or written to a folder with labels in several
-formats.
-"""
+"""Synthetic lines and pages by many processes: as an ordered stream, or written to a folder with labels in several formats."""
 
 import json
 import multiprocessing

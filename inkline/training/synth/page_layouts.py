@@ -126,6 +126,7 @@ def table(rng: Rng, area: Area, em: int) -> Layout:
     """A table of words and numbers, ruled, half ruled or open, after a header."""
     out = Layout()
     area = _header(rng, out, area, em)
+    # columns of words and of numbers, and as many rows as fit
     count = max(2, min(between(rng, 2, 7), int(area.width / (4.5 * em))))
     shares = rng.random(count) + 0.5
     shares[0] += rng.random()
@@ -134,24 +135,34 @@ def table(rng: Rng, area: Area, em: int) -> Layout:
     rows = max(1, min(between(rng, 3, 30), int(area.height / pitch) - 1))
     numeric = [i > 0 and rng.random() < 0.7 for i in range(count)]
     style, thick = rng.random(), 1 + int(em * rng.random() / 14)
+
+    # cells and rules
+    left, right, bottom = int(area.x), int(area.x + area.width), int(area.y + rows * pitch)
     for row in range(rows):
-        baseline = area.y + (row + 0.5) * pitch + em * 0.35
-        for i in range(count):
-            if rng.random() < 0.06 and row:
-                continue
-            kind = "token" if numeric[i] and row else "label"
-            room = edges[i + 1] - edges[i] - em
-            out.slots.append(Slot(edges[i] + em / 2, baseline, room, em, 1.0 if numeric[i] else 0.0, kind))
+        _table_row(rng, out, edges, area.y + (row + 0.5) * pitch + em * 0.35, em, numeric, is_head=row == 0)
         if style < 0.6 or row == 0:
             y = int(area.y + row * pitch)
-            out.rules.append((int(area.x), y, int(area.x + area.width), y, thick))
-    bottom = int(area.y + rows * pitch)
-    out.rules.append((int(area.x), bottom, int(area.x + area.width), bottom, thick))
+            out.rules.append((left, y, right, y, thick))
+    out.rules.append((left, bottom, right, bottom, thick))
     if style < 0.35:
         out.rules += [(int(x), int(area.y), int(x), bottom, thick) for x in edges]
+
+    # running text below
     if bottom + 4 * pitch < area.y + area.height and rng.random() < 0.6:
         _paragraphs(rng, out, Area(area.x, bottom + pitch, area.width, area.y + area.height - bottom - pitch), em)
     return out
+
+
+def _table_row(
+    rng: Rng, out: Layout, edges: np.ndarray, baseline: float, em: int, numeric: list[bool], *, is_head: bool
+) -> None:
+    """Add the cells of a row; some stay empty, and the head holds words alone."""
+    for i, is_number in enumerate(numeric):
+        if rng.random() < 0.06 and not is_head:
+            continue
+        kind = "token" if is_number and not is_head else "label"
+        room = edges[i + 1] - edges[i] - em
+        out.slots.append(Slot(edges[i] + em / 2, baseline, room, em, 1.0 if is_number else 0.0, kind))
 
 
 def form(rng: Rng, area: Area, em: int) -> Layout:

@@ -10,8 +10,9 @@ from inkline.errors import DataError
 
 @dataclass(frozen=True)
 class Script:
-    """A writing system as the generator sees it: `letters` are drawn evenly for rare-character lines, `probe` must be
-    in a font.
+    """A writing system as the generator sees it.
+
+    `letters` are drawn evenly for rare-character lines, `probe` must be in a font.
     """
 
     name: str
@@ -30,9 +31,7 @@ class Script:
 
 
 def _chars(*ranges: tuple[int, int], categories: str = "LNM") -> str:
-    """Assigned characters of the code point ranges (ends included) whose general category starts with one of
-    `categories`.
-    """
+    """Assigned characters of the code point ranges (ends included) whose general category starts with one of `categories`."""
     found = (chr(c) for low, high in ranges for c in range(low, high + 1))
     return "".join(c for c in found if unicodedata.category(c)[0] in categories)
 
@@ -77,7 +76,7 @@ class Indic:
 
 @cache
 def indic(base: int) -> Indic:
-    """Return the syllable parts of the Brahmic block that starts at code point `base`; unassigned cells are left out."""
+    """The syllable parts of the Brahmic block that starts at code point `base`; unassigned cells are left out."""
 
     def block(low: int, high: int, category: str) -> str:
         return _chars((base + low, base + high), categories=category)
@@ -207,7 +206,7 @@ SCRIPTS: dict[str, Script] = {script.name: script for script in _SCRIPTS}
 
 
 def script_of(name: str) -> Script:
-    """Return the script called `name`; raises DataError naming those that exist."""
+    """The script called `name`; raises DataError naming those that exist."""
     if name not in SCRIPTS:
         raise DataError(f"no script {name!r} to draw; there are {', '.join(sorted(SCRIPTS))}")
     return SCRIPTS[name]

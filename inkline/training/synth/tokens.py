@@ -14,12 +14,12 @@ HOSTS = ("com", "org", "net", "de", "fr", "co.uk", "info", "eu", "io")
 
 
 def pick(rng: np.random.Generator, items: Sequence[T]) -> T:
-    """Return one of `items`, each equally likely."""
+    """One of `items`, each equally likely."""
     return items[int(rng.random() * len(items))]
 
 
 def between(rng: np.random.Generator, low: int, high: int) -> int:
-    """Return an integer of low..high, both included."""
+    """An integer of low..high, both included."""
     return low + int(rng.random() * (high - low + 1))
 
 
@@ -29,7 +29,7 @@ def digits(rng: np.random.Generator, low: int, high: int) -> str:
 
 
 def number(rng: np.random.Generator) -> str:
-    """Return a number: whole, grouped, decimal or signed."""
+    """A number: whole, grouped, decimal or signed."""
     value = between(rng, 0, 10 ** between(rng, 1, 7))
     form = between(rng, 0, 6)
     if form <= 2:
@@ -42,7 +42,7 @@ def number(rng: np.random.Generator) -> str:
 
 
 def date(rng: np.random.Generator) -> str:
-    """Return a date in one of the usual numeric orders."""
+    """A date in one of the usual numeric orders."""
     day, month, year = between(rng, 1, 31), between(rng, 1, 12), between(rng, 1700, 2049)
     sign = pick(rng, "./-")
     form = between(rng, 0, 3)
@@ -54,16 +54,16 @@ def date(rng: np.random.Generator) -> str:
 
 
 def time(rng: np.random.Generator) -> str:
-    """Return a time of day, sometimes with seconds or am/pm."""
+    """A time of day, sometimes with seconds or am/pm."""
     text = f"{between(rng, 0, 23)}:{between(rng, 0, 59):02d}"
     form = between(rng, 0, 3)
-    return text + (
-        f":{between(rng, 0, 59):02d}" if form == 0 else " " + pick(rng, ("AM", "PM", "am", "pm")) if form == 1 else ""
-    )
+    if form == 0:
+        return f"{text}:{between(rng, 0, 59):02d}"
+    return f"{text} {pick(rng, ('AM', 'PM', 'am', 'pm'))}" if form == 1 else text
 
 
 def price(rng: np.random.Generator) -> str:
-    """Return an amount with a currency sign or code before or behind it."""
+    """An amount with a currency sign or code before or behind it."""
     amount = f"{between(rng, 0, 10 ** between(rng, 2, 6)) / 100:,.2f}"
     if rng.random() < 0.4:
         amount = amount.replace(",", " ").replace(".", ",")
@@ -74,14 +74,14 @@ def price(rng: np.random.Generator) -> str:
 
 
 def percent(rng: np.random.Generator) -> str:
-    """Return a percentage or a measure with its unit."""
+    """A percentage or a measure with its unit."""
     if rng.random() < 0.5:
         return f"{between(rng, 0, 1000) / pick(rng, (1, 10)):g}%"
     return f"{between(rng, 1, 5000) / pick(rng, (1, 10)):g}{pick(rng, ('', ' '))}{pick(rng, UNITS)}"
 
 
 def code(rng: np.random.Generator) -> str:
-    """Return an identifier such as AB-1234, 12.345/6 or X9K2LM."""
+    """An identifier such as AB-1234, 12.345/6 or X9K2LM."""
     parts = []
     for _ in range(between(rng, 1, 3)):
         letters = "".join([pick(rng, UPPER) for _ in range(between(rng, 0, 3))])
@@ -94,29 +94,25 @@ def code(rng: np.random.Generator) -> str:
 
 
 def phone(rng: np.random.Generator) -> str:
-    """Return a telephone number."""
+    """A telephone number."""
     groups = [digits(rng, 2, 4) for _ in range(between(rng, 2, 4))]
     return pick(rng, ("", "+", "0", "(0)", "Tel. ")) + pick(rng, " -./").join(groups)
 
 
 def web(rng: np.random.Generator) -> str:
-    """Return a web or mail address of random letters."""
+    """A web or mail address of random letters."""
     name = "".join([pick(rng, "abcdefghijklmnopqrstuvwxyz") for _ in range(between(rng, 3, 10))])
     host = "".join([pick(rng, "aeioulnrstmbdk") for _ in range(between(rng, 3, 9))]) + "." + pick(rng, HOSTS)
     form = between(rng, 0, 3)
     if form == 0:
         return f"{name}@{host}"
-    return (
-        f"www.{host}"
-        if form == 1
-        else f"https://{host}/{name}"
-        if form == 2
-        else f"{host}/{name}_{digits(rng, 1, 3)}.html"
-    )
+    if form == 1:
+        return f"www.{host}"
+    return f"https://{host}/{name}" if form == 2 else f"{host}/{name}_{digits(rng, 1, 3)}.html"
 
 
 def mark(rng: np.random.Generator) -> str:
-    """Return a short sign sequence as lists, tables and references have it."""
+    """A short sign sequence as lists, tables and references have it."""
     n = between(rng, 1, 99)
     forms = (
         f"[{n}]",
@@ -154,12 +150,12 @@ TOKENS: dict[str, Callable[[np.random.Generator], str]] = {
 
 
 def token(rng: np.random.Generator) -> str:
-    """Return a random token of any kind in `TOKENS`."""
+    """A random token of any kind in `TOKENS`."""
     return pick(rng, tuple(TOKENS.values()))(rng)
 
 
 def address(rng: np.random.Generator, words: Sequence[str]) -> str:
-    """Return a postal address line made of two of `words`, a house number and a postal code."""
+    """A postal address line made of two of `words`, a house number and a postal code."""
     street, town = pick(rng, words).capitalize(), pick(rng, words).capitalize()
     house = f"{between(rng, 1, 250)}{pick(rng, ('', '', '', 'a', 'B', '/2'))}"
     return (

@@ -2,7 +2,7 @@
 
 import unicodedata
 from functools import lru_cache
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +34,7 @@ def read_words(path: Path) -> list[str]:
 
 
 def word_files(sources: tuple[str, ...], script: Script) -> list[Path]:
-    """Return the word files of `sources`: a file as it is, a folder's `<language>.txt` and `.dic` of the script's
-    languages.
-    """
+    """The word files of `sources`: a file as it is, a folder's `<language>.txt` and `.dic` of the script's languages."""
     files: list[Path] = []
     for source in map(Path, sources):
         if not source.exists():
@@ -111,8 +109,9 @@ def _is_mark(c: str) -> bool:
 
 
 def syllable(rng: np.random.Generator, name: str) -> str:
-    """One orthographic syllable of a Brahmic script: conjunct consonants, a vowel sign, sometimes a final sign; or an
-    avagraha, which stands for a vowel left out.
+    """One orthographic syllable of a Brahmic script: conjunct consonants, a vowel sign, sometimes a final sign.
+
+    Or an avagraha, which stands for a vowel left out.
     """
     parts, is_tamil = indic(INDIC[name]), name == "tamil"
     if rng.random() < 0.08:
@@ -146,8 +145,10 @@ STOPS = (0x15, 0x1A, 0x1F, 0x24, 0x2A)
 
 
 def homorganic(word: str, name: str) -> str:
-    """Return `word` with every anusvara before a stop spelled as the nasal of that stop's row, as Sanskrit has it: अंक is
-    अङ्क. The rows (k, c, ṭ, t, p) of five letters, the nasal last, stand at the same places in every Brahmic block.
+    """Return `word` with every anusvara before a stop spelled as the nasal of that stop's row, as Sanskrit has it.
+
+    अंक is अङ्क. The rows (k, c, ṭ, t, p) of five letters, the nasal last, stand at the same places in every Brahmic
+    block.
     """
     base = INDIC[name]
     anusvara, virama = chr(base + 0x02), chr(base + 0x4D)
@@ -164,33 +165,31 @@ def invent(rng: np.random.Generator, script: Script, allowed: frozenset[str]) ->
     size = between(rng, 1, 7)
     if script.name in INDIC:
         syllables = [syllable(rng, script.name) for _ in range(size)]
-        return unicodedata.normalize("NFC", "".join(s for s in syllables if not allowed or allowed.issuperset(s)))
+        return unicodedata.normalize("NFC", "".join(filter(allowed.issuperset if allowed else None, syllables)))
     letters = evenly(script, allowed)
     if not letters:
         raise DataError(f"the charset holds no letter of the script {script.name!r}; give the charset of this script")
     if script.cased and rng.random() < 0.85:
         letters = lower_letters(script, allowed) or letters
-    word = "".join([pick(rng, letters) for _ in range(size)])
-    while word and _is_mark(word[0]):  # a mark needs a letter before it
-        word = word[1:]
+    word = "".join(dropwhile(_is_mark, [pick(rng, letters) for _ in range(size)]))  # a mark needs a letter before it
     return unicodedata.normalize("NFC", word) or pick(rng, base_letters(script, allowed) or letters)
 
 
 @lru_cache(maxsize=16)
 def evenly(script: Script, allowed: frozenset[str]) -> str:
-    """Return the script's letters that `allowed` has."""
+    """The script's letters that `allowed` has."""
     return "".join(c for c in script.letters if not allowed or c in allowed)
 
 
 @lru_cache(maxsize=16)
 def lower_letters(script: Script, allowed: frozenset[str]) -> str:
-    """Return the lower-case ones of `evenly`."""
+    """The lower-case ones of `evenly`."""
     return "".join(c for c in evenly(script, allowed) if c.islower())
 
 
 @lru_cache(maxsize=16)
 def base_letters(script: Script, allowed: frozenset[str]) -> str:
-    """Return those of `evenly` that can start a word."""
+    """Those of `evenly` that can start a word."""
     return "".join(c for c in evenly(script, allowed) if unicodedata.category(c)[0] == "L")
 
 
@@ -208,23 +207,26 @@ def polytonic(rng: np.random.Generator, word: str) -> str:
     lowered = unicodedata.normalize("NFD", word.lower())
     first = next((i for i, c in enumerate(lowered) if c.isalpha()), 0)
     is_diphthong = lowered[first : first + 2] in GREEK_DIPHTHONGS
-    breathing_at = -1
-    if lowered[first : first + 1] and lowered[first] in GREEK_VOWELS:
-        breathing_at = first + 1 if is_diphthong else first
+    breathing_at = first + 1 if is_diphthong else first
 
-    out: list[str] = []
+    out = [""]
     for i, c in enumerate(lowered):
         if c == ACUTE:
-            out.append(_old_accent(rng, is_last=i >= len(lowered) - 2, before=out[-1] if out else ""))
-        elif i == breathing_at:
-            out.append(c + (ROUGH if c == "υ" and not is_diphthong else pick(rng, (SMOOTH, SMOOTH, ROUGH))))
-        else:
-            out.append(c + ROUGH if c == "ρ" and i == first else c)
+            c = _old_accent(rng, is_last=i >= len(lowered) - 2, before=out[-1])
+        elif i == breathing_at and c in GREEK_VOWELS:
+            c += _breathing(rng, always_rough=c == "υ" and not is_diphthong)
+        elif c == "ρ" and i == first:
+            c += ROUGH
+        out.append(c)
 
     text = "".join(out)
     if rng.random() < 0.12:
         text = _with_subscript(text)
     return unicodedata.normalize("NFC", text)
+
+
+def _breathing(rng: np.random.Generator, always_rough: bool) -> str:
+    return ROUGH if always_rough else pick(rng, (SMOOTH, SMOOTH, ROUGH))
 
 
 def _old_accent(rng: np.random.Generator, is_last: bool, before: str) -> str:

@@ -144,23 +144,23 @@ def from_files(folder: Path) -> Any:
 
 def evaluate_model(task: str, model: str, datasets: tuple[str, ...], values: dict[str, Any]) -> None:
     """Evaluate a model on sets, print the measures, and draw the worst cases."""
-    from inkline.training.evaluate import evaluate_model, folding, open_model, worst_cases_sheet
+    from inkline.training.evaluate import evaluate_set, folding, open_model, worst_cases_sheet
 
     limit, root, worst, as_json = (values.pop(name) for name in ("limit", "root", "worst", "as_json"))
     fold = folding(not values.pop("no_case"), not values.pop("no_marks"))
     opened = open_model(task, model, list(given(OcrOptions, values).items()))
     for number, dataset in enumerate(datasets):
-        judged = evaluate_model(task, opened, dataset, limit or 0, root or "", fold)
-        scores = judged.scores
-        if judged.report.problems:
-            click.echo(f"{dataset}: {judged.report.lines()[0]}; see `inkline data check`", err=True)
+        evaluation = evaluate_set(task, opened, dataset, limit or 0, root or "", fold)
+        scores = evaluation.scores
+        if evaluation.report.problems:
+            click.echo(f"{dataset}: {evaluation.report.lines()[0]}; see `inkline data check`", err=True)
         if as_json:
             click.echo(json.dumps({"set": dataset, "model": opened.name, **scores.values}, ensure_ascii=False))
         else:
             click.echo("\n".join(readable(dataset, scores.values)))
         if worst:
             path = Path(worst) if number == 0 else Path(worst).with_stem(f"{Path(worst).stem}-{number + 1}")
-            save_picture(worst_cases_sheet(judged.source, scores.worst, task, opened.labels), path)
+            save_picture(worst_cases_sheet(evaluation.source, scores.worst, task, opened.labels), path)
 
 
 def readable(dataset: str, values: dict[str, Any]) -> list[str]:

@@ -190,7 +190,7 @@ ZOO_TASKS = {
 
 @dataclass(frozen=True, eq=False)
 class EvalModel:
-    """A model ready to be evaluated: the callable that `inkline.training.evaluate` asks for, its name, a classifier's labels."""
+    """A model ready to be evaluated: its name, the callable that the scores are taken of, a classifier's labels."""
 
     name: str
     run: Any
@@ -264,7 +264,7 @@ def _from_checkpoint(task: str, model: str, overrides: dict[str, Any]) -> EvalMo
     return _opened(task, TorchEngine(net, device), about.charset, metadata, options)
 
 
-def evaluate_model(
+def evaluate_set(
     task: str, model: EvalModel, path: str, limit: int = 0, root: str = "", fold: Fold = str
 ) -> Evaluation:
     """Score a model on a label file, LMDB or folder. DataError for unusable data.

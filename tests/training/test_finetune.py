@@ -16,7 +16,7 @@ from inkline.cli.train_commands import train as train_command
 from inkline.errors import ModelError, OutputError, UsageError
 from inkline.training import config as configs
 from inkline.training.convert import load_checkpoint
-from inkline.training.evaluate import evaluate_model, open_model
+from inkline.training.evaluate import evaluate_set, open_model
 from inkline.training.finetune import Change, FinetuneResult, export_finetuned, extended, finetune, recipe
 from inkline.training.loop import TrainResult, run_training
 
@@ -78,8 +78,8 @@ def test_report_and_export(trained: Path, tmp_path: Path) -> None:
     with torch.no_grad():
         ours = net(image)
     assert torch.allclose(ours, torch.from_numpy(session.run(None, {"x": image.numpy()})[0]), atol=1e-4)
-    by_engine = evaluate_model("rec", open_model("rec", str(tmp_path / "new.onnx")), str(new)).scores.values
-    by_torch = evaluate_model("rec", open_model("rec", str(outcome.checkpoint)), str(new)).scores.values
+    by_engine = evaluate_set("rec", open_model("rec", str(tmp_path / "new.onnx")), str(new)).scores.values
+    by_torch = evaluate_set("rec", open_model("rec", str(outcome.checkpoint)), str(new)).scores.values
     assert by_engine["cer"] == by_torch["cer"]
 
 
@@ -201,9 +201,9 @@ def test_a_published_model_learns_on(tmp_path: Path) -> None:
     data = drawn.turned(tmp_path / "data", 8)
     overrides = [f"data.evaluate=[{data}]", "run.epochs=1", f"run.output={tmp_path / 'run'}", *QUICK]
     outcome = finetune("ch_ppocr_mobile_v2.0_cls", [str(data)], overrides, [str(data)], bound=1.0)
-    published = evaluate_model("cls", open_model("cls", "ch_ppocr_mobile_v2.0_cls"), str(data)).scores.values
+    published = evaluate_set("cls", open_model("cls", "ch_ppocr_mobile_v2.0_cls"), str(data)).scores.values
     assert outcome.changes[0].details[0]["acc"] == published["acc"]
     assert load_checkpoint(outcome.checkpoint)[1].fused
     export_finetuned(outcome, tmp_path / "a.onnx", force=True)
-    again = evaluate_model("cls", open_model("cls", str(tmp_path / "a.onnx")), str(data)).scores.values
+    again = evaluate_set("cls", open_model("cls", str(tmp_path / "a.onnx")), str(data)).scores.values
     assert again["acc"] == outcome.changes[0].new

@@ -1,12 +1,12 @@
 """`inkline data`: look at training data before a run; `inkline synth`: make it."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from inkline.cli.options_help import Decorator, all_of
 from inkline.errors import DataError, UsageError
 
 DATA_EXAMPLES = """\b
@@ -25,22 +25,20 @@ Examples:
   inkline synth lines --script tamil --sheet tamil.png      a contact sheet to look at, nothing else
 """
 
-task = click.argument("task", type=click.Choice(["det", "rec", "cls"]))
-labels = click.argument("labels", metavar="LABELS")
-
 
 @click.group(epilog=DATA_EXAMPLES)
 def data() -> None:
     """Look at training data: label files of the field (det, rec, cls), LMDB, or labels.jsonl."""
 
 
-def reading(command: Any) -> Any:
-    """Options of how a set is read, the same for every command of `inkline data`."""
-    command = click.option("--strict", is_flag=True, help="the first problem is an error")(command)
-    command = click.option("--charset", help="text file with the characters labels may hold, one per line")(command)
-    return click.option("--root", default="", help="folder the image paths start from  [default: the label file's]")(
-        command
-    )
+labels = click.argument("labels", metavar="LABELS")
+# How a set is read, the same for every command of `inkline data`.
+reading = all_of(
+    click.option("--root", default="", help="folder the image paths start from  [default: the label file's]"),
+    click.option("--charset", help="text file with the characters labels may hold, one per line"),
+    click.option("--strict", is_flag=True, help="the first problem is an error"),
+)
+labelled_set = all_of(click.argument("task", type=click.Choice(["det", "rec", "cls"])), labels, reading)
 
 
 def load_options(root: str, charset: str | None, strict: bool) -> Any:
@@ -51,9 +49,7 @@ def load_options(root: str, charset: str | None, strict: bool) -> Any:
 
 
 @data.command("check")
-@task
-@labels
-@reading
+@labelled_set
 @click.option("--json", "as_json", is_flag=True, help="the whole report as JSON")
 def check(task: str, labels: str, as_json: bool, **how: Any) -> None:
     """Read a whole set, decode every image, and list what is wrong. Exit status 1 when anything is."""
@@ -66,9 +62,7 @@ def check(task: str, labels: str, as_json: bool, **how: Any) -> None:
 
 
 @data.command("split")
-@task
-@labels
-@reading
+@labelled_set
 @click.option("--part", "parts", multiple=True, required=True, metavar="NAME=SHARE", help="for instance val=0.1")
 @click.option("--seed", default=0, show_default=True)
 def split(task: str, labels: str, parts: tuple[str, ...], seed: int, **how: Any) -> None:
@@ -90,9 +84,7 @@ def share(text: str) -> tuple[str, float]:
 
 
 @data.command("stats")
-@task
-@labels
-@reading
+@labelled_set
 def stats(task: str, labels: str, **how: Any) -> None:
     """Sizes, lengths, labels and the rarest characters of a set."""
     from inkline.training.data import survey
@@ -105,9 +97,7 @@ def stats(task: str, labels: str, **how: Any) -> None:
 
 
 @data.command("show")
-@task
-@labels
-@reading
+@labelled_set
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="the picture to write")
 @click.option("--count", default=24, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True)
@@ -144,24 +134,21 @@ def synth() -> None:
     """Make text lines and pages with exact labels, for any script, from words and the fonts of this system."""
 
 
-def drawing(command: Any) -> Any:
-    """Options that lines and pages share."""
-    for option in reversed((
-        click.option("--script", default="latin", show_default=True, help="see `inkline synth scripts`"),
-        click.option("--count", default=1000, show_default=True, type=click.IntRange(1), help="how many to draw"),
-        click.option("--words", multiple=True, help="word list, or folder of <language>.txt; none: invented words"),
-        click.option("--fonts", multiple=True, help="font file or folder; none: the fonts of this system"),
-        click.option("--charset", help="text file with the characters a label may hold beside the space, one per line"),
-        click.option("--seed", default=0, show_default=True, help="the same seed gives the same samples"),
-        click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="processes"),
-        click.option("--jpeg", "quality", type=click.IntRange(1, 100), default=None, help="JPEG quality instead of PNG"),
-        click.option("--sheet", type=click.Path(dir_okay=False), help="only write this contact sheet"),
-    )):  # fmt: skip
-        command = option(command)
-    return command
+# Options that lines and pages share.
+drawing = all_of(
+    click.option("--script", default="latin", show_default=True, help="see `inkline synth scripts`"),
+    click.option("--count", default=1000, show_default=True, type=click.IntRange(1), help="how many to draw"),
+    click.option("--words", multiple=True, help="word list, or folder of <language>.txt; none: invented words"),
+    click.option("--fonts", multiple=True, help="font file or folder; none: the fonts of this system"),
+    click.option("--charset", help="text file with the characters a label may hold beside the space, one per line"),
+    click.option("--seed", default=0, show_default=True, help="the same seed gives the same samples"),
+    click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="processes"),
+    click.option("--jpeg", "quality", type=click.IntRange(1, 100), default=None, help="JPEG quality instead of PNG"),
+    click.option("--sheet", type=click.Path(dir_okay=False), help="only write this contact sheet"),
+)
 
 
-def share_option(flag: str, default: float, about: str) -> Callable[[Any], Any]:
+def share_option(flag: str, default: float, about: str) -> Decorator:
     """An option between 0 and 1."""
     return click.option(flag, type=click.FloatRange(0, 1), default=default, show_default=True, help=about)
 

@@ -81,6 +81,17 @@ class Boolean(click.ParamType):  # type: ignore[type-arg]
         return word in TRUE
 
 
+def all_of(*options: Decorator) -> Decorator:
+    """A decorator that adds several options, in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def from_options(cls: type, names: Iterable[str] | None = None, without: Iterable[str] = ()) -> Decorator:
     """A decorator that adds `--flat_name` for each option of a dataclass (or only for `names`), but `without`.
 
@@ -88,34 +99,20 @@ def from_options(cls: type, names: Iterable[str] | None = None, without: Iterabl
     collect what was given with `given`.
     """
 
-    def decorate(command: Command) -> Command:
-        for name, (_, field, hint) in reversed(flat_fields(cls).items()):
-            if (names is None or name in names) and name not in without:
-                spec = _spec(hint, field.metadata["help"], field.default)
-                command = click.option(f"--{name}", hidden="instead" in field.metadata, **spec)(command)
-                if "old_name" in field.metadata:
-                    command = click.option(f"--{field.metadata['old_name']}", hidden=True, **spec)(command)
-        return command
-
-    return decorate
+    options = []
+    for name, (_, field, hint) in flat_fields(cls).items():
+        if (names is None or name in names) and name not in without:
+            spec = _spec(hint, field.metadata["help"], field.default)
+            options.append(click.option(f"--{name}", hidden="instead" in field.metadata, **spec))
+            if "old_name" in field.metadata:
+                options.append(click.option(f"--{field.metadata['old_name']}", hidden=True, **spec))
+    return all_of(*options)
 
 
 def option_of(flag: str, name: str, hidden: bool = False) -> Decorator:
     """A decorator that adds `flag` for one option of the pipeline, whatever the flag is called."""
     _, field, hint = flat_fields(OcrOptions)[name]
     return click.option(flag, hidden=hidden, **_spec(hint, field.metadata["help"], field.default))
-
-
-def model_choice(command: Command) -> Command:
-    """Adds `--lang`, `--ocr_version`, `--offline` and `--paddlex_config`."""
-    for option in reversed((
-        click.option("--lang", help="language or script of the text, see `inkline languages`"),
-        click.option("--ocr_version", help="PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6"),
-        click.option("--offline", is_flag=True, help="never use the network, not even to fetch a model"),
-        click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`"),
-    )):  # fmt: skip
-        command = option(command)
-    return command
 
 
 def _spec(hint: Any, help: str, default: Any) -> dict[str, Any]:
@@ -133,6 +130,14 @@ def _shown(default: Any) -> str:
     if default in (None, ""):
         return "none"
     return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+model_choice = all_of(
+    click.option("--lang", help="language or script of the text, see `inkline languages`"),
+    click.option("--ocr_version", help="PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6"),
+    click.option("--offline", is_flag=True, help="never use the network, not even to fetch a model"),
+    click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`"),
+)
 
 
 def given(cls: type, values: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from inkline.cli.options_help import Boolean, Command, option_of
+from inkline.cli.options_help import Boolean, Decorator, all_of, option_of
 from inkline.errors import UsageError, near
 from inkline.flat import flat_fields
 from inkline.options import EngineOptions
@@ -20,27 +20,31 @@ SWITCHES = frozenset(("enable_hpi", "use_tensorrt", "enable_mkldnn", "enable_cin
 PIPELINES = {"OCR": "ocr", "doc_preprocessor": "doc_preprocessor"}
 
 
-def engine_options(command: Command) -> Command:
-    """Adds `--device`, `--engine`, `--cpu_threads`, and PaddleOCR's flags about Paddle's runtime, which do nothing."""
-    for name, (_, reason) in reversed(PADDLE_RUNTIME_KEYWORDS.items()):
-        if name == "pp_option":
-            continue
-        kind: Any = Boolean() if name in SWITCHES else str
-        extra = {"is_flag": True, "default": None} if name == "use_hpip" else {"type": kind}
-        command = click.option(f"--{name}", help=reason, **extra)(command)
-    command = option_of("--cpu_threads", "cpu_threads")(command)
-    help = flat_fields(EngineOptions)["engine"][1].metadata["help"]
-    command = click.option("--engine", help=f"{help}; {', '.join(PADDLE_ENGINES)} mean auto  [default: auto]")(command)
-    return option_of("--device", "device")(command)
+def _paddle_flag(name: str, reason: str) -> Decorator:
+    """A flag about Paddle's runtime, which does nothing here."""
+    if name == "use_hpip":
+        return click.option(f"--{name}", is_flag=True, default=None, help=reason)
+    return click.option(f"--{name}", type=Boolean() if name in SWITCHES else str, help=reason)
 
 
-def old_options(command: Command) -> Command:
-    """Adds the flags of PaddleOCR 2.x, which the help does not show: those renamed, and those without effect."""
-    for old, new in RENAMED_KEYWORDS.items():
-        command = option_of(f"--{old}", new, hidden=True)(command)
-    for name in (*IGNORED_KEYWORDS, "rec_char_dict_path"):
-        command = click.option(f"--{name}", hidden=True)(command)
-    return click.option("--use_gpu", type=Boolean(), hidden=True)(command)
+# `--device`, `--engine`, `--cpu_threads`, and PaddleOCR's flags about Paddle's runtime.
+engine_options = all_of(
+    option_of("--device", "device"),
+    click.option(
+        "--engine",
+        help=f"{flat_fields(EngineOptions)['engine'][1].metadata['help']}; {', '.join(PADDLE_ENGINES)} mean auto  "
+        "[default: auto]",
+    ),
+    option_of("--cpu_threads", "cpu_threads"),
+    *(_paddle_flag(name, why) for name, (_, why) in PADDLE_RUNTIME_KEYWORDS.items() if name != "pp_option"),
+)
+
+# The flags of PaddleOCR 2.x, which the help does not show: those renamed, and those without effect.
+old_options = all_of(
+    click.option("--use_gpu", type=Boolean(), hidden=True),
+    *(click.option(f"--{name}", hidden=True) for name in (*IGNORED_KEYWORDS, "rec_char_dict_path")),
+    *(option_of(f"--{old}", new, hidden=True) for old, new in RENAMED_KEYWORDS.items()),
+)
 
 
 def translated(values: dict[str, Any]) -> dict[str, Any]:

@@ -8,39 +8,27 @@ from typing import Any
 import click
 
 from inkline.cli.ocr_command import exit_if_failed
-from inkline.cli.options_help import Command, Decorator, GroupedCommand, from_options, option_of
+from inkline.cli.options_help import Decorator, GroupedCommand, all_of, from_options, option_of
 from inkline.cli.paddle_flags import engine_options, translated
 from inkline.errors import InklineError, UsageError
 from inkline.options import OcrOptions
 from inkline.paddle.arguments import POSITIONAL_KEYWORDS, SINGLE_MODEL_KEYWORDS
 from inkline.registry import set_offline
 
-
-def io_options(command: Command) -> Command:
-    """Adds the inputs, `--save_path`, `--json` and `--offline`."""
-    for option in reversed((
-        click.argument("inputs", nargs=-1, metavar="[INPUT]..."),
-        click.option("-i", "--input", "more_inputs", multiple=True, help="an input, as PaddleOCR spells it"),
-        click.option("--save_path", help="folder (or file) for the results"),
-        click.option("--json", "as_json", is_flag=True, help="print one JSON line per result"),
-        click.option("--offline", is_flag=True, help="never use the network, not even to fetch a model"),
-    )):  # fmt: skip
-        command = option(command)
-    return command
+io_options = all_of(
+    click.argument("inputs", nargs=-1, metavar="[INPUT]..."),
+    click.option("-i", "--input", "more_inputs", multiple=True, help="an input, as PaddleOCR spells it"),
+    click.option("--save_path", help="folder (or file) for the results"),
+    click.option("--json", "as_json", is_flag=True, help="print one JSON line per result"),
+    click.option("--offline", is_flag=True, help="never use the network, not even to fetch a model"),
+)
 
 
 def model_options(task: str) -> Decorator:
     """Adds `--model_name`, `--model_dir` and what this model alone takes."""
     topk = click.option("--topk", type=click.IntRange(1), help="how many classes to give [1]")
     own = [option_of(f"--{name}", flat) if flat else topk for name, flat in SINGLE_MODEL_KEYWORDS[task].items()]
-    named = [option_of(f"--{name}", f"{task}_{name}") for name in ("model_name", "model_dir")]
-
-    def decorate(command: Command) -> Command:
-        for option in reversed((*named, *own)):
-            command = option(command)
-        return command
-
-    return decorate
+    return all_of(*(option_of(f"--{name}", f"{task}_{name}") for name in ("model_name", "model_dir")), *own)
 
 
 def model_command(name: str, task: str, class_name: str, help: str, example: str) -> click.Command:

@@ -115,7 +115,7 @@ class ResultWriter:
     """Writes pages as they come: formats of one file per page at once, those of one file per document at its end."""
 
     def __init__(self, folder: str, formats: tuple[str, ...], pdf: PdfOptions, on_error: Failed) -> None:
-        """on_error: takes what one document cannot be written as, with the document; the rest goes on."""
+        """on_error: takes what one document cannot be written as, with the document; the rest is written."""
         from inkline.formats.write import PER_PAGE, make_folder
 
         make_folder(folder)

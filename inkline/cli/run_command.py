@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   inkline run scans/ out --format json,txt          the same again resumes after a stop
-  inkline run 'scans/**/*.tif' @more.txt out        globs, and a list with one path a line
+  inkline run 'scans/**/*.tif' @more.txt out        globs, and a list with one path per line
   inkline run letters.zip s3://bucket/results       archives (zip, tar); stores need the extra `cloud`
   inkline run /data/scans /data/out --ray head:6379
   inkline run inbox/ out --watch                    whatever is put into inbox, until you stop it

@@ -62,20 +62,20 @@ def as_overrides(**values: Any) -> list[str]:
 @click.option(
     "--data", multiple=True, help="label file, LMDB, or generated text such as lines:latin:20000 (data.train)"
 )
-@click.option("--eval", "judged", multiple=True, help="label file to evaluate on (data.evaluate)")
+@click.option("--eval", "evaluation", multiple=True, help="label file to evaluate on (data.evaluate)")
 @click.option("--output", help="folder for checkpoints and log (run.output)")
 @click.option("--device", help="auto, cpu, gpu or gpu:N (run.device)")
 @click.option("--resume", is_flag=True, help="resume from the last checkpoint in the output folder")
 @override
 def train(
-    config: str, data: tuple[str, ...], judged: tuple[str, ...], output: str | None, device: str | None,
+    config: str, data: tuple[str, ...], evaluation: tuple[str, ...], output: str | None, device: str | None,
     resume: bool, overrides: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Train a net: CONFIG is a YAML file, or the name of a published net, whose recipe is taken."""
     from inkline.training import config as configs
     from inkline.training.loop import run_training
 
-    given_here = as_overrides(data__train=data, data__evaluate=judged, run__output=output, run__device=device)
+    given_here = as_overrides(data__train=data, data__evaluate=evaluation, run__output=output, run__device=device)
     result = run_training(configs.load_config(configs.find_config(config), [*given_here, *overrides]), resume)
     click.echo(f"{result.reason}; best {result.best:.4f}; {result.output}")
 
@@ -83,7 +83,7 @@ def train(
 @click.command("finetune", epilog=FINETUNE_EXAMPLES)
 @click.option("--from", "model", required=True, help="zoo name, ONNX file or folder, or checkpoint (.pt)")
 @click.option("--data", multiple=True, required=True, help="label file, LMDB, or generated text (data.train)")
-@click.option("--eval", "judged", multiple=True, required=True, help="label file to evaluate on, apart from --data")
+@click.option("--eval", "evaluation", multiple=True, required=True, help="label file to evaluate on, apart from --data")
 @click.option("--replay", multiple=True, help="old data to mix in against forgetting; auto: generated text")
 @click.option("--replay_share", type=float, help="share of an epoch that is old data  [default: 0.5]")
 @click.option("--keep", multiple=True, help="label file of what must not be lost  [default: generated text]")
@@ -102,7 +102,7 @@ def finetune(model: str, data: tuple[str, ...], keep: tuple[str, ...], bound: fl
     from inkline.training.finetune import finetune as run
 
     overrides = as_overrides(
-        data__evaluate=values["judged"],
+        data__evaluate=values["evaluation"],
         data__replay=values["replay"],
         data__replay_share=values["replay_share"],
         model__charset=values["charset"],

@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from inkline.errors import InklineError, UsageError
+from inkline.errors import EngineError, InklineError, UsageError
 from inkline.io.sources import Source
 from inkline.options import ServeOptions
 from inkline.pipeline import Ocr
@@ -32,6 +32,7 @@ RAY_APPLICATION = "inkline"  # name of the application on Ray
 MAX_BATCH_IMAGES = 8
 BATCH_WAIT_SECONDS = 0.01  # that the first image of a batch waits for others
 STOP_SECONDS = 30.0  # that a replica has to end what it was given
+MAX_START_ATTEMPTS = 5  # Ray gives up on its proxy after a minute, which it may need on a busy machine
 
 Overrides = tuple[tuple[str, Any], ...]
 
@@ -156,6 +157,24 @@ def ray_application(overrides: Overrides, options: ServeOptions, replicas: int) 
     return deployed(Replica).bind()
 
 
+def deploy_on_ray(application: Any, options: ServeOptions) -> None:
+    """Start Ray Serve's proxy and the replicas, and wait until they answer; EngineError when they do not."""
+    from ray import serve
+
+    def deploy() -> None:
+        # Both take up what an earlier attempt has started.
+        serve.start(http_options={"host": options.host, "port": options.port})
+        serve.run(application, name=RAY_APPLICATION, route_prefix="/")
+
+    for _ in range(MAX_START_ATTEMPTS):
+        try:
+            deploy()
+            return
+        except TimeoutError as error:
+            late = error
+    raise EngineError(f"Ray Serve did not start in time ({late}); is the cluster too busy?")
+
+
 def serve_on_ray(
     overrides: dict[str, Any], options: ServeOptions, address: str, replicas: int, ready: Callable[[str], None]
 ) -> None:
@@ -171,10 +190,8 @@ def serve_on_ray(
             from ray import serve
         except ImportError as error:
             raise UsageError("serving on Ray needs the extra `ray`: pip install 'inkline[ray]'") from error
-        serve.start(http_options={"host": options.host, "port": options.port})
         try:
-            application = ray_application(tuple(sorted(overrides.items())), options, replicas)
-            serve.run(application, name=RAY_APPLICATION, route_prefix="/")
+            deploy_on_ray(ray_application(tuple(sorted(overrides.items())), options, replicas), options)
             for sign in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(sign, lambda *_: stop.set())
             ready(_url(options.host, options.port))

@@ -19,7 +19,7 @@ from ray import serve
 
 from inkline.batch.ray_run import ray_cluster
 from inkline.options import ServeOptions
-from inkline.service.server import RAY_APPLICATION, ray_application
+from inkline.service.server import RAY_APPLICATION, deploy_on_ray, ray_application
 
 with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
@@ -49,8 +49,8 @@ def main():
     body = {"file": base64.b64encode(image).decode(), "visualize": False}
     seen = {}
     with ray_cluster("local", 2):
-        serve.start(http_options={"host": "127.0.0.1", "port": PORT})
-        serve.run(ray_application((), ServeOptions(), 2), name=RAY_APPLICATION, route_prefix="/")
+        options = ServeOptions(host="127.0.0.1", port=PORT)
+        deploy_on_ray(ray_application((), options, 2), options)
         client = httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=120)
 
         def ask(_):
@@ -66,11 +66,14 @@ def main():
         batch = [handle.read.remote(content) for content in (image, b"no image", image)]
         seen["batch"] = [one.result() for one in batch]
         before = replicas()
-        os.kill(min(before), signal.SIGKILL)
+        victim = min(before)
+        os.kill(victim, signal.SIGKILL)
+        while victim in replicas():
+            time.sleep(0.1)
         time.sleep(1)
         with ThreadPoolExecutor(4) as pool:
             seen["after"] = [status for status, _ in pool.map(ask, range(4))]
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while time.monotonic() < end and (len(replicas()) < 2 or replicas() == before):
             time.sleep(0.5)
         seen["replaced"] = len(replicas()) == 2 and replicas() != before

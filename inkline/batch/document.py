@@ -8,7 +8,7 @@ JSON and not pickle, because a file that lies in a results folder must not be ab
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -217,74 +217,42 @@ def _whole_row(line: bytes) -> dict[str, Any] | None:
 
 def page_to_record(page: Page) -> Record:
     """All that `page` holds but its image; numbers keep every bit."""
-    transform, found = page.transform, page.detections
-    return {
-        "lines": [_line_to_record(line) for line in page.lines],
-        "size": list(page.size),
-        "source": page.source,
-        "page_index": page.page_index,
-        "found": {
-            "quads": found.quads.tolist(),
-            "scores": found.scores.tolist(),
-            "polygons": None if found.polygons is None else [polygon.tolist() for polygon in found.polygons],
-        },
-        "line_angles": list(page.line_angles),
-        "transform": transform
-        and {
-            "size": list(transform.size),
-            "angle": transform.angle,
-            "grid": None if transform.grid is None else transform.grid.tolist(),
-        },
-        "settings": dict(page.settings),
-        "warnings": list(page.warnings),
-    }
+    record = {f.name: _to_json(getattr(page, f.name)) for f in fields(page) if f.name != "load_image"}
+    return {**record, "found": record.pop("detections")}
+
+
+def _to_json(value: Any) -> Any:
+    """A value of a page as plain JSON values."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, (tuple, list)):
+        return [_to_json(item) for item in value]
+    if is_dataclass(value):
+        return {f.name: _to_json(getattr(value, f.name)) for f in fields(value)}
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def page_from_record(record: Mapping[str, Any]) -> Page:
     """The page of a record; `load_image` is None."""
-    found, transform = record["found"], record["transform"]
-    polygons = found["polygons"]
-    width, height = record["size"]
-    return Page(
-        lines=tuple(_line_from_record(line) for line in record["lines"]),
-        size=(width, height),
-        source=record["source"],
-        page_index=record["page_index"],
-        detections=Detections(
-            _floats(found["quads"]).reshape(-1, 4, 2),
-            _floats(found["scores"]),
-            None if polygons is None else tuple(_floats(polygon).reshape(-1, 2) for polygon in polygons),
-        ),
-        line_angles=tuple(record["line_angles"]),
-        transform=transform and _transform_from_record(transform),
-        settings=record["settings"],
-        warnings=tuple(record["warnings"]),
+    values = dict(record)
+    found, transform = values.pop("found"), values.pop("transform")
+    polygons = (
+        None if found["polygons"] is None else tuple(_floats(polygon).reshape(-1, 2) for polygon in found["polygons"])
     )
-
-
-def _line_to_record(line: Line) -> Record:
-    return {
-        "text": line.text,
-        "score": float(line.score),
-        "quad": line.quad.tolist(),
-        "straight_quad": line.straight_quad.tolist(),
-        "det_score": float(line.det_score),
-        "angle": line.angle,
-        "words": [{"text": w.text, "score": float(w.score), "quad": w.quad.tolist()} for w in line.words],
-        "paragraph": line.paragraph,
-    }
+    values["detections"] = Detections(_floats(found["quads"]).reshape(-1, 4, 2), _floats(found["scores"]), polygons)
+    values["lines"] = tuple(map(_line_from_record, record["lines"]))
+    for name in ("size", "line_angles", "warnings"):
+        values[name] = tuple(record[name])
+    if transform:
+        grid = None if transform["grid"] is None else _floats(transform["grid"])
+        values["transform"] = Transform(tuple(transform["size"]), transform["angle"], grid)
+    return Page(**values)
 
 
 def _line_from_record(record: Mapping[str, Any]) -> Line:
-    words = tuple(Word(w["text"], w["score"], _floats(w["quad"])) for w in record["words"])
-    line = Line(record["text"], record["score"], _floats(record["quad"]), _floats(record["straight_quad"]))
-    rest = {name: record[name] for name in ("det_score", "angle", "paragraph")}
-    return replace(line, words=words, **rest)
-
-
-def _transform_from_record(record: Mapping[str, Any]) -> Transform:
-    width, height = record["size"]
-    return Transform((width, height), record["angle"], None if record["grid"] is None else _floats(record["grid"]))
+    words = tuple(Word(**{**word, "quad": _floats(word["quad"])}) for word in record["words"])
+    quads = {name: _floats(record[name]) for name in ("quad", "straight_quad")}
+    return Line(**{**record, **quads, "words": words})
 
 
 def _floats(values: Any) -> Floats:

@@ -16,8 +16,7 @@ import tarfile
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -26,7 +25,7 @@ from urllib.parse import urlsplit
 from inkline.batch.ledger import Ledger
 from inkline.batch.storage import download, is_store, list_objects
 from inkline.batch.task import FileTask
-from inkline.errors import InklineError, SourceError, UsageError
+from inkline.errors import InklineError, UsageError
 from inkline.io.images import HEAD_BYTES, kind_of
 from inkline.io.sources import FOLDER_SUFFIXES, expand, is_url
 
@@ -34,9 +33,19 @@ ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz
 # The last part of archives' suffixes; a name that ends in `.gz` alone is not yet an archive.
 LAST_SUFFIXES = frozenset("." + name.rpartition(".")[2] for name in ARCHIVE_SUFFIXES)
 
+# What damaged archives raise.
 ARCHIVE_ERRORS = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError),
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
 )
+
+# A file in an archive: its name, a stamp that changes with it, whether it is encrypted, and what opens it.
+Member = tuple[str, str, bool, Callable[[], BinaryIO]]
 
 
 def list_files(sources: Sequence[str], staging: Path) -> Iterator[FileTask]:
@@ -169,29 +178,23 @@ def _joined(*parts: str) -> str:
 
 
 def _in_archive(path: Path, prefix: str, label: str, stamp: str) -> Iterator[FileTask]:
-    """Images and PDFs of an archive; a task with an error where it is damaged."""
+    """Images and PDFs of an archive, by their suffix (or, without one, by their first bytes), in the archive's order.
+
+    Hidden files, links and archives in archives are skipped; a damaged archive ends in a task with an error.
+    """
+    members = _zip_members if path.name.lower().endswith((".zip", ".cbz")) else _tar_members
     try:
-        for member in list_members(path, FOLDER_SUFFIXES):
+        for name, member_stamp, encrypted, opener in members(path):
+            if _is_hidden(name) or not _is_wanted(name, None if encrypted else opener):
+                continue
+            error = f"{path.name}/{name}: is encrypted; unpack the archive first" if encrypted else ""
             # The time a member carries says little (many tools write none); the archive's own is added.
-            yield FileTask(
-                _joined(prefix, _relative_name(member.name)),
-                f"{label}/{member.name}",
-                fingerprint=f"{stamp}-{member.stamp}",
-                error=member.error,
-                open=member.open,
-            )
-    except SourceError as error:
-        yield FileTask(prefix or path.name, label, fingerprint=stamp, error=f"{label}: {error}")
-
-
-@dataclass(frozen=True)
-class ArchiveMember:
-    """A file in an archive. open: gives its content, until the next member is asked for. error: why it cannot be read."""
-
-    name: str
-    stamp: str
-    open: Callable[[], BinaryIO]
-    error: str = ""
+            marks = {"fingerprint": f"{stamp}-{member_stamp}", "error": error}
+            yield FileTask(_joined(prefix, _relative_name(name)), f"{label}/{name}", open=opener, **marks)
+    except ARCHIVE_ERRORS as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        damaged = f"{label}: damaged or no archive ({reason})"
+        yield FileTask(prefix or path.name, label, fingerprint=stamp, error=damaged)
 
 
 def is_archive(name: str) -> bool:
@@ -199,40 +202,21 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
-def list_members(path: Path, suffixes: Collection[str]) -> Iterator[ArchiveMember]:
-    """The members that are images or PDFs by their suffix (or, without one, by their first bytes), in the archive's order.
-
-    Hidden files, links and archives in archives are skipped. Raises SourceError for a damaged archive.
-    """
-    try:
-        if path.name.lower().endswith((".zip", ".cbz")):
-            yield from _zip_members(path, suffixes)
-        else:
-            yield from _tar_members(path, suffixes)
-    except ARCHIVE_ERRORS as error:
-        raise SourceError(f"damaged or no archive ({' '.join(str(error).split()) or type(error).__name__})") from error
-
-
-def _zip_members(path: Path, suffixes: Collection[str]) -> Iterator[ArchiveMember]:
+def _zip_members(path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             # Unix keeps the kind of a file in the upper half; elsewhere that half is 0.
-            if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16) or _is_hidden(info.filename):
-                continue
-            encrypted = bool(info.flag_bits & 1)
-            opener = cast("Callable[[], BinaryIO]", partial(archive.open, info))
-            if _is_wanted(info.filename, suffixes, None if encrypted else opener):
-                error = f"{path.name}/{info.filename}: is encrypted; unpack the archive first" if encrypted else ""
-                yield ArchiveMember(info.filename, f"{info.CRC:08x}-{info.file_size}", opener, error)
+            if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
+                opener = cast("Callable[[], BinaryIO]", partial(archive.open, info))
+                yield info.filename, f"{info.CRC:08x}-{info.file_size}", bool(info.flag_bits & 1), opener
 
 
-def _tar_members(path: Path, suffixes: Collection[str]) -> Iterator[ArchiveMember]:
+def _tar_members(path: Path) -> Iterator[Member]:
     with tarfile.open(path, "r:*") as archive:
         while (info := archive.next()) is not None:
-            if info.isfile() and not _is_hidden(info.name):
+            if info.isfile():
                 opener = cast("Callable[[], BinaryIO]", partial(archive.extractfile, info))
-                if _is_wanted(info.name, suffixes, opener):
-                    yield ArchiveMember(info.name, f"{info.size}-{info.mtime}", opener)
+                yield info.name, f"{info.size}-{info.mtime}", False, opener
             archive.__dict__["members"] = []  # else it keeps every header it has seen
 
 
@@ -241,9 +225,9 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
-def _is_wanted(name: str, suffixes: Collection[str], opener: Callable[[], BinaryIO] | None) -> bool:
+def _is_wanted(name: str, opener: Callable[[], BinaryIO] | None) -> bool:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix or opener is None:
-        return suffix in suffixes
+        return suffix in FOLDER_SUFFIXES
     with opener() as file:
         return kind_of(file.read(HEAD_BYTES)) is not None

@@ -189,8 +189,7 @@ def _cause_of(error: BaseException) -> InklineError:
 class ReadActor:
     """An actor on the cluster: keeps one worker process and reads units of work with it.
 
-    The worker is a process of its own also here, so that a file that takes too long, or kills its reader, costs itself
-    alone.
+    The worker is its own process also here, so that a file that takes too long, or kills its reader, costs itself alone.
     """
 
     def __init__(self, open_reader: OpenReader, config: RunConfig) -> None:
@@ -308,7 +307,9 @@ class ResultCollector:
         try:
             for name, content in answer.files.items():
                 if not name.endswith(SHARD_SUFFIX):
-                    self._put(name, content)
+                    path = self.workspace.staging / "file"
+                    path.write_bytes(content)
+                    self.workspace.destination.put(path, name)
         except (InklineError, OSError) as error:
             result = replace(result, error=f"{task.source}: {error}", destination_full=is_disk_full(error))
         if result.destination_full:  # raises
@@ -327,11 +328,6 @@ class ResultCollector:
         for task, result, seconds in waiting:
             outputs = [other for other in result.outputs if not other.endswith(SHARD_SUFFIX)]
             self._scheduler.finish(task, replace(result, outputs=(*outputs, name)), seconds)
-
-    def _put(self, name: str, content: bytes) -> None:
-        path = self.workspace.staging / "file"
-        path.write_bytes(content)
-        self.workspace.destination.put(path, name)
 
     def _add_part(self, parts: DocumentParts, result: TaskResult, answer: UnitAnswer) -> None:
         for line in answer.records.splitlines():

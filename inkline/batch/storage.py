@@ -195,32 +195,24 @@ def list_objects(url: str, suffixes: Sequence[str]) -> Iterator[StoredObject]:
             fs.unstrip_protocol(info["name"]), name, f"{info.get('size')}-{stamp}".replace('"', ""), alone
         )
 
-    if any(sign in path for sign in WILDCARDS):
-        found, base, nothing = _matching(fs, url, path), _fixed_part(path), "no object matches this pattern"
+    wildcards = [path.index(sign) for sign in WILDCARDS if sign in path]
+    if wildcards:
+        base, nothing = path[: min(wildcards)].rpartition("/")[0], "no object matches this pattern"
+        matches = _ask(url, lambda: fs.glob(path, detail=True))
+        found = (info for _, info in sorted(matches.items()) if info["type"] == "file")
     else:
         info = _ask(url, lambda: fs.info(path))
         if info["type"] == "file":
             yield stored(info, PurePosixPath(path).name, alone=True)
             return
-        found, base, nothing = _below(fs, url, path, suffixes), path, "holds no images, PDFs or archives"
+        base, nothing = path, "holds no images, PDFs or archives"
+        found = _below(fs, url, path, suffixes)
     empty = True
     for info in found:
         empty = False
         yield stored(info, info["name"][len(base) :].lstrip("/"))
     if empty:
         raise SourceError(f"{url}: {nothing}")
-
-
-def _fixed_part(pattern: str) -> str:
-    """The folder of a pattern before its first wildcard."""
-    first = min(pattern.index(sign) for sign in WILDCARDS if sign in pattern)
-    return pattern[:first].rpartition("/")[0]
-
-
-def _matching(fs: Any, url: str, pattern: str) -> Iterator[dict[str, Any]]:
-    """The files that match a pattern, as the store describes them."""
-    found = _ask(url, lambda: fs.glob(pattern, detail=True))
-    return (info for _, info in sorted(found.items()) if info["type"] == "file")
 
 
 def _below(fs: Any, url: str, path: str, suffixes: Sequence[str]) -> Iterator[dict[str, Any]]:

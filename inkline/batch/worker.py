@@ -73,7 +73,6 @@ def work(connection: Connection, open_reader: OpenReader, workspace: Workspace) 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     try:
-        workspace.staging.mkdir(parents=True, exist_ok=True)
         reader = open_reader()
     except (InklineError, OSError) as error:
         connection.send(("broken", error if isinstance(error, InklineError) else OutputError(str(error))))
@@ -86,6 +85,7 @@ def work(connection: Connection, open_reader: OpenReader, workspace: Workspace) 
 def attempt(task: FileTask, reader: PageReader, workspace: Workspace, connection: Connection) -> TaskResult:
     """Read one file, whatever is wrong with it."""
     try:
+        workspace.staging.mkdir(parents=True, exist_ok=True)
         # Bring the file here, and ask the run whether its content was read before.
         path = fetch_file(task.location, task.source, workspace.staging, workspace.read_options)
         task = replace(task, location=str(path), content=task.content or content_hash(path))
@@ -109,7 +109,7 @@ def attempt(task: FileTask, reader: PageReader, workspace: Workspace, connection
         reason = f"{type(error).__name__}: {error} (a mistake in Inkline; please report it)"
         return TaskResult(error=f"{task.source}: {reason}")
     finally:
-        _empty_folder(workspace.staging)
+        shutil.rmtree(workspace.staging, ignore_errors=True)
 
 
 def fetch_file(location: str, source: str, staging: Path, options: ReadOptions) -> Path:
@@ -232,11 +232,3 @@ def _exit_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
-
-
-def _empty_folder(folder: Path) -> None:
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)

@@ -149,3 +149,28 @@ def dies():
     import os
 
     os._exit(9)
+
+
+def test_a_worker_makes_its_folder_for_every_file(tmp_path):
+    """An actor on a cluster empties its folder between two files; a download needs it again."""
+    import fsspec
+
+    from inkline.batch.storage import Destination
+    from inkline.batch.task import FileTask, Workspace
+
+    class Connection:
+        def send(self, message):
+            pass
+
+        def recv(self):
+            return True
+
+    drawn(1).save(tmp_path / "a.png")
+    fsspec.filesystem("memory").pipe("/box/a.png", (tmp_path / "a.png").read_bytes())
+    (tmp_path / "pages").mkdir()
+    out = Destination(str(tmp_path / "out"))
+    workspace = Workspace(out, tmp_path / "tmp", tmp_path / "pages", ("txt",), "key", ReadOptions())
+    task = FileTask("a.png", "memory://box/a.png", "memory://box/a.png", stem="a")
+    for _ in range(2):
+        result = worker.attempt(task, Standin(tmp_path / "log"), workspace, Connection())
+        assert (result.error, result.outputs) == ("", ("a_res.txt",))

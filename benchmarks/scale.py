@@ -3,8 +3,8 @@
     python -m benchmarks.scale scans/ --workers 1,2 --rounds 3
 
 Runs alternate between the numbers of workers, each into a fresh folder, so that a machine that slows down slows all. The
-rate is that between the first file's end and the last one's; pages per core-hour are told from the processor time of the
-whole run with all its processes, which other work on the machine hardly adds to (of Ray's processes it cannot be had).
+rate is taken between the end of the first file and that of the last; pages per core-hour come from the processor time of
+the whole run with all its processes, which other work on the machine hardly adds to (that of Ray's processes is not known).
 Three more rates tell what one process can list, look up and note, which is what limits a cluster.
 """
 
@@ -46,14 +46,14 @@ class RateProgress(RunProgress):
 
     @property
     def rate(self) -> float:
-        """Pages a second between the first file's end and the last one's."""
+        """Pages per second between the first file's end and the last one's."""
         assert self.first is not None
         return (self.last[1] - self.first[1]) / max(self.last[0] - self.first[0], 1e-9)
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A run: pages a second while reading, seconds and seconds of processor time of all of it, pages."""
+    """A run: pages per second while reading, seconds and seconds of processor time of all of it, pages."""
 
     rate: float
     seconds: float
@@ -79,7 +79,7 @@ def processor_time() -> float:
 
 
 def bookkeeping(count: int) -> tuple[float, float, float]:
-    """Files a second that are listed, looked up as done, and noted as done."""
+    """Files per second that are listed, looked up as done, and noted as done."""
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder, "state")
         state.mkdir()
@@ -136,7 +136,7 @@ def main() -> None:
     print(table(["workers", "pages/s", "to the first", "pages per core-hour", "seconds, with the start"], rows))
     names = ("files listed", "files looked up as done", "files noted as done")
     rows = [(name, f"{rate:.0f}") for name, rate in zip(names, bookkeeping(arguments.files), strict=True)]
-    print("\n" + table(["the starting process", "a second"], rows))
+    print("\n" + table(["the starting process", "per second"], rows))
 
 
 if __name__ == "__main__":

@@ -127,8 +127,8 @@ def report(answers: Sequence[Answered], truth: Sequence[Any], inside: Sequence[f
     seconds = [answer.seconds for answer in answers]
     wrong = sum(answer.result != truth[answer.which] for answer in answers)
     rows = [
-        ("`Ocr.stream` in one process, pages a second", spread(inside, 2)),
-        ("service, pages a second", spread(served, 2)),
+        ("`Ocr.stream` in one process, pages per second", spread(inside, 2)),
+        ("service, pages per second", spread(served, 2)),
         ("service to stream", spread([ours / alone for ours, alone in zip(served, inside, strict=True)], 2)),
         ("time to an answer, p50, seconds", f"{np.percentile(seconds, 50):.2f}"),
         ("time to an answer, p95, seconds", f"{np.percentile(seconds, 95):.2f}"),

@@ -189,8 +189,9 @@ def _in_archive(path: Path, prefix: str, label: str, stamp: str) -> Iterator[Fil
                 continue
             error = f"{path.name}/{name}: is encrypted; unpack the archive first" if encrypted else ""
             # The time a member carries says little (many tools write none); the archive's own is added.
-            marks = {"fingerprint": f"{stamp}-{member_stamp}", "error": error}
-            yield FileTask(_joined(prefix, _relative_name(name)), f"{label}/{name}", open=opener, **marks)
+            fingerprint, label_in = f"{stamp}-{member_stamp}", f"{label}/{name}"
+            below = _joined(prefix, _relative_name(name))
+            yield FileTask(below, label_in, fingerprint=fingerprint, error=error, open=opener)
     except ARCHIVE_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         damaged = f"{label}: damaged or no archive ({reason})"

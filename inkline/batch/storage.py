@@ -195,6 +195,7 @@ def list_objects(url: str, suffixes: Sequence[str]) -> Iterator[StoredObject]:
             fs.unstrip_protocol(info["name"]), name, f"{info.get('size')}-{stamp}".replace('"', ""), alone
         )
 
+    found: Iterator[dict[str, Any]]
     wildcards = [path.index(sign) for sign in WILDCARDS if sign in path]
     if wildcards:
         base, nothing = path[: min(wildcards)].rpartition("/")[0], "no object matches this pattern"

@@ -39,6 +39,8 @@ from inkline.types import Page
 
 log = logging.getLogger(__name__)
 
+Handler = Callable[[ParsedRequest], MakeParts]
+
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CSP = "default-src 'self'; img-src 'self' data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
@@ -60,7 +62,7 @@ ERRORS = {
 }
 
 PLAIN_EXAMPLE = {"plain": {"summary": "An image or PDF", "value": {"file": BASE64}}}
-OCR_EXAMPLES: Any = {
+OCR_EXAMPLES = {
     **PLAIN_EXAMPLE,
     "first contract": {
         "summary": "With inferenceParams: answered with texts and image",
@@ -75,7 +77,6 @@ OCR_EXAMPLES: Any = {
         "value": {"file": "JVBERi0xLjc...", "fileType": 0, "visualize": False, "stream": True},
     },
 }
-PREPROCESSING_EXAMPLES: Any = PLAIN_EXAMPLE
 
 
 def file_responses(reply: str) -> dict[int | str, dict[str, Any]]:
@@ -121,30 +122,27 @@ class Service:
         self.metrics = ServiceMetrics(self.queue)
         self.app = _app(self)
 
-    async def answer(
-        self, request: Request, model: type[FileRequest], handler: Callable[[ParsedRequest], MakeParts]
-    ) -> Response:
-        """Admit a request, work on it when it is its turn, answer it. All errors are answers, too."""
-        exchange = Exchange(self, request, str(uuid.uuid4()))
-        try:
-            response = await exchange.answer(model, handler)
-        except asyncio.CancelledError:  # a second signal: the loop is ending, this is the last that it does
-            response = exchange.failed(BusyError("the service was ended before this request was answered"))
-        except Exception as error:
-            response = exchange.failed(error)
-        if not isinstance(response, StreamedReply):
-            exchange.done(response.status_code)
-        return response
-
 
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, service: Service, request: Request, log_id: str) -> None:
-        self._service, self._request, self.log_id = service, request, log_id
+    def __init__(self, service: Service, request: Request) -> None:
+        self._service, self._request, self.log_id = service, request, str(uuid.uuid4())
         self._started_at = time.monotonic()
 
-    async def answer(self, model: type[FileRequest], handler: Callable[[ParsedRequest], MakeParts]) -> Response:
+    async def run(self, model: type[FileRequest], handler: Handler) -> Response:
+        """Admit the request, work on it when it is its turn, answer it. All errors are answers, too."""
+        try:
+            response = await self._answer(model, handler)
+        except asyncio.CancelledError:  # a second signal: the loop is ending, this is the last that it does
+            response = self.failed(BusyError("the service was ended before this request was answered"))
+        except Exception as error:
+            response = self.failed(error)
+        if not isinstance(response, StreamedReply):
+            self.done(response.status_code)
+        return response
+
+    async def _answer(self, model: type[FileRequest], handler: Handler) -> Response:
         request, queue = self._request, self._service.queue
         deadline = asyncio.get_running_loop().time() + self._service.options.request_timeout
         async with AsyncExitStack() as held:
@@ -255,41 +253,34 @@ def _app(service: Service) -> FastAPI:
 
 
 def _add_file_routes(app: FastAPI, service: Service) -> None:
-    """The routes that take a file. Their bodies are described here and read by `Service.answer`."""
+    """The routes that take a file. Their bodies are described here and read by their exchange."""
     router = APIRouter(route_class=FileRoute)
 
     def count_page(page: Page) -> None:
         service.metrics.pages.inc()
         service.metrics.lines.inc(len(page.lines))
 
-    @router.post(
+    def add(path: str, summary: str, model: Any, reply: Any, examples: Any, handler: Handler) -> None:
+        @router.post(path, summary=summary, response_model=reply, responses=file_responses(reply.__name__))
+        async def endpoint(request: Request, body: Annotated[model, Body(openapi_examples=examples)]) -> Response:
+            return await Exchange(service, request).run(model, handler)
+
+    add(
         "/ocr",
-        summary="Read the text of an image or PDF",
-        response_model=OcrReply,
-        responses=file_responses("OcrReply"),
+        "Read the text of an image or PDF",
+        OcrRequest,
+        OcrReply,
+        OCR_EXAMPLES,
+        lambda parsed: ocr_parts(service.ocr, parsed, service.options, count_page),
     )
-    async def ocr(
-        request: Request,
-        body: Annotated[OcrRequest, Body(openapi_examples=OCR_EXAMPLES)],  # type: ignore[valid-type]
-    ) -> Response:
-        return await service.answer(
-            request, OcrRequest, lambda parsed: ocr_parts(service.ocr, parsed, service.options, count_page)
-        )
-
-    @router.post(
+    add(
         "/document-preprocessing",
-        summary="Turn pages upright and flatten them",
-        response_model=PreprocessingReply,
-        responses=file_responses("PreprocessingReply"),
+        "Turn pages upright and flatten them",
+        PreprocessingRequest,
+        PreprocessingReply,
+        PLAIN_EXAMPLE,
+        lambda parsed: preprocessing_parts(service.ocr, parsed, service.options),
     )
-    async def preprocessing(
-        request: Request,
-        body: Annotated[PreprocessingRequest, Body(openapi_examples=PREPROCESSING_EXAMPLES)],  # type: ignore[valid-type]
-    ) -> Response:
-        return await service.answer(
-            request, PreprocessingRequest, lambda parsed: preprocessing_parts(service.ocr, parsed, service.options)
-        )
-
     app.include_router(router)
 
 

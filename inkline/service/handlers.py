@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import cv2
@@ -31,7 +32,7 @@ from inkline.types import Image, Page
 FILE_FIELD = "file"  # what error messages call the file: the field it came in
 WITHOUT_PLACE = ("input_path", "page_index")  # left out of `prunedResult`, at every level
 
-ReadPages = Callable[["RequestFile", threading.Event], Generator[Page, None, None]]
+ReadPages = Callable[["RequestFile", ParsedRequest, threading.Event], Generator[Page, None, None]]
 
 
 @dataclass(frozen=True)
@@ -48,29 +49,22 @@ class RequestFile:
 def ocr_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions, count: Callable[[Page], None]) -> MakeParts:
     """The reply of `POST /ocr`. count: called with every page that was read."""
 
-    def pages(file: RequestFile, stop: threading.Event) -> Generator[Page, None, None]:
-        return read_pages(ocr, file, request, stop)
-
     def result(page: Page) -> OcrResult:
         count(page)
         show = options.visualize if request.visualize is None else request.visualize
-        pictures = pictures_of(page, request.contract, options.max_output_side) if show else {}
-        return ocr_result(page, request.contract, pictures)
+        return ocr_result(page, request.contract, options.max_output_side if show else 0)
 
-    return _reply_parts("ocrResults", pages, result, request, options)
+    return _reply_parts("ocrResults", partial(read_pages, ocr), result, request, options)
 
 
 def preprocessing_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions) -> MakeParts:
     """The reply of `POST /document-preprocessing`."""
 
-    def pages(file: RequestFile, stop: threading.Event) -> Generator[Page, None, None]:
-        return straighten_pages(ocr, file, request, stop)
-
     def result(page: Page) -> PreprocessingResult:
         show = options.visualize if request.visualize is None else request.visualize
         return preprocessing_result(page, show, options.max_output_side)
 
-    return _reply_parts("docPreprocessingResults", pages, result, request, options)
+    return _reply_parts("docPreprocessingResults", partial(straighten_pages, ocr), result, request, options)
 
 
 def _reply_parts(
@@ -84,7 +78,7 @@ def _reply_parts(
         if file.read < file.pages:
             warnings.append(f"only the first {file.read} of {file.pages} pages were read (max_pages)")
         # Page by page: a line of its own, or kept for the whole.
-        with closing(pages(file, stop)) as made:
+        with closing(pages(file, request, stop)) as made:
             for page in made:
                 sizes.append(page.size)
                 warnings += [f"page {len(sizes)}: {warning}" for warning in page.warnings]
@@ -188,18 +182,19 @@ def read_pages(
             yield replace(page, page_index=page_image.page_index, warnings=page_image.warnings)
 
 
-def ocr_result(page: Page, contract: Contract, pictures: Mapping[str, str]) -> OcrResult:
-    """One element of `ocrResults`. pictures: field of the current contract -> JPEG in Base64."""
-    out: dict[str, Any] = {}
+def ocr_result(page: Page, contract: Contract, picture_side: int) -> OcrResult:
+    """One element of `ocrResults`. picture_side: of its pictures, in pixels, at most; 0: without pictures."""
+    out: OcrResult = {}
+    pictures = pictures_of(page, contract, picture_side) if picture_side else {}
     full = page_to_dict(page)
     if contract != "first":
-        out |= {"prunedResult": prune(full), **pictures}
+        out = cast(OcrResult, {"prunedResult": prune(full), **pictures})
     if contract != "current":
         rows = zip(full["rec_polys"], full["rec_texts"], full["rec_scores"], strict=True)
         out["texts"] = [{"poly": poly, "text": text, "score": score} for poly, text, score in rows]
-        if "ocrImage" in pictures:
+        if pictures:
             out["image"] = pictures["ocrImage"]
-    return cast(OcrResult, out)
+    return out
 
 
 def prune(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """Counts and times of the service, for Prometheus."""
 
+from typing import Any
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -22,21 +24,15 @@ class ServiceMetrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
-        self._requests = Counter(
-            "inkline_requests", "requests by route and HTTP status", ["route", "status"], registry=self._registry
-        )
-        self._seconds = Histogram(
-            "inkline_request_seconds",
-            "time from a request's arrival to the end of its answer",
-            ["route"],
-            buckets=BUCKET_SECONDS,
-            registry=self._registry,
-        )
-        self.pages = Counter("inkline_pages", "pages that were read", registry=self._registry)
-        self.lines = Counter("inkline_lines", "lines of text that were read", registry=self._registry)
-        working = Gauge("inkline_requests_working", "requests that are being worked on", registry=self._registry)
+        known: dict[str, Any] = {"namespace": "inkline", "registry": self._registry}
+        self._requests = Counter("requests", "requests by route and HTTP status", ["route", "status"], **known)
+        duration = "time from a request's arrival to the end of its answer"
+        self._seconds = Histogram("request_seconds", duration, ["route"], buckets=BUCKET_SECONDS, **known)
+        self.pages = Counter("pages", "pages that were read", **known)
+        self.lines = Counter("lines", "lines of text that were read", **known)
+        working = Gauge("requests_working", "requests that are being worked on", **known)
         working.set_function(lambda: queue.working)
-        waiting = Gauge("inkline_requests_waiting", "requests that wait for their turn", registry=self._registry)
+        waiting = Gauge("requests_waiting", "requests that wait for their turn", **known)
         waiting.set_function(lambda: max(0, queue.admitted - queue.working))
 
     def count_request(self, route: str, status: int, seconds: float) -> None:

@@ -103,11 +103,7 @@ class Ocr:
         return Document(pages, as_source(source).name)
 
     def stream(
-        self,
-        sources: Any,
-        on_error: OnError | None = None,
-        stop: Event | None = None,
-        **overrides: Any,
+        self, sources: Any, on_error: OnError | None = None, stop: Event | None = None, **overrides: Any
     ) -> Generator[Page, None, None]:
         """Read many sources, pages in order; decoding, detection and recognition of different pages overlap.
 

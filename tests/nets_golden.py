@@ -29,12 +29,7 @@ OUR_NAMES = {
     "point_positions2D": "points2d",
     "point_positions3D": "points3d",
 }
-TARGETS = {
-    "in.nrtr_tgt": "nrtr",
-    "in.sar_label": "sar",
-    "in.sar_valid_ratio": "valid_ratio",
-    "in.att_tgt": "attention",
-}
+TARGETS = {"in.nrtr_tgt": "nrtr", "in.sar_label": "sar", "in.sar_valid_ratio": "valid_ratio", "in.att_tgt": "attention"}
 TUPLES = (("f_score", "f_geo"), ("f_score", "f_border", "f_tvo", "f_tco"))
 
 

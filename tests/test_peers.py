@@ -209,10 +209,7 @@ def test_lines_of_tesseract_are_its_words_joined(monkeypatch):
         "4 1 1 1 2 0 5 26 50 10 -1 ",
         "5 1 1 1 2 1 5 26 50 10 95 ",
     ]
-    assert lines("\n".join(rows).replace(" ", "\t")) == (
-        [[[5, 6], [55, 6], [55, 16], [5, 16]]],
-        ['Rye "bread'],
-    )
+    assert lines("\n".join(rows).replace(" ", "\t")) == ([[[5, 6], [55, 6], [55, 16], [5, 16]]], ['Rye "bread'])
 
 
 def test_an_environment_is_built_once_for_its_requirements(tmp_path, monkeypatch):

@@ -49,12 +49,7 @@ def build(name: str, peer: Peer, folder: Path, say: Callable[[str], None]) -> di
         _run([interpreter(peer.python), "-m", "venv", str(env)], "venv: ")
     python = env / "bin/python"
     _run([str(python), "-m", "pip", "install", "--quiet", *requirements], "pip: ")
-    known = {
-        "build": wanted,
-        "python": str(python),
-        "versions": versions(python),
-        "install_bytes": site_bytes(python),
-    }
+    known = {"build": wanted, "python": str(python), "versions": versions(python), "install_bytes": site_bytes(python)}
     record.write_text(json.dumps(known, indent=1), "utf-8")
     return known
 

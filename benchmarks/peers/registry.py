@@ -95,11 +95,7 @@ PEERS: dict[str, Peer] = {
     "tesseract": tesseract("Tesseract", 1_000),
     "tesseract-1-thread": tesseract("Tesseract, OMP_THREAD_LIMIT=1", 1),
     "onnxtr": Peer(
-        "OnnxTR 0.9",
-        "read_onnxtr.py",
-        ("onnxtr[cpu]==0.9.0",),
-        "from onnxtr.models import ocr_predictor",
-        weights=OWN,
+        "OnnxTR 0.9", "read_onnxtr.py", ("onnxtr[cpu]==0.9.0",), "from onnxtr.models import ocr_predictor", weights=OWN
     ),
     BASE_MOBILE: inkline(
         "PP-OCRv4 mobile: Inkline, ONNX Runtime",

@@ -51,10 +51,7 @@ def answer(net: Net, image: Tensor, targets: Mapping[str, Tensor], features: boo
     if not features or not isinstance(net, OcrNet):
         return net.training_outputs(image, targets)
     given = net.features(image)
-    return {
-        **net.head.training_outputs(given, targets),
-        "features": given if isinstance(given, Tensor) else given[0],
-    }
+    return {**net.head.training_outputs(given, targets), "features": given if isinstance(given, Tensor) else given[0]}
 
 
 def training_loss(

@@ -7,13 +7,7 @@ import pytest
 from PIL import Image as Pillow
 from unwarp_net import curl, write_unwarp_net
 
-from inkline import (
-    TextDetection,
-    TextImageUnwarping,
-    TextLineOrientationClassification,
-    TextRecognition,
-    create_model,
-)
+from inkline import TextDetection, TextImageUnwarping, TextLineOrientationClassification, TextRecognition, create_model
 from inkline.errors import ModelError, UsageError
 from inkline.types import Image
 

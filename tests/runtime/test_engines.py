@@ -100,10 +100,7 @@ def test_damaged_files_and_missing_devices_are_errors(name, tmp_path):
     with pytest.raises(ModelError, match=r"broken\.onnx"):
         open_engine(broken, EngineOptions(engine=name))
     with pytest.raises(EngineError, match="gpu:0"):
-        open_engine(
-            resolve("ch_ppocr_mobile_v2.0_cls").path,
-            EngineOptions(engine=name, device="gpu:0"),
-        )
+        open_engine(resolve("ch_ppocr_mobile_v2.0_cls").path, EngineOptions(engine=name, device="gpu:0"))
 
 
 def test_an_engine_that_is_not_installed_is_an_error(tmp_path, monkeypatch):

@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from inkline.runtime.tensors import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    normalize_table,
-    to_tensor,
-)
+from inkline.runtime.tensors import IMAGENET_MEAN, IMAGENET_STD, normalize_table, to_tensor
 
 
 def test_to_tensor_normalises_each_channel_in_the_order_of_the_image():

@@ -110,11 +110,7 @@ def test_a_pdf_of_eleven_pages_gives_ten_and_says_so(served):
 
 def test_a_tiff_is_an_image_of_pages(served):
     result = served.post(file=b64(pages(2, "TIFF")), fileType=1, visualize=False).json()["result"]
-    assert result["dataInfo"] == {
-        "numPages": 2,
-        "pages": [{"width": 320, "height": 80}] * 2,
-        "type": "tiff",
-    }
+    assert result["dataInfo"] == {"numPages": 2, "pages": [{"width": 320, "height": 80}] * 2, "type": "tiff"}
 
 
 @pytest.mark.parametrize("how", ["field", "header"])
@@ -135,10 +131,7 @@ def test_a_pdf_streams_page_by_page(served, how):
     assert [words(one["ocrResults"][0]["prunedResult"]["rec_texts"][0]) for one in each] == ["PAGE1", "PAGE2", "PAGE3"]
     assert last["ocrResults"] == [] and last["dataInfo"]["numPages"] == 3
     whole = served.post(**{**fields, "stream": False}).json()["result"]
-    assert whole == {
-        "ocrResults": [one["ocrResults"][0] for one in each],
-        "dataInfo": last["dataInfo"],
-    }
+    assert whole == {"ocrResults": [one["ocrResults"][0] for one in each], "dataInfo": last["dataInfo"]}
 
 
 def test_a_damaged_page_costs_the_answer_but_not_the_lines_before_it(served):

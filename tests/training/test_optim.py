@@ -98,12 +98,7 @@ def test_average_follows_and_copies_buffers() -> None:
 
 def test_checkpoint_reads_back(tmp_path: Path) -> None:
     progress = TrainProgress(epoch=2, batch=3, step=40, best=0.5)
-    content = {
-        "model": small_net().state_dict(),
-        "config": {},
-        "progress": asdict(progress),
-        "twin": None,
-    }
+    content = {"model": small_net().state_dict(), "config": {}, "progress": asdict(progress), "twin": None}
     write_checkpoint(tmp_path / "a" / "last.pt", content)
     back = read_run_checkpoint(tmp_path / "a" / "last.pt")
     assert TrainProgress(**back["progress"]) == progress

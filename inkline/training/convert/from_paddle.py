@@ -35,14 +35,8 @@ REFERENCE_NAMES: dict[str, tuple[tuple[str, str | Callable[[re.Match[str]], str]
     ),
     "nrtr": ((r"\.positional_encoding\.pe$", None),),  # a table of sines that the module computes itself
     "pp-hgnetv2": ((r"^backbone\.(last_conv|fc)\.", None),),  # left over from its classifier, used by nothing
-    "repsvtr": (
-        (r"\.c\.weight$", ".conv.weight"),
-        (r"(\.token_mixer\.\d+)\.fc([12])\.", r"\1.conv\2."),
-    ),
-    "pp-lcnet classifier": (
-        (r"^(conv1|blocks\d)\.", r"backbone.\1."),
-        (r"^(last_conv|fc)\.", r"head.\1."),
-    ),
+    "repsvtr": ((r"\.c\.weight$", ".conv.weight"), (r"(\.token_mixer\.\d+)\.fc([12])\.", r"\1.conv\2.")),
+    "pp-lcnet classifier": ((r"^(conv1|blocks\d)\.", r"backbone.\1."), (r"^(last_conv|fc)\.", r"head.\1.")),
     "resnet-vd": (
         (r"^backbone\.conv1_1\.", "backbone.stem.0."),
         (r"^backbone\.conv1_2\.", "backbone.stem.1."),

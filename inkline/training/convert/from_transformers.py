@@ -17,10 +17,7 @@ Rules = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
 
 SUMMED = (RepDepthwise, DilatedRepConv, RepLKConv)
 
-CONV_BN: Rules = (
-    (r"\.convolution\.(weight|bias)$", r".conv.\1"),
-    (r"\.normalization\.", ".bn."),
-)
+CONV_BN: Rules = ((r"\.convolution\.(weight|bias)$", r".conv.\1"), (r"\.normalization\.", ".bn."))
 LCNET: Rules = (
     (r"^(?:backbone\.)?encoder\.convolution\.", "backbone.conv1."),
     (r"^(?:backbone\.)?encoder\.blocks\.(\d)\.layers\.", lambda m: f"backbone.blocks{int(m[1]) + 2}."),
@@ -59,10 +56,7 @@ LCNET_V4_REC: Rules = (
     (r"^backbone\.encoder\.convolution\.", "backbone.conv1."),
     (r"^backbone\.encoder\.blocks\.(\d)\.blocks\.", lambda m: f"backbone.blocks{int(m[1]) + 2}."),
 )
-FPN: Rules = (
-    (r"^neck\.insert_conv\.", "neck.ins_conv."),
-    (r"\.squeeze_excitation_block\.", ".se_block."),
-)
+FPN: Rules = ((r"^neck\.insert_conv\.", "neck.ins_conv."), (r"\.squeeze_excitation_block\.", ".se_block."))
 RSE_FPN: Rules = (*FPN, (r"^neck\.input_conv\.", "neck.inp_conv."))
 REP_LK_FPN: Rules = (
     *FPN,

@@ -119,12 +119,7 @@ def refined(places: list[str], operations: Sequence[Operation[Any]]) -> list[str
 # --- Our side: a module, run once ---
 
 # torch's functions with weights, by the kind of operation; others keep their name.
-KINDS_OF_FUNCTIONS = {
-    "conv1d": "conv",
-    "conv2d": "conv",
-    "conv_transpose2d": "conv_transpose",
-    "layer_norm": "norm",
-}
+KINDS_OF_FUNCTIONS = {"conv1d": "conv", "conv2d": "conv", "conv_transpose2d": "conv_transpose", "layer_norm": "norm"}
 
 
 def tensors_in(value: Any) -> list[Tensor]:

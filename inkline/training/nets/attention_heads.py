@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import Layer, TensorMap
-from inkline.training.nets.ocr_net import Head
+from inkline.training.nets.contracts import Head, Layer, TensorMap
 
 MAX_TOKENS = 25  # longest text, its end token included
 SAR_WIDTH = 512

@@ -12,34 +12,34 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inkline.training.nets.attention_heads import SARHead
-from inkline.training.nets.layers import Chain, TensorMap, Tokens, UnscaledDropout
-from inkline.training.nets.ocr_net import Head
+from inkline.training.nets.contracts import Chain, Head, LogitsHead, TensorMap
+from inkline.training.nets.layers import Tokens, UnscaledDropout
 from inkline.training.nets.transformer_heads import NRTRHead
 
 # --- One class per image ---
 
 
-class ClsHead(Head):
+class ClsHead(LogitsHead):
     """Global average and a linear layer: (N, C, H, W) -> probabilities (N, classes)."""
+
+    output = "logits"
 
     def __init__(self, inputs: int, classes: int) -> None:
         super().__init__()
-        self.fc = nn.Linear(inputs, classes)
+        self.fc: TensorMap = nn.Linear(inputs, classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.softmax(self.fc(x.mean((2, 3))), 1)
-
-    def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`logits` (N, classes)."""
-        return {"logits": self.fc(features.mean((2, 3)))}
+    def logits(self, features: Tensor) -> Tensor:
+        return self.fc(features.mean((2, 3)))
 
 
-class LCNetHead(Head):
+class LCNetHead(LogitsHead):
     """Features (N, C, H, W) -> probabilities (N, classes), for PP-LCNet.
 
     Mean over H and W, 1x1 convolution without bias to 1280 and hard swish (`wide`), dropout, linear. Unusual: the
     dropout is the one that does not rescale in training, so inference multiplies by 1 - 0.2.
     """
+
+    output = "logits"
 
     def __init__(self, inputs: int, classes: int, wide: bool = True) -> None:
         super().__init__()
@@ -47,19 +47,11 @@ class LCNetHead(Head):
         self.dropout = UnscaledDropout(0.2)
         self.fc: TensorMap = nn.Linear(1280 if wide else inputs, classes)
 
-    def logits(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, classes), before the softmax."""
-        x = F.adaptive_avg_pool2d(x, 1)
+    def logits(self, features: Tensor) -> Tensor:
+        x = F.adaptive_avg_pool2d(features, 1)
         if self.last_conv is not None:
             x = self.dropout(F.hardswish(self.last_conv(x)))
         return self.fc(x.flatten(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.softmax(self.logits(x), -1)
-
-    def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`logits` (N, classes)."""
-        return {"logits": self.logits(features)}
 
 
 # --- One class per column ---
@@ -81,12 +73,14 @@ class GuideLayer(nn.Sequential):
         )
 
 
-class CTCHead(Head):
+class CTCHead(LogitsHead):
     """Tokens (N, T, C) -> probabilities (N, T, classes), columns summing to 1.
 
     `mid` puts a second linear layer in between, without activation (PP-OCRv2, PP-OCRv6 tiny); `guide` a convolutional
     layer in front (PP-OCRv6 tiny).
     """
+
+    output = "ctc_logits"
 
     def __init__(self, inputs: int, classes: int, mid: int | None = None, guide: bool = False) -> None:
         super().__init__()
@@ -94,22 +88,14 @@ class CTCHead(Head):
         if mid is None:
             self.fc: TensorMap = nn.Linear(inputs, classes)
         else:
-            self.fc1: TensorMap = nn.Linear(inputs, mid)
+            self.fc1 = nn.Linear(inputs, mid)
             self.fc2: TensorMap = nn.Linear(mid, classes)
         self.two_layers = mid is not None
 
-    def logits(self, x: Tensor) -> Tensor:
-        """(N, T, C) -> (N, T, classes), before the softmax."""
+    def logits(self, features: Tensor) -> Tensor:
         if self.guide_layer is not None:
-            x = self.guide_layer(x.transpose(1, 2)).transpose(1, 2)
-        return self.fc2(self.fc1(x)) if self.two_layers else self.fc(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.softmax(self.logits(x), -1)
-
-    def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`ctc_logits` (N, T, classes)."""
-        return {"ctc_logits": self.logits(features)}
+            features = self.guide_layer(features.transpose(1, 2)).transpose(1, 2)
+        return self.fc2(self.fc1(features)) if self.two_layers else self.fc(features)
 
 
 # --- CTC with a guide ---

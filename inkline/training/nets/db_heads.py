@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from inkline.training.nets.contracts import Head, Layer
 from inkline.training.nets.db_necks import WithAuxiliary
-from inkline.training.nets.layers import ConvBN, Layer, upsample
-from inkline.training.nets.ocr_net import Head
+from inkline.training.nets.layers import ConvBN, upsample
 
 STEEPNESS = 50  # of the soft step, per unit of probability
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from inkline.training.nets.contracts import Chain, Layer
 from inkline.training.nets.fuse import fold_bn, sum_convs
-from inkline.training.nets.layers import Chain, Layer, SqueezeExcite, slope_02, upsample
+from inkline.training.nets.layers import SqueezeExcite, slope_02, upsample
 
 Maps = Sequence[Tensor]  # of one image, from fine to coarse
 WithAuxiliary = tuple[Tensor, Maps]  # the neck's result, and the maps for the auxiliary heads of training

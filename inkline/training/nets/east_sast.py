@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import ConvBN, DeconvBN, Layer
-from inkline.training.nets.ocr_net import Head
+from inkline.training.nets.contracts import Head, Layer
+from inkline.training.nets.layers import ConvBN, DeconvBN
 
 # --- EAST ---
 

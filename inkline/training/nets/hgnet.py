@@ -14,18 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import (
-    Chain,
-    ConvBN,
-    Layer,
-    LineBackbone,
-    PageBackbone,
-    Size,
-    TensorMap,
-    TextLinePool,
-    pad_after,
-    run_stages,
-)
+from inkline.training.nets.contracts import Chain, Layer, LineBackbone, PageBackbone, Size, TensorMap
+from inkline.training.nets.layers import ConvBN, TextLinePool, pad_after, run_stages
 
 BLOCK_LAYERS = 6
 

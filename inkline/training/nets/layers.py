@@ -1,54 +1,13 @@
-"""Pieces that several nets share: convolution with batch norm, channel gates, attention, pooling and enlarging.
+"""Pieces that several nets share: convolution with batch norm, channel gates, attention, pooling and enlarging."""
 
-torch's `nn.Module` does not say what a call gives. `Layer`, `PageBackbone` and `LineBackbone` do, for readers and for
-the type checker, as does `TensorMap`, the type of attributes that hold a module of torch; at run time they add nothing.
-"""
-
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from inkline.training.nets.contracts import Act, Chain, Layer, Size, TensorMap
 from inkline.training.nets.fuse import fold_in
-
-Size = int | tuple[int, int]
-TensorMap = Callable[[Tensor], Tensor]
-Act = Callable[[], nn.Module]
-
-
-class Layer(nn.Module):
-    """A module that gives one tensor.
-
-    bn_pairs: names of its convolutions, each with that of the batch norm behind it, which `fuse` folds into it.
-    """
-
-    __call__: Callable[..., Tensor]
-    bn_pairs: tuple[tuple[str, str], ...] = ()
-
-
-class Chain(nn.Sequential):
-    """Modules one after the other, under names of their own."""
-
-    __call__: Callable[..., Tensor]
-    bn_pairs: tuple[tuple[str, str], ...] = ()
-
-    def __init__(self, **modules: nn.Module) -> None:
-        super().__init__(OrderedDict(modules))
-
-
-class PageBackbone(nn.Module):
-    """Page (N, 3, H, W) -> maps from fine to coarse, at strides 4, 8, 16, 32; `out_channels` are their widths."""
-
-    __call__: Callable[..., list[Tensor]]
-    out_channels: Sequence[int]
-
-
-class LineBackbone(Layer):
-    """Text line (N, 3, H, W) -> (N, out_channels, h, w), with height 1 but in nets for two-dimensional attention."""
-
-    out_channels: int
 
 
 def pair(size: Size) -> tuple[int, int]:

@@ -19,21 +19,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from inkline.training.nets.contracts import Chain, Layer, LineBackbone, PageBackbone, Size
 from inkline.training.nets.fuse import fold_bn, identity_conv, sum_convs
 from inkline.training.nets.hgnet import BranchStem
-from inkline.training.nets.layers import (
-    Chain,
-    ConvBN,
-    Layer,
-    LearnableAffine,
-    LineBackbone,
-    PageBackbone,
-    Size,
-    SqueezeExcite,
-    TextLinePool,
-    divisible,
-    run_stages,
-)
+from inkline.training.nets.layers import ConvBN, LearnableAffine, SqueezeExcite, TextLinePool, divisible, run_stages
 
 # One block: depthwise kernel, width in and out before scaling, stride, squeeze-excite.
 Block = tuple[int, int, int, Size, bool]

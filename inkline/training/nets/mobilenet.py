@@ -11,20 +11,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import (
-    Act,
-    Chain,
-    ConvBN,
-    Layer,
-    LineBackbone,
-    PageBackbone,
-    Size,
-    SqueezeExcite,
-    TensorMap,
-    divisible,
-    run_stages,
-    slope_02,
-)
+from inkline.training.nets.contracts import Act, Chain, Layer, LineBackbone, PageBackbone, Size, TensorMap
+from inkline.training.nets.layers import ConvBN, SqueezeExcite, divisible, run_stages, slope_02
 
 
 class Unit(NamedTuple):

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
+from inkline.training.nets.contracts import Head
 from inkline.training.nets.fuse import fuse
 
 # Parts that only training uses; the inference path, the fused form and an exported file do without them.
@@ -33,14 +34,6 @@ class Net(nn.Module):
         """Turn the inference path into its fused form in place; training-only branches keep their batch norm."""
         fuse(self, TRAINING_ONLY)
         return self
-
-
-class Head(nn.Module):
-    """The last part of an `OcrNet`: `forward(features)` gives what inference needs."""
-
-    def training_outputs(self, features: Any, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The named tensors that the losses take."""
-        raise NotImplementedError
 
 
 class OcrNet(Net):

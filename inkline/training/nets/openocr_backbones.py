@@ -13,16 +13,11 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from inkline.training.nets.contracts import Chain, Layer, LineBackbone, PageBackbone, Size, TensorMap
 from inkline.training.nets.layers import (
-    Chain,
     ConvBN,
-    Layer,
-    LineBackbone,
-    PageBackbone,
     SelfAttention,
-    Size,
     SqueezeExcite,
-    TensorMap,
     Tokens,
     divisible,
     mlp,

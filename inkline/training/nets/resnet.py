@@ -12,7 +12,8 @@ SRN (`ResNetFPN`): a plain ResNet50 with a small top-down pyramid, after Yu et a
 import torch
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import ConvBN, Layer, LineBackbone, PageBackbone, TensorMap, run_stages
+from inkline.training.nets.contracts import Layer, LineBackbone, PageBackbone, TensorMap
+from inkline.training.nets.layers import ConvBN, run_stages
 
 STAGE_WIDTHS = (64, 128, 256, 512, 512)
 

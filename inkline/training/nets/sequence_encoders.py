@@ -8,7 +8,8 @@ arXiv:2205.00159), `LightSvtrEncoder` in PP-OCRv6 small and medium, the plain `T
 import torch
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import Chain, Layer, SelfAttention, Size, TensorMap, Tokens, mlp, pair, to_tokens
+from inkline.training.nets.contracts import Chain, Layer, Size, TensorMap
+from inkline.training.nets.layers import SelfAttention, Tokens, mlp, pair, to_tokens
 
 SVTR_HEADS = 8
 

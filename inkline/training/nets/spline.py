@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inkline.training.nets.layers import ConvBN, Layer
+from inkline.training.nets.contracts import Layer
+from inkline.training.nets.layers import ConvBN
 
 LOCALIZATION_WIDTHS = {"large": (64, 128, 256, 512), "small": (16, 32, 64, 128)}
 LOCALIZATION_HIDDEN = {"large": 256, "small": 64}
@@ -33,11 +34,9 @@ class LocalizationNet(Layer):
 
     def _start_at_the_border(self) -> None:
         """Training begins with (almost) the whole image: points on its upper and lower edge, no dependence on it."""
-        x = torch.linspace(-1.0, 1.0, self.points // 2)
-        edges = [torch.stack([x, torch.full_like(x, y)], 1) for y in (-1.0, 1.0)]
         with torch.no_grad():
             self.fc2.weight.zero_()
-            self.fc2.bias.copy_(torch.cat(edges).reshape(-1))
+            self.fc2.bias.copy_(canonical_points(self.points).reshape(-1))
 
     def forward(self, x: Tensor) -> Tensor:
         # halved behind every convolution but the last, behind which the whole map becomes its mean

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from inkline.errors import near
 from inkline.training.nets.attention_heads import RareHead, SARHead
 from inkline.training.nets.class_heads import ClsHead, CTCHead, LCNetHead, NRTRMultiHead, SARMultiHead
+from inkline.training.nets.contracts import Head, LineBackbone, PageBackbone
 from inkline.training.nets.db_heads import AuxDBHead, DBHead, PFHeadLocal
 from inkline.training.nets.db_necks import DBFPN, LKPAN, RSEFPN, RepLKFPN, RepLKPAN
 from inkline.training.nets.east_sast import EASTFPN, SASTFPN, EASTHead, SASTHead
 from inkline.training.nets.hgnet import HGNetDet, HGNetRec
-from inkline.training.nets.layers import LineBackbone, PageBackbone, Tokens
+from inkline.training.nets.layers import Tokens
 from inkline.training.nets.lcnet import LCNetV3Det, LCNetV3Rec, LCNetV4Det, LCNetV4Rec, PPLCNet
 from inkline.training.nets.mobilenet import MobileNetV1Enhance, MobileNetV3, RecMobileNetV3
-from inkline.training.nets.ocr_net import Head, Net, OcrNet
+from inkline.training.nets.ocr_net import Net, OcrNet
 from inkline.training.nets.openocr_backbones import RepViTDet, RepViTRec, SVTRv2
 from inkline.training.nets.resnet import RecResNetVd, ResNetFPN, ResNetVd, SastResNetVd
 from inkline.training.nets.sequence_encoders import LightSvtrEncoder, SequenceEncoder, SvtrEncoder

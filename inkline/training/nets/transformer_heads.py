@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import Layer, TensorMap, UnscaledDropout, attend, mlp, split_heads, to_tokens
-from inkline.training.nets.ocr_net import Head
+from inkline.training.nets.contracts import Chain, Head, Layer, TensorMap
+from inkline.training.nets.layers import UnscaledDropout, attend, mlp, split_heads, to_tokens
 
 # --- NRTR ---
 
@@ -164,19 +164,6 @@ class SrnAttention(Layer):
         return self.proj_fc(mixed.transpose(1, 2).flatten(2))
 
 
-class SrnFeedForward(Layer):
-    """(N, T, 512) -> same, hidden width 512, ReLU."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(SRN_WIDTH, SRN_WIDTH)
-        self.fc2: TensorMap = nn.Linear(SRN_WIDTH, SRN_WIDTH)
-        self.dropout = UnscaledDropout(SRN_DROPOUT)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(self.dropout(torch.relu(self.fc1(x))))
-
-
 class SrnEncoderLayer(Layer):
     """Pre-norm transformer layer: (N, T, 512) -> same."""
 
@@ -185,7 +172,12 @@ class SrnEncoderLayer(Layer):
         self.norm1 = nn.LayerNorm(SRN_WIDTH)
         self.self_attn = SrnAttention()
         self.norm2 = nn.LayerNorm(SRN_WIDTH)
-        self.ffn = SrnFeedForward()
+        self.ffn = Chain(
+            fc1=nn.Linear(SRN_WIDTH, SRN_WIDTH),
+            act=nn.ReLU(),
+            dropout=UnscaledDropout(SRN_DROPOUT),
+            fc2=nn.Linear(SRN_WIDTH, SRN_WIDTH),
+        )
         self.dropout = UnscaledDropout(SRN_DROPOUT)
 
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from inkline.training.nets.layers import Chain, ConvBN, Layer, TensorMap
+from inkline.training.nets.contracts import Chain, Layer, TensorMap
+from inkline.training.nets.layers import ConvBN
 from inkline.training.nets.ocr_net import Net
 
 BRIDGE_DILATIONS = ((1,), (2,), (5,), (8, 3, 2), (12, 7, 4), (18, 12, 6))  # of six parallel chains

@@ -137,7 +137,7 @@ detectors and to {rec} for all others, each at the input given: median and range
 alternation. Golden: all stored outputs of the reference net are met; in brackets the worst deviation as a part of the
 tolerance (1e-4 of standard deviation plus magnitude; see `tests/training`). Those of STAR-Net and RARE are met with the float32
 roundings of the spline that the goldens were made with; the nets themselves compute it in float64
-(`tests/training/test_tps.py`).
+(`tests/training/test_spline.py`).
 
 Inkline {version}, torch {torch}, ONNX Runtime {ort}, {machine}.
 

@@ -229,26 +229,26 @@ def unwarp_loss(points: Tensor, image: Tensor, grid: Tensor, image_weight: float
 # --- Between two nets: mutual learning, features, decoupled distillation, a teacher's text maps ---
 
 
+def kl_divergence(found: Tensor, truth: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of logits (..., C) from others, mean over the rows."""
+    ours, theirs = (functional.log_softmax(x.float(), dim=-1).flatten(0, -2) for x in (found, truth))
+    return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+
+
 def mutual_loss(one: Tensor, other: Tensor) -> Tensor:
     """Deep mutual learning: the mean of both Kullback-Leibler divergences (Zhang et al. 2018), over logits (..., C)."""
     with torch.autocast(one.device.type, enabled=False):
-        a = functional.log_softmax(one.float(), dim=-1).flatten(0, -2)
-        b = functional.log_softmax(other.float(), dim=-1).flatten(0, -2)
-        forth = functional.kl_div(a, b, reduction="batchmean", log_target=True)
-        back = functional.kl_div(b, a, reduction="batchmean", log_target=True)
-        return (forth + back) / 2
+        return (kl_divergence(one, other) + kl_divergence(other, one)) / 2
 
 
 def follow_teacher_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Kullback-Leibler divergence of a student's logits (..., C) from a teacher's, mean over the rows (Hinton 2015)."""
     with torch.autocast(student.device.type, enabled=False):
-        ours = functional.log_softmax(student.float(), dim=-1).flatten(0, -2)
-        truth = functional.log_softmax(teacher.detach().float(), dim=-1).flatten(0, -2)
-        return functional.kl_div(ours, truth, reduction="batchmean", log_target=True)
+        return kl_divergence(student, teacher.detach())
 
 
 def mutual_map_loss(one: Tensor, other: Tensor) -> Tensor:
-    """The same for maps of text probabilities of any one shape: two classes a pixel, mean over the pixels."""
+    """The same for maps of text probabilities of any one shape: two classes per pixel, mean over the pixels."""
     with torch.autocast(one.device.type, enabled=False):
         a, b = (x.float().clamp(1e-6, 1 - 1e-6) for x in (one, other))
         text = (a - b) * (a.log() - b.log())

@@ -47,7 +47,7 @@ def test_export(name, tmp_path):
         engine = open_engine(path, replace(ENGINE, engine=kind))
         for ours, theirs in zip(engine(x.numpy()), wanted, strict=True):
             assert ours.shape == tuple(theirs.shape)
-            # its float32 spline samples noise a little elsewhere (see test_tps.py): 4e-4 of these nets' outputs
+            # its float32 spline samples noise a little elsewhere (see test_spline.py): 4e-4 of these nets' outputs
             splined = kind == "openvino" and name.startswith(("STARNet", "RARE"))
             allowed = (2e-3 if splined else 1e-4) * max(1.0, float(theirs.abs().max()))
             np.testing.assert_allclose(ours, theirs, atol=allowed, err_msg=kind)

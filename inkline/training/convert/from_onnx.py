@@ -29,18 +29,7 @@ Change = tuple[Array, Array]  # of an operation's result: factor and shift, per 
 TOLERANCE = 1e-4  # of the largest value, 1 at least
 KINDS = ("conv", "conv_transpose", "linear", "norm", "affine", "lstm", "prelu")
 # nodes whose value is computed when all their inputs are fixed
-ON_CONSTANTS = (
-    "Identity",
-    "Reshape",
-    "Transpose",
-    "Unsqueeze",
-    "Squeeze",
-    "Cast",
-    "Concat",
-    "Slice",
-    "Shape",
-    "Gather",
-)
+FIXED_OPS = ("Identity", "Reshape", "Transpose", "Unsqueeze", "Squeeze", "Cast", "Concat", "Slice", "Shape", "Gather")
 SHAPE_KEEPING = ("Identity", "Squeeze", "Unsqueeze", "Dropout")
 ARITHMETIC = ("Mul", "Add", "Div", "Sub")
 
@@ -81,7 +70,7 @@ class OnnxGraph:
     def is_constant(self, node: onnx.NodeProto) -> bool:
         """Whether the node's value is fixed; then it is computed and kept."""
         inputs = [str(name) for name in node.input if name]
-        on_constants = node.op_type in (*ON_CONSTANTS, *ARITHMETIC) and all(name in self.constants for name in inputs)
+        on_constants = node.op_type in (*FIXED_OPS, *ARITHMETIC) and all(name in self.constants for name in inputs)
         if node.op_type != "Constant" and not on_constants:
             return False
         values: list[Any] = list(ReferenceEvaluator(node).run(None, {name: self.constants[name] for name in inputs}))

@@ -24,8 +24,8 @@ CHECKPOINT_FORMAT = 1
 class Description:
     """What a checkpoint holds.
 
-    name: key of `NETS`. classes: of a recogniser or classifier, None for other nets.  charset: the strings of the
-    classes, without the blank and other marks; empty where unknown.  fused: batch norms are folded away.
+    name: key of `NETS`. classes: of a recogniser or classifier, None for other nets. charset: the strings of the
+    classes, without the blank and other marks; empty where unknown. fused: batch norms are folded away.
     partial: branches that only training uses are not in the file (they start anew).
     """
 

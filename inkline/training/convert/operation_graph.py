@@ -1,6 +1,6 @@
 """A net as a graph of weight-carrying operations, found by running it once, and the pairing of two such graphs.
 
-A published inference file and our fused module compute the same function but share no names.  Both are reduced to the
+A published inference file and our fused module compute the same function but share no names. Both are reduced to the
 operations that carry weights (convolutions, linear layers, norms, affines, recurrent layers) and to who follows whom;
 operations of the same kind, shape and surroundings are the same operation.
 """
@@ -23,7 +23,7 @@ class Operation(Generic[Content]):
     """One use of weights.
 
     kind: conv, conv_transpose, linear, norm (layer norm), affine (one scalar each), lstm, prelu.
-    shape: of the weight, linear as [in, out].  parents: nearest weight-carrying operations before it, by index.
+    shape: of the weight, linear as [in, out]. parents: nearest weight-carrying operations before it, by index.
     content: the weights by slot ("weight", "bias", ...).
     """
 
@@ -43,8 +43,8 @@ class GraphMismatch(Exception):
 def pair_up(theirs: Sequence[Operation[Any]], ours: Sequence[Operation[Any]]) -> list[tuple[int, int]]:
     """Pairs (index in `theirs`, index in `ours`) of operations that correspond; every operation is in one pair.
 
-    Surroundings are looked at ever more widely, as long as both graphs agree on them.  Operations that are still alike
-    are paired in order of execution.  GraphMismatch when labels are left over.
+    Surroundings are looked at ever more widely, as long as both graphs agree on them. Operations that are still alike
+    are paired in order of execution. GraphMismatch when labels are left over.
     """
     check_labels(theirs, ours)
     # tell operations apart by ever more of their surroundings
@@ -102,7 +102,7 @@ def grouped(keys: list[str]) -> Mapping[str, list[int]]:
 def refined(places: list[str], operations: Sequence[Operation[Any]]) -> list[str]:
     """A name for the surroundings of every operation: its own place and those of its parents and children.
 
-    Repeated, this tells apart what the graph tells apart (Weisfeiler and Leman 1968).  Equal surroundings get equal
+    Repeated, this tells apart what the graph tells apart (Weisfeiler and Leman 1968). Equal surroundings get equal
     names in any graph.
     """
     children: defaultdict[int, list[int]] = defaultdict(list)

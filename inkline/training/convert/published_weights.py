@@ -40,11 +40,11 @@ def convert(source: Path, name: str, out: Path, charset: Sequence[str] | None = 
 
     source: training weights of PaddleOCR or PaddleClas (`.pdparams`), an ONNX inference file or a folder with one or
     with a Paddle inference model, a safetensors file of transformers or of ours, or the PyTorch file of UVDoc; its
-    content tells which.  charset: the characters of a recogniser, in the order of its classes, without blank; needed
+    content tells which. charset: the characters of a recogniser, in the order of its classes, without blank; needed
     only where neither the file nor an `inference.yml` beside it brings it.
 
-    Nothing is written unless all fits.  UsageError: an unknown name.  ModelError: a damaged, foreign or unsafe file,
-    weights of another net, a charset of another length.  OutputError: `out` cannot be written.
+    Nothing is written unless all fits. UsageError: an unknown name. ModelError: a damaged, foreign or unsafe file,
+    weights of another net, a charset of another length. OutputError: `out` cannot be written.
     """
     if name not in NETS:
         raise UsageError(f"no net is called {name!r}{near(name, NETS)}; `inkline models list` shows them")
@@ -230,7 +230,7 @@ def charset_beside(path: Path) -> tuple[str, ...]:
 def fitted_charset(path: Path, name: str, loaded: LoadedNet, charset: Sequence[str] | None) -> tuple[str, ...]:
     """The charset of a recogniser, with the space that the reference adds where the class count asks for it.
 
-    charset: that of the caller or of the file; None looks beside the file.  Empty where there is none.
+    charset: that of the caller or of the file; None looks beside the file. Empty where there is none.
     """
     given = charset_beside(path) if charset is None else tuple(charset)
     decoder = NETS[name].interface.decoder

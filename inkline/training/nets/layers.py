@@ -192,9 +192,10 @@ class Tokens(Layer):
         return to_tokens(x)
 
 
-def mlp(channels: int, hidden: int, act: Act) -> Chain:
-    """Linear, activation, linear on the last axis: (..., channels) -> (..., channels)."""
-    return Chain(fc1=nn.Linear(channels, hidden), act=act(), fc2=nn.Linear(hidden, channels))
+def mlp(channels: int, hidden: int, act: Act, dropout: nn.Module | None = None) -> Chain:
+    """Linear, activation, maybe dropout, linear on the last axis: (..., channels) -> (..., channels)."""
+    drop = nn.Identity() if dropout is None else dropout
+    return Chain(fc1=nn.Linear(channels, hidden), act=act(), drop=drop, fc2=nn.Linear(hidden, channels))
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

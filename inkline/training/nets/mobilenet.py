@@ -31,17 +31,14 @@ LARGE: tuple[Unit, ...] = (
     Unit(3, 64, 24, False, nn.ReLU, 2),
     Unit(3, 72, 24, False, nn.ReLU, 1),
     Unit(5, 72, 40, True, nn.ReLU, 2),
-    Unit(5, 120, 40, True, nn.ReLU, 1),
-    Unit(5, 120, 40, True, nn.ReLU, 1),
+    *[Unit(5, 120, 40, True, nn.ReLU, 1)] * 2,
     Unit(3, 240, 80, False, nn.Hardswish, 2),
     Unit(3, 200, 80, False, nn.Hardswish, 1),
-    Unit(3, 184, 80, False, nn.Hardswish, 1),
-    Unit(3, 184, 80, False, nn.Hardswish, 1),
+    *[Unit(3, 184, 80, False, nn.Hardswish, 1)] * 2,
     Unit(3, 480, 112, True, nn.Hardswish, 1),
     Unit(3, 672, 112, True, nn.Hardswish, 1),
     Unit(5, 672, 160, True, nn.Hardswish, 2),
-    Unit(5, 960, 160, True, nn.Hardswish, 1),
-    Unit(5, 960, 160, True, nn.Hardswish, 1),
+    *[Unit(5, 960, 160, True, nn.Hardswish, 1)] * 2,
 )
 LARGE_LAST = 960
 
@@ -50,13 +47,11 @@ SMALL: tuple[Unit, ...] = (
     Unit(3, 72, 24, False, nn.ReLU, 2),
     Unit(3, 88, 24, False, nn.ReLU, 1),
     Unit(5, 96, 40, True, nn.Hardswish, 2),
-    Unit(5, 240, 40, True, nn.Hardswish, 1),
-    Unit(5, 240, 40, True, nn.Hardswish, 1),
+    *[Unit(5, 240, 40, True, nn.Hardswish, 1)] * 2,
     Unit(5, 120, 48, True, nn.Hardswish, 1),
     Unit(5, 144, 48, True, nn.Hardswish, 1),
     Unit(5, 288, 96, True, nn.Hardswish, 2),
-    Unit(5, 576, 96, True, nn.Hardswish, 1),
-    Unit(5, 576, 96, True, nn.Hardswish, 1),
+    *[Unit(5, 576, 96, True, nn.Hardswish, 1)] * 2,
 )
 SMALL_LAST = 576
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkline.training.nets.contracts import Chain, Head, Layer, TensorMap
+from inkline.training.nets.contracts import Head, Layer, TensorMap
 from inkline.training.nets.layers import UnscaledDropout, attend, mlp, split_heads, to_tokens
 
 # --- NRTR ---
@@ -172,12 +172,7 @@ class SrnEncoderLayer(Layer):
         self.norm1 = nn.LayerNorm(SRN_WIDTH)
         self.self_attn = SrnAttention()
         self.norm2 = nn.LayerNorm(SRN_WIDTH)
-        self.ffn = Chain(
-            fc1=nn.Linear(SRN_WIDTH, SRN_WIDTH),
-            act=nn.ReLU(),
-            dropout=UnscaledDropout(SRN_DROPOUT),
-            fc2=nn.Linear(SRN_WIDTH, SRN_WIDTH),
-        )
+        self.ffn = mlp(SRN_WIDTH, SRN_WIDTH, nn.ReLU, UnscaledDropout(SRN_DROPOUT))
         self.dropout = UnscaledDropout(SRN_DROPOUT)
 
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:

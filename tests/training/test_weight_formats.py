@@ -1,4 +1,4 @@
-"""Which file is what, and what is said of files that are nothing."""
+"""Which format a weights file has is told by its content; files that hold no weights are refused with advice."""
 
 import pytest
 import torch

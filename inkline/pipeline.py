@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from threading import Event
 from typing import Any
@@ -12,37 +13,39 @@ import numpy as np
 
 from inkline.detection.detector import Detector
 from inkline.errors import DownloadError, InklineError, SourceError, StageError, UsageError
-from inkline.flat import apply, flat_fields, to_flat
+from inkline.flat import Shape, apply, flat_fields, to_flat
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.reading_order import column_order, paragraphs, reference_order
 from inkline.options import EngineOptions, OcrOptions
 from inkline.orientation.classifier import Classifier
-from inkline.orientation.rectify import NOT_OPENED, ReadingTest, Rectifier
+from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.corrections import resolve_accents
 from inkline.recognition.recognizer import Recognizer
 from inkline.recognition.words import ink_quad, split_words
 from inkline.registry import options_for, resolve
 from inkline.registry.inspect import ModelFile
-from inkline.runtime import Engine, open_engine
+from inkline.registry.onnx_file import read_onnx_header
+from inkline.runtime import Engine, open_engine, renew_in_children
 from inkline.runtime.shared_batches import SharedBatches
 from inkline.stages import overlap, unless
-from inkline.types import Detections, Document, Image, Line, Page, Text, Transform
+from inkline.types import Detections, Document, Image, Line, Page, Text, Transform, Word
 
 log = logging.getLogger(__name__)
 
+CLOSED = "this Ocr was closed; make another one"
 MIN_TURNED_GAIN = 0.02  # of the score, for a line to be turned; what reads as well upside down, as 8008 does, stays
 
 OnError = Callable[[Source, InklineError], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
-    """A page on its way: straightened, its lines found and cut out.
+class PreparedPage:
+    """A page that is ready to be read: rectified, its lines found, put in order and cut out.
 
-    angles: per line, 0, 90, 180 or 270 as in `Line`. crops: of every line, then once more of the lines in `doubtful`,
+    angles: per line, 0, 90, 180 or 270 as in `Line`. crops: of every line, then once more of the lines in `read_twice`,
     turned by 180 degrees: of these the better reading counts.
     """
 
@@ -52,7 +55,7 @@ class Cut:
     found: Detections
     crops: tuple[Image, ...]
     angles: tuple[int, ...]
-    doubtful: tuple[int, ...] = ()
+    read_twice: tuple[int, ...] = ()
 
 
 class Ocr:
@@ -60,6 +63,8 @@ class Ocr:
 
     `Ocr()` reads with the default models; `Ocr(lang="ru")`, `Ocr(text_det_thresh=0.2)`: any flat option name of
     `inkline.options`. Values that a model was tuned with apply unless given. `Ocr(options)` takes the options as they are.
+    A pickle or a copy is its options, from which the models are opened anew; a forked child opens them at its first call.
+    (A child that used ONNX Runtime must end with os._exit, as those of multiprocessing do: its own exit never returns.)
     Raises UsageError for an unknown option, ModelError or DownloadError when a model cannot be had.
     """
 
@@ -67,20 +72,34 @@ class Ocr:
         self.options = apply(options, **overrides) if options is not None else options_for(**overrides)
         o, threads = self.options, self.options.engine.cpu_threads
         # One page alone gets all threads for its detection; in a stream every page gets one, and pages run side by side.
-        engine, det = _open(o, "text_detection")
-        self._detect_one = self._detect_many = Detector(engine, det.metadata)
+        engine, detector = _open(o, "text_detection")
+        self._detect_one = self._detect_many = Detector(engine, detector.metadata)
         if threads > 1:
-            self._detect_many = Detector(open_engine(det.path, o.engine, threads), det.metadata)
-        engine, rec = _open(o, "text_recognition", threads)
-        if o.recognize.batch_size > 1:  # where larger batches pay, lines of different pages and calls fill them, too
+            self._detect_many = Detector(open_engine(detector.path, o.engine, threads), detector.metadata)
+        # Lines run side by side; where larger batches pay, lines of different pages and calls fill them, too.
+        engine, recognizer = _open(o, "text_recognition", threads)
+        if o.recognize.batch_size > 1:
             engine = SharedBatches(engine, o.recognize.batch_size)
-        self._recognize = Recognizer(engine, rec.charset or (), rec.metadata)
+        self._recognize = Recognizer(engine, recognizer.charset or (), recognizer.metadata)
+        # The optional stages.
         self._orient_line: Classifier | None = None
         if o.use_textline_orientation:
-            engine, found = _open(o, "textline_orientation", threads)
-            self._orient_line = Classifier(engine, found.metadata)
+            engine, classifier = _open(o, "textline_orientation", threads)
+            self._orient_line = Classifier(engine, classifier.metadata)
         self._rectify = open_rectifier(o)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="inkline")
+        # What the checks of a call need, and the threads that all calls share.
+        self._models = {"text_det_input_shape": detector, "text_rec_input_shape": recognizer}
+        self._check(o)
+        self._closed = False
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """New worker threads: at the beginning, and in a forked child, which has none of its parent's."""
+        self._pool = ThreadPoolExecutor(self.options.engine.cpu_threads, thread_name_prefix="inkline")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.options,)
 
     def __call__(self, image: Any, **overrides: Any) -> Page:
         """Read one page: an array (H, W, 3) BGR uint8, a path, bytes, a PIL image. Overrides hold for this call alone.
@@ -88,14 +107,16 @@ class Ocr:
         A page without text is a page without lines. Raises SourceError for what cannot be read or has several pages.
         """
         options = self._for_call(overrides)
+        # Decode it.
         source = as_source(image)
         page_images = list(islice(read(source, options.read), 2))
         if len(page_images) != 1:
-            raise SourceError(
-                f"{source.label} has {'several' if page_images else 'no'} pages: use Ocr.read() or Ocr.stream()"
-            )
-        cut = self._cut(page_images[0], options, self._detect_one)
-        return self._page(cut, self._recognize(cut.crops, options.recognize, self._pool.map))
+            count = "several" if page_images else "no"
+            raise SourceError(f"{source.label} has {count} pages: use Ocr.read() or Ocr.stream()")
+        # Rectify it, find its lines and cut them out; read the lines; put the page together.
+        prepared = self._prepare(page_images[0], options, self._detect_one)
+        texts = self._recognize(prepared.crops, options.recognize, self._pool.map)
+        return _assemble(prepared, texts)
 
     def read(self, source: Any, **overrides: Any) -> Document:
         """Read all pages of one source: a path, URL, PDF, multi-page TIFF, array, bytes or PIL image."""
@@ -114,7 +135,8 @@ class Ocr:
         options = self._for_call(overrides)
         stop = Event() if stop is None else stop
 
-        def page_images() -> Iterator[PageImage]:
+        # The three stages; `overlap` runs each on threads of its own.
+        def decode() -> Iterator[PageImage]:
             for source in expand(sources):
                 try:
                     yield from read(source, options.read)
@@ -123,47 +145,36 @@ class Ocr:
                         raise
                     on_error(source, error)
 
+        def prepare(page_image: PageImage) -> PreparedPage:
+            return self._prepare(page_image, options, self._detect_many)
+
         def run(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
             return self._pool.map(unless(stop, function), items)
 
-        def recognize(cuts: list[Cut]) -> list[Page]:
+        def recognize(prepared: list[PreparedPage]) -> list[Page]:
             # By the reference's rule a line's padding depends on its batch, so pages must not mix.
             mixing = options.recognize.width_rule == "own"
             pages: list[Page] = []
-            for group in [cuts] if mixing else [[cut] for cut in cuts]:
-                crops = [crop for cut in group for crop in cut.crops]
+            for group in [prepared] if mixing else [[page] for page in prepared]:
+                crops = [crop for page in group for crop in page.crops]
                 texts = iter(self._recognize(crops, options.recognize, run))
-                pages += [self._page(cut, [next(texts) for _ in cut.crops]) for cut in group]
+                pages += [_assemble(page, [next(texts) for _ in page.crops]) for page in group]
             return pages
 
-        yield from overlap(
-            page_images(),
-            lambda page_image: self._cut(page_image, options, self._detect_many),
-            recognize,
-            self._pool,
-            self.pages_ahead,
-            stop,
-        )
+        try:
+            yield from overlap(decode(), prepare, recognize, self._pool, self.pages_ahead, stop)
+        except RuntimeError as error:
+            if self._closed:  # while pages were being read
+                raise UsageError(CLOSED) from error
+            raise
 
     def straighten(self, source: Any, **overrides: Any) -> Generator[Page, None, None]:
         """The pages of one source turned and flattened as they would be before reading, as pages without lines."""
         options = self._for_call(overrides)
-        reading = ReadingTest(
-            lambda image: self._detect_many(image, options.detect),
-            lambda crops: self._recognize(crops, options.recognize),
-        )
+        reading = self._reading_test(partial(self._detect_many, options=options.detect), options)
         for page_image in read(source, options.read):
             _, transform = self._pool.submit(self._rectify, page_image.image, options, reading).result()
-            yield Page(
-                lines=(),
-                size=transform.size,
-                source=page_image.source,
-                page_index=page_image.page_index,
-                transform=transform,
-                settings=to_flat(options),
-                warnings=page_image.warnings,
-                load_image=page_image.reload,
-            )
+            yield page_of(page_image, transform, options)
 
     @property
     def pages_ahead(self) -> int:
@@ -171,7 +182,8 @@ class Ocr:
         return 2 * self.options.engine.cpu_threads
 
     def close(self) -> None:
-        """Stop the worker threads; the object cannot be used afterwards."""
+        """Stop the worker threads; a later call is a UsageError."""
+        self._closed = True
         self._pool.shutdown(wait=True)
 
     def __enter__(self) -> "Ocr":
@@ -181,10 +193,11 @@ class Ocr:
         self.close()
 
     def _for_call(self, overrides: dict[str, Any]) -> OcrOptions:
+        """The options of a call; UsageError for what a call cannot change, or when this object is closed."""
+        if self._closed:
+            raise UsageError(CLOSED)
         options = apply(self.options, **overrides)
-        self._rectify.check(options)
-        if options.use_textline_orientation and self._orient_line is None:
-            raise StageError(f"use_textline_orientation=True: {NOT_OPENED}")
+        self._check(options)
         fixed = [name for name in overrides if "_model_" in name or name in flat_fields(EngineOptions)]
         if fixed:
             raise UsageError(
@@ -192,92 +205,145 @@ class Ocr:
             )
         return options
 
-    def _cut(self, page_image: PageImage, options: OcrOptions, detect: Detector) -> Cut:
-        seen: list[tuple[Image, Detections]] = []
+    def _check(self, options: OcrOptions) -> None:
+        """UsageError where options ask for a stage that was not opened, or for an input that a net does not take."""
+        self._rectify.check(options)
+        if options.use_textline_orientation and self._orient_line is None:
+            raise StageError(f"use_textline_orientation=True: {NOT_OPENED}")
+        shapes = options.detect.input_shape, options.recognize.input_shape
+        for (name, model), shape in zip(self._models.items(), shapes, strict=True):
+            if shape is not None:
+                _check_input_shape(name, shape, model)
 
-        def find(image: Image) -> Detections:
-            """Boxes of an image; what was looked at to test a page is not searched again."""
-            for known, found in seen:
-                if known is image:
-                    return found
-            seen.append((image, detect(image, options.detect)))
-            return seen[-1][1]
+    def _reading_test(self, find: Find, options: OcrOptions) -> ReadingTest:
+        return ReadingTest(find, lambda crops: self._recognize(crops, options.recognize))
 
-        reading = ReadingTest(find, lambda crops: self._recognize(crops, options.recognize))
-        image, transform = self._rectify(page_image.image, options, reading)
+    def _prepare(self, page_image: PageImage, options: OcrOptions, detect: Detector) -> PreparedPage:
+        """All that is done to a page before its lines are read."""
+        # Turn it upright and flatten it; a page that was searched to test it is not searched again.
+        find = _once_per_image(partial(detect, options=options.detect))
+        image, transform = self._rectify(page_image.image, options, self._reading_test(find, options))
+        # Find its lines, put them in reading order, cut them out.
         found = find(image)
         order = reference_order if options.reading_order == "reference" else column_order
-        found = found[order(found.quads)]
-        crops = [crop_quad(image, quad, options.crop_rule == "reference") for quad in found.quads]
-        found = found[[i for i, crop in enumerate(crops) if crop is not None]]
-        columns = [crop for crop in crops if crop is not None]
-        angles = [90 if is_upright_column(crop) else 0 for crop in columns]
-        lines = [turn(crop, angle) for crop, angle in zip(columns, angles, strict=True)]
-        turned = self._upside_down(lines, options)
+        found, crops = _crop_lines(image, found[order(found.quads)], options.crop_rule == "reference")
+        # Turn what runs down the page, and what is upside down, or read that both ways.
+        angles = [90 if is_upright_column(crop) else 0 for crop in crops]
+        lines = [turn(crop, angle) for crop, angle in zip(crops, angles, strict=True)]
+        upside_down = self._upside_down(lines, options)
         if options.orient.line_rule == "read":
-            lines += [turn(lines[i], 180) for i in turned]
-            return Cut(page_image, options, transform, found, tuple(lines), tuple(angles), turned)
-        for i in turned:
+            lines += [turn(lines[i], 180) for i in upside_down]
+            return PreparedPage(page_image, options, transform, found, tuple(lines), tuple(angles), upside_down)
+        for i in upside_down:
             lines[i], angles[i] = turn(lines[i], 180), angles[i] + 180
-        return Cut(page_image, options, transform, found, tuple(lines), tuple(angles))
+        return PreparedPage(page_image, options, transform, found, tuple(lines), tuple(angles))
 
     def _upside_down(self, lines: list[Image], options: OcrOptions) -> tuple[int, ...]:
-        """Indices of the lines that the classifier holds for turned by 180 degrees."""
+        """Indices of the lines that the classifier takes for turned by 180 degrees."""
         if not options.use_textline_orientation or self._orient_line is None:
             return ()
         seen = self._orient_line(lines, options.orient.batch_size)
-        head = self._orient_line.labels.index(180)
-        return tuple(i for i, line in enumerate(seen) if line.scores[head] >= options.orient.line_thresh)
-
-    def _page(self, cut: Cut, texts: list[Text]) -> Page:
-        """Put a page together: lines at or above the score threshold, their places in source pixels."""
-        cut, texts = _settled(cut, texts)
-        options, transform = cut.options, cut.transform
-        lines = []
-        block = paragraphs(cut.found.quads) if options.reading_order == "columns" else np.zeros(len(texts), np.int64)
-        for i, text in enumerate(resolve_accents(texts)):
-            if text.score < options.recognize.score_thresh:
-                continue
-            straight, turns = cut.found.quads[i], cut.angles[i] // 90
-            reading = np.roll(straight, -turns, axis=0)
-            tight = np.roll(ink_quad(cut.crops[i], reading), turns, axis=0) if options.box_rule == "ink" else straight
-            line = Line(
-                text.text,
-                text.score,
-                transform.to_source(tight),
-                straight,
-                float(cut.found.scores[i]),
-                cut.angles[i],
-                paragraph=int(block[i]),
-            )
-            if options.recognize.return_word_box:
-                words = split_words(text, cut.crops[i], reading)
-                words = tuple(replace(word, quad=transform.to_source(word.quad)) for word in words)
-                line = replace(line, words=words)
-            lines.append(line)
-        asked = options.use_textline_orientation
-        return Page(
-            lines=tuple(lines),
-            size=transform.size,
-            source=cut.page_image.source,
-            page_index=cut.page_image.page_index,
-            detections=cut.found,
-            line_angles=tuple(int(angle >= 180) if asked else -1 for angle in cut.angles),
-            transform=transform,
-            settings=to_flat(options),
-            warnings=cut.page_image.warnings,
-            load_image=cut.page_image.reload,
-        )
+        column = self._orient_line.labels.index(180)
+        return tuple(i for i, line in enumerate(seen) if line.scores[column] >= options.orient.line_thresh)
 
 
-def _settled(cut: Cut, texts: list[Text]) -> tuple[Cut, list[Text]]:
-    """The page with its doubtful lines turned where they read clearly better so, and one text a line."""
-    count = len(cut.angles)
-    crops, angles, chosen = list(cut.crops[:count]), list(cut.angles), texts[:count]
-    for i, crop, text in zip(cut.doubtful, cut.crops[count:], texts[count:], strict=True):
+def _once_per_image(detect: Find) -> Find:
+    """The same, remembering what it found in which image."""
+    seen: list[tuple[Image, Detections]] = []
+
+    def find(image: Image) -> Detections:
+        for known, found in seen:
+            if known is image:
+                return found
+        seen.append((image, detect(image)))
+        return seen[-1][1]
+
+    return find
+
+
+def _crop_lines(image: Image, found: Detections, reference: bool) -> tuple[Detections, list[Image]]:
+    """The boxes that are not empty, and what lies in them."""
+    crops = [crop_quad(image, quad, reference) for quad in found.quads]
+    kept = [i for i, crop in enumerate(crops) if crop is not None]
+    return found[kept], [crop for crop in crops if crop is not None]
+
+
+def _assemble(prepared: PreparedPage, texts: list[Text]) -> Page:
+    """Put a page together: lines at or above the score threshold, their places in source pixels."""
+    # Of lines that were read both ways up, the better reading; accents are decided by the whole page.
+    prepared, texts = _better_way_up(prepared, texts)
+    texts = resolve_accents(texts)
+    # Paragraphs are those of all lines, also of those left out.
+    options, quads = prepared.options, prepared.found.quads
+    paragraph = paragraphs(quads) if options.reading_order == "columns" else np.zeros(len(texts), np.int64)
+    lines = [
+        _line(prepared, i, text, int(paragraph[i]))
+        for i, text in enumerate(texts)
+        if text.score >= options.recognize.score_thresh
+    ]
+    asked = options.use_textline_orientation
+    return page_of(
+        prepared.page_image,
+        prepared.transform,
+        options,
+        lines=tuple(lines),
+        detections=prepared.found,
+        line_angles=tuple(int(angle >= 180) if asked else -1 for angle in prepared.angles),
+    )
+
+
+def _better_way_up(prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedPage, list[Text]]:
+    """The page with lines turned that read clearly better so, and one text per line."""
+    count = len(prepared.angles)
+    crops, angles, chosen = list(prepared.crops[:count]), list(prepared.angles), texts[:count]
+    for i, crop, text in zip(prepared.read_twice, prepared.crops[count:], texts[count:], strict=True):
         if text.score >= chosen[i].score + MIN_TURNED_GAIN:
             crops[i], angles[i], chosen[i] = crop, angles[i] + 180, text
-    return replace(cut, crops=tuple(crops), angles=tuple(angles), doubtful=()), chosen
+    return replace(prepared, crops=tuple(crops), angles=tuple(angles), read_twice=()), chosen
+
+
+def _line(prepared: PreparedPage, index: int, text: Text, paragraph: int) -> Line:
+    """A line of a page: its text, and where it and its words lie in source pixels."""
+    options, transform, crop = prepared.options, prepared.transform, prepared.crops[index]
+    # Boxes start where the text starts while they are fitted to the ink, and at their top left corner afterwards.
+    box, turns = prepared.found.quads[index], prepared.angles[index] // 90
+    reading = np.roll(box, -turns, axis=0)
+    tight = np.roll(ink_quad(crop, reading), turns, axis=0) if options.box_rule == "ink" else box
+    words: tuple[Word, ...] = ()
+    if options.recognize.return_word_box:
+        found = split_words(text, crop, reading)
+        words = tuple(replace(word, quad=transform.to_source(word.quad)) for word in found)
+    return Line(
+        text.text,
+        text.score,
+        transform.to_source(tight),
+        box,
+        float(prepared.found.scores[index]),
+        prepared.angles[index],
+        words,
+        paragraph,
+    )
+
+
+def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **found: Any) -> Page:
+    """A page with what is known of its image; `found`: the other fields of `Page`, none for a page without lines."""
+    known: dict[str, Any] = {
+        "source": page_image.source,
+        "page_index": page_image.page_index,
+        "transform": transform,
+        "settings": to_flat(options),
+        "warnings": page_image.warnings,
+        "load_image": page_image.reload,
+    }
+    return Page(**{"lines": (), "size": transform.size, **known, **found})
+
+
+def _check_input_shape(name: str, shape: Shape, model: ModelFile) -> None:
+    """UsageError when a shape (C, H, W) has a side other than the one that the net was made for."""
+    sides = next(iter(read_onnx_header(model.path).inputs.values()))[1:]
+    if any(made >= 0 and given != made for given, made in zip(shape, sides, strict=False)):
+        takes = " ".join(str(made) if made >= 0 else letter for made, letter in zip(sides, "CHW", strict=False))
+        raise UsageError(f"{name}={' '.join(map(str, shape))}: {model.name} takes {takes}")
 
 
 def open_rectifier(options: OcrOptions) -> Rectifier:

@@ -4,7 +4,7 @@ Two frames of reference appear. *Source pixels* are those of the file the user g
 shows it): x to the right, y down, the corner of the first pixel at (0, 0). *Straight pixels* are those of the page after
 it was turned upright and unwarped; without these stages both frames are the same.
 A *quad* is a float32 array (4, 2): the corners top-left, top-right, bottom-right, bottom-left as seen on the page; for a
-line that runs down, up or on its head, `Line.reading_quad` starts where the text starts.
+line that runs down, up or upside down, `Line.reading_quad` starts where the text starts.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,12 +19,16 @@ Floats = NDArray[np.float32]
 Store = Literal["single", "half", "byte"]  # how the weights of a file are kept: in 4, 2 or 1 bytes
 
 
+def _counted(count: int, thing: str, plural: str = "s") -> str:
+    return f"{count} {thing}{'' if count == 1 else plural}"
+
+
 def empty_quads() -> Floats:
     """No boxes: a float32 array (0, 4, 2)."""
     return np.zeros((0, 4, 2), np.float32)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Detections:
     """Text boxes of one page, in columns.
 
@@ -39,6 +43,9 @@ class Detections:
     def __post_init__(self) -> None:
         if self.quads.shape != (len(self.scores), 4, 2):
             raise ValueError(f"quads {self.quads.shape} do not fit {len(self.scores)} scores")
+
+    def __repr__(self) -> str:
+        return f"<Detections: {_counted(len(self), 'box', 'es')}>"
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -79,7 +86,7 @@ class Word:
 class Line:
     """One line of text.
 
-    quad: (4, 2) float32 in source pixels, drawn in to the line's ink (`text_box_rule`). score: the recogniser's, 0..1.
+    quad: (4, 2) float32 in source pixels, ending at the line's ink (`text_box_rule`). score: the recogniser's, 0..1.
     straight_quad: the detector's box, which the line was cut out with and which layout goes by, in straight pixels.
     angle: by how many degrees (0, 90, 180, 270) the cut-out line was turned counter-clockwise to be read.
     words: filled when word boxes were asked for. paragraph: index of the paragraph within the page, from 0.
@@ -165,7 +172,7 @@ class Transform:
 
 
 def _between(left: Line, right: Line) -> str:
-    """What parts two lines that are read one after the other.
+    """What stands in a page's text between two lines that are read one after the other.
 
     On one row a tab, or a space where less than a line's height is between them; else a line break, or two between
     paragraphs. Two lines are on one row when they share half of the lower one's height and neither is vertical.
@@ -180,7 +187,7 @@ def _between(left: Line, right: Line) -> str:
     return "\n" if left.paragraph == right.paragraph else "\n\n"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Page:
     """One page that was read.
 
@@ -189,6 +196,7 @@ class Page:
     detections: all boxes, in the detector's reading order, in straight pixels, also those whose text fell below the
     score threshold. settings: the options that were in force, plain JSON values. warnings: what a careful user should
     know about this page (a shrunk or partly decoded image). load_image: gives the source image again, BGR uint8.
+    A pickled page takes its image along where that is in memory alone; else it keeps the file's path and reads it again.
     """
 
     lines: tuple[Line, ...]
@@ -200,11 +208,16 @@ class Page:
     transform: Transform | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    load_image: Callable[[], Image] | None = field(default=None, repr=False)
+    load_image: Callable[[], Image] | None = None
+
+    def __repr__(self) -> str:
+        source = "" if self.source is None else f" {self.source!r}"
+        number = "" if self.page_index is None else f" page {self.page_index + 1}"
+        return f"<Page{source}{number}: {_counted(len(self.lines), 'line')}, {self.size[0]} x {self.size[1]} px>"
 
     @property
     def text(self) -> str:
-        """The page's text: a row of it a line, what stands apart on a row by a tab, paragraphs apart by an empty line."""
+        """The page's text: a line of it per row, a tab between what stands apart on a row, an empty line between paragraphs."""
         return "".join(
             (_between(self.lines[i - 1], line) if i else "") + line.text for i, line in enumerate(self.lines)
         )
@@ -239,16 +252,20 @@ class Page:
         return draw_page(self)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Document:
     """The pages of one source, in order."""
 
     pages: tuple[Page, ...]
     source: str | None = None
 
+    def __repr__(self) -> str:
+        name = "" if self.source is None else f" {self.source!r}"
+        return f"<Document{name}: {_counted(len(self.pages), 'page')}>"
+
     @property
     def text(self) -> str:
-        """The text of all pages, apart by a form feed."""
+        """The text of all pages, a form feed between two."""
         return "\n\f".join(page.text for page in self.pages)
 
     def __len__(self) -> int:

@@ -82,6 +82,7 @@ def test_options_of_a_call_hold_for_that_call_alone(ocr):
         ({"cpu_threads": 1}, "chosen when Ocr is made"),
         ({"text_detection_model_name": "x"}, "chosen when Ocr is made"),
         ({"use_textline_orientation": True}, "opened without that model"),
+        ({"text_rec_input_shape": (3, 32, 320)}, "text_rec_input_shape=3 32 320: PP-OCRv6_small_rec takes 3 48 W"),
     ],
 )
 def test_what_a_call_cannot_change_is_an_error(ocr, override, message):

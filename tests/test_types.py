@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inkline.types import Line, Page
+from inkline.types import Document, Line, Page
 
 
 def line(text, x, y, w, h=20, **more):
@@ -28,3 +28,12 @@ def test_paragraphs_stand_apart_and_vertical_lines_are_lines():
     assert text(first, second) == "one\n\ntwo"
     assert text(line("右", 300, 10, 20, 200, angle=90), line("左", 260, 10, 20, 200, angle=90)) == "右\n左"
     assert text() == ""
+
+
+def test_pages_and_documents_are_shown_in_a_line():
+    word = line("word", 0, 0, 60)
+    page = Page((word,) * 23, (800, 600), "scan.pdf", 2)
+    assert repr(page) == "<Page 'scan.pdf' page 3: 23 lines, 800 x 600 px>"
+    assert repr(Page((word,), (8, 6))) == "<Page: 1 line, 8 x 6 px>"
+    assert repr(Document((page, page), "scan.pdf")) == "<Document 'scan.pdf': 2 pages>"
+    assert repr(Document((page,))) == "<Document: 1 page>" and repr(page.detections) == "<Detections: 0 boxes>"

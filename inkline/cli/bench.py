@@ -26,19 +26,19 @@ def measure(inputs: list[str], limit: int, rounds: int, options: dict[str, Any])
     stages = {"decode": decode, **{name: statistics.median(run[name] for run in runs) for name in runs[0]}}
     whole = stages.pop("whole, as a stream")
     lines = [f"{len(page_images)} pages, engine {chosen.engine}, {chosen.cpu_threads} threads", ""]
-    lines += [f"{name:<28} {1000 * seconds / len(page_images):8.1f} ms a page" for name, seconds in stages.items()]
+    lines += [f"{name:<28} {1000 * seconds / len(page_images):8.1f} ms per page" for name, seconds in stages.items()]
     lines += [
-        f"{'whole, as a stream':<28} {1000 * whole / len(page_images):8.1f} ms a page, {len(page_images) / whole:.2f} pages/s"
+        f"{'whole, as a stream':<28} {1000 * whole / len(page_images):8.1f} ms per page, {len(page_images) / whole:.2f} pages/s"
     ]
     return "\n".join(lines)
 
 
 def _stages(ocr: Ocr, page_images: list[PageImage]) -> dict[str, float]:
     options, pool = ocr.options, ocr._pool
-    cuts, detect = _timed(lambda: [ocr._cut(page_image, options, ocr._detect_one) for page_image in page_images])
-    _, recognize = _timed(lambda: [ocr._recognize(cut.crops, options.recognize, pool.map) for cut in cuts])
+    prepared, detect = _timed(lambda: [ocr._prepare(image, options, ocr._detect_one) for image in page_images])
+    _, recognize = _timed(lambda: [ocr._recognize(page.crops, options.recognize, pool.map) for page in prepared])
     _, whole = _timed(lambda: list(ocr.stream([page_image.image for page_image in page_images])))
-    return {"detect and cut": detect, "recognise": recognize, "whole, as a stream": whole}
+    return {"detect and crop": detect, "recognise": recognize, "whole, as a stream": whole}
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:

@@ -8,7 +8,7 @@ from typing import Any
 from warnings import warn
 
 from inkline.errors import InklineError, UsageError
-from inkline.flat import apply, to_flat
+from inkline.flat import apply
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, expand
 from inkline.options import ReadOptions
@@ -22,9 +22,8 @@ from inkline.paddle.arguments import (
 )
 from inkline.paddle.paddlex_yaml import config_options, read_config, to_config, write_config
 from inkline.paddle.results import DocPreprocessorResult, OCRResult
-from inkline.pipeline import Ocr, OnError, open_rectifier
+from inkline.pipeline import Ocr, OnError, open_rectifier, page_of
 from inkline.registry import options_for
-from inkline.types import Page
 
 _CALL_2X = ("det", "rec", "cls", "bin", "inv", "alpha_color", "slice")
 
@@ -143,16 +142,7 @@ class DocPreprocessor:
         names: dict[str, str] = {}
         for page_image in page_images_of(input, asked.read, on_error):
             _, transform = self._rectify(page_image.image, asked)
-            page = Page(
-                (),
-                transform.size,
-                page_image.source,
-                page_image.page_index,
-                transform=transform,
-                settings=to_flat(asked),
-                warnings=page_image.warnings,
-                load_image=page_image.reload,
-            )
+            page = page_of(page_image, transform, asked)
             yield DocPreprocessorResult(page, names)
 
     def close(self) -> None:

@@ -103,6 +103,13 @@ def test_damaged_files_and_missing_devices_are_errors(name, tmp_path):
         open_engine(resolve("ch_ppocr_mobile_v2.0_cls").path, EngineOptions(engine=name, device="gpu:0"))
 
 
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_input_that_a_net_does_not_take_is_an_error_of_one_line(name, capfd):
+    with pytest.raises(EngineError, match="could not be run on an input of 1 x 3 x 32 x 320") as error:
+        opened(name, "PP-OCRv6_small_rec")(np.zeros((1, 3, 32, 320), np.float32))
+    assert "\n" not in str(error.value) and capfd.readouterr() == ("", "")
+
+
 def test_an_engine_that_is_not_installed_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setitem(ENGINES, "openvino", ("inkline.runtime.openvino", "no_such_distribution", "pip install x"))
     with pytest.raises(EngineError, match="pip install x"):

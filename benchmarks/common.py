@@ -1,6 +1,5 @@
 """What all benchmarks share: pages, conditions, medians, tables."""
 
-import os
 import platform
 import statistics
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from inkline.io.read import read
 from inkline.io.sources import expand
+from inkline.options import processor_count
 from inkline.types import Image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,8 +35,7 @@ def conditions() -> str:
             parts.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             continue
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"Python {platform.python_version()}, {', '.join(parts)}, {cores} processors, commit {commit()}"
+    return f"Python {platform.python_version()}, {', '.join(parts)}, {processor_count()} processors, commit {commit()}"
 
 
 def commit() -> str:

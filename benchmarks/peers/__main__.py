@@ -11,7 +11,6 @@ file: --peers inkline,rapidocr-openvino --out /tmp/some.md
 
 import argparse
 import math
-import os
 import platform
 import time
 from itertools import islice
@@ -29,6 +28,7 @@ from benchmarks.peers.report import report
 from benchmarks.peers.weights import prepare
 from benchmarks.peers.worker import Worker
 from inkline.cli.evaluate_commands import labels
+from inkline.options import processor_count
 
 SETS = "sroie,funsd,scribe-docs,icdar2015"
 OUT = ROOT / "benchmarks/results/peers.md"
@@ -141,7 +141,7 @@ def conditions(settings: Settings) -> dict[str, Any]:
     )
     return {
         "processor": model[0] if model else platform.processor(),
-        "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processors": processor_count(),
         "threads": settings.threads,
         "rounds": settings.rounds,
         "seed": settings.seed,

@@ -144,10 +144,11 @@ def spans_of(line: Line, to_units: Affine) -> tuple[list[WordSpan], tuple[float,
     boxes = [_map(item.word.quad, to_units) for item in placed]
     along = _base_line(corners, max(float(np.hypot(*np.ptp(box, axis=0))) for box in boxes))
     across = np.array([-along[1], along[0]])
-    origin = corners[3]
+    origin = corners[3]  # where the base line begins
     spans = []
     base = direction(line)
     for item, box in zip(placed, boxes, strict=True):
+        # Bounds of the word in the line's frame, at least as large as can be marked.
         x, y = (box - origin) @ along, (box - origin) @ across
         start, bottom = float(x.min()), float(y.min())
         end, top = max(float(x.max()), start + MIN_SIDE_UNITS), max(float(y.max()), bottom + MIN_SIDE_UNITS)
@@ -170,6 +171,7 @@ def _base_line(corners: NDArray[np.float64], longest: float) -> NDArray[np.float
     if size == 0:
         return np.array([1.0, 0.0])
     along /= size
+    # The page's axis that is nearest.
     axis = np.zeros(2)
     longer = int(np.abs(along).argmax())
     axis[longer] = np.sign(along[longer])

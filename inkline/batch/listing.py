@@ -26,7 +26,7 @@ from inkline.batch.ledger import Ledger
 from inkline.batch.storage import download, is_store, list_objects
 from inkline.batch.task import FileTask
 from inkline.errors import InklineError, UsageError
-from inkline.io.images import HEAD_BYTES, kind_of
+from inkline.io.images import HEAD_BYTES, content_kind
 from inkline.io.sources import FOLDER_SUFFIXES, expand, is_url
 
 ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -231,4 +231,4 @@ def _is_wanted(name: str, opener: Callable[[], BinaryIO] | None) -> bool:
     if suffix or opener is None:
         return suffix in FOLDER_SUFFIXES
     with opener() as file:
-        return kind_of(file.read(HEAD_BYTES)) is not None
+        return content_kind(file.read(HEAD_BYTES)) is not None

@@ -122,7 +122,7 @@ def place_words(line: Line) -> tuple[PlacedWord, ...]:
     return _given_words(line) or _estimated_words(line, texts)
 
 
-def paragraphs(page: Page) -> list[list[Line]]:
+def lines_by_paragraph(page: Page) -> list[list[Line]]:
     """The page's lines in reading order, grouped by paragraph; lines without visible text left out."""
     lines = [line for line in page.lines if line.text.strip()]
     return [list(group) for _, group in groupby(lines, key=lambda line: line.paragraph)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inkline.errors import OutputError, SourceError
-from inkline.io.images import HEAD_BYTES, ImageReader, exif_orientation, kind_of, why_unreadable
+from inkline.io.images import ImageReader, content_kind, exif_orientation, why_unreadable
 from inkline.options import ReadOptions
 from inkline.types import Image
 
@@ -74,9 +74,9 @@ def image_of_file(pdf: "pikepdf.Pdf", content: bytes, index: int = 0) -> PdfImag
 
     Errors: SourceError when it cannot be opened, OutputError when no lossless copy can be made of its kind of pixels.
     """
-    kind = kind_of(content[:HEAD_BYTES])
+    kind = content_kind(content)
     if kind is None:
-        raise SourceError(why_unreadable(content[:HEAD_BYTES]))
+        raise SourceError(why_unreadable(content))
     if kind == "pdf":
         raise SourceError("this is a PDF where an image was expected")
     reader = ImageReader(io.BytesIO(content), kind, ReadOptions().max_image_pixels)

@@ -11,7 +11,7 @@ import numpy as np
 
 from inkline.errors import OutputError
 from inkline.flat import to_flat
-from inkline.formats.line_geometry import bounds, paragraphs, place_words
+from inkline.formats.line_geometry import bounds, lines_by_paragraph, place_words
 from inkline.options import OcrOptions
 from inkline.types import Document, Floats, Line, Page, Word
 
@@ -120,7 +120,7 @@ def render_tsv(document: Document) -> str:
     for number, page in enumerate(document.pages, 1):
         # The numbers are the level (1 page ... 5 word), page, block, paragraph, line and word.
         rows.append(_tsv_row((1, number, 0, 0, 0, 0), [np.array([(0, 0), page.size], np.float32)]))
-        for block, lines in enumerate(paragraphs(page), 1):
+        for block, lines in enumerate(lines_by_paragraph(page), 1):
             quads = [line.quad for line in lines]
             rows.append(_tsv_row((2, number, block, 0, 0, 0), quads))
             rows.append(_tsv_row((3, number, block, 1, 0, 0), quads))

@@ -19,9 +19,9 @@ import inkline
 from inkline.errors import OutputError, PasswordError, SourceError
 from inkline.files import atomic_path
 from inkline.formats.pdf_text_layer import TextOverlay, shown_box, user_affine
-from inkline.io.images import HEAD_BYTES, kind_of
+from inkline.io.images import content_kind
 from inkline.io.pdf import PdfReader
-from inkline.io.sources import kind_of_file, open_file
+from inkline.io.sources import file_kind, open_regular_file
 from inkline.options import PdfOptions, ReadOptions
 from inkline.types import Document, Image, Page
 
@@ -46,7 +46,7 @@ def render_pdf(document: Document, options: PdfOptions | None = None) -> bytes:
     # Pages that all come from one PDF are written over it; of anything else a new PDF is made.
     sources = {page.source for page in document.pages}
     source = sources.pop() if len(sources) == 1 else None
-    if source is not None and kind_of_file(Path(source)) == "pdf":
+    if source is not None and file_kind(Path(source)) == "pdf":
         for warning in _write_over_pdf(document, Path(source), out, options):
             log.warning("%s: %s", document.source or "PDF", warning)
     else:
@@ -73,7 +73,7 @@ def write_searchable_pdf(
                 origins = _listed_origins(document, source)
             else:
                 single = source if isinstance(source, bytes) else Path(source)
-                kind = kind_of(single[:HEAD_BYTES]) if isinstance(single, bytes) else kind_of_file(single)
+                kind = content_kind(single) if isinstance(single, bytes) else file_kind(single)
                 if kind == "pdf":
                     return tuple(_write_over_pdf(document, single, file, options))
                 origins = [(single, page.page_index or 0) for page in document.pages]
@@ -175,7 +175,7 @@ def _listed_origins(document: Document, images: Sequence[Any]) -> list[PageOrigi
 
 def _origin(page: Page) -> PageOrigin:
     """The page's image file when it is still there and shows the page as it is, else its pixels."""
-    if page.source is not None and kind_of_file(Path(page.source)) not in (None, "pdf"):
+    if page.source is not None and file_kind(Path(page.source)) not in (None, "pdf"):
         return Path(page.source), page.page_index or 0
     if page.load_image is None:
         name = page.source or "a page"
@@ -188,7 +188,7 @@ def _content(source: Path | bytes) -> bytes:
     if isinstance(source, bytes):
         return source
     try:
-        with open_file(source) as file:
+        with open_regular_file(source) as file:
             return file.read()
     except (SourceError, OSError) as error:
         raise SourceError(f"{source}: cannot be read: {error}") from error

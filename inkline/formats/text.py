@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from inkline.formats.line_geometry import advance_width, is_sideways, line_height, paragraphs
+from inkline.formats.line_geometry import advance_width, is_sideways, line_height, lines_by_paragraph
 from inkline.types import Document, Line, Page
 
 # Layout text, in character cells of a monospaced font
@@ -172,7 +172,7 @@ def escape_markdown(text: str) -> str:
 
 
 def _markdown_page(page: Page) -> str:
-    blocks = paragraphs(page)
+    blocks = lines_by_paragraph(page)
     if not blocks:
         return ""
     heights = [line_height(line) for block in blocks for line in block]

@@ -14,7 +14,7 @@ from inkline.formats.line_geometry import (
     angle,
     bounds,
     line_height,
-    paragraphs,
+    lines_by_paragraph,
     place_words,
     reading_quad,
     writing_direction,
@@ -59,7 +59,7 @@ def _hocr_page(body: ET.Element, page: Page, number: int, source: str | None) ->
     index = number - 1 if page.page_index is None else page.page_index
     title = f'image "{quoted}"; bbox 0 0 {page.size[0]} {page.size[1]}; ppageno {index}'
     node = _element(body, "div", class_="ocr_page", id=f"page_{number}", title=title)
-    for block, lines in enumerate(paragraphs(page), 1):
+    for block, lines in enumerate(lines_by_paragraph(page), 1):
         bbox = _hocr_bbox([line.quad for line in lines])
         area = _element(node, "div", class_="ocr_carea", id=f"block_{number}_{block}", title=bbox)
         paragraph = _element(area, "p", class_="ocr_par", id=f"par_{number}_{block}", title=bbox)
@@ -121,7 +121,7 @@ def _alto_page(layout: ET.Element, page: Page, number: int) -> None:
         # The page's confidence is the mean of its lines'.
         node.set("PC", _confidence([line.score for line in page.lines]))
     space = _element(node, "PrintSpace", HPOS=0, VPOS=0, **size)
-    for block, lines in enumerate(paragraphs(page), 1):
+    for block, lines in enumerate(lines_by_paragraph(page), 1):
         area = _element(space, "TextBlock", ID=f"block_{number}_{block}", **_alto_box([line.quad for line in lines]))
         _set_turn(area, "ROTATION", lines)
         for i, line in enumerate(lines, 1):
@@ -169,7 +169,7 @@ def render_page_xml(document: Document) -> str:
     _element(metadata, "LastChange", now)
     source = page.source if page.source is not None else document.source or ""
     node = _element(root, "Page", imageFilename=source, imageWidth=page.size[0], imageHeight=page.size[1])
-    blocks = paragraphs(page)
+    blocks = lines_by_paragraph(page)
     if blocks:  # the format forbids an empty reading order
         order = _element(_element(node, "ReadingOrder"), "OrderedGroup", id="order")
         for i in range(len(blocks)):

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 import inkline
 from inkline.detection.detector import Detector
 from inkline.errors import EngineError, InklineError, ModelError, UsageError
-from inkline.formats.line_geometry import angle, bounds, direction, paragraphs, place_words, reading_quad
+from inkline.formats.line_geometry import angle, bounds, direction, lines_by_paragraph, place_words, reading_quad
 from inkline.formats.xml import render_hocr
 from inkline.io.read import read
 from inkline.languages import GROUPS, LANGUAGES, canonical, language
@@ -205,7 +205,7 @@ def page_element(page: Page, dpi: float, page_number: int) -> Any:
     from ocrmypdf.hocrtransform import BoundingBox, OcrClass, OcrElement
 
     blocks = []
-    for lines in paragraphs(page):
+    for lines in lines_by_paragraph(page):
         children = [_line_element(line, page) for line in lines]
         box = _box([line.quad for line in lines], page)
         blocks.append(OcrElement(ocr_class=OcrClass.PARAGRAPH, bbox=box, children=children))

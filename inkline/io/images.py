@@ -69,7 +69,7 @@ EXIF_ROTATIONS = {
 }
 
 
-def kind_of(head: bytes) -> str | None:
+def content_kind(head: bytes) -> str | None:
     """`"pdf"`, the name of a Pillow plug-in, or None for content that cannot be read."""
     for offset, magic, plugin in IMAGE_KINDS:
         if head.startswith(magic, offset):
@@ -94,7 +94,7 @@ class ImageReader:
     """
 
     def __init__(self, file: BinaryIO, kind: str, max_pixels: int) -> None:
-        """Read the header only. kind: the Pillow plug-in, as of `kind_of`. Errors: SourceError, when it is damaged."""
+        """Read the header only. kind: the Pillow plug-in, as of `content_kind`. Errors: SourceError, when it is damaged."""
         opener = getattr(importlib.import_module(f"PIL.{kind}ImagePlugin"), f"{kind}ImageFile")
         self._file, self._max_pixels = file, max_pixels
         file.seek(0)
@@ -188,6 +188,18 @@ def _quiet() -> Iterator[None]:
     with WARNINGS_LOCK, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
+
+
+def page_of_pillow(image: "PillowImage", max_pixels: int) -> tuple[Image, tuple[str, ...]]:
+    """A user's Pillow image as BGR uint8, turned as its EXIF says, and warnings; SourceError when it is damaged."""
+    check_size(image.width, image.height, max_pixels)
+    orientation = exif_orientation(image)
+    try:
+        bgr = upright(pillow_to_bgr(image), orientation)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise SourceError(f"this Pillow image cannot be decoded ({error})") from error
+    turned = f"turned by its EXIF orientation {orientation}; coordinates are those of the turned image"
+    return bgr, (turned,) if orientation != 1 else ()
 
 
 def pillow_to_bgr(image: "PillowImage") -> Image:

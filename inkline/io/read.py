@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from inkline.errors import SourceError, TooLargeError
-from inkline.io.images import HEAD_BYTES, ImageReader, exif_orientation, kind_of, pillow_to_bgr, upright, why_unreadable
+from inkline.io.images import HEAD_BYTES, ImageReader, content_kind, page_of_pillow, why_unreadable
 from inkline.io.pdf import PdfReader
-from inkline.io.pixels import array_to_bgr, check_size
-from inkline.io.sources import Source, as_source, expand, is_pillow, open_file
+from inkline.io.pixels import array_to_bgr
+from inkline.io.sources import Source, as_source, expand, is_pillow, open_regular_file
 from inkline.io.url import fetch
 from inkline.options import ReadOptions, parse_page_range
 from inkline.types import Image
@@ -54,11 +54,15 @@ def read(source: Any, options: ReadOptions = DEFAULTS) -> Iterator[PageImage]:
         if source.error is not None:
             raise source.error
         data = _content(source, options)
-        if isinstance(data, np.ndarray) or is_pillow(data):
-            image, warnings = _given_image(data, options)
-            yield PageImage(image, source.name, None, warnings, partial(np.asarray, image))  # can be pickled
+        warnings: tuple[str, ...] = ()
+        if isinstance(data, np.ndarray):
+            image = array_to_bgr(data, options.max_image_pixels)
+        elif is_pillow(data):
+            image, warnings = page_of_pillow(data, options.max_image_pixels)
+        else:
+            yield from _pages(data, source.name, options)
             return
-        yield from _pages(data, source.name, options)
+        yield PageImage(image, source.name, None, warnings, partial(np.asarray, image))  # can be pickled
 
 
 def count_pages(source: Any, options: ReadOptions = DEFAULTS) -> int | None:
@@ -106,10 +110,10 @@ def _reload_page(data: Path | bytes, options: ReadOptions, index: int) -> Image:
 
 def _open_reader(data: Path | bytes, options: ReadOptions) -> PdfReader | ImageReader:
     """A reader for the content of a file or of bytes."""
-    file = open_file(data) if isinstance(data, Path) else io.BytesIO(data)
+    file = open_regular_file(data) if isinstance(data, Path) else io.BytesIO(data)
     try:
         head = file.read(HEAD_BYTES)
-        kind = kind_of(head)
+        kind = content_kind(head)
         if kind is None:
             raise SourceError(why_unreadable(head))
         if kind == "pdf":
@@ -164,20 +168,6 @@ def _read_all(file: Any, options: ReadOptions) -> bytes:
     if len(content) > options.max_source_bytes:
         raise TooLargeError(f"more than max_source_bytes={options.max_source_bytes}; raise the limit or give a file")
     return content
-
-
-def _given_image(data: Any, options: ReadOptions) -> tuple[Image, tuple[str, ...]]:
-    """An array or a Pillow image as a page."""
-    if isinstance(data, np.ndarray):
-        return array_to_bgr(data, options.max_image_pixels), ()
-    check_size(data.width, data.height, options.max_image_pixels)
-    orientation = exif_orientation(data)
-    try:
-        image = upright(pillow_to_bgr(data), orientation)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise SourceError(f"this Pillow image cannot be decoded ({error})") from error
-    turned = f"turned by its EXIF orientation {orientation}; coordinates are those of the turned image"
-    return image, (turned,) if orientation != 1 else ()
 
 
 @contextmanager

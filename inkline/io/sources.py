@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from inkline.errors import SourceError
-from inkline.io.images import HEAD_BYTES, kind_of
+from inkline.io.images import HEAD_BYTES, content_kind
 
 # What is taken out of a folder: these endings, and files without any ending whose first bytes are of a known kind.
 FOLDER_SUFFIXES = frozenset(
@@ -123,7 +123,7 @@ def is_pillow(given: Any) -> bool:
     return image is not None and isinstance(given, image)
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_regular_file(path: Path) -> BinaryIO:
     """A regular file, opened to read; SourceError where it is missing, forbidden, a folder, a pipe or a device."""
     try:
         mode = path.stat().st_mode
@@ -142,11 +142,11 @@ def open_file(path: Path) -> BinaryIO:
         raise SourceError(f"cannot be opened ({getattr(error, 'strerror', None) or error})") from error
 
 
-def kind_of_file(path: Path) -> str | None:
-    """The kind of a file's content, as of `kind_of`; None for what is neither image nor PDF or cannot be opened."""
+def file_kind(path: Path) -> str | None:
+    """The kind of a file's content, as of `content_kind`; None for what is neither image nor PDF or cannot be opened."""
     try:
-        with open_file(path) as file:
-            return kind_of(file.read(HEAD_BYTES))
+        with open_regular_file(path) as file:
+            return content_kind(file.read(HEAD_BYTES))
     except (SourceError, OSError):
         return None
 
@@ -193,7 +193,7 @@ def _walk(folder: Path, suffixes: Collection[str], seen: set[tuple[int, int]]) -
             continue
         if os.path.isdir(path):
             yield from _walk(path, suffixes, seen)
-        elif path.suffix.lower() in suffixes or (not path.suffix and kind_of_file(path) is not None):
+        elif path.suffix.lower() in suffixes or (not path.suffix and file_kind(path) is not None):
             yield Source(path, str(path))
 
 

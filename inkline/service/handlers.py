@@ -18,7 +18,7 @@ from inkline.errors import SourceError, UsageError
 from inkline.flat import flat_fields, to_flat
 from inkline.formats.draw import draw_page, draw_preprocessing, encode_image, straighten
 from inkline.formats.records import page_to_dict
-from inkline.io.images import HEAD_BYTES, kind_of, why_unreadable
+from inkline.io.images import content_kind, why_unreadable
 from inkline.io.read import PageImage, count_pages, read
 from inkline.io.sources import Source, is_url
 from inkline.options import ReadOptions, ServeOptions
@@ -116,9 +116,9 @@ def open_request_file(request: ParsedRequest, options: ServeOptions) -> RequestF
     read_options = ReadOptions(**reading)
     content = _fetch(request.file, options, read_options) if is_url(request.file) else from_base64(request.file)
     # The kind, which must be the one that the request says.
-    kind = kind_of(content[:HEAD_BYTES])
+    kind = content_kind(content)
     if kind is None:
-        raise SourceError(f"{FILE_FIELD}: file type cannot be determined: {why_unreadable(content[:HEAD_BYTES])}")
+        raise SourceError(f"{FILE_FIELD}: file type cannot be determined: {why_unreadable(content)}")
     if request.file_type == 1 and kind == "pdf":
         raise SourceError(f"{FILE_FIELD}: fileType=1 says image, but this is a PDF; give fileType=0 or leave it out")
     if request.file_type == 0 and kind != "pdf":

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from inkline.errors import SourceError, TooLargeError
-from inkline.io.images import MAX_TIFF_PAGES, kind_of, why_unreadable
+from inkline.io.images import MAX_TIFF_PAGES, content_kind, why_unreadable
 from inkline.io.read import read
 from inkline.options import ReadOptions
 from inkline.types import Image
@@ -225,8 +225,8 @@ def test_an_image_file_of_too_many_bytes_is_refused() -> None:
     ],
 )
 def test_what_is_no_image_says_what_it_is(head: bytes, words: str) -> None:
-    assert kind_of(head) is None and words in why_unreadable(head)
+    assert content_kind(head) is None and words in why_unreadable(head)
 
 
 def test_postscript_is_never_run() -> None:
-    assert kind_of(b"%!PS-Adobe-3.0 EPSF-3.0") is None
+    assert content_kind(b"%!PS-Adobe-3.0 EPSF-3.0") is None

@@ -10,7 +10,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
 
-POLL = 0.1  # seconds after which a waiting thread looks whether it was stopped
+POLL_SECONDS = 0.1  # after which a waiting thread looks whether it was stopped
 
 
 class _End:
@@ -56,6 +56,7 @@ def overlap(
     working: Queue[Future[B] | _End] = Queue(ahead)
     done: Queue[C | _End] = Queue(ahead)
 
+    # First thread: draw items and hand them to the pool, as far ahead as the queue has room.
     def draw() -> None:
         try:
             for item in items:
@@ -65,6 +66,7 @@ def overlap(
         except BaseException as error:  # handed on to the caller's thread
             _put(working, _End(error), stop)
 
+    # Second thread: finish what has been worked on, in order.
     def drain() -> None:
         try:
             end = None
@@ -76,13 +78,14 @@ def overlap(
         except BaseException as error:  # handed on to the caller's thread
             _put(done, _End(error), stop)
 
+    # The caller's thread hands the results out, and ends the others when it leaves.
     threads = [Thread(target=step, name=f"inkline-{step.__name__}", daemon=True) for step in (draw, drain)]
     for thread in threads:
         thread.start()
     try:
         while not stop.is_set():
             try:
-                result = done.get(timeout=POLL)
+                result = done.get(timeout=POLL_SECONDS)
             except Empty:
                 continue
             if not isinstance(result, _End):
@@ -102,7 +105,7 @@ def _ready(working: "Queue[Future[B] | _End]", most: int, stop: Event) -> tuple[
     results: list[B] = []
     while len(results) < most and not stop.is_set():
         try:
-            item = working.get_nowait() if results else working.get(timeout=POLL)
+            item = working.get_nowait() if results else working.get(timeout=POLL_SECONDS)
         except Empty:
             if results:
                 break
@@ -120,7 +123,7 @@ def _put(queue: "Queue[Any]", item: object, stop: Event) -> bool:
     """Put, waiting for room; False when stopped meanwhile."""
     while not stop.is_set():
         try:
-            queue.put(item, timeout=POLL)
+            queue.put(item, timeout=POLL_SECONDS)
             return True
         except Full:
             continue

@@ -20,7 +20,7 @@ SAMPLE = ROOT / "examples/sample.png"
 
 
 def test_a_page_is_pickled_with_its_image_or_with_the_place_of_its_file(ocr: Ocr) -> None:
-    image = cv2.imread(str(SAMPLE))[:150]
+    image = np.asarray(cv2.imread(str(SAMPLE)))[:150]
     for source in (image, SAMPLE):
         page = ocr(source)
         again: Page = pickle.loads(pickle.dumps(page))
@@ -30,7 +30,7 @@ def test_a_page_is_pickled_with_its_image_or_with_the_place_of_its_file(ocr: Ocr
 
 
 def test_a_pipeline_is_pickled_and_copied_by_its_options() -> None:
-    image = cv2.imread(str(SAMPLE))[:150]
+    image = np.asarray(cv2.imread(str(SAMPLE)))[:150]
     with Ocr(engine="onnxruntime", cpu_threads=1, text_rec_score_thresh=0.3) as first:
         expected = first(image).text
         for again in (pickle.loads(pickle.dumps(first)), copy.deepcopy(first)):

@@ -7,6 +7,7 @@ below, looks at the header before it allocates, and can be asked what it read. T
 
 import contextlib
 import importlib
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -30,6 +31,10 @@ DECODER_COPIES = {"WEBP": 2, "AVIF": 2}  # kinds whose decoders hold every pixel
 MAX_TIFF_PAGES = 10_000  # a chain of millions of empty pages fits into a small file
 MAX_REASON_LENGTH = 120
 WARNINGS_LOCK = threading.Lock()
+if hasattr(os, "register_at_fork"):  # see `inkline.io.pdf`
+    os.register_at_fork(
+        before=WARNINGS_LOCK.acquire, after_in_parent=WARNINGS_LOCK.release, after_in_child=WARNINGS_LOCK.release
+    )
 
 # (offset, first bytes, Pillow plug-in). An MPO, a phone's picture with a second view, counts as a JPEG.
 IMAGE_KINDS = (

@@ -5,20 +5,22 @@ from numpy.typing import NDArray
 
 from inkline.types import Floats
 
-SAME_ROW = 10  # px: the reference takes corners closer than this in y for one row
+SAME_ROW_PX = 10  # the reference takes corners closer than this in y for one row
+MIN_COLUMN_BOXES = 6  # fewer boxes have no columns
 
 
 def reference_order(quads: Floats) -> NDArray[np.int64]:
     """Indices that sort quads (N, 4, 2) as PaddleOCR does: by the first corner's y, then x, rows straightened afterwards.
 
-    Neighbours less than 10 px apart in y change places while the right one is further left (FACTS 3.4).
+    Neighbours less than 10 px apart in y change places while the right one is further left (docs/reference_rules.md, Reading
+    order).
     """
     corners = quads[:, 0]
     order = sorted(range(len(quads)), key=lambda i: (corners[i, 1], corners[i, 0]))
     for i in range(len(order) - 1):
         for j in range(i, -1, -1):
             a, b = corners[order[j]], corners[order[j + 1]]
-            if abs(b[1] - a[1]) >= SAME_ROW or b[0] >= a[0]:
+            if abs(b[1] - a[1]) >= SAME_ROW_PX or b[0] >= a[0]:
                 break
             order[j], order[j + 1] = order[j + 1], order[j]
     return np.array(order, np.int64)
@@ -41,9 +43,11 @@ def column_order(quads: Floats) -> NDArray[np.int64]:
 
 
 def _read(indices: NDArray[np.int64], boxes: Floats) -> list[int]:
+    """The reading order of some boxes (x0, y0, x1, y1): by rows, or left and right of a gutter, each side in turn."""
     gutter = _gutter(boxes[indices])
     if gutter is None:
         return [int(i) for row in rows(indices, boxes) for i in row]
+    # Boxes across the gutter divide the page into bands; in each the left side is read before the right one.
     x0, x1 = boxes[indices, 0], boxes[indices, 2]
     left, right = indices[x1 <= gutter], indices[x0 >= gutter]
     across = indices[(x0 < gutter) & (x1 > gutter)]
@@ -63,16 +67,18 @@ def _read(indices: NDArray[np.int64], boxes: Floats) -> list[int]:
 
 def _gutter(boxes: Floats, depth: int = 3) -> float | None:
     """The x of the strip that best parts boxes (N, 4) into columns, or None; each side may hold `depth` columns more."""
-    if len(boxes) < 6:
+    if len(boxes) < MIN_COLUMN_BOXES:
         return None
     height = float(np.median(boxes[:, 3] - boxes[:, 1]))
     best, best_score = None, 0.0
     for gutter, room in _strips(boxes, 0.3 * height):
         left, right = boxes[boxes[:, 2] <= gutter], boxes[boxes[:, 0] >= gutter]
         across = len(boxes) - len(left) - len(right)
+        # The best strip has many boxes on both sides, few across it, and is wide.
         score = (min(len(left), len(right)) - across) * min(room / height, 2)
         if score <= best_score or across > 0.35 * len(boxes):
             continue
+        # Its sides lie beside each other, and are running text or do not line up as the cells of a table do.
         shared = min(left[:, 3].max(), right[:, 3].max()) - max(left[:, 1].min(), right[:, 1].min())
         if shared > 3 * height and (
             (_running(left, height, depth) and _running(right, height, depth)) or not _in_rows(left, right, height)

@@ -23,7 +23,7 @@ from inkline.batch.document import UnfinishedDocument, split_formats, unfinished
 from inkline.batch.ledger import SHARD_SUFFIX
 from inkline.batch.scheduler import RunContext, RunProgress, RunSummary, Scheduler, open_run
 from inkline.batch.storage import Destination, ParquetShards
-from inkline.batch.task import FileTask, RunConfig, TaskResult, Workspace
+from inkline.batch.task import FileTask, RunConfig, TaskResult
 from inkline.batch.worker import OpenReader, Worker, content_hash, is_disk_full, is_retryable, wait_for_messages
 from inkline.errors import EngineError, InklineError, UsageError
 from inkline.formats.write import render
@@ -53,6 +53,7 @@ def run_on_ray(
     cluster, or it is lost.
     """
     with open_run(config) as context, ray_cluster(address, workers) as processors:
+        # Wave by wave: list files, give their units to Ray, put what comes back into place.
         scheduler = Scheduler(context, progress, context.tasks())
         collector = ResultCollector(context, scheduler, progress)
         while scheduler.listing:
@@ -117,12 +118,14 @@ def split_task(
     if not path.is_file():  # missing, or in a store: the actor will see
         return [task]
     whole = replace(task, content=content_hash(path))
+    # A file that only looks changed, and a document of few pages.
     if task.changed and scheduler.is_done(task, whole.content):
         scheduler.finish(task, TaskResult(already_done=True), 0.0)
         return []
     indices = page_indices(path, context.config.options.read)
     if len(indices) <= PAGES_PER_UNIT:
         return [whole]
+    # A long document, in parts of pages that no earlier run has read.
     path = unfinished_path(collector.workspace, task.stem, whole.content)
     unfinished = UnfinishedDocument(path, context.destination)
     left = sorted(set(indices) - set(unfinished.indices))
@@ -159,6 +162,7 @@ def _read_units(
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    # Small blocks, so that actors that are faster get more of them.
     rows = [{"task": pickle.dumps(task)} for task in units]
     answers = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // UNITS_PER_BLOCK)).map_batches(
         ReadActor,
@@ -196,10 +200,7 @@ class ReadActor:
         self._open_reader, self._config = open_reader, config
         self._destination = Destination(config.destination)
         self._folder = Path(tempfile.mkdtemp(prefix="inkline-"))
-        out, unfinished = Destination(str(self._folder / "out")), self._folder / "pages"
-        self._workspace = Workspace(
-            out, self._folder / "tmp", unfinished, config.formats, config.options_key, config.options.read
-        )
+        self._workspace = config.workspace(Destination(str(self._folder / "out")), self._folder, "worker")
         self._worker: Worker | None = None
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[bytes]]:

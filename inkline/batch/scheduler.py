@@ -44,9 +44,7 @@ class RunContext:
 
     def workspace(self, name: str) -> Workspace:
         """Where a process called `name` works."""
-        config, unfinished = self.config, self.state / "pages"
-        staging = self.staging / name
-        return Workspace(self.destination, staging, unfinished, config.formats, config.options_key, config.options.read)
+        return self.config.workspace(self.destination, self.state, name)
 
     def tasks(self, watch: bool = False) -> Iterator[FileTask | None]:
         """The files of all sources; None, when watching, where there is none at the moment."""
@@ -143,6 +141,7 @@ class RunProgress:
         self._history.append((now, pages, files))
         while now - self._history[0][0] > RATE_SECONDS and len(self._history) > 2:
             self._history.popleft()
+        # Rates over the last minute, or since the start of a young run.
         since = self._history[0] if len(self._history) > 1 else (now - summary.seconds, 0, 0)
         passed = max(now - since[0], 1e-6)
         seen = files + summary.skipped
@@ -223,6 +222,7 @@ class Scheduler:
             raise OutputError(
                 f"{result.error}; {self.summary.done} files are done and stay done: make room and run the same command again"
             )
+        # Another attempt, later: each one waits twice as long as the one before.
         options = self._context.config.run_options
         if result.retryable and task.attempt <= options.retries:
             wait = options.retry_wait * 2 ** (task.attempt - 1)
@@ -251,12 +251,14 @@ class Scheduler:
 
     def _prepare(self, listed: FileTask) -> FileTask | None:
         """What is to be done for a listed file; None when nothing is, or it has failed already."""
+        # Files that are done, and those that this scan has met before, are left alone.
         destination = self._context.destination
         state, task = self._context.ledger.look_up(listed, destination.has_all)
         if state == "done":
             self.summary.skipped += 1
         if state != "open" or task.name in self._unfinished:
             return None
+        # What cannot be read is noted at once.
         self._unfinished.add(task.name)
         error = task.error
         if destination.contains(task.location):

@@ -176,7 +176,7 @@ def open_store(url: str) -> tuple[Any, str]:
         # Listings are not kept: they would grow without end, and a watched folder would never change.
         fs, path = url_to_fs(url, use_listings_cache=False)
     except (ImportError, ValueError) as error:
-        raise UsageError(f"{url}: this kind of address is not known here ({_reason(error)})") from error
+        raise UsageError(f"{url}: this kind of address is not known here ({_reason_of(error)})") from error
     return fs, path
 
 
@@ -246,7 +246,7 @@ def upload(path: Path, url: str) -> None:
     try:
         fs.put_file(str(path), target)
     except Exception as error:  # clients of stores raise errors of their own
-        failed = OutputError(f"{url}: the store did not take this file ({_reason(error)})")
+        failed = OutputError(f"{url}: the store did not take this file ({_reason_of(error)})")
         failed.may_pass = not isinstance(error, (PermissionError, FileNotFoundError))
         raise failed from error
 
@@ -280,12 +280,12 @@ def _ask(url: str, question: Callable[[], Answer]) -> Answer:
     except FileNotFoundError as error:
         raise SourceError(f"{url}: there is nothing at this address") from error
     except PermissionError as error:
-        raise SourceError(f"{url}: the store refuses access ({_reason(error)}); check the credentials") from error
+        raise SourceError(f"{url}: the store refuses access ({_reason_of(error)}); check the credentials") from error
     except Exception as error:  # clients of stores raise errors of their own
-        failed = SourceError(f"{url}: the store does not answer ({_reason(error)})")
+        failed = SourceError(f"{url}: the store does not answer ({_reason_of(error)})")
         failed.may_pass = True
         raise failed from error
 
 
-def _reason(error: Exception) -> str:
+def _reason_of(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -61,9 +61,9 @@ ERRORS = {
     504: "not finished within `request_timeout`",
 }
 
-PLAIN_EXAMPLE = {"plain": {"summary": "An image or PDF", "value": {"file": BASE64}}}
-OCR_EXAMPLES = {
-    **PLAIN_EXAMPLE,
+PLAIN_REQUEST = {"plain": {"summary": "An image or PDF", "value": {"file": BASE64}}}
+OCR_REQUESTS = {
+    **PLAIN_REQUEST,
     "first contract": {
         "summary": "With inferenceParams: answered with texts and image",
         "value": {"file": BASE64, "fileType": 1, "inferenceParams": {"maxLongSide": 960}},
@@ -91,7 +91,7 @@ def file_responses(reply: str) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
+def openapi_description(app: FastAPI) -> dict[str, Any]:
     """The whole service in OpenAPI 3.1."""
     description = app.openapi()
     # FastAPI leaves out defaults that are null; pydantic's own schemas of the requests have them.
@@ -195,6 +195,7 @@ class StreamedReply(Response):
         status = 200
         async with self._held:
             await send({"type": "http.response.start", "status": status, "headers": self.raw_headers})
+            # Line by line, until the pages end or an error does.
             part = self._first
             try:
                 while True:
@@ -270,7 +271,7 @@ def _add_file_routes(app: FastAPI, service: Service) -> None:
         "Read the text of an image or PDF",
         OcrRequest,
         OcrReply,
-        OCR_EXAMPLES,
+        OCR_REQUESTS,
         lambda parsed: ocr_parts(service.ocr, parsed, service.options, count_page),
     )
     add(
@@ -278,7 +279,7 @@ def _add_file_routes(app: FastAPI, service: Service) -> None:
         "Turn pages upright and flatten them",
         PreprocessingRequest,
         PreprocessingReply,
-        PLAIN_EXAMPLE,
+        PLAIN_REQUEST,
         lambda parsed: preprocessing_parts(service.ocr, parsed, service.options),
     )
     app.include_router(router)
@@ -311,7 +312,7 @@ def _add_other_routes(app: FastAPI, service: Service) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
-        return Response(dump(describe(app)), media_type=JSON)
+        return Response(dump(openapi_description(app)), media_type=JSON)
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:

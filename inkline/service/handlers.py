@@ -54,7 +54,7 @@ def ocr_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions, count: Ca
         show = options.visualize if request.visualize is None else request.visualize
         return ocr_result(page, request.contract, options.max_output_side if show else 0)
 
-    return _reply_parts("ocrResults", partial(read_pages, ocr), result, request, options)
+    return _reply_parts("ocrResults", partial(read_request_pages, ocr), result, request, options)
 
 
 def preprocessing_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions) -> MakeParts:
@@ -64,7 +64,7 @@ def preprocessing_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions)
         show = options.visualize if request.visualize is None else request.visualize
         return preprocessing_result(page, show, options.max_output_side)
 
-    return _reply_parts("docPreprocessingResults", partial(straighten_pages, ocr), result, request, options)
+    return _reply_parts("docPreprocessingResults", partial(straighten_request_pages, ocr), result, request, options)
 
 
 def _reply_parts(
@@ -151,10 +151,10 @@ def _fetch(url: str, options: ServeOptions, read_options: ReadOptions) -> bytes:
     return fetch_public(url, read_options)
 
 
-def straighten_pages(
+def straighten_request_pages(
     ocr: Ocr, file: RequestFile, request: ParsedRequest, stop: threading.Event
 ) -> Generator[Page, None, None]:
-    """The file's pages turned and flattened, without lines; ends early when `stop` is set. Errors as `read_pages`."""
+    """The file's pages turned and flattened, without lines; ends early when `stop` is set. Errors as `read_request_pages`."""
     with closing(ocr.straighten(Source(file.content, FILE_FIELD), **file.reading, **request.overrides)) as pages:
         for page in pages:
             if stop.is_set():
@@ -162,7 +162,7 @@ def straighten_pages(
             yield page
 
 
-def read_pages(
+def read_request_pages(
     ocr: Ocr, file: RequestFile, request: ParsedRequest, stop: threading.Event
 ) -> Generator[Page, None, None]:
     """The file's pages, each as soon as it is read, holding its image; ends early when `stop` is set.
@@ -206,12 +206,12 @@ def prune(value: Any) -> Any:
 
 def pictures_of(page: Page, contract: Contract, side: int) -> dict[str, str]:
     """The pictures of a page that its contract has, at most `side` pixels wide and high, as JPEG in Base64."""
-    out = {"ocrImage": _jpeg(draw_page(_shrink_page(page, side)), side)}
+    out = {"ocrImage": _jpeg_base64(draw_page(_shrink_page(page, side)), side)}
     if contract != "first":
         steps = draw_preprocessing(page)
         if steps is not None:
-            out["docPreprocessingImage"] = _jpeg(steps, side)
-        out["inputImage"] = _jpeg(page.image, side)
+            out["docPreprocessingImage"] = _jpeg_base64(steps, side)
+        out["inputImage"] = _jpeg_base64(page.image, side)
     return out
 
 
@@ -220,13 +220,13 @@ def preprocessing_result(page: Page, show: bool, side: int) -> PreprocessingResu
     image = page.image
     straight = image if page.transform is None else straighten(image, page.transform)
     out: PreprocessingResult = {
-        "outputImage": _jpeg(straight, side),
+        "outputImage": _jpeg_base64(straight, side),
         "prunedResult": prune(DocPreprocessorResult(page).json["res"]),
     }
     if show:
         steps = draw_preprocessing(page)
-        out["docPreprocessingImage"] = _jpeg(image if steps is None else steps, side)
-        out["inputImage"] = _jpeg(image, side)
+        out["docPreprocessingImage"] = _jpeg_base64(image if steps is None else steps, side)
+        out["inputImage"] = _jpeg_base64(image, side)
     return out
 
 
@@ -249,7 +249,7 @@ def _shrink_page(page: Page, side: int) -> Page:
     return replace(page, lines=lines, size=(image.shape[1], image.shape[0]), load_image=lambda: image)
 
 
-def _jpeg(image: Image, side: int) -> str:
+def _jpeg_base64(image: Image, side: int) -> str:
     """A picture, at most `side` pixels wide and high, as JPEG in Base64."""
     scale = side / max(image.shape[:2])
     return base64.b64encode(encode_image(_resize(image, scale) if scale < 1 else image, ".jpg")).decode("ascii")

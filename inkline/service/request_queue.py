@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from inkline.errors import BusyError, DeadlineError, InklineError
 from inkline.options import ServeOptions
 
-T = TypeVar("T")
+Awaited = TypeVar("Awaited")
 
 # Makes the parts of a reply on a thread, until the event is set.
 MakeParts = Callable[[threading.Event], Generator[bytes, None, None]]
@@ -44,10 +44,6 @@ class BodyTooLarge(InklineError):
     """A request of more bytes than the service takes."""
 
     http_status = 413
-
-
-class _End:
-    """The last part of a reply."""
 
 
 class RequestQueue:
@@ -103,6 +99,7 @@ class RequestQueue:
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(f"a body of {declared} bytes is more than max_body_bytes={limit}")
+        # What was not declared, or not truly, is counted as it comes.
         parts, size = [], 0
         try:
             async with asyncio.timeout_at(deadline):
@@ -135,7 +132,7 @@ class RequestQueue:
             try:
                 while True:
                     part = await _first(made.take(), gone, deadline)
-                    if isinstance(part, _End):
+                    if part is None:
                         return
                     if isinstance(part, BaseException):
                         raise part
@@ -157,6 +154,7 @@ class RequestQueue:
 
         def done(_: Any) -> None:
             self.working -= 1
+            # A moving average, for the time that refused clients are told to wait.
             self._mean_seconds += 0.2 * (time.monotonic() - started_at - self._mean_seconds)
             self._turns.release()
 
@@ -171,10 +169,11 @@ class _PartQueue:
         self._stop = threading.Event()  # the thread may set it, too
         self._dropped = False
         self._loop = loop
-        self._queue: asyncio.Queue[bytes | _End | BaseException] = asyncio.Queue()
+        self._queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         self._room = threading.Semaphore(MAX_PARTS_AHEAD)
 
-    async def take(self) -> bytes | _End | BaseException:
+    async def take(self) -> bytes | BaseException | None:
+        """The next part; None at the end, an error where the thread raised one."""
         part = await self._queue.get()
         self._room.release()
         return part
@@ -189,16 +188,17 @@ class _PartQueue:
         try:
             with closing(make_parts(self._stop)) as parts:
                 for part in parts:
+                    # Wait until the client has taken an earlier part.
                     while not self._dropped and not self._room.acquire(timeout=POLL_SECONDS):
                         pass
                     if self._dropped:
                         return
                     self._tell(part)
-            self._tell(_End())
+            self._tell(None)
         except BaseException as error:  # handed on to the coroutine
             self._tell(error)
 
-    def _tell(self, part: bytes | _End | BaseException) -> None:
+    def _tell(self, part: bytes | BaseException | None) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody waits
             self._loop.call_soon_threadsafe(self._queue.put_nowait, part)
 
@@ -209,7 +209,7 @@ async def _hung_up(request: Request) -> None:
         pass
 
 
-async def _first(wanted: Coroutine[Any, Any, T], gone: "asyncio.Task[None]", deadline: float) -> T:
+async def _first(wanted: Coroutine[Any, Any, Awaited], gone: "asyncio.Task[None]", deadline: float) -> Awaited:
     """The result of `wanted`; ClientGone when the client hangs up first, TimeoutError at the deadline."""
     task = asyncio.create_task(wanted)
     try:

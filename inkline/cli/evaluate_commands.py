@@ -17,13 +17,13 @@ COLUMNS = (
 )
 
 ENGINE_OPTIONS = ("engine", "device", "cpu_threads")
-DETECT_OPTIONS = tuple(
-    f"text_det_{name}"
-    for name in ("limit_side_len", "limit_type", "max_side_limit", "thresh", "box_thresh", "unclip_ratio", "box_type")
+DETECT_OPTIONS = (
+    *("rules", "text_det_limit_side_len", "text_det_limit_type", "text_det_max_side_limit"),
+    *("text_det_thresh", "text_det_box_thresh", "text_det_unclip_ratio", "text_det_box_type"),
 )
 RECOGNIZE_OPTIONS = (
-    *("text_recognition_batch_size", "text_rec_width_rule", "text_rec_width_scale", "text_rec_stroke_pitch"),
-    *("text_rec_max_width", "text_rec_charset"),
+    *("rules", "text_recognition_batch_size", "text_rec_width_rule", "text_rec_width_scale"),
+    *("text_rec_stroke_pitch", "text_rec_max_width", "text_rec_charset"),
 )
 
 OCR_EXAMPLES = """\b

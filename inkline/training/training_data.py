@@ -11,6 +11,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from inkline.errors import DataError, UsageError
+from inkline.options import processor_count
 from inkline.recognition.attention import class_count
 from inkline.training.config import Config, shipped
 from inkline.training.data.batches import BatchPlan, count_batches, in_every_turn, loader
@@ -260,7 +261,7 @@ def _training_data(
         world=world,
     )
     steps = count_batches(dataset, plan)
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processors = processor_count()
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     workers = max((processors - 1) // here, 0) if data.workers < 0 else data.workers
     net = NETS.get(config.model.name)

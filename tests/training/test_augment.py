@@ -17,7 +17,6 @@ from inkline.training.data.augment_crops import (
     turned,
 )
 from inkline.training.data.augment_pages import (
-    V6_AUGMENT,
     AnnotatedPage,
     DetAugment,
     augment_page,
@@ -27,6 +26,9 @@ from inkline.training.data.augment_pages import (
     turn,
 )
 from tests.training.conftest import page_image
+
+# as in the recipes of PP-OCRv6
+V6_AUGMENT = DetAugment(rotate=45.0, rotate_share=0.5, fit=True, resize=(0.1, 2.0), perspective=0.3, colour=0.5)
 
 
 def annotated(seed: int = 0) -> AnnotatedPage:

@@ -17,7 +17,6 @@ from inkline.training.data.datasets import (
     ClsOptions,
     Detection,
     DetOptions,
-    Pages,
     Recognition,
     RecOptions,
     Unwarping,
@@ -90,13 +89,6 @@ def test_detection_batches_keep_their_contract(kind: str, shapes: dict, page_set
     for name, shape in {"image": (3, 3, 640, 640), **shapes}.items():
         assert tuple(batch[name].shape) == shape and batch[name].dtype == torch.float32 and batch[name].is_contiguous()
     assert len(batch["key"]) == 3 and "labels.jsonl:" in batch["key"][0]
-
-
-def test_evaluation_pages_are_whole(page_set: Path) -> None:
-    batch = next(loader(Pages(labelled("det", page_set)), BatchPlan(1, shuffle=False), 0))
-    assert batch["image"][0].shape == (200, 300, 3) and batch["image"][0].dtype == np.uint8
-    assert batch["text"][0] == ["first", "second", "###"] and batch["ignore"][0].tolist() == [False, False, True]
-    assert batch["polygons"][0][0].shape == (4, 2)
 
 
 def test_recognition_batches_keep_their_contract(line_set: Path) -> None:

@@ -31,12 +31,6 @@ Detection, ``sast`` (h = H/4, w = W/4)
     tvo     (N, 9, h, w) float32   0..7: cell minus corner, (x, y) of TL, TR, BR, BL, in cells; 8: loss weight
     tco     (N, 3, h, w) float32   0..1: cell minus centre of the quad, (x, y), in cells; 2: loss weight
 
-Detection, evaluation (one page per batch, nothing cropped or augmented)
-    image     list of (H, W, 3) uint8 BGR pages, as in the file
-    polygons  list of lists of (P, 2) float32, in pixels of the page
-    text      list of lists of str
-    ignore    list of (L,) bool
-
 Recognition, ``rec``
     image        (N, 3, H, W) float32   (x/255 - 0.5)/0.5, BGR, resized to height H keeping the aspect ratio (narrowed
                                         where wider than W), padded with 0 on the right; W changes from batch to batch,

@@ -33,9 +33,6 @@ class RecAugment:
     concat_ratio: float = 320 / 48
 
 
-LIGHT_REC_AUGMENT = RecAugment(
-    tia=0.15, crop=0.15, blur=0.15, hsv=0.2, jitter=0.1, noise=0.15, reverse=0.05, jpeg=0.1, concat=0.0
-)
 NO_REC_AUGMENT = RecAugment(tia=0, crop=0, blur=0, hsv=0, jitter=0, noise=0, reverse=0, jpeg=0, concat=0)
 
 

@@ -59,9 +59,6 @@ class DetAugment:
     min_crop_side: float = 0.1
 
 
-V6_AUGMENT = DetAugment(rotate=45.0, rotate_share=0.5, fit=True, resize=(0.1, 2.0), perspective=0.3, colour=0.5)
-
-
 def augment_page(
     rng: np.random.Generator, page: AnnotatedPage, other: AnnotatedPage | None, options: DetAugment
 ) -> AnnotatedPage:

@@ -48,7 +48,6 @@ class BatchPlan:
     world: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse plans that make no batch."""
         if self.size < 1 or not self.heights or not 0 <= self.rank < self.world:
             raise DataError(f"batches of {self.size} samples for process {self.rank} of {self.world} cannot be planned")
 

@@ -183,27 +183,6 @@ class Detection(Dataset[Arrays]):
         return db_maps(shape, page.polygons, page.ignore, self.options.maps, epoch / max(1, self.options.epochs))
 
 
-class Pages(Dataset[Arrays]):
-    """Whole annotated pages as they are, for evaluation."""
-
-    def __init__(self, source: SampleSource, strict: bool = False) -> None:
-        self.source, self.strict = source, strict
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __getitem__(self, at: SampleIndex) -> Arrays:
-        """image (H, W, 3) uint8, polygons, text, ignore (L,) bool, key."""
-        image, page, key = readable(self.source, at, self.strict)
-        return {
-            "image": image,
-            "polygons": list(page.polygons),
-            "text": list(page.texts),
-            "ignore": np.array(page.ignore, bool),
-            "key": key,
-        }
-
-
 class Recognition(Dataset[Arrays]):
     """Text lines with their label ids."""
 

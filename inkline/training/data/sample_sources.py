@@ -64,6 +64,12 @@ def text_ratio(text: str) -> float:
     return LINE_MARGINS_RATIO + sum(map(letter_width, text))
 
 
+def annotated(image: np.ndarray, regions: Sequence[tuple[np.ndarray, str, bool]]) -> AnnotatedPage:
+    """A page with its regions: polygon, text, whether to ignore it."""
+    polygons, texts, ignore = zip(*regions, strict=True) if regions else ((), (), ())
+    return AnnotatedPage(image, polygons, texts, ignore)
+
+
 @dataclass(frozen=True)
 class Labelled:
     """Samples of label files: texts, pages or classes, whatever they carry."""
@@ -85,10 +91,7 @@ class Labelled:
             return image, sample.text
         if sample.label:
             return image, sample.label
-        regions = sample.regions
-        return image, AnnotatedPage(
-            image, tuple(r.points for r in regions), tuple(r.text for r in regions), tuple(r.ignore for r in regions)
-        )
+        return image, annotated(image, [(r.points, r.text, r.ignore) for r in sample.regions])
 
     def key(self, epoch: int, index: int) -> str:
         """`label file:line (image)`."""
@@ -141,9 +144,7 @@ class SynthPages:
     def load(self, epoch: int, index: int) -> tuple[np.ndarray, Any]:
         """A page and its annotation."""
         image, lines = draw_page(self.options, epoch * self.count + index)
-        return image, AnnotatedPage(
-            image, tuple(quad for quad, _ in lines), tuple(text for _, text in lines), (False,) * len(lines)
-        )
+        return image, annotated(image, [(quad, text, False) for quad, text in lines])
 
     def key(self, epoch: int, index: int) -> str:
         """`synth:page:<script>:<seed>:<index>`."""
@@ -161,7 +162,6 @@ class Mixture:
     parts: tuple[tuple[SampleSource, float], ...]
 
     def __post_init__(self) -> None:
-        """Refuse mixtures of nothing."""
         if not self.parts or any(ratio <= 0 for _, ratio in self.parts):
             raise DataError("a mixture needs at least one source, each with a ratio above 0")
 
@@ -196,11 +196,11 @@ class Mixture:
         start = 0
         for (source, _), end in zip(self.parts, self._ends, strict=True):
             taken = int(end) - start
-            positions = epoch * taken + np.arange(taken)
-            per_epoch = {int(e): source.ratios(int(e)) for e in np.unique(positions // len(source))}
-            found.append(
-                np.array([per_epoch[int(p // len(source))][int(p % len(source))] for p in positions], np.float32)
-            )
+            first, last = epoch * taken, (epoch + 1) * taken
+            epochs = range(first // len(source), (last - 1) // len(source) + 1)
+            ratios = np.concatenate([source.ratios(e) for e in epochs])
+            skipped = first - epochs.start * len(source)
+            found.append(ratios[skipped : skipped + taken])
             start = int(end)
         return np.concatenate(found)
 

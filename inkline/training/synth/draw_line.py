@@ -1,6 +1,5 @@
 """Text shaped and drawn as ink, and text lines with exact labels: `draw_line(options, index)` is a pure function."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -132,14 +131,6 @@ def draw_line(options: LineOptions, index: int) -> tuple[np.ndarray, str]:
     image = _scene(rng, mask) if scene else _document(rng, mask)
     image = wear(rng, image, options.degrade, scale=min(1.5, height / 40))
     return (image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)), text
-
-
-def draw_lines(options: LineOptions, start: int = 0) -> Iterator[tuple[np.ndarray, str]]:
-    """Yield `draw_line(options, start)`, `draw_line(options, start + 1)`, ... without end."""
-    index = start
-    while True:
-        yield draw_line(options, index)
-        index += 1
 
 
 def draw_fitting_text(rng: np.random.Generator, options: LineOptions, length: int, height: int) -> tuple[str, Ink]:

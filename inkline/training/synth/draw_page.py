@@ -1,6 +1,5 @@
 """Whole pages with one quad and text per line: `draw_page(options, index)` is a pure function of its arguments."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -127,14 +126,6 @@ def draw_page(options: PageOptions, index: int) -> tuple[np.ndarray, QuadTexts]:
         sheet, lines, _ = photograph(rng, sheet, lines, max(strength, 0.2))
     sheet = wear(rng, sheet, strength, scale=min(1.0, options.font[0] / 24))
     return sheet, _visible(lines, sheet.shape[1], sheet.shape[0])
-
-
-def pages(options: PageOptions, start: int = 0) -> Iterator[tuple[np.ndarray, QuadTexts]]:
-    """Yield `draw_page(options, start)`, `draw_page(options, start + 1)`, ... without end."""
-    index = start
-    while True:
-        yield draw_page(options, index)
-        index += 1
 
 
 def warped_page(

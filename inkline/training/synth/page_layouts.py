@@ -34,6 +34,10 @@ class Layout:
     slots: list[Slot] = field(default_factory=list)
     rules: list[tuple[int, int, int, int, int]] = field(default_factory=list)
 
+    def across(self, x0: float, x1: float, y: float, thickness: int) -> None:
+        """Add a horizontal rule."""
+        self.rules.append((int(x0), int(y), int(x1), int(y), thickness))
+
 
 @dataclass(frozen=True)
 class Area:
@@ -86,7 +90,7 @@ def _header(rng: Rng, out: Layout, area: Area, em: int) -> Area:
         out.slots.append(Slot(x, y, width * 0.6, em, 0.0, "label"))
         out.slots.append(Slot(x + width * 0.7, y, width * 0.3, em, 1.0, "token"))
         if rng.random() < 0.4:
-            out.rules.append((int(x), int(y + em * 0.5), int(x + width), int(y + em * 0.5), 1 + em // 20))
+            out.across(x, x + width, y + em * 0.5, 1 + em // 20)
         y += em
     bottom = area.y + height
     if rng.random() < 0.4:
@@ -112,13 +116,11 @@ def columns(rng: Rng, area: Area, em: int) -> Layout:
     ruled = rng.random() < 0.3
     for i in range(count):
         x = area.x + i * (width + gutter)
-        _paragraphs(
-            rng, out, Area(x, area.y, width, area.height * (1 if i < count - 1 else 0.4 + 0.6 * rng.random())), em
-        )
+        height = area.height * (1 if i < count - 1 else 0.4 + 0.6 * rng.random())
+        _paragraphs(rng, out, Area(x, area.y, width, height), em)
         if ruled and i:
-            out.rules.append(
-                (int(x - gutter / 2), int(area.y), int(x - gutter / 2), int(area.y + area.height), 1 + em // 30)
-            )
+            middle = int(x - gutter / 2)
+            out.rules.append((middle, int(area.y), middle, int(area.y + area.height), 1 + em // 30))
     return out
 
 
@@ -183,20 +185,10 @@ def form(rng: Rng, area: Area, em: int) -> Layout:
                     Slot(x + label + em, y, width - label - 2 * em, em, 0.0, pick(rng, ("token", "label", "text")))
                 )
             if rng.random() < 0.5:
-                out.rules.append(
-                    (
-                        int(x + label + em * 0.5),
-                        int(y + em * 0.35),
-                        int(x + width - em),
-                        int(y + em * 0.35),
-                        1 + em // 30,
-                    )
-                )
+                out.across(x + label + em * 0.5, x + width - em, y + em * 0.35, 1 + em // 30)
         y += pitch
         if rng.random() < 0.08:
-            out.rules.append(
-                (int(area.x), int(y - pitch / 2), int(area.x + area.width), int(y - pitch / 2), 1 + em // 16)
-            )
+            out.across(area.x, area.x + area.width, y - pitch / 2, 1 + em // 16)
     return out
 
 
@@ -212,7 +204,7 @@ def receipt(rng: Rng, area: Area, em: int) -> Layout:
         y += pitch
     while y < area.y + area.height:
         if rng.random() < 0.1:
-            out.rules.append((int(x), int(y - em * 0.3), int(x + width), int(y - em * 0.3), 1 + em // 24))
+            out.across(x, x + width, y - em * 0.3, 1 + em // 24)
         else:
             out.slots.append(Slot(x, y, width * 0.62, em, 0.0, pick(rng, ("label", "label", "token", "text"))))
             if rng.random() < 0.7:

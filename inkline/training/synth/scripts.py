@@ -114,30 +114,10 @@ INDIC_LANGUAGES = {
 BORROWS = {"devanagari": "telugu", "kannada": "telugu"}
 CJK_MARKS = ",.，。、；：！？"
 CJK_QUOTES = ("()", "（）", "“”", "《》", "【】", "「」")
-LATIN_LANGUAGES = (
-    *(
-        "en",
-        "de",
-        "fr",
-        "es",
-        "it",
-        "pt",
-        "pt_br",
-        "nl",
-        "pl",
-        "cs",
-        "sk",
-        "hu",
-        "ro",
-        "hr",
-        "sl",
-        "bs",
-        "sv",
-        "da",
-        "no",
-    ),
-    *("fi", "et", "lv", "lt", "tr", "vi", "ca", "is", "sq", "eu", "id", "ms", "af", "gl", "br", "eo", "tl"),
+_LATIN_CODES = (
+    "en de fr es it pt pt_br nl pl cs sk hu ro hr sl bs sv da no fi et lv lt tr vi ca is sq eu id ms af gl br eo tl"
 )
+LATIN_LANGUAGES = tuple(_LATIN_CODES.split())
 
 
 def _brahmic(name: str) -> Script:

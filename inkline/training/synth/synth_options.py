@@ -40,7 +40,6 @@ class LineOptions:
     degrade: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn."""
         if not 1 <= self.min_chars <= self.max_chars:
             raise DataError(
                 f"lines of {self.min_chars} to {self.max_chars} characters cannot be drawn; "
@@ -80,7 +79,6 @@ class PageOptions:
     camera: float = 0.3
 
     def __post_init__(self) -> None:
-        """Refuse sizes that cannot be drawn and layouts that do not exist."""
         unknown = [name for name in self.layouts if name not in LAYOUTS]
         if unknown or not self.layouts:
             raise DataError(f"no layout {', '.join(unknown) or '(none given)'}; there are {', '.join(LAYOUTS)}")

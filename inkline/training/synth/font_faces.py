@@ -28,22 +28,7 @@ EXCLUDED = (
     *("LastResort", "Blank", "Emoji", "Symbol", "Dingbat", "Barcode", "Math", "Music", "Unifont", "Signwriting"),
     *("Ornament", "Initials", "Keyboard", "D050000L", "Standard Symbols"),
 )
-STYLE_WORDS = frozenset(
-    [
-        "Condensed",
-        "SemiCondensed",
-        "ExtraCondensed",
-        "Thin",
-        "Light",
-        "ExtraLight",
-        "Medium",
-        "SemiBold",
-        "ExtraBold",
-        "Black",
-        "Bold",
-        "UI",
-    ]
-)
+STYLE_WORDS = "Condensed SemiCondensed ExtraCondensed Thin Light ExtraLight Medium SemiBold ExtraBold Black Bold UI"
 CACHE_VERSION = 5
 MAX_GLYPH_USERS = 8  # a glyph that more characters share stands for missing ones
 BLANK_ON_PURPOSE = frozenset((0x20, 0xA0, 0x200C, 0x200D, 0x3000))
@@ -247,7 +232,8 @@ def families(sources: tuple[str, ...], script: Script) -> tuple[tuple[Face, ...]
 
 def _stem(family: str) -> str:
     """The family without width and weight words: `Noto Sans Condensed` and `Noto Sans Thin` are one family."""
-    return " ".join(word for word in family.split() if word not in STYLE_WORDS)
+    drop = STYLE_WORDS.split()
+    return " ".join(word for word in family.split() if word not in drop)
 
 
 @lru_cache(maxsize=512)

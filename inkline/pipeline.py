@@ -313,29 +313,15 @@ def _line(prepared: PreparedPage, index: int, text: Text, paragraph: int) -> Lin
     if options.recognize.return_word_box:
         found = split_words(text, crop, reading)
         words = tuple(replace(word, quad=transform.to_source(word.quad)) for word in found)
-    return Line(
-        text.text,
-        text.score,
-        transform.to_source(tight),
-        box,
-        float(prepared.found.scores[index]),
-        prepared.angles[index],
-        words,
-        paragraph,
-    )
+    score, angle = float(prepared.found.scores[index]), prepared.angles[index]
+    return Line(text.text, text.score, transform.to_source(tight), box, score, angle, words, paragraph)
 
 
 def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **found: Any) -> Page:
     """A page with what is known of its image; `found`: the other fields of `Page`, none for a page without lines."""
-    known: dict[str, Any] = {
-        "source": page_image.source,
-        "page_index": page_image.page_index,
-        "transform": transform,
-        "settings": to_flat(options),
-        "warnings": page_image.warnings,
-        "load_image": page_image.reload,
-    }
-    return Page(**{"lines": (), "size": transform.size, **known, **found})
+    known = Page((), transform.size, page_image.source, page_image.page_index, transform=transform)
+    more = {"settings": to_flat(options), "warnings": page_image.warnings, "load_image": page_image.reload}
+    return replace(known, **more, **found)
 
 
 def _check_input_shape(name: str, shape: Shape, model: ModelFile) -> None:

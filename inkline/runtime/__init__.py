@@ -33,17 +33,11 @@ class Engine(Protocol):
 Opened = TypeVar("Opened")
 
 
-class Renewable(Protocol):
-    """What `renew_in_children` takes: `renew` is called in a forked child before anything else runs there."""
-
-    def renew(self) -> None: ...
+_RENEWED: WeakSet[Any] = WeakSet()
 
 
-_RENEWED: WeakSet[Renewable] = WeakSet()
-
-
-def renew_in_children(thing: Renewable) -> None:
-    """Have `thing.renew()` called in every child that this process forks: threads, and locks they held, are gone there."""
+def renew_in_children(thing: Any) -> None:
+    """Have `thing.renew()` called first in every child that this process forks, which lacks the threads of its parent."""
     _RENEWED.add(thing)
 
 

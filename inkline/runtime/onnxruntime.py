@@ -60,13 +60,11 @@ class OnnxRuntimeEngine:
         return outputs
 
 
-def open_file(path: Path, options: EngineOptions, streams: int) -> OnnxRuntimeEngine:
-    """Open an ONNX file; `streams` calls at once share `options.cpu_threads` threads, none of which spins while idle."""
-    return OnnxRuntimeEngine(path, options, streams)
+open_file = OnnxRuntimeEngine
 
 
 def _open_session(path: Path, options: EngineOptions, streams: int) -> ort.InferenceSession:
-    """A session for a file.
+    """A session for a file; `streams` calls at once share `options.cpu_threads` threads, none of which spins while idle.
 
     Memory patterns are off: they keep a plan and a block for every width ever seen. The arena stays: without it every call
     pays for fresh pages (a detector call takes 1.6 times as long); it is emptied now and then, or it would grow with the

@@ -55,12 +55,11 @@ def _core() -> Any:
     return ov.Core()
 
 
-def open_file(path: Path, options: EngineOptions, streams: int) -> OpenVinoEngine:
-    """Open an ONNX file on the CPU with float32 arithmetic, so that answers equal those of the other engines."""
-    return OpenVinoEngine(path, options, streams)
+open_file = OpenVinoEngine
 
 
 def _compile(path: Path, options: EngineOptions, streams: int) -> _Compiled:
+    """Open an ONNX file on the CPU with float32 arithmetic, so that answers equal those of the other engines."""
     if options.device != "cpu":
         raise EngineError(f"device {options.device!r}: the openvino engine runs on the cpu; use engine onnxruntime")
     core = _core()

@@ -320,7 +320,11 @@ def _line(prepared: PreparedPage, index: int, text: Text, paragraph: int) -> Lin
 def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **found: Any) -> Page:
     """A page with what is known of its image; `found`: the other fields of `Page`, none for a page without lines."""
     known = Page((), transform.size, page_image.source, page_image.page_index, transform=transform)
-    more = {"settings": to_flat(options), "warnings": page_image.warnings, "load_image": page_image.reload}
+    more: dict[str, Any] = {
+        "settings": to_flat(options),
+        "warnings": page_image.warnings,
+        "load_image": page_image.reload,
+    }
     return replace(known, **more, **found)
 
 

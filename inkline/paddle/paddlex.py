@@ -19,8 +19,11 @@ from inkline.paddle.single_models import (
 from inkline.registry import resolve
 from inkline.registry.card import Task, all_cards
 
-PIPELINES: dict[str, type[PaddleOCR] | type[DocPreprocessor]] = {"OCR": PaddleOCR, "doc_preprocessor": DocPreprocessor}
-MODULES: dict[Task, type[SingleModel]] = {
+PIPELINE_CLASSES: dict[str, type[PaddleOCR] | type[DocPreprocessor]] = {
+    "OCR": PaddleOCR,
+    "doc_preprocessor": DocPreprocessor,
+}
+MODEL_CLASSES: dict[Task, type[SingleModel]] = {
     "text_detection": TextDetection,
     "text_recognition": TextRecognition,
     "textline_orientation": TextLineOrientationClassification,
@@ -79,11 +82,13 @@ def create_pipeline(
         name = pipeline_name(config)
         if named and named != name:
             raise UsageError(f"pipeline {named!r} and the configuration of {name!r} do not go together")
-        return PaddleXPipeline(PIPELINES[name](paddlex_config=config, **keywords))
+        return PaddleXPipeline(PIPELINE_CLASSES[name](paddlex_config=config, **keywords))
     # By its name.
-    if named not in PIPELINES:
-        raise UsageError(f"pipeline {named!r} is not here: {' and '.join(PIPELINES)} are{near(named, PIPELINES)}")
-    return PaddleXPipeline(PIPELINES[named](**keywords))
+    if named not in PIPELINE_CLASSES:
+        raise UsageError(
+            f"pipeline {named!r} is not here: {' and '.join(PIPELINE_CLASSES)} are{near(named, PIPELINE_CLASSES)}"
+        )
+    return PaddleXPipeline(PIPELINE_CLASSES[named](**keywords))
 
 
 def create_model(
@@ -97,6 +102,6 @@ def create_model(
         task = all_cards()[model_name].task
     else:
         raise UsageError(f"no model is called {model_name!r}{near(model_name, all_cards())}")
-    if task not in MODULES:
+    if task not in MODEL_CLASSES:
         raise UsageError(f"{model_dir}: cannot tell what this model is for; give model_name")
-    return PaddleXModel(MODULES[task](model_name=model_name, model_dir=model_dir, **keywords), batch_size)
+    return PaddleXModel(MODEL_CLASSES[task](model_name=model_name, model_dir=model_dir, **keywords), batch_size)

@@ -12,7 +12,7 @@ Config = Mapping[str, Any]
 
 # (section, ..., key) of OCR.yaml -> the option
 DOC = ("SubPipelines", "DocPreprocessor")
-PLACES: dict[tuple[str, ...], str] = {
+YAML_PLACES: dict[tuple[str, ...], str] = {
     ("use_textline_orientation",): "use_textline_orientation",
     (*DOC, "use_doc_orientation_classify"): "use_doc_orientation_classify",
     (*DOC, "use_doc_unwarping"): "use_doc_unwarping",
@@ -90,7 +90,7 @@ def config_options(config: Config) -> dict[str, Any]:
         config = {"use_doc_preprocessor": True, "SubPipelines": {"DocPreprocessor": config}}
     if config.get("text_type", "general") != "general":
         raise UsageError(f"text_type {config['text_type']!r}: only general text is read here")
-    options = {PLACES[place]: value for place, value in _leaves(config) if value is not None}
+    options = {YAML_PLACES[place]: value for place, value in _leaves(config) if value is not None}
     # One switch for both stages of the preprocessor.
     stages = ("use_doc_orientation_classify", "use_doc_unwarping")
     if config.get("use_doc_preprocessor") is False:
@@ -104,12 +104,12 @@ def _leaves(config: Config, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
     """(place, value) for all values that say an option; UsageError for an unknown key, with the nearest."""
     for key, value in config.items():
         place = (*at, str(key))
-        if place in PLACES:
+        if place in YAML_PLACES:
             yield place, value
         elif isinstance(value, Mapping) and place[-1] not in IGNORED_KEYS:
             yield from _leaves(value, place)
         elif place[-1] not in IGNORED_KEYS and not (not at and place[0] in OWN_KEYS):
-            known = [p[-1] for p in PLACES if p[:-1] == at]
+            known = [p[-1] for p in YAML_PLACES if p[:-1] == at]
             raise UsageError(f"pipeline configuration: unknown key {'.'.join(place)}{near(place[-1], known)}")
 
 
@@ -119,7 +119,7 @@ def to_config(options: OcrOptions, name: str = "OCR") -> dict[str, Any]:
     doc = flat["use_doc_orientation_classify"] or flat["use_doc_unwarping"]
     out: dict[str, Any] = {"pipeline_name": "OCR", "text_type": "general", "use_doc_preprocessor": doc}
     # Every option at its place; sections are made on the way there.
-    for place, option in PLACES.items():
+    for place, option in YAML_PLACES.items():
         section = out
         for key in place[:-1]:
             section = section.setdefault(key, {"module_name": MODULE_NAMES[key]} if key in MODULE_NAMES else {})

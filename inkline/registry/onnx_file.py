@@ -14,7 +14,7 @@ from inkline.errors import ModelError
 from inkline.files import atomic_path
 from inkline.registry.settings import Settings, cache_lock
 
-Shape = tuple[int, ...]
+TensorShape = tuple[int, ...]
 Span = tuple[int, int]  # first byte, byte after the last
 
 GRAPH, METADATA = 7, 14  # fields of ModelProto
@@ -33,15 +33,15 @@ class OnnxHeader:
     """metadata: the file's key-value pairs. inputs, outputs: shape by name, -1 where a side is free."""
 
     metadata: dict[str, str]
-    inputs: dict[str, Shape]
-    outputs: dict[str, Shape]
+    inputs: dict[str, TensorShape]
+    outputs: dict[str, TensorShape]
 
 
 def read_onnx_header(path: Path) -> OnnxHeader:
     """The metadata and the input and output shapes of an ONNX file; ModelError when it is not one."""
     metadata: dict[str, str] = {}
-    inputs: dict[str, Shape] = {}
-    outputs: dict[str, Shape] = {}
+    inputs: dict[str, TensorShape] = {}
+    outputs: dict[str, TensorShape] = {}
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             whole = (0, len(data))
@@ -59,7 +59,7 @@ def read_onnx_header(path: Path) -> OnnxHeader:
     return OnnxHeader(metadata, inputs, outputs)
 
 
-def _read_graph(data: mmap.mmap, graph: Span, inputs: dict[str, Shape], outputs: dict[str, Shape]) -> None:
+def _read_graph(data: mmap.mmap, graph: Span, inputs: dict[str, TensorShape], outputs: dict[str, TensorShape]) -> None:
     for number, values in ((INPUT, inputs), (OUTPUT, outputs)):
         for value in _submessages(data, graph, number):
             name = next((_text(data, n) for n in _submessages(data, value, VALUE_NAME)), "")
@@ -68,7 +68,7 @@ def _read_graph(data: mmap.mmap, graph: Span, inputs: dict[str, Shape], outputs:
         inputs.pop(next((_text(data, n) for n in _submessages(data, weight, WEIGHT_NAME)), ""), None)
 
 
-def _tensor_shape(data: mmap.mmap, value: Span) -> Shape:
+def _tensor_shape(data: mmap.mmap, value: Span) -> TensorShape:
     """The shape of a ValueInfoProto: -1 for a side that is named or left out; empty for what is no tensor."""
     found = [value]
     for number in TENSOR_SHAPE:

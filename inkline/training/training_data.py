@@ -17,11 +17,8 @@ from inkline.training.config import Config, shipped
 from inkline.training.data.batches import BatchPlan, count_batches, in_every_turn, loader
 from inkline.training.data.datasets import (
     Classification,
-    ClsOptions,
     Detection,
-    DetOptions,
     Recognition,
-    RecOptions,
     Unwarping,
 )
 from inkline.training.data.encode import ENCODERS, Alphabet
@@ -175,34 +172,13 @@ def open_evaluation_source(config: Config, charset: Sequence[str]) -> SampleSour
 
 def dataset_of(config: Config, source: SampleSource, charset: Sequence[str]) -> Dataset[Any]:
     """The torch data set of the task over a source."""
-    data, seed = config.data, config.run.seed
     if config.task == "det":
-        det = DetOptions(
-            data.kind or "db", config.augment.det, config.augment.maps, config.run.epochs, seed, data.strict
-        )
-        return Detection(source, det)
+        return Detection(source, config)
     if config.task == "cls":
-        labels = tuple(map(str, config.model.labels))
-        size = (data.height, data.width)
-        return Classification(
-            source, ClsOptions(labels, data.kind or "line", size, config.augment.cls, seed, data.strict)
-        )
+        return Classification(source, config)
     encoders = tuple(name for name in ENCODERS if getattr(config.loss, name) > 0)
-    longest = data.max_text_length if fixed_length(config) else 10_000
-    options = RecOptions(
-        Alphabet(tuple(charset), longest),
-        encoders,
-        data.height,
-        data.width,
-        data.max_width,
-        data.stretch,
-        width_scale=data.width_scale,
-        stride=data.stride if "ctc" in encoders else 0,
-        augment=config.augment.rec,
-        seed=seed,
-        strict=data.strict,
-    )
-    return Recognition(source, options)
+    longest = config.data.max_text_length if fixed_length(config) else 10_000
+    return Recognition(source, config, Alphabet(tuple(charset), longest), encoders)
 
 
 def prepare(config: Config, rank: int = 0, world: int = 1) -> TrainingData:

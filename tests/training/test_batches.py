@@ -2,31 +2,50 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from inkline.errors import DataError
+from inkline.training.config import AugmentConfig, Config, DataConfig, ModelConfig
 from inkline.training.data.augment_crops import NO_CLS_AUGMENT as PLAIN_CLS
 from inkline.training.data.augment_crops import NO_REC_AUGMENT as PLAIN
-from inkline.training.data.augment_crops import RecAugment, turned
+from inkline.training.data.augment_crops import ClsAugment, RecAugment, turned
 from inkline.training.data.batches import BatchPlan, count_batches, in_every_turn, loader, plan_batches
 from inkline.training.data.datasets import (
     Classification,
-    ClsOptions,
     Detection,
-    DetOptions,
     Recognition,
-    RecOptions,
     Unwarping,
 )
 from inkline.training.data.encode import ENCODERS, Alphabet
 from inkline.training.data.labels import Sample, load_labels
-from inkline.training.data.sample_sources import Labelled, SampleIndex, SynthLines, SynthPages, mixed
+from inkline.training.data.sample_sources import Labelled, SampleIndex, SampleSource, SynthLines, SynthPages, mixed
 from inkline.training.synth.synth_options import LineOptions, PageOptions
 
 LETTERS = Alphabet(tuple("abcdefghijklmnopqrstuvwxyz"), 25)
+
+
+def recognition(
+    source: SampleSource,
+    encoders: tuple[str, ...] = ("ctc",),
+    alphabet: Alphabet = LETTERS,
+    augment: RecAugment | None = None,
+    **data: Any,
+) -> Recognition:
+    """Lines as wide as the widest of their batch, unless `data` (values of `DataConfig`) says something else."""
+    config = Config(data=DataConfig(**{"width": 0, **data}), augment=AugmentConfig(rec=augment or RecAugment()))
+    return Recognition(source, config, alphabet, encoders)
+
+
+def cls_config(
+    kind: str, size: tuple[int, int], labels: tuple[int, ...] = (0, 180), augment: ClsAugment | None = None
+) -> Config:
+    data = DataConfig(kind=kind, height=size[0], width=size[1])
+    augmentation = AugmentConfig(cls=augment or ClsAugment())
+    return Config("cls", model=ModelConfig(labels=labels), data=data, augment=augmentation)
 
 
 def labelled(task: str, source: Path) -> Labelled:
@@ -84,7 +103,7 @@ def test_processes_share_the_batches_evenly() -> None:
     ],
 )
 def test_detection_batches_keep_their_contract(kind: str, shapes: dict, page_set: Path) -> None:
-    data = Detection(labelled("det", page_set), DetOptions(kind))
+    data = Detection(labelled("det", page_set), Config("det", data=DataConfig(kind=kind)))
     batch = next(loader(data, BatchPlan(3, drop_last=True), 0))
     for name, shape in {"image": (3, 3, 640, 640), **shapes}.items():
         assert tuple(batch[name].shape) == shape and batch[name].dtype == torch.float32 and batch[name].is_contiguous()
@@ -92,8 +111,7 @@ def test_detection_batches_keep_their_contract(kind: str, shapes: dict, page_set
 
 
 def test_recognition_batches_keep_their_contract(line_set: Path) -> None:
-    options = RecOptions(LETTERS, tuple(ENCODERS), augment=PLAIN)
-    data = Recognition(labelled("rec", line_set / "rec.txt"), options)
+    data = recognition(labelled("rec", line_set / "rec.txt"), tuple(ENCODERS), augment=PLAIN)
     batch = next(loader(data, BatchPlan(6, shuffle=False), 0))
     widest = batch["image"].shape[3]
     assert batch["image"].shape[:3] == (6, 3, 48) and widest % 8 == 0
@@ -112,52 +130,53 @@ def test_recognition_batches_keep_their_contract(line_set: Path) -> None:
 
 def test_recognition_inputs_of_the_older_nets(line_set: Path) -> None:
     source = labelled("rec", line_set / "rec.txt")
-    fixed = RecOptions(LETTERS, height=32, width=100, stride=4, augment=PLAIN)
-    assert next(loader(Recognition(source, fixed), BatchPlan(6), 0))["image"].shape == (6, 3, 32, 100)
-    srn = RecOptions(LETTERS, ("srn",), height=64, width=256, stretch=True, channels=1, augment=PLAIN)
-    batch = next(loader(Recognition(source, srn), BatchPlan(6), 0))
-    assert batch["image"].shape == (6, 1, 64, 256) and batch["valid_ratio"].tolist() == [1.0] * 6
+    fixed = recognition(source, height=32, width=100, stride=4, augment=PLAIN)
+    assert next(loader(fixed, BatchPlan(6), 0))["image"].shape == (6, 3, 32, 100)
+    srn = recognition(source, ("srn",), height=64, width=256, stretch=True, augment=PLAIN)
+    batch = next(loader(srn, BatchPlan(6), 0))
+    assert batch["image"].shape == (6, 3, 64, 256) and batch["valid_ratio"].tolist() == [1.0] * 6
 
 
 def test_lines_can_be_fed_wider_or_narrower_than_they_are(line_set: Path) -> None:
     source = labelled("rec", line_set / "rec.txt")
     plain, wide, narrow = (
-        Recognition(source, RecOptions(LETTERS, width_scale=share, augment=PLAIN))[SampleIndex(0, 0)]
-        for share in (1.0, 1.5, 0.9)
+        recognition(source, width_scale=share, augment=PLAIN)[SampleIndex(0, 0)] for share in (1.0, 1.5, 0.9)
     )
     width = plain["image"].shape[2]
     assert abs(wide["image"].shape[2] - 1.5 * width) <= 1 and abs(narrow["image"].shape[2] - 0.9 * width) <= 1
 
 
 def test_a_short_image_gets_the_columns_its_label_needs(line_set: Path) -> None:
-    data = Recognition(labelled("rec", line_set / "rec.txt"), RecOptions(LETTERS, augment=PLAIN))
+    data = recognition(labelled("rec", line_set / "rec.txt"), augment=PLAIN)
     image = data.input(np.zeros((48, 10, 3), np.uint8), "bookkeeper", 48)
     assert image.shape[2] == 8 * (10 + 3)
 
 
 def test_joined_lines_stay_within_width_and_label(line_set: Path) -> None:
-    options = RecOptions(Alphabet(LETTERS.charset, 8), augment=RecAugment(concat=1.0))
-    data = Recognition(labelled("rec", line_set / "rec.txt"), options)
+    alphabet = Alphabet(LETTERS.charset, 8)
+    data = recognition(labelled("rec", line_set / "rec.txt"), alphabet=alphabet, augment=RecAugment(concat=1.0))
     texts = {data[SampleIndex(e, i)]["text"] for e in range(20) for i in range(6)}
     assert any(len(t) > 5 for t in texts) and all(len(t) <= 8 for t in texts)
 
 
-def test_right_to_left_labels_are_in_visual_order(line_set: Path) -> None:
-    data = Recognition(labelled("rec", line_set / "rec.txt"), RecOptions(LETTERS))
-    assert data.label("אבג") == "גבא" and data.label("abc") == "abc"
-    assert Recognition(data.source, RecOptions(LETTERS, visual=False)).label("אבג") == "אבג"
+def test_right_to_left_labels_reach_the_net_in_visual_order(line_set: Path) -> None:
+    """Label files hold logical order, the order in which one types; a net sees the letters from the left."""
+    rows = ["images/page0_crop_0.png\tאבג", "images/page1_crop_1.png\tabc"]
+    (line_set / "rtl.txt").write_text("\n".join(rows), encoding="utf-8")
+    data = recognition(labelled("rec", line_set / "rtl.txt"), alphabet=Alphabet(tuple("abcאבג")), augment=PLAIN)
+    assert [data[SampleIndex(0, i)]["text"] for i in range(2)] == ["גבא", "abc"]
 
 
 def test_classification_batches(line_set: Path, latin_font: str) -> None:
     (line_set / "cls.txt").write_text("images/page0_crop_0.png\t180\nimages/page1_crop_1.png\t0\n", encoding="utf-8")
-    data = Classification(labelled("cls", line_set / "cls.txt"), ClsOptions(augment=PLAIN_CLS))
+    data = Classification(labelled("cls", line_set / "cls.txt"), cls_config("line", (80, 160), augment=PLAIN_CLS))
     batch = next(loader(data, BatchPlan(2, shuffle=False), 0))
     assert batch["image"].shape == (2, 3, 80, 160) and batch["label"].tolist() == [1, 0]
     pages = PageOptions(LineOptions("english", fonts=(latin_font,)), width=(200, 250))
-    turns = Classification(SynthPages(pages, 8), ClsOptions(("0", "90", "180", "270"), "page", (224, 224)))
+    turns = Classification(SynthPages(pages, 8), cls_config("page", (224, 224), (0, 90, 180, 270)))
     batch = next(loader(turns, BatchPlan(8), 0))
     assert batch["image"].shape == (8, 3, 224, 224) and len(set(batch["label"].tolist())) > 1
-    angle = Classification(labelled("rec", line_set / "rec.txt"), ClsOptions(kind="angle", size=(48, 192)))
+    angle = Classification(labelled("rec", line_set / "rec.txt"), cls_config("angle", (48, 192)))
     batch = next(loader(angle, BatchPlan(6), 0))
     assert batch["image"].shape == (6, 3, 48, 192) and batch["image"][0, :, :, -1].abs().sum() == 0
 
@@ -170,7 +189,7 @@ def test_unwarping_batches(latin_font: str) -> None:
 
 
 def test_an_epoch_goes_on_where_it_stopped(line_set: Path) -> None:
-    data = Recognition(labelled("rec", line_set / "rec.txt"), RecOptions(LETTERS))
+    data = recognition(labelled("rec", line_set / "rec.txt"))
     plan = BatchPlan(2, group=True)
     whole = list(loader(data, plan, 5))
     assert len(whole) == count_batches(data, plan, 5) == 3
@@ -186,7 +205,7 @@ def test_an_epoch_goes_on_where_it_stopped(line_set: Path) -> None:
 
 @pytest.mark.slow
 def test_worker_processes_give_the_same_batches(page_set: Path) -> None:
-    data = Detection(labelled("det", page_set), DetOptions())
+    data = Detection(labelled("det", page_set), Config("det"))
     for a, b in zip(loader(data, BatchPlan(2), 1), loader(data, BatchPlan(2), 1, workers=2), strict=True):
         assert (
             a["key"] == b["key"]
@@ -199,13 +218,13 @@ def test_unreadable_images_are_replaced_or_fatal(line_set: Path, caplog: pytest.
     source = labelled("rec", line_set / "rec.txt")
     Path(source.samples[2].paths[0]).write_bytes(b"torn")
     with caplog.at_level(logging.WARNING):
-        sample = Recognition(source, RecOptions(LETTERS, augment=PLAIN))[SampleIndex(0, 2)]
+        sample = recognition(source, augment=PLAIN)[SampleIndex(0, 2)]
     assert sample["text"] == "four" and "page0_crop_2.png: not an image" in caplog.text
     with pytest.raises(DataError, match="not an image that can be decoded"):
-        Recognition(source, RecOptions(LETTERS, augment=PLAIN, strict=True))[SampleIndex(0, 2)]
+        recognition(source, augment=PLAIN, strict=True)[SampleIndex(0, 2)]
     gone = Labelled((Sample(("/nowhere.png",), "x:1", "d", text="a"),))
     with pytest.raises(DataError, match="cannot be read; check the data set"):
-        Recognition(gone, RecOptions(LETTERS, augment=PLAIN))[SampleIndex(0, 0)]
+        recognition(gone, augment=PLAIN)[SampleIndex(0, 0)]
 
 
 def test_one_of_several_files_is_drawn_anew_each_epoch(line_set: Path) -> None:
@@ -239,13 +258,13 @@ def test_synthetic_lines_are_planned_by_width(latin_font: str) -> None:
 
 def test_empty_sets_and_wrong_kinds_are_clear_errors(line_set: Path) -> None:
     with pytest.raises(DataError, match="the data set is empty"):
-        loader(Recognition(Labelled(()), RecOptions(LETTERS)), BatchPlan(2), 0)
+        loader(recognition(Labelled(())), BatchPlan(2), 0)
     with pytest.raises(DataError, match="db, east and sast"):
-        Detection(Labelled(()), DetOptions("pse"))
+        Detection(Labelled(()), Config("det", data=DataConfig(kind="pse")))
     with pytest.raises(DataError, match="line, part, page, tile and angle"):
-        Classification(Labelled(()), ClsOptions(kind="film"))
+        Classification(Labelled(()), cls_config("film", (80, 160)))
     with pytest.raises(DataError, match="no label encoder"):
-        Recognition(Labelled(()), RecOptions(LETTERS, ("aster",)))
+        recognition(Labelled(()), ("aster",))
 
 
 def test_a_batch_holds_every_sample_in_every_turn():

@@ -34,13 +34,13 @@ Detection, ``sast`` (h = H/4, w = W/4)
 Recognition, ``rec``
     image        (N, 3, H, W) float32   (x/255 - 0.5)/0.5, BGR, resized to height H keeping the aspect ratio (narrowed
                                         where wider than W), padded with 0 on the right; W changes from batch to batch,
-                                        H with multi-scale training. A gray task (SRN, `channels=1`) has (N, 1, H, W)
+                                        H with multi-scale training
     valid_ratio  (N,) float32           share of W that the line covers, in (0, 1]
     text         list[str]              the label after the charset filter, exactly what the ids below spell; lines from
                                         right to left in visual order (`inkline.recognition.bidi.visual_order`), as a
                                         net sees them from the left
     length       (N,) int64             number of characters
-  and, for each encoder asked for (`datasets.RecOptions.encoders`; n = number of characters in the charset, which lists
+  and, for each encoder asked for (`datasets.Recognition.encoders`; n = number of characters in the charset, which lists
   all in class order, without blank but with the space where the model has one; M = max_text_length):
     ctc        (N, L) int64       0 blank and padding, character i -> i + 1; L = longest label of the batch;
                                   n + 1 classes

@@ -187,7 +187,7 @@ def loader(
     stopped.
     """
     batches = _planned(dataset, plan, epoch)[start:]
-    combine = partial(collate, width=dataset.options.width if isinstance(dataset, Recognition) else None)
+    combine = partial(collate, width=dataset.config.data.width if isinstance(dataset, Recognition) else None)
     more: dict[str, Any] = {}
     if workers:
         # Not fork: OpenCV's threads and an open LMDB do not survive it, and workers would wait for ever.

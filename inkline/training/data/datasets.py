@@ -1,7 +1,7 @@
 """Images to network inputs as numpy arrays, by the rules of inference: sizes, padding, normalisation, channel order."""
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,18 +12,17 @@ from torch.utils.data import Dataset
 from inkline.errors import DataError
 from inkline.orientation.classifier import LINE_PART_HEIGHTS, full_contrast
 from inkline.recognition.bidi import base_direction, visual_order
+from inkline.training.config import Config
 from inkline.training.data.augment_crops import (
-    ClsAugment,
-    RecAugment,
     augment_line,
     augment_turned,
     concatenate,
     turned,
 )
-from inkline.training.data.augment_pages import AnnotatedPage, DetAugment, augment_page
+from inkline.training.data.augment_pages import AnnotatedPage, augment_page
 from inkline.training.data.encode import Alphabet, encode
 from inkline.training.data.sample_sources import SampleIndex, SampleSource
-from inkline.training.data.target_maps import MapOptions, db_maps, east_maps, sast_maps
+from inkline.training.data.target_maps import db_maps, east_maps, sast_maps
 from inkline.training.synth.draw_page import warped_page
 from inkline.training.synth.synth_options import PageOptions
 
@@ -50,11 +49,6 @@ def fit_line(image: np.ndarray, height: int, max_width: int, least: int = 1, wid
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def to_gray(image: np.ndarray) -> np.ndarray:
-    """BGR uint8 (H, W, 3) to (H, W, 1)."""
-    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[..., None]
-
-
 def resize_short_and_crop(image: np.ndarray, short: int, side: int) -> np.ndarray:
     """Resize the shorter side to `short` (bilinear) and cut the middle `side` x `side` out: what page classifiers see."""
     h, w = image.shape[:2]
@@ -71,68 +65,8 @@ log = logging.getLogger(__name__)
 Arrays = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class DetOptions:
-    """kind: db, east or sast. epochs: length of the training, over which a growing shrink ratio grows.
-
-    seed: of augmentation.
-    """
-
-    kind: str = "db"
-    augment: DetAugment = field(default_factory=DetAugment)
-    maps: MapOptions = field(default_factory=MapOptions)
-    epochs: int = 1
-    seed: int = 0
-    strict: bool = False
-
-
-@dataclass(frozen=True)
-class RecOptions:
-    """What recognisers are fed.
-
-    width        fixed width in pixels; 0: as wide as the batch's widest line
-    max_width    wider lines are squeezed to this
-    stretch      resize to (height, width) without keeping the shape (TPS nets, SRN)
-    width_scale  share of its width at which a line is fed
-    stride       pixels per output column: a line gets at least as many columns as CTC needs for its label; 0 = no such
-                 rule
-    visual       labels of right-to-left lines in the order seen from the left
-    """
-
-    alphabet: Alphabet
-    encoders: tuple[str, ...] = ("ctc",)
-    height: int = 48
-    width: int = 0
-    max_width: int = 3200
-    stretch: bool = False
-    width_scale: float = 1.0
-    channels: int = 3
-    stride: int = 8
-    visual: bool = True
-    augment: RecAugment = field(default_factory=RecAugment)
-    seed: int = 0
-    strict: bool = False
-
-
+DET_KINDS = ("db", "east", "sast")
 CLS_KINDS = ("line", "part", "page", "tile", "angle")
-
-
-@dataclass(frozen=True)
-class ClsOptions:
-    """What classifiers are fed: `labels` in class order; sources of upright text get a drawn one.
-
-    kind   line: resized straight to `size` (height, width), RGB, ImageNet; part: the same of a random part of long lines,
-           at full contrast;
-           page: shorter side to 8/7 of the size, middle cut out, RGB, ImageNet; tile: the same, of which nets see
-           several a page; angle: the 2.x classifier, kept in shape and padded, BGR, (x/255 - 0.5)/0.5
-    """
-
-    labels: tuple[str, ...] = ("0", "180")
-    kind: str = "line"
-    size: tuple[int, int] = (80, 160)
-    augment: ClsAugment = field(default_factory=ClsAugment)
-    seed: int = 0
-    strict: bool = False
 
 
 def readable(source: SampleSource, at: SampleIndex, strict: bool) -> tuple[np.ndarray, Any, str]:
@@ -153,77 +87,76 @@ def readable(source: SampleSource, at: SampleIndex, strict: bool) -> tuple[np.nd
 class Detection(Dataset[Arrays]):
     """Crops of annotated pages with the target maps of DB, EAST or SAST."""
 
-    def __init__(self, source: SampleSource, options: DetOptions) -> None:
-        if options.kind not in ("db", "east", "sast"):
-            raise DataError(f"no detection targets of the kind {options.kind!r}; there are db, east and sast")
-        self.source, self.options = source, options
+    def __init__(self, source: SampleSource, config: Config) -> None:
+        self.source, self.config = source, config
+        self.kind = config.data.kind or "db"
+        if self.kind not in DET_KINDS:
+            raise DataError(f"no detection targets of the kind {self.kind!r}; there are db, east and sast")
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, at: SampleIndex) -> Arrays:
         """image (3, H, W), the maps, and key."""
-        options = self.options
-        rng = np.random.default_rng((options.seed, at.epoch, at.number, 11))
-        _, page, key = readable(self.source, at, options.strict)
+        strict, recipe = self.config.data.strict, self.config.augment.det
+        rng = np.random.default_rng((self.config.run.seed, at.epoch, at.number, 11))
+        _, page, key = readable(self.source, at, strict)
         other = None
-        if rng.random() < options.augment.paste:
+        if rng.random() < recipe.paste:
             lender = at._replace(number=int(rng.random() * len(self.source)))
-            other = readable(self.source, lender, options.strict)[1]
-        cropped = augment_page(rng, page, other, replace(options.augment, paste=1.0))
+            other = readable(self.source, lender, strict)[1]
+        cropped = augment_page(rng, page, other, replace(recipe, paste=1.0))
         return {"image": imagenet(cropped.image), **self.targets(cropped, at.epoch), "key": key}
 
     def targets(self, page: AnnotatedPage, epoch: int) -> Arrays:
         """The target maps of a crop."""
         shape = page.image.shape[:2]
-        if self.options.kind == "east":
+        if self.kind == "east":
             return east_maps(shape, page.polygons, page.ignore)
-        if self.options.kind == "sast":
+        if self.kind == "sast":
             return sast_maps(shape, page.polygons, page.ignore)
-        return db_maps(shape, page.polygons, page.ignore, self.options.maps, epoch / max(1, self.options.epochs))
+        progress = epoch / max(1, self.config.run.epochs)
+        return db_maps(shape, page.polygons, page.ignore, self.config.augment.maps, progress)
 
 
 class Recognition(Dataset[Arrays]):
-    """Text lines with their label ids."""
+    """Text lines with their label ids, for each of the `encoders`."""
 
-    def __init__(self, source: SampleSource, options: RecOptions) -> None:
-        encode(options.alphabet, "", options.encoders)
-        self.source, self.options = source, options
+    def __init__(
+        self, source: SampleSource, config: Config, alphabet: Alphabet, encoders: tuple[str, ...] = ("ctc",)
+    ) -> None:
+        encode(alphabet, "", encoders)
+        self.source, self.config, self.alphabet, self.encoders = source, config, alphabet, encoders
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, at: SampleIndex) -> Arrays:
         """image (C, H, w) not yet padded, text, length, key and an array of ids for each encoder."""
-        options = self.options
-        rng = np.random.default_rng((options.seed, at.epoch, at.number, 13))
-        image, text, key = readable(self.source, at, options.strict)
-        if rng.random() < options.augment.concat:
+        config = self.config
+        rng = np.random.default_rng((config.run.seed, at.epoch, at.number, 13))
+        image, text, key = readable(self.source, at, config.data.strict)
+        if rng.random() < config.augment.rec.concat:
             image, text = self._joined(rng, image, text, at)
-        image = augment_line(rng, image, options.augment)
-        text = self.label(text)
-        image = self.input(image, text, at.height or options.height)
-        ids = encode(options.alphabet, text, options.encoders)
+        image = augment_line(rng, image, config.augment.rec)
+        # labels are in logical order; a net sees the letters from the left
+        text = visual_order(text)
+        image = self.input(image, text, at.height or config.data.height)
+        ids = encode(self.alphabet, text, self.encoders)
         return {"image": image, "text": text, "length": len(text), "key": key, **ids}
-
-    def label(self, text: str) -> str:
-        """The text as the net meets it."""
-        return visual_order(text) if self.options.visual else text
 
     def _joined(
         self, rng: np.random.Generator, image: np.ndarray, text: str, at: SampleIndex
     ) -> tuple[np.ndarray, str]:
         """Join more lines to this one while they fit into the label and the width."""
-        options = self.options
+        recipe = self.config.augment.rec
         images, texts = [image], [text]
-        for _ in range(options.augment.concat_more):
+        for _ in range(recipe.concat_more):
             index = int(rng.random() * len(self.source))
-            more, more_text, _ = readable(self.source, at._replace(number=index), options.strict)
+            more, more_text, _ = readable(self.source, at._replace(number=index), self.config.data.strict)
             ratio = sum(i.shape[1] / i.shape[0] for i in (*images, more))
-            if (
-                ratio > options.augment.concat_ratio
-                or sum(map(len, texts)) + len(more_text) > options.alphabet.max_text_length
-            ):
+            length = sum(map(len, texts)) + len(more_text)
+            if ratio > recipe.concat_ratio or length > self.alphabet.max_text_length:
                 break
             images.append(more)
             texts.append(more_text)
@@ -231,55 +164,59 @@ class Recognition(Dataset[Arrays]):
 
     def input(self, image: np.ndarray, text: str, height: int) -> np.ndarray:
         """The network input of a line, float32 (C, H, w)."""
-        options = self.options
-        if options.stretch:
-            image = cv2.resize(image, (options.width, height), interpolation=cv2.INTER_LINEAR)
-        else:
-            repeats = sum(a == b for a, b in pairwise(text))
-            least = options.stride * (len(text) + repeats)
-            image = fit_line(image, height, options.width or options.max_width, least, options.width_scale)
-        return centred(to_gray(image) if options.channels == 1 else image)
+        data = self.config.data
+        if data.stretch:
+            return centred(cv2.resize(image, (data.width, height), interpolation=cv2.INTER_LINEAR))
+        # CTC needs a column for each character, and one between equal ones
+        columns = len(text) + sum(a == b for a, b in pairwise(text))
+        min_width = data.stride * columns if "ctc" in self.encoders else 0
+        return centred(fit_line(image, height, data.width or data.max_width, min_width, data.width_scale))
 
 
 class Classification(Dataset[Arrays]):
-    """Images with the class of their turn; a source without classes (lines, pages) is turned by a drawn label."""
+    """Images with the class of their turn; a source without classes (lines, pages) is turned by a drawn label.
 
-    def __init__(self, source: SampleSource, options: ClsOptions) -> None:
-        if options.kind not in CLS_KINDS:
-            raise DataError(
-                f"no classifier input of the kind {options.kind!r}; there are {', '.join(CLS_KINDS[:-1])} and {CLS_KINDS[-1]}"
-            )
-        self.source, self.options = source, options
+    The kinds of input (`data.kind`): line: resized straight to the net's size, RGB, ImageNet; part: the same of a random
+    part of long lines, at full contrast; page: shorter side to 8/7 of the size, middle cut out, RGB, ImageNet; tile: the
+    same, of which nets see several per page; angle: the 2.x classifier, kept in shape and padded, BGR, (x/255 - 0.5)/0.5.
+    """
+
+    def __init__(self, source: SampleSource, config: Config) -> None:
+        self.source, self.config = source, config
+        self.kind, self.labels = config.data.kind or "line", tuple(map(str, config.model.labels))
+        if self.kind not in CLS_KINDS:
+            known = f"{', '.join(CLS_KINDS[:-1])} and {CLS_KINDS[-1]}"
+            raise DataError(f"no classifier input of the kind {self.kind!r}; there are {known}")
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, at: SampleIndex) -> Arrays:
         """image (3, H, W), label, key."""
-        options = self.options
-        rng = np.random.default_rng((options.seed, at.epoch, at.number, 17))
-        image, label, key = readable(self.source, at, options.strict)
-        if not isinstance(label, str) or label not in options.labels:
-            label = options.labels[int(rng.random() * len(options.labels))]
+        rng = np.random.default_rng((self.config.run.seed, at.epoch, at.number, 17))
+        image, label, key = readable(self.source, at, self.config.data.strict)
+        if not isinstance(label, str) or label not in self.labels:
+            label = self.labels[int(rng.random() * len(self.labels))]
             image = turned(image, label)
-        if options.kind == "part":
+        if self.kind == "part":
             height, width = image.shape[:2]
             room = max(0, width - round(height * LINE_PART_HEIGHTS))
-            image = image[:, (start := int(rng.random() * (room + 1))) : start + width - room]
-        image = augment_turned(rng, image, options.augment)
-        return {"image": self.input(image), "label": options.labels.index(label), "key": key}
+            start = int(rng.random() * (room + 1))
+            image = image[:, start : start + width - room]
+        image = augment_turned(rng, image, self.config.augment.cls)
+        return {"image": self.input(image), "label": self.labels.index(label), "key": key}
 
     def input(self, image: np.ndarray) -> np.ndarray:
         """The network input, float32 (3, H, W)."""
-        height, width = self.options.size
-        if self.options.kind == "angle":
+        height, width = self.config.data.height, self.config.data.width
+        if self.kind == "angle":
             fitted = centred(fit_line(image, height, width))
             return np.pad(fitted, ((0, 0), (0, 0), (0, width - fitted.shape[2])))
-        if self.options.kind in ("page", "tile"):
+        if self.kind in ("page", "tile"):
             image = resize_short_and_crop(image, round(height * 8 / 7), height)
         else:
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-        if self.options.kind == "part":
+        if self.kind == "part":
             image = full_contrast(np.asarray(image))
         return imagenet(image[..., ::-1])
 

@@ -32,8 +32,8 @@ from inkline.training.nets.ocr_net import Net
 from inkline.training.nets.table import NETS, Interface
 from inkline.types import Floats, Store
 
-OPSET = 17  # grid_sample needs 16, layer norm is one node from 17 on
-TOLERANCE = 1e-4  # of the largest value, 1 at least; float32 kernels of two libraries differ by some 1e-6
+EXPORT_OPSET = 17  # grid_sample needs 16, layer norm is one node from 17 on
+EXPORT_TOLERANCE = 1e-4  # of the largest value, 1 at least; float32 kernels of two libraries differ by some 1e-6
 SIDES = {"H": 2, "W": 3}  # axes of the input
 
 # Weights in fewer bits
@@ -173,7 +173,7 @@ def _trace(net: nn.Module, interface: Interface, path: Path) -> None:
             (random_input(input_shapes(interface)[0]),),
             str(path),
             dynamo=False,
-            opset_version=OPSET,
+            opset_version=EXPORT_OPSET,
             input_names=["x"],
             output_names=list(interface.outputs),
             dynamic_axes=axes,
@@ -212,7 +212,7 @@ def _compare(net: nn.Module, interface: Interface, path: Path) -> float:
             if ours.shape != reference.shape:
                 raise ModelError(f"the exported file gives {name} of shape {ours.shape}, torch {reference.shape}")
             deviation = float(np.abs(ours - reference).max() / max(1.0, np.abs(reference).max()))
-            if not deviation <= TOLERANCE:
+            if not deviation <= EXPORT_TOLERANCE:
                 raise ModelError(f"the exported file differs from torch by {deviation:.1e} in {name} for input {shape}")
             worst = max(worst, deviation)
     return worst

@@ -37,7 +37,7 @@ def test_export(name, tmp_path):
     """In every engine the file equals torch at a size that the export itself did not try, is described, and leads back."""
     net = filled_net(name, build(name))
     path = tmp_path / f"{name}.onnx"
-    assert export(net, path, describe(name)) < exporting.TOLERANCE
+    assert export(net, path, describe(name)) < exporting.EXPORT_TOLERANCE
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     interface = NETS[name].interface
     n, channels, height, width = input_shapes(interface)[0]
@@ -107,7 +107,7 @@ def test_a_trailing_space_is_a_class_of_its_own(tmp_path, classes):
 
 
 def test_a_file_that_differs_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "TOLERANCE", 1e-12)
+    monkeypatch.setattr(exporting, "EXPORT_TOLERANCE", 1e-12)
     with pytest.raises(ModelError, match="differs from torch by"):
         export(build("Rosetta_MobileNetV3"), tmp_path / "mine.onnx", describe("Rosetta_MobileNetV3"))
     assert list(tmp_path.iterdir()) == []
@@ -177,7 +177,7 @@ def test_weights_kept_in_fewer_bits_take_less_room_and_compute_in_single(store, 
     net = filled_net(name, build(name))
     whole, small = tmp_path / "whole.onnx", tmp_path / "small.onnx"
     export(net, whole, describe(name))
-    assert export(net, small, describe(name), store) < exporting.TOLERANCE
+    assert export(net, small, describe(name), store) < exporting.EXPORT_TOLERANCE
     assert small.stat().st_size < room * whole.stat().st_size
     x = random_input(input_shapes(NETS[name].interface)[0], seed=3).numpy()
     wanted = open_engine(whole, ENGINE)(x)

@@ -24,9 +24,9 @@ from inkline.training.convert.operation_graph import GraphMismatch, Operation, p
 
 Array = NDArray[Any]
 ArrayOperation = Operation[Array]
-Change = tuple[Array, Array]  # of an operation's result: factor and shift, per output channel or for all
+Rescaling = tuple[Array, Array]  # of an operation's result: factor and shift, per output channel or for all
 
-TOLERANCE = 1e-4  # of the largest value, 1 at least
+OUTPUT_TOLERANCE = 1e-4  # of the largest value, 1 at least
 KINDS = ("conv", "conv_transpose", "linear", "norm", "affine", "lstm", "prelu")
 # nodes whose value is computed when all their inputs are fixed
 FIXED_OPS = ("Identity", "Reshape", "Transpose", "Unsqueeze", "Squeeze", "Cast", "Concat", "Slice", "Shape", "Gather")
@@ -151,7 +151,7 @@ class OnnxGraph:
         rescale(op, *change)
         return value
 
-    def arithmetic_change(self, node: onnx.NodeProto, op: ArrayOperation, constant: Array) -> Change | None:
+    def arithmetic_change(self, node: onnx.NodeProto, op: ArrayOperation, constant: Array) -> Rescaling | None:
         """What arithmetic with a constant does to the channels of `op`; None where it is nothing of the kind."""
         if not along_outputs(op, constant):
             return None
@@ -221,7 +221,7 @@ def along_outputs(op: ArrayOperation, constant: Array) -> bool:
     return tail == () if op.kind == "linear" else len(tail) in (1, 2)
 
 
-def batch_norm_change(node: onnx.NodeProto, constants: list[Array]) -> Change:
+def batch_norm_change(node: onnx.NodeProto, constants: list[Array]) -> Rescaling:
     """Factor and shift, per channel, of a batch norm."""
     scale, shift, mean, variance = (array.astype(np.float64) for array in constants)
     epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
@@ -330,5 +330,5 @@ def compare_outputs(model: nn.Module, path: Path, example: torch.Tensor) -> None
         if expected.shape != found.shape:
             raise ModelError(f"{path}: the file gives {list(expected.shape)}, the net {list(found.shape)}: another net")
         error = float(np.abs(expected - found).max())
-        if not error <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        if not error <= OUTPUT_TOLERANCE * max(1.0, float(np.abs(expected).max())):
             raise ModelError(f"{path}: the weights fit, but the outputs differ by {error:.2g}: the file is another net")

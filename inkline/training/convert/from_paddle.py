@@ -3,7 +3,7 @@
 A `.pdparams` file is a pickle of numpy arrays by name. Pickles can run code. The reader here knows the handful of
 functions that arrays need and refuses all others.
 
-Our names follow the reference's where they are sane, so the table is short. Arrays have the same layout in both
+Our names follow the reference's where they are sane, so the table is short. NamedArrays have the same layout in both
 frameworks, except that linear weights are [in, out] there and [out, in] here.
 """
 
@@ -22,7 +22,7 @@ from torch import nn
 from inkline.errors import ModelError
 from inkline.training.convert.net_checkpoint import load_tensors
 
-Arrays = dict[str, NDArray[Any]]  # by the reference's names
+NamedArrays = dict[str, NDArray[Any]]  # by the reference's names
 
 # (pattern, replacement), applied in order to every name; None drops the tensor on purpose.
 REFERENCE_NAMES: dict[str, tuple[tuple[str, str | Callable[[re.Match[str]], str] | None], ...]] = {
@@ -177,15 +177,15 @@ class WeightsUnpickler(pickle.Unpickler):
         return PICKLE_FUNCTIONS[module, name]
 
 
-def read_pdparams(path: Path) -> Arrays:
-    """Arrays of a `.pdparams` file by the reference's names, of one copy of the net in files of distillation runs.
+def read_pdparams(path: Path) -> NamedArrays:
+    """NamedArrays of a `.pdparams` file by the reference's names, of one copy of the net in files of distillation runs.
 
     ModelError when the file is truncated, holds no arrays, or asks for code to be run (which does not happen).
     """
     content = unpickled(path)
     if not isinstance(content, dict):
         raise ModelError(f"{path}: holds a {type(content).__name__}, not weights by name; give the .pdparams file")
-    arrays: Arrays = {}
+    arrays: NamedArrays = {}
     for name, value in content.items():
         if name == NAME_TABLE:
             continue
@@ -220,7 +220,7 @@ def as_array(value: Any) -> NDArray[Any] | None:
     return value if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" else None
 
 
-def one_copy(arrays: Arrays) -> Arrays:
+def one_copy(arrays: NamedArrays) -> NamedArrays:
     """The weights of the first of COPIES_OF_NET when the names carry such prefixes, else all of them."""
     for prefix in COPIES_OF_NET:
         if any(name.startswith(prefix) for name in arrays):

@@ -48,16 +48,18 @@ def convert(source: Path, name: str, out: Path, charset: Sequence[str] | None = 
     """
     if name not in NETS:
         raise UsageError(f"no net is called {name!r}{near(name, NETS)}; `inkline models list` shows them")
+    # the net with its weights, whatever the format
     source = Path(source)
     path = file_in(source) if source.is_dir() else source
-    loaded = READERS[kind_of(path)](path, name)
+    loaded = READERS[weights_format(path)](path, name)
+    # the charset has to fit its classes
     characters = fitted_charset(path, name, loaded, loaded.charset if charset is None else charset)
     about = Description(name, loaded.classes, characters, loaded.fused, loaded.partial)
     save_checkpoint(Path(out), loaded.net, about)
     return about
 
 
-def kind_of(path: Path) -> str:
+def weights_format(path: Path) -> str:
     """Format of a weights file by its first bytes: a key of READERS; ModelError with advice when it is none."""
     try:
         with path.open("rb") as file:
@@ -86,14 +88,14 @@ def kind_of(path: Path) -> str:
     raise ModelError(f"{path}: unknown format; give .pdparams, .onnx, .safetensors, or the folder of a model")
 
 
-def from_pdparams(path: Path, name: str) -> LoadedNet:
+def net_from_pdparams(path: Path, name: str) -> LoadedNet:
     """Training weights under the reference's names: a net in training form, complete."""
     arrays = read_pdparams(path)
     net, classes = sized(path, name, lambda net: ours_from_reference(net, arrays))
     return filled(path, name, net, classes, ours_from_reference(net, arrays), partial=False)
 
 
-def from_torch(path: Path, name: str) -> LoadedNet:
+def net_from_torch(path: Path, name: str) -> LoadedNet:
     """A PyTorch state dict under the reference's names: what UVDoc is published as."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -109,17 +111,19 @@ def from_torch(path: Path, name: str) -> LoadedNet:
     return filled(path, name, net, None, ours_from_reference(net, arrays), partial=False)
 
 
-def from_safetensors(path: Path, name: str) -> LoadedNet:
+def net_from_safetensors(path: Path, name: str) -> LoadedNet:
     """The inference path under the names of transformers, or under our own."""
     try:
         tensors = {key: value.float() for key, value in load_file(path).items()}
     except SafetensorError as error:
         raise ModelError(f"{path}: truncated or not a safetensors file ({error}); download it again") from error
-    ours = outline(name).state_dict().keys()
+    # under our own names
+    ours = empty_net(name).state_dict().keys()
     if ours & tensors.keys():
         net, classes = sized(path, name, lambda net: tensors)
         partial = not any(key.startswith(TRAINING_ONLY) for key in tensors)
         return filled(path, name, net, classes, tensors, partial)
+    # under those of transformers
     if name not in from_transformers.TRANSFORMERS_NAMES:
         known = ", ".join(from_transformers.TRANSFORMERS_NAMES)
         raise ModelError(
@@ -130,6 +134,7 @@ def from_safetensors(path: Path, name: str) -> LoadedNet:
     except (ValueError, KeyError) as error:
         raise ModelError(f"{path}: not the weights of {name} ({error})") from None
     net, classes = sized(path, name, lambda net: found)
+    # where the file has branches summed already, the net gets them summed before the weights come in
     summed = name in from_transformers.IN_SUMMED_FORM
     if summed:
         fuse(net, TRAINING_ONLY, from_transformers.SUMMED)
@@ -139,13 +144,15 @@ def from_safetensors(path: Path, name: str) -> LoadedNet:
     return LoadedNet(net, classes, summed, loaded.partial)
 
 
-def from_onnx(path: Path, name: str) -> LoadedNet:
+def net_from_onnx(path: Path, name: str) -> LoadedNet:
     """The inference path in fused form, with the charset that belongs to the file."""
+    # a net with as many classes as the file gives, filled by pairing the two graphs
     example = random_input((1, *input_shapes(NETS[name].interface)[0][1:]))
     graph = load_graph(path)
     classes = output_classes(path, example) if class_layers(name) else None
     net = build(name, classes).eval().fuse()
     given = set(load_onnx(net, path, graph, example))
+    # only branches of training may stay without weights
     wanted = {key for key, _ in net.named_parameters()}
     missing = sorted(key for key in wanted - given if not key.startswith(TRAINING_ONLY))
     if missing:
@@ -155,10 +162,15 @@ def from_onnx(path: Path, name: str) -> LoadedNet:
     return LoadedNet(net, classes, fused=True, partial=wanted != given, charset=charset)
 
 
-READERS = {"pdparams": from_pdparams, "torch": from_torch, "safetensors": from_safetensors, "onnx": from_onnx}
+READERS = {
+    "pdparams": net_from_pdparams,
+    "torch": net_from_torch,
+    "safetensors": net_from_safetensors,
+    "onnx": net_from_onnx,
+}
 
 
-def outline(name: str, classes: int | None = None) -> Net:
+def empty_net(name: str, classes: int | None = None) -> Net:
     """The net with the names and shapes of its parameters and no values, in a hundredth of the time of a whole one."""
     with torch.device("meta"):
         return build(name, classes)
@@ -168,7 +180,7 @@ def class_layers(name: str) -> dict[str, tuple[int, int]]:
     """Parameters of the inference path whose shape follows the class count: key -> (axis, size minus classes)."""
     if NETS[name].classes is None:
         return {}
-    few, more = outline(name, 11).state_dict(), outline(name, 12).state_dict()
+    few, more = empty_net(name, 11).state_dict(), empty_net(name, 12).state_dict()
     return {
         key: (axis, size - 11)
         for key, tensor in few.items()
@@ -185,7 +197,7 @@ def sized(path: Path, name: str, tensors: Callable[[Net], dict[str, Tensor]]) ->
     layers = class_layers(name)
     if not layers:
         return build(name).eval(), None
-    found = tensors(outline(name))
+    found = tensors(empty_net(name))
     for key, (axis, more) in layers.items():
         if key in found and found[key].dim() > axis:
             classes = found[key].shape[axis] - more

@@ -31,7 +31,7 @@ class Stage(NamedTuple):
     kernel: int = 3
 
 
-STAGES = {
+HG_STAGES = {
     1: (Stage(128, 128, 256, 1), Stage(256, 160, 512, 1), Stage(512, 192, 768, 2), Stage(768, 224, 1024, 1)),
     2: (
         Stage(48, 48, 128, 1),
@@ -168,7 +168,7 @@ class BranchStem(Layer):
 def hg_stages(version: int, strides: Sequence[Size | None]) -> nn.ModuleList:
     """The four stages of PP-HGNet (version 1) or PP-HGNetV2 (version 2)."""
     block = {1: HGV1Block, 2: HGV2Block}[version]
-    return nn.ModuleList(HGStage(s, stride, block) for s, stride in zip(STAGES[version], strides, strict=True))
+    return nn.ModuleList(HGStage(s, stride, block) for s, stride in zip(HG_STAGES[version], strides, strict=True))
 
 
 class HGNetRec(LineBackbone):
@@ -182,7 +182,7 @@ class HGNetRec(LineBackbone):
         self.stem = plain_stem() if version == 1 else BranchStem(32, 48, stride=1)
         self.stages = hg_stages(version, LINE_STRIDES)
         self.pool = TextLinePool()
-        self.out_channels = STAGES[version][-1].outputs
+        self.out_channels = HG_STAGES[version][-1].outputs
 
     def forward(self, x: Tensor) -> Tensor:
         x = run_stages(self.stages, self.stem(x))[-1]  # (N, C, 3, W / 4)
@@ -200,7 +200,7 @@ class HGNetDet(PageBackbone):
         self.stem = plain_stem() if version == 1 else BranchStem(32, 48)
         self.pool = nn.MaxPool2d(3, 2, 1) if version == 1 else nn.Identity()  # the branch stem has stride 4 by itself
         self.stages = hg_stages(version, PAGE_STRIDES)
-        self.out_channels = [stage.outputs for stage in STAGES[version]]
+        self.out_channels = [stage.outputs for stage in HG_STAGES[version]]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return run_stages(self.stages, self.pool(self.stem(x)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from inkline.errors import near
+from inkline.runtime.tensors import IMAGENET_MEAN, IMAGENET_STD
 from inkline.training.nets.attention_heads import RareHead, SARHead
 from inkline.training.nets.class_heads import ClsHead, CTCHead, LCNetHead, NRTRMultiHead, SARMultiHead
 from inkline.training.nets.contracts import Head, LineBackbone, PageBackbone
@@ -56,10 +57,6 @@ class Interface:
         """How the output becomes text: ctc, attention or srn; None for a net that reads no text."""
         decoder = self.facts.get("decoder")
         return None if decoder is None else str(decoder)
-
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def _detector(

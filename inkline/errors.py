@@ -10,7 +10,7 @@
     │   └── StageError                              a stage asked of a call whose model was not opened
     ├── ModelError               exit 1, HTTP 500   a model file that is missing, damaged or of another kind
     │   └── DownloadError               HTTP 503    no source of a model could be reached
-    ├── EngineError              exit 1, HTTP 500   a runtime or device that is not there
+    ├── EngineError              exit 1, HTTP 500   a runtime or device that is not there, or an input it refuses
     ├── OutputError              exit 1, HTTP 500   results that could not be written
     ├── BusyError                exit 1, HTTP 503   the service's queue is full or it is shutting down
     └── DeadlineError            exit 1, HTTP 504   the service did not finish a request in its time
@@ -78,7 +78,7 @@ class DownloadError(ModelError):
 
 
 class EngineError(InklineError):
-    """A runtime or device is not available."""
+    """A runtime or device is not available, or a net cannot be run on an input."""
 
 
 class OutputError(InklineError):

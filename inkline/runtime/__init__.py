@@ -85,7 +85,8 @@ ENGINES = {
 
 def refusal(x: NDArray[np.float32], error: Exception) -> EngineError:
     """The one-line error for an input that a runtime refuses or cannot run, with the beginning of its reason."""
-    reason = " ".join(str(error).split())[:300]
+    lines = [line for line in str(error).splitlines() if not line.startswith("Exception from ")]  # OpenVINO's trace
+    reason = " ".join(" ".join(lines).split())[:300]
     return EngineError(f"the net could not be run on an input of {' x '.join(map(str, x.shape))} ({reason})")
 
 

@@ -25,7 +25,7 @@ from inkline.training.synth.synth_options import LineOptions, PageOptions
 class ModelConfig:
     """Which net, and from what it starts.
 
-    name: a published net (`inkline.training.nets.table.NETS`). charset: file with one character a line, for recognisers,
+    name: a published net (`inkline.training.nets.table.NETS`). charset: file with one character per line, for recognisers,
     from the working folder or, if it is not there, beside the shipped configurations; empty: that of `start`.
     space: the charset ends with a space. labels: what a classifier's classes mean, in degrees.
     start: an ONNX file, a model of the zoo or a checkpoint whose weights are taken; empty: freshly initialised.
@@ -45,7 +45,7 @@ class DataConfig:
     """What the net learns from and is evaluated on, and how it becomes the net's input.
 
     train, evaluate: label files, LMDB or folders with labels.jsonl, and generated text: `lines:SCRIPT:COUNT`,
-    `pages:SCRIPT:COUNT` (COUNT samples an epoch). A classifier may also learn from upright lines or pages:
+    `pages:SCRIPT:COUNT` (COUNT samples per epoch). A classifier may also learn from upright lines or pages:
     `rec:FILE`, `det:FILE`, which are turned at random. ratios: share of each `train` entry that an epoch takes (0.3: a
     third each epoch, 2: everything twice); empty: 1 each. replay: more of the same, mixed in so that they make
     `replay_share` of an epoch. root: folder the image paths start from; empty: each label file's own. strict: any

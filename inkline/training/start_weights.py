@@ -143,7 +143,7 @@ def head_surgery(
         if layout is not None and name in fresh:
             rows[name] = _moved(trained, fresh[name], old, new, *layout)
     if not rows:
-        raise ModelError("this net has no head with a row a character; its charset cannot be changed")
+        raise ModelError("this net has no head with one row per character; its charset cannot be changed")
     return rows
 
 

@@ -68,7 +68,7 @@ def charset_of(config: Config, start_weights: StartWeights | None) -> tuple[str,
         return read_charset(path if path.exists() else shipped(config.model.charset), config.model.space)
     if start_weights is not None and start_weights.charset:
         return start_weights.charset
-    raise UsageError("model.charset: give a file with one character a line, or model.start, whose charset is taken")
+    raise UsageError("model.charset: give a file with one character per line, or model.start, whose charset is taken")
 
 
 def decoder_of(config: Config) -> str:
@@ -191,7 +191,7 @@ def prepare(config: Config, rank: int = 0, world: int = 1) -> TrainingData:
     classes = class_count(decoder_of(config), len(charset)) if config.task == "rec" else None
     if config.task == "cls":
         classes = len(config.model.labels)
-    about = f"{len(source)} samples an epoch" + _skipped(reports)
+    about = f"{len(source)} samples per epoch" + _skipped(reports)
     training_data = _training_data(config, dataset, rank, world, about, evaluation)
     return dataclasses.replace(training_data, charset=charset, classes=classes, start_weights=start_weights)
 
@@ -210,7 +210,7 @@ def prepare_unwarp(config: Config, rank: int = 0, world: int = 1) -> TrainingDat
 
     dataset = warped(config.data.train, config.run.seed)
     evaluation = warped(config.data.evaluate, config.run.seed + HELD_OUT_SEED_OFFSET) if config.data.evaluate else None
-    about = f"{len(dataset)} generated pages an epoch"  # type: ignore[arg-type]
+    about = f"{len(dataset)} generated pages per epoch"  # type: ignore[arg-type]
     training_data = _training_data(config, dataset, rank, world, about, evaluation)
     return dataclasses.replace(training_data, start_weights=start_weights_of(config))
 

@@ -76,7 +76,7 @@ def test_a_run_leaves_what_it_should(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert {"optimizer", "average", "progress"} <= last.keys() and "optimizer" not in best
     assert not same(last["average"], last["model"])
     lines = capsys.readouterr().err.splitlines()
-    assert "0.24 M parameters, freshly initialised; 16 samples an epoch, 8 steps, cpu, float32" in lines[0]
+    assert "0.24 M parameters, freshly initialised; 16 samples per epoch, 8 steps, cpu, float32" in lines[0]
     assert any("step 3/8 loss" in line and "/s left 0:00:" in line for line in lines)
 
 

@@ -22,7 +22,7 @@ GROUP_BATCHES = 64  # lines are sorted by width within this many batches, so tha
 class BatchPlan:
     """How an epoch is cut into batches.
 
-    size       samples a batch, at the first of `heights` and `base_width`
+    size       samples per batch, at the first of `heights` and `base_width`
     heights    line heights in pixels, one drawn for each batch (multi-scale); (0,) where height means nothing
     by_area    the number of samples changes so that the pixels of a batch stay about the same (the reference's
                MultiScaleSampler)

@@ -1,4 +1,7 @@
-"""Images to network inputs as numpy arrays, by the rules of inference: sizes, padding, normalisation, channel order."""
+"""Torch data sets of every task: a `SampleIndex` in, the arrays of one sample out, as inference would feed the net.
+
+They hold no state, so any worker makes any sample.
+"""
 
 import logging
 from dataclasses import replace
@@ -28,6 +31,11 @@ from inkline.training.synth.synth_options import PageOptions
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
+DET_KINDS = ("db", "east", "sast")
+CLS_KINDS = ("line", "part", "page", "tile", "angle")
+MAX_READ_TRIES = 10  # samples tried, the following ones in place of one that cannot be read
+Arrays = dict[str, Any]
+log = logging.getLogger(__name__)
 
 
 def imagenet(image: np.ndarray) -> np.ndarray:
@@ -40,12 +48,12 @@ def centred(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray((image.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1))
 
 
-def fit_line(image: np.ndarray, height: int, max_width: int, least: int = 1, width_scale: float = 1.0) -> np.ndarray:
-    """Resize a line to `height` and `width_scale` of the width that keeps its shape, at most `max_width` and at least `least`
-    pixels; bilinear.
-    """
+def fit_line(
+    image: np.ndarray, height: int, max_width: int, min_width: int = 1, width_scale: float = 1.0
+) -> np.ndarray:
+    """Resize a line to `height` and `width_scale` of the width that keeps its shape, within the limits; bilinear."""
     width = int(np.ceil(image.shape[1] * height / image.shape[0] * width_scale))
-    width = max(1, min(max_width, max(width, least)))
+    width = max(1, min(max_width, max(width, min_width)))
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
@@ -60,18 +68,9 @@ def resize_short_and_crop(image: np.ndarray, short: int, side: int) -> np.ndarra
     return image[y : y + side, x : x + side]
 
 
-REPLACEMENTS = 10  # samples tried in place of one that cannot be read
-log = logging.getLogger(__name__)
-Arrays = dict[str, Any]
-
-
-DET_KINDS = ("db", "east", "sast")
-CLS_KINDS = ("line", "part", "page", "tile", "angle")
-
-
 def readable(source: SampleSource, at: SampleIndex, strict: bool) -> tuple[np.ndarray, Any, str]:
-    """Return image, label and key of a sample; one that cannot be read is replaced by the next, unless `strict`."""
-    for step in range(REPLACEMENTS):
+    """Image, label and key of a sample; one that cannot be read is replaced by the next, unless `strict`."""
+    for step in range(MAX_READ_TRIES):
         index = (at.number + step) % len(source)
         try:
             image, label = source.load(at.epoch, index)
@@ -81,7 +80,7 @@ def readable(source: SampleSource, at: SampleIndex, strict: bool) -> tuple[np.nd
                 raise
             log.warning("%s; another sample takes its place", error)
     first = source.key(at.epoch, at.number)
-    raise DataError(f"{first} and the {REPLACEMENTS - 1} samples after it cannot be read; check the data set")
+    raise DataError(f"{first} and the {MAX_READ_TRIES - 1} samples after it cannot be read; check the data set")
 
 
 class Detection(Dataset[Arrays]):

@@ -36,7 +36,7 @@ class SampleSource(Protocol):
     """`load` returns (image, label): text, `AnnotatedPage` or class label, by what the source holds."""
 
     def __len__(self) -> int:
-        """Samples an epoch."""
+        """Samples per epoch."""
 
     def load(self, epoch: int, index: int) -> tuple[np.ndarray, Any]:
         """Return sample `index` of an epoch: image BGR uint8 (H, W, 3) and its label.
@@ -108,7 +108,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class SynthLines:
-    """`count` synthetic lines an epoch, other ones each epoch."""
+    """`count` synthetic lines per epoch, other ones each epoch."""
 
     options: LineOptions
     count: int
@@ -133,7 +133,7 @@ class SynthLines:
 
 @dataclass(frozen=True)
 class SynthPages:
-    """`count` synthetic pages an epoch, other ones each epoch."""
+    """`count` synthetic pages per epoch, other ones each epoch."""
 
     options: PageOptions
     count: int

@@ -19,8 +19,7 @@ def read_words(path: Path) -> list[str]:
     """Return the words of one file, NFC, in file order and once each.
 
     `.dic` files (hunspell) lose their count line and flags; in other files every run of non-spaces is a word, so lists
-    of one
-    word a line and running text both serve. Raises DataError for a file that is missing or not UTF-8.
+    of one word per line and running text both serve. Raises DataError for a file that is missing or not UTF-8.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from threading import Event
 from typing import Any
@@ -171,7 +170,7 @@ class Ocr:
     def straighten(self, source: Any, **overrides: Any) -> Generator[Page, None, None]:
         """The pages of one source turned and flattened as they would be before reading, as pages without lines."""
         options = self._for_call(overrides)
-        reading = self._reading_test(partial(self._detect_many, options=options.detect), options)
+        reading = self._reading_test(lambda image: self._detect_many(image, options.detect), options)
         for page_image in read(source, options.read):
             _, transform = self._pool.submit(self._rectify, page_image.image, options, reading).result()
             yield page_of(page_image, transform, options)
@@ -221,7 +220,7 @@ class Ocr:
     def _prepare(self, page_image: PageImage, options: OcrOptions, detect: Detector) -> PreparedPage:
         """All that is done to a page before its lines are read."""
         # Turn it upright and flatten it; a page that was searched to test it is not searched again.
-        find = _once_per_image(partial(detect, options=options.detect))
+        find = _once_per_image(lambda image: detect(image, options.detect))
         image, transform = self._rectify(page_image.image, options, self._reading_test(find, options))
         # Find its lines, put them in reading order, cut them out.
         found = find(image)

@@ -8,17 +8,16 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pikepdf
+from pikepdf import ContentStreamInstruction, Dictionary, Name, Operator, Stream, String
 
 from inkline.errors import SourceError
 from inkline.formats.pdf_text_layer import Affine
 from inkline.io.pdf import PdfReader
 from inkline.types import Floats, Line, Page
-
-if TYPE_CHECKING:
-    import pikepdf
 
 MIN_COVERED_SHARE = 0.3  # a line has text already when its box holds this share of as many characters
 MIN_SIMILARITY = 0.5  # below it a page's text does not say what was read
@@ -31,7 +30,7 @@ MAX_FORM_DEPTH = 12
 
 
 def lines_to_add(
-    pdf: "pikepdf.Pdf", reader: PdfReader, index: int, page: Page, to_user: Affine, mode: str
+    pdf: pikepdf.Pdf, reader: PdfReader, index: int, page: Page, to_user: Affine, mode: str
 ) -> tuple[Sequence[Line], str]:
     """The lines to write onto page `index` of a PDF, and a warning or ""; its own text is hidden where `mode` says so.
 
@@ -116,10 +115,8 @@ def _letters(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
 
 
-def hide_text(pdf: "pikepdf.Pdf", page: "pikepdf.Page") -> None:
+def hide_text(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
     """Remove invisible text from a page and its forms, and mark visible text as blank; other pages do not change."""
-    from pikepdf import Name
-
     resources = page.resources
     forms = _copied_forms(resources)
     data = _TextHider(pdf, forms, 0, 0).hide(page.obj)
@@ -131,7 +128,7 @@ def hide_text(pdf: "pikepdf.Pdf", page: "pikepdf.Page") -> None:
 class _TextHider:
     """Rewrites the operators of one page or form; forms that hold text are replaced in `forms`, a dictionary of copies."""
 
-    def __init__(self, pdf: "pikepdf.Pdf", forms: Any, mode: int, depth: int) -> None:
+    def __init__(self, pdf: pikepdf.Pdf, forms: Any, mode: int, depth: int) -> None:
         """mode: the text render mode at the beginning. depth: how many forms hold this one."""
         self._pdf, self._forms, self._mode, self._depth = pdf, forms, mode, depth
         self._saved_modes: list[int] = []  # of the graphics states saved by `q`
@@ -139,8 +136,6 @@ class _TextHider:
 
     def hide(self, holder: Any) -> bytes | None:
         """The new content of a page or form, None when it has no text."""
-        import pikepdf
-
         out: list[Any] = []
         text_object: list[Any] | None = None
         shown_modes: set[int] = set()  # the render modes in which the open text object shows something
@@ -172,8 +167,6 @@ class _TextHider:
 
     def _hide_in_form(self, name: str) -> None:
         """Replace a form that has text by a copy without."""
-        from pikepdf import Name, Stream
-
         form = self._forms.get(name)
         if not isinstance(form, Stream) or form.get("/Subtype") != Name.Form:
             return
@@ -194,8 +187,6 @@ def _hidden(text_object: list[Any], invisible: bool) -> list[Any]:
 
     One that shows both kinds keeps all of it: the place of its later parts depends on the earlier ones.
     """
-    from pikepdf import ContentStreamInstruction, Dictionary, Name, Operator, String
-
     if invisible:
         return [i for i in text_object if str(i.operator) not in SHOW_OPERATORS]
     blank = ContentStreamInstruction([Name.Span, Dictionary(ActualText=String(" "))], Operator("BDC"))
@@ -209,15 +200,11 @@ def _hidden(text_object: list[Any], invisible: bool) -> list[Any]:
 
 def _copied_forms(resources: Any) -> Any:
     """A copy of the dictionary of forms and images in resources that other pages may share."""
-    from pikepdf import Dictionary
-
     forms = resources.get("/XObject") if resources is not None else None
     return Dictionary(dict(forms.items())) if forms is not None else Dictionary()
 
 
 def _with_forms(resources: Any, forms: Any) -> Any:
-    from pikepdf import Dictionary, Name
-
     own = Dictionary(dict(resources.items()))
     own[Name.XObject] = forms
     return own

@@ -6,12 +6,14 @@ widths and those of the PDF agree, as PDF/A requires.
 """
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pikepdf
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from pikepdf import Array, Dictionary, Name, Stream, String
 
 from inkline.formats.line_geometry import text_width
-
-if TYPE_CHECKING:
-    import pikepdf
 
 UNITS_PER_EM = 1000
 FONT_NAME = "InklineGlyphless"
@@ -40,10 +42,8 @@ class GlyphCodes:
             out += code.to_bytes(2, "big")
         return bytes(out)
 
-    def fill_font(self, pdf: "pikepdf.Pdf", font: Any) -> None:
+    def fill_font(self, pdf: pikepdf.Pdf, font: Any) -> None:
         """Make `font`, an indirect dictionary of `pdf`, the font of all codes given out until now."""
-        from pikepdf import Array, Dictionary, Name, Stream, String
-
         # One glyph per distinct width; codes of the same width share it.
         widths = {code: text_width(cluster) for cluster, code in self._codes.items()}
         distinct = sorted(set(widths.values()))
@@ -84,8 +84,6 @@ class GlyphCodes:
 
 def font_program(widths: list[int]) -> bytes:
     """A TrueType font whose glyph 1 + i has no area and is widths[i] wide."""
-    from fontTools.fontBuilder import FontBuilder
-
     names = [".notdef", *(f"w{width}" for width in widths)]
     builder = FontBuilder(UNITS_PER_EM, isTTF=True)
     builder.setupGlyphOrder(names)
@@ -107,8 +105,6 @@ def font_program(widths: list[int]) -> bytes:
 
 def _line_glyph(width: int) -> Any:
     """A contour out and back along one line: nothing to fill, but a box, without which PDFium drops sideways text."""
-    from fontTools.pens.ttGlyphPen import TTGlyphPen
-
     pen = TTGlyphPen(None)
     pen.moveTo((0, 0))
     pen.lineTo((width, UNITS_PER_EM))

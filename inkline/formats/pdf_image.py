@@ -8,18 +8,17 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pikepdf
+from pikepdf import Array, Dictionary, Name, Stream, String
+from PIL import Image as Pillow
 
 from inkline.errors import OutputError, SourceError
 from inkline.io.images import ImageReader, content_kind, exif_orientation, why_unreadable
 from inkline.options import ReadOptions
 from inkline.types import Image
-
-if TYPE_CHECKING:
-    import pikepdf
-    from PIL.Image import Image as PillowImage
 
 MIN_PAGE_POINTS, MAX_PAGE_POINTS = 3.0, 14_400.0  # no page may be smaller or larger (PDF 1.7, annex C)
 MIN_PLAUSIBLE_DPI, MAX_PLAUSIBLE_DPI = 20.0, 5000.0  # what files state outside of these is taken for unstated
@@ -46,16 +45,14 @@ REVERSED_BITS = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
 class PdfImage:
     """An image XObject with its upright size in pixels, its dots per inch (0: not stated) and EXIF orientation."""
 
-    stream: "pikepdf.Stream"
+    stream: pikepdf.Stream
     size: tuple[int, int]
     dpi: tuple[float, float]
     orientation: int = 1
 
 
-def add_image_page(pdf: "pikepdf.Pdf", image: PdfImage, default_dpi: float) -> "pikepdf.Page":
+def add_image_page(pdf: pikepdf.Pdf, image: PdfImage, default_dpi: float) -> pikepdf.Page:
     """A new last page that shows the image, as large as its resolution says."""
-    from pikepdf import Dictionary
-
     x_dpi, y_dpi = image.dpi if all(image.dpi) else (default_dpi, default_dpi)
     width, height = image.size[0] * 72 / x_dpi, image.size[1] * 72 / y_dpi
     shrink = min(1.0, MAX_PAGE_POINTS / max(width, height))
@@ -69,7 +66,7 @@ def add_image_page(pdf: "pikepdf.Pdf", image: PdfImage, default_dpi: float) -> "
     return page
 
 
-def image_of_file(pdf: "pikepdf.Pdf", content: bytes, index: int = 0) -> PdfImage:
+def image_of_file(pdf: pikepdf.Pdf, content: bytes, index: int = 0) -> PdfImage:
     """The image in a file's bytes; `index` counts the pages of a TIFF.
 
     Errors: SourceError when it cannot be opened, OutputError when no lossless copy can be made of its kind of pixels.
@@ -88,16 +85,14 @@ def image_of_file(pdf: "pikepdf.Pdf", content: bytes, index: int = 0) -> PdfImag
         reader.close()
 
 
-def image_of_array(pdf: "pikepdf.Pdf", image: Image) -> PdfImage:
+def image_of_array(pdf: pikepdf.Pdf, image: Image) -> PdfImage:
     """A BGR uint8 array (H, W, 3) without loss; grey where all its pixels are."""
-    from PIL import Image as Pillow
-
     grey = bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all())
     pillow = Pillow.fromarray(np.ascontiguousarray(image[..., 0] if grey else image[..., ::-1]))
     return PdfImage(_lossless(pdf, pillow), pillow.size, (0.0, 0.0))
 
 
-def _image(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> PdfImage:
+def _image(pdf: pikepdf.Pdf, image: Pillow.Image, content: bytes) -> PdfImage:
     orientation = exif_orientation(image)
     size, dpi = image.size, _dpi(image)
     # The file's own data where PDF knows the format; decoding may lose the header, hence last.
@@ -115,7 +110,7 @@ def _image(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> PdfImage
     return PdfImage(stream, size, dpi, orientation)
 
 
-def _dpi(image: "PillowImage") -> tuple[float, float]:
+def _dpi(image: Pillow.Image) -> tuple[float, float]:
     """Dots per inch, across and down, as the file states them; zeros when it does not, or nothing plausible."""
     try:
         x, y = (float(v) for v in image.info.get("dpi", (0, 0)))
@@ -124,10 +119,8 @@ def _dpi(image: "PillowImage") -> tuple[float, float]:
     return (x, y) if min(x, y) >= MIN_PLAUSIBLE_DPI and max(x, y) <= MAX_PLAUSIBLE_DPI else (0.0, 0.0)
 
 
-def _stream(pdf: Any, data: bytes, size: tuple[int, int], colors: Any, bits: int, **more: Any) -> "pikepdf.Stream":
+def _stream(pdf: Any, data: bytes, size: tuple[int, int], colors: Any, bits: int, **more: Any) -> pikepdf.Stream:
     """An image XObject of so many bits per component; `more` are entries of its dictionary."""
-    from pikepdf import Name, Stream
-
     entries = {
         "Type": Name.XObject,
         "Subtype": Name.Image,
@@ -140,10 +133,8 @@ def _stream(pdf: Any, data: bytes, size: tuple[int, int], colors: Any, bits: int
     return Stream(pdf, data, {f"/{name}": value for name, value in entries.items()})
 
 
-def _colors(pdf: "pikepdf.Pdf", count: int, profile: bytes | None) -> Any:
+def _colors(pdf: pikepdf.Pdf, count: int, profile: bytes | None) -> Any:
     """The colour space of 1, 3 or 4 components: the file's own profile when it has one that fits."""
-    from pikepdf import Array, Name
-
     name, kind = COLOR_SPACES[count]
     plain = Name(name)
     if not profile or len(profile) < 128 or profile[16:20] != kind or profile[36:40] != b"acsp":
@@ -152,10 +143,8 @@ def _colors(pdf: "pikepdf.Pdf", count: int, profile: bytes | None) -> Any:
     return Array([Name.ICCBased, pdf.make_indirect(stream)])
 
 
-def _jpeg(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> "pikepdf.Stream | None":
+def _jpeg(pdf: pikepdf.Pdf, image: Pillow.Image, content: bytes) -> pikepdf.Stream | None:
     """The JPEG's own bytes; None for kinds that PDF does not know (lossless, arithmetic, 12 bits)."""
-    from pikepdf import Array, Name
-
     count = {"L": 1, "RGB": 3, "CMYK": 4}.get(image.mode)
     if count is None or not _is_plain_jpeg(content):
         return None
@@ -180,10 +169,8 @@ def _is_plain_jpeg(content: bytes) -> bool:
     return False
 
 
-def _png(pdf: "pikepdf.Pdf", content: bytes) -> "pikepdf.Stream | None":
+def _png(pdf: pikepdf.Pdf, content: bytes) -> pikepdf.Stream | None:
     """The PNG's own rows; None when it is interlaced or has transparency."""
-    from pikepdf import Array, Dictionary, Name, String
-
     chunks = _png_chunks(content)
     width, height, bits, kind, _, _, interlace = struct.unpack(">IIBBBBB", chunks["IHDR"][0])
     if interlace or kind in (4, 6) or "tRNS" in chunks or "IDAT" not in chunks:
@@ -216,10 +203,8 @@ def _png_chunks(content: bytes) -> dict[str, list[bytes]]:
     raise ValueError("the PNG ends early")
 
 
-def _fax(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> "pikepdf.Stream | None":
+def _fax(pdf: pikepdf.Pdf, image: Pillow.Image, content: bytes) -> pikepdf.Stream | None:
     """The bits of a one-strip group 4 TIFF; None for all other TIFFs."""
-    from pikepdf import Dictionary, Name
-
     tags: Any = getattr(image, "tag_v2", {})
     offsets, lengths = tags.get(273, ()), tags.get(279, ())
     if tags.get(259) != 4 or len(offsets) != 1 or len(lengths) != 1 or tags.get(262) not in (0, 1):
@@ -231,7 +216,7 @@ def _fax(pdf: "pikepdf.Pdf", image: "PillowImage", content: bytes) -> "pikepdf.S
     return _stream(pdf, data, image.size, Name.DeviceGray, 1, Filter=Name.CCITTFaxDecode, DecodeParms=parameters)
 
 
-def _lossless(pdf: "pikepdf.Pdf", image: "PillowImage") -> "pikepdf.Stream":
+def _lossless(pdf: pikepdf.Pdf, image: Pillow.Image) -> pikepdf.Stream:
     """Decoded pixels: fax for two colours, the rows of a PNG otherwise, transparency as a soft mask."""
     if image.mode == "1" and (stream := _packed_fax(pdf, image)) is not None:
         return stream
@@ -253,17 +238,15 @@ def _lossless(pdf: "pikepdf.Pdf", image: "PillowImage") -> "pikepdf.Stream":
     return stream
 
 
-def _packed_fax(pdf: "pikepdf.Pdf", image: "PillowImage") -> "pikepdf.Stream | None":
+def _packed_fax(pdf: pikepdf.Pdf, image: Pillow.Image) -> pikepdf.Stream | None:
     """An image of two colours, compressed as group 4 fax."""
-    from PIL import Image as Pillow
-
     out = io.BytesIO()
     image.save(out, "TIFF", compression="group4", strip_size=1 << 30)
     with Pillow.open(out) as packed:
         return _fax(pdf, packed, out.getvalue())
 
 
-def _split_alpha(image: "PillowImage") -> "tuple[PillowImage, PillowImage | None]":
+def _split_alpha(image: Pillow.Image) -> tuple[Pillow.Image, Pillow.Image | None]:
     """The colours alone and the transparency, None where all is opaque."""
     if image.mode not in ("RGBA", "LA", "PA", "RGBa", "La") and "transparency" not in image.info:
         return image, None

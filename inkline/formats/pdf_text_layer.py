@@ -6,18 +6,17 @@ A glyph reaches from the base line to the font size, so a word's box is exactly 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import pikepdf
 from numpy.typing import NDArray
+from pikepdf import Dictionary, Name, PdfError, parse_content_stream
 
 from inkline.formats.line_geometry import direction, place_words, reading_quad, text_width, visual_clusters
 from inkline.formats.pdf_font import NOT_IN_TEXT_LAYERS, GlyphCodes
 from inkline.recognition.bidi import has_rtl
 from inkline.types import Line
-
-if TYPE_CHECKING:
-    import pikepdf
 
 Number = TypeVar("Number", int, float)
 Affine = NDArray[np.float64]  # (2, 3): source pixels to the page's user space
@@ -32,7 +31,7 @@ MAX_SLANT_DEGREES = 15.0  # from here on text is set along its true angle
 MAX_REMEMBERED_VALUES = 12  # font sizes and stretches that may be used again
 
 
-def shown_box(page: "pikepdf.Page") -> PdfBox:
+def shown_box(page: pikepdf.Page) -> PdfBox:
     """The part of the page that is shown, (x_min, y_min, x_max, y_max) in user space: its crop box within its media box."""
     media = _ordered_box(page.mediabox) or LETTER_BOX
     crop = _ordered_box(page.cropbox) or media
@@ -70,17 +69,15 @@ def user_affine(box: PdfBox, rotation: int, size: tuple[int, int]) -> Affine:
 class TextOverlay:
     """Adds invisible text to pages of one PDF, all in one font; call `finish` before the PDF is saved."""
 
-    def __init__(self, pdf: "pikepdf.Pdf", name: str) -> None:
+    def __init__(self, pdf: pikepdf.Pdf, name: str) -> None:
         """`name`: what the font is called in the pages' resources; it must be free there."""
         self._pdf, self._name, self._codes = pdf, name, GlyphCodes()
         # Made with the first text: a PDF that gets none must not hold an unfinished font.
         self._font: pikepdf.Object | None = None
         self._opening: pikepdf.Stream | None = None
 
-    def add(self, page: "pikepdf.Page", lines: Sequence[Line], to_user: Affine) -> None:
+    def add(self, page: pikepdf.Page, lines: Sequence[Line], to_user: Affine) -> None:
         """Add lines after the page's own operators, in its plain user space; `to_user` takes source pixels there."""
-        from pikepdf import Dictionary, Name
-
         if not any(line.text.strip() for line in lines):
             return
         writer = _TextWriter(self._name, self._codes)
@@ -102,10 +99,8 @@ class TextOverlay:
             self._codes.fill_font(self._pdf, self._font)
 
 
-def _unmatched_states(page: "pikepdf.Page") -> tuple[int, int]:
+def _unmatched_states(page: pikepdf.Page) -> tuple[int, int]:
     """How many `q` the page's contents leave open, and how many `Q` they have too many."""
-    from pikepdf import PdfError, parse_content_stream
-
     depth = lowest = 0
     try:
         for instruction in parse_content_stream(page, "q Q"):

@@ -5,13 +5,14 @@ are not embedded, encryption, scripts. It is then refused with the reasons, neve
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pikepdf
+from pikepdf import Array, Dictionary, Name, PdfError, Stream, String, parse_content_stream
+from PIL import ImageCms
 
 import inkline
 from inkline.errors import OutputError
-
-if TYPE_CHECKING:
-    import pikepdf
 
 OUTPUT_CONDITION = "sRGB IEC61966-2.1"
 FORBIDDEN_ACTIONS = (
@@ -23,10 +24,8 @@ ANNOTATION_FLAGS, PRINTED_AND_SHOWN = 0b100111, 0b100  # the flags that matter, 
 MAX_PROBLEMS_SHOWN = 5
 
 
-def make_pdfa(pdf: "pikepdf.Pdf", label: str) -> None:
+def make_pdfa(pdf: pikepdf.Pdf, label: str) -> None:
     """Add what PDF/A-2b requires; OutputError, beginning with `label`, naming what the PDF holds that it forbids."""
-    from pikepdf import Array, Dictionary, Name, String
-
     if "/OutputIntents" in pdf.Root:  # another condition would contradict ours; pages are looked at below
         del pdf.Root["/OutputIntents"]
     found = list(dict.fromkeys(problems(pdf)))
@@ -52,14 +51,12 @@ def make_pdfa(pdf: "pikepdf.Pdf", label: str) -> None:
 
 def srgb_profile() -> bytes:
     """An ICC profile of sRGB, made by littleCMS, with a fixed date so that equal input gives equal files."""
-    from PIL import ImageCms
-
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # 1 January 2000
     return bytes(profile)
 
 
-def problems(pdf: "pikepdf.Pdf") -> Iterator[str]:
+def problems(pdf: pikepdf.Pdf) -> Iterator[str]:
     """What a PDF holds that PDF/A-2b forbids, as far as its structure tells: one short sentence each."""
     if pdf.is_encrypted:
         yield "it is encrypted"
@@ -88,8 +85,6 @@ def _catalog_problems(root: Any) -> Iterator[str]:
 
 def _parts(item: Any) -> Iterator[Any]:
     """The dictionaries and streams in an object, itself included, up to references to others."""
-    from pikepdf import Array, Dictionary, Stream
-
     stack = [item]
     while stack:
         part = stack.pop()
@@ -104,8 +99,6 @@ def _parts(item: Any) -> Iterator[Any]:
 
 def _object_problems(item: Any) -> Iterator[str]:
     """Of one dictionary or stream, wherever it is used."""
-    from pikepdf import Stream
-
     # A Type 3 font holds its glyphs itself, and the descendant of a Type 0 font is an object of its own.
     kind, action = str(item.get("/Type", "")), str(item.get("/S", ""))
     if kind == "/Font" and item.get("/Subtype") not in ("/Type3", "/Type0") and not _is_embedded(item):
@@ -139,7 +132,7 @@ def _is_embedded(font: Any) -> bool:
     return descriptor is not None and any(name in descriptor for name in ("/FontFile", "/FontFile2", "/FontFile3"))
 
 
-def _annotation_problems(page: "pikepdf.Page") -> Iterator[str]:
+def _annotation_problems(page: pikepdf.Page) -> Iterator[str]:
     if "/AA" in page.obj:
         yield "it runs actions by itself"
     for note in page.obj.get("/Annots", ()):
@@ -154,9 +147,7 @@ def _annotation_problems(page: "pikepdf.Page") -> Iterator[str]:
             yield f"a {subtype[1:]} annotation that is not printed or is hidden"
 
 
-def _content_problems(page: "pikepdf.Page") -> Iterator[str]:
-    from pikepdf import PdfError, parse_content_stream
-
+def _content_problems(page: pikepdf.Page) -> Iterator[str]:
     try:
         operators = {str(i.operator) for i in parse_content_stream(page, "k K")}
     except PdfError:

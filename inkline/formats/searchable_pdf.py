@@ -11,22 +11,28 @@ from collections.abc import Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import inkline
 from inkline.errors import OutputError, PasswordError, SourceError
 from inkline.files import atomic_path
-from inkline.formats.pdf_text_layer import TextOverlay, shown_box, user_affine
 from inkline.io.images import content_kind
 from inkline.io.pdf import PdfReader
 from inkline.io.sources import file_kind, open_regular_file
 from inkline.options import PdfOptions, ReadOptions
 from inkline.types import Document, Image, Page
 
-if TYPE_CHECKING:
+try:  # the extra `pdf`
     import pikepdf
+
+    from inkline.formats.pdf_existing_text import lines_to_add
+    from inkline.formats.pdf_image import PdfImage, add_image_page, image_of_array, image_of_file
+    from inkline.formats.pdf_text_layer import TextOverlay, shown_box, user_affine
+    from inkline.formats.pdfa import make_pdfa
+except ImportError as error:
+    raise OutputError("searchable PDF needs pikepdf and fontTools: pip install inkline[pdf]") from error
 
 FONT_RESOURCE = "InklineText"
 
@@ -42,7 +48,6 @@ def render_pdf(document: Document, options: PdfOptions | None = None) -> bytes:
     Warnings are logged. Errors: OutputError when pikepdf is not installed, a page has no image, or PDF/A is not possible.
     """
     out, options = io.BytesIO(), options or PdfOptions()
-    _require_pikepdf()
     # Pages that all come from one PDF are written over it; of anything else a new PDF is made.
     sources = {page.source for page in document.pages}
     source = sources.pop() if len(sources) == 1 else None
@@ -66,7 +71,6 @@ def write_searchable_pdf(
     be opened, OutputError when the file cannot be written, pikepdf is not installed, or PDF/A is not possible.
     """
     path, options = Path(path), options or PdfOptions()
-    _require_pikepdf()
     try:
         with atomic_path(path) as part, open(part, "xb") as file:
             if not isinstance(source, (str, os.PathLike, bytes)):
@@ -85,8 +89,6 @@ def write_searchable_pdf(
 
 def _write_over_pdf(document: Document, source: Path | bytes, file: Any, options: PdfOptions) -> list[str]:
     """Write a copy of a PDF with the document's text over its pages; gives warnings."""
-    from inkline.formats.pdf_existing_text import lines_to_add
-
     warnings = []
     read_options = ReadOptions(pdf_password=options.password)
     with _open_pdf(source, options.password) as pdf, closing(PdfReader(source, read_options)) as reader:
@@ -114,10 +116,6 @@ def _write_over_pdf(document: Document, source: Path | bytes, file: Any, options
 
 def _write_over_images(document: Document, origins: list[PageOrigin], file: Any, options: PdfOptions) -> None:
     """Write a new PDF with one page per image."""
-    import pikepdf
-
-    from inkline.formats.pdf_image import add_image_page
-
     with pikepdf.new() as pdf:
         overlay = TextOverlay(pdf, FONT_RESOURCE)
         for page, origin in zip(document.pages, origins, strict=True):
@@ -128,33 +126,27 @@ def _write_over_images(document: Document, origins: list[PageOrigin], file: Any,
         _save(pdf, file, options, document.source or next((p.source for p in document.pages if p.source), "the pages"))
 
 
-def _save(pdf: "pikepdf.Pdf", file: Any, options: PdfOptions, label: str) -> None:
+def _save(pdf: pikepdf.Pdf, file: Any, options: PdfOptions, label: str) -> None:
     """Save as PDF or PDF/A; an encrypted source stays encrypted with its own passwords and permissions.
 
     label: what errors call the source.
     """
-    from pikepdf import ObjectStreamMode, PdfError
-
     if options.pdfa:
-        from inkline.formats.pdfa import make_pdfa
-
         make_pdfa(pdf, label)
     try:
         pdf.save(
             file,
             min_version="1.7" if options.pdfa else "1.5",
-            object_stream_mode=ObjectStreamMode.generate,
+            object_stream_mode=pikepdf.ObjectStreamMode.generate,
             encryption=pdf.is_encrypted,
             deterministic_id=not pdf.is_encrypted,
         )
-    except PdfError as error:
+    except pikepdf.PdfError as error:
         raise OutputError(f"{label}: cannot write this PDF again ({error}); repair it first, as with qpdf") from error
 
 
-def _page_image(pdf: "pikepdf.Pdf", page: Page, origin: PageOrigin) -> Any:
+def _page_image(pdf: pikepdf.Pdf, page: Page, origin: PageOrigin) -> PdfImage:
     """The page's image as it is in its file, or its decoded pixels where PDF cannot hold those of the file."""
-    from inkline.formats.pdf_image import image_of_array, image_of_file
-
     data, index = origin
     if isinstance(data, np.ndarray):
         return image_of_array(pdf, data)
@@ -194,7 +186,7 @@ def _content(source: Path | bytes) -> bytes:
         raise SourceError(f"{source}: cannot be read: {error}") from error
 
 
-def _free_font_name(pdf: "pikepdf.Pdf", indices: Sequence[int]) -> str:
+def _free_font_name(pdf: pikepdf.Pdf, indices: Sequence[int]) -> str:
     """A name for our font that none of the pages uses for another."""
     taken: set[str] = set()
     for index in indices:
@@ -204,10 +196,8 @@ def _free_font_name(pdf: "pikepdf.Pdf", indices: Sequence[int]) -> str:
     return next(name for name in names if f"/{name}" not in taken)
 
 
-def _open_pdf(source: Path | bytes, password: str) -> "pikepdf.Pdf":
+def _open_pdf(source: Path | bytes, password: str) -> pikepdf.Pdf:
     """An open PDF; SourceError when it is damaged or its password is missing."""
-    import pikepdf
-
     try:
         return pikepdf.open(io.BytesIO(source) if isinstance(source, bytes) else source, password=password)
     except pikepdf.PasswordError as error:
@@ -221,12 +211,3 @@ def _open_pdf(source: Path | bytes, password: str) -> "pikepdf.Pdf":
 
 def _label(source: Path | bytes) -> str:
     return "the given bytes" if isinstance(source, bytes) else str(source)
-
-
-def _require_pikepdf() -> None:
-    """OutputError with the next step where the extra is not installed."""
-    try:
-        import fontTools.fontBuilder  # noqa: F401
-        import pikepdf  # noqa: F401
-    except ImportError as error:
-        raise OutputError("searchable PDF needs pikepdf and fontTools: pip install inkline[pdf]") from error

@@ -19,6 +19,7 @@ from tests.io import sample
 pikepdf = pytest.importorskip("pikepdf")
 
 from inkline.formats.searchable_pdf import write_searchable_pdf  # noqa: E402
+from inkline.formats.write import write  # noqa: E402
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = (90, 60)) -> Image.Image:
@@ -237,9 +238,11 @@ def test_damaged_images_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", ["pikepdf", "fontTools.fontBuilder"])
 def test_missing_extra_is_told(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for loaded in [name for name in sys.modules if name.startswith(("inkline.formats.pdf", "inkline.formats.search"))]:
+        monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(OutputError, match=r"pip install inkline\[pdf\]"):
-        write_searchable_pdf(Document((Page((), (9, 9)),)), [np.zeros((9, 9, 3), np.uint8)], tmp_path / "out.pdf")
+        write(Document((Page((), (9, 9)),)), tmp_path / "out.pdf")
 
 
 def test_sample_pages_of_the_bad_input_set(shared: Path, tmp_path: Path) -> None:

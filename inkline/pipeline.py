@@ -135,14 +135,7 @@ class Ocr:
         stop = Event() if stop is None else stop
 
         # The three stages; `overlap` runs each on threads of its own.
-        def decode() -> Iterator[PageImage]:
-            for source in expand(sources):
-                try:
-                    yield from read(source, options.read)
-                except InklineError as error:
-                    if on_error is None:
-                        raise
-                    on_error(source, error)
+        page_images = _decode(sources, options, on_error)
 
         def prepare(page_image: PageImage) -> PreparedPage:
             return self._prepare(page_image, options, self._detect_many)
@@ -161,7 +154,7 @@ class Ocr:
             return pages
 
         try:
-            yield from overlap(decode(), prepare, recognize, self._pool, self.pages_ahead, stop)
+            yield from overlap(page_images, prepare, recognize, self._pool, self.pages_ahead, stop)
         except RuntimeError as error:
             if self._closed:  # while pages were being read
                 raise UsageError(CLOSED) from error
@@ -244,6 +237,17 @@ class Ocr:
         seen = self._orient_line(lines, options.orient.batch_size)
         column = self._orient_line.labels.index(180)
         return tuple(i for i, line in enumerate(seen) if line.scores[column] >= options.orient.line_thresh)
+
+
+def _decode(sources: Any, options: OcrOptions, on_error: OnError | None) -> Iterator[PageImage]:
+    """The page images of many sources; what cannot be read goes to `on_error`, or is raised without it."""
+    for source in expand(sources):
+        try:
+            yield from read(source, options.read)
+        except InklineError as error:
+            if on_error is None:
+                raise
+            on_error(source, error)
 
 
 def _once_per_image(detect: Find) -> Find:

@@ -58,46 +58,57 @@ def overlap(
 
     # First thread: draw items and hand them to the pool, as far ahead as the queue has room.
     def draw() -> None:
-        try:
-            for item in items:
-                if not _put(working, pool.submit(work, item), stop):
-                    return
-            _put(working, _End(), stop)
-        except BaseException as error:  # handed on to the caller's thread
-            _put(working, _End(error), stop)
+        for item in items:
+            if not _put(working, pool.submit(work, item), stop):
+                return
+        _put(working, _End(), stop)
 
     # Second thread: finish what has been worked on, in order.
     def drain() -> None:
-        try:
-            end = None
-            while end is None and not stop.is_set():
-                group, end = _ready(working, ahead, stop)
-                for result in finish(group) if group else []:
-                    _put(done, result, stop)
-            _put(done, end, stop)
-        except BaseException as error:  # handed on to the caller's thread
-            _put(done, _End(error), stop)
+        end = None
+        while end is None and not stop.is_set():
+            group, end = _ready(working, ahead, stop)
+            for result in finish(group) if group else []:
+                _put(done, result, stop)
+        _put(done, end, stop)
 
     # The caller's thread hands the results out, and ends the others when it leaves.
-    threads = [Thread(target=step, name=f"inkline-{step.__name__}", daemon=True) for step in (draw, drain)]
-    for thread in threads:
-        thread.start()
+    threads = [_start(draw, working, stop), _start(drain, done, stop)]
     try:
-        while not stop.is_set():
-            try:
-                result = done.get(timeout=POLL_SECONDS)
-            except Empty:
-                continue
-            if not isinstance(result, _End):
-                yield result
-                continue
-            if result.error is not None:
-                raise result.error
-            return
+        yield from _results(done, stop)
     finally:
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def _start(step: Callable[[], None], queue: "Queue[Any]", stop: Event) -> Thread:
+    """Run a step on a thread of its own; an error that ends it is the last item of its queue."""
+
+    def run() -> None:
+        try:
+            step()
+        except BaseException as error:  # handed on to the caller's thread
+            _put(queue, _End(error), stop)
+
+    thread = Thread(target=run, name=f"inkline-{step.__name__}", daemon=True)
+    thread.start()
+    return thread
+
+
+def _results(done: "Queue[C | _End]", stop: Event) -> Iterator[C]:
+    """What arrives in a queue until its end, or until `stop` is set; an error at the end is raised."""
+    while not stop.is_set():
+        try:
+            result = done.get(timeout=POLL_SECONDS)
+        except Empty:
+            continue
+        if not isinstance(result, _End):
+            yield result
+            continue
+        if result.error is not None:
+            raise result.error
+        return
 
 
 def _ready(working: "Queue[Future[B] | _End]", most: int, stop: Event) -> tuple[list[B], _End | None]:

@@ -220,7 +220,10 @@ def scattered(rng: Rng, area: Area, em: int) -> Layout:
     for _ in range(between(rng, 6, 70)):
         size = round(em * (0.7 + 3.3 * rng.random() ** 3))
         width = min(area.width * 0.95, size * (3 + 14 * rng.random()))
-        angle = 0.0 if rng.random() < 0.6 else (rng.random() * 2 - 1) * (30 if rng.random() < 0.4 else 6)
+        angle = 0.0
+        if rng.random() >= 0.6:
+            share = rng.random() * 2 - 1
+            angle = share * (30 if rng.random() < 0.4 else 6)
         rise = abs(np.sin(np.deg2rad(angle))) * width
         x = area.x + rng.random() * max(0.0, area.width - width)
         y = area.y + size + rise + rng.random() * max(0.0, area.height - size - 2 * rise)

@@ -1,4 +1,4 @@
-"""OCRmyPDF with Inkline as its engine: `ocrmypdf --plugin inkline.integrations.ocrmypdf in.pdf out.pdf` (extra `ocrmypdf`).
+"""OCRmyPDF with Inkline as its engine: `ocrmypdf --plugin inkline.ocrmypdf_plugin in.pdf out.pdf` (extra `ocrmypdf`).
 
 OCRmyPDF straightens, cleans and compresses pages and makes PDF/A as usual; the text comes from Inkline. Its default
 renderer is replaced by Inkline's own text layer, which keeps the words of turned, vertical and right-to-left lines whole;

@@ -22,15 +22,17 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from inkline.cli.evaluate_commands import PageResults, from_files, labels
+from inkline.cli.evaluate_commands import from_files, labels, read_pages
 from inkline.layout.geometry import convex_hull, crop_quad, min_area_quad, shared_area
 from inkline.metrics import aligned, fold, outside, tokens
+from inkline.pipeline import Ocr
 
 CAUSES = ("missed", "merged", "split", "cut", "spaces", "digits", "letters")
 TRAITS = ("small", "faint", "inverse", "vertical", "slanted")
@@ -167,7 +169,9 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the pipeline")
     args = parser.parse_args()
-    read: Callable[[Any], Any] = from_files(args.results) if args.results else PageResults(overrides(args.set), None)
+    read: Callable[[Any], Any] = partial(from_files, args.results)
+    if not args.results:
+        read = partial(read_pages, Ocr(**overrides(args.set)), None)
     for name in args.datasets:
         rows = list(labels(name))
         lost = [

@@ -23,15 +23,20 @@ Pair = tuple[str, str]  # (truth, what was read)
 
 
 @dataclass(frozen=True)
-class Counts:
+class _Sums:
+    """Fields that add up one by one."""
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Counts(_Sums):
     """Things found rightly, things that are there, things that were found."""
 
     hit: int = 0
     truth: int = 0
     found: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.hit + other.hit, self.truth + other.truth, self.found + other.found)
 
     @property
     def precision(self) -> float:
@@ -152,12 +157,8 @@ def digits(truth: str, found: str) -> Counts:
 
 
 SCRIPTS = {  # first word of a character's Unicode name -> script, where the two differ
-    "CJK": "Han",
-    "IDEOGRAPHIC": "Han",
-    "HIRAGANA": "Kana",
-    "KATAKANA": "Kana",
-    "KATAKANA-HIRAGANA": "Kana",
-    "HALFWIDTH": "Kana",
+    **dict.fromkeys(("CJK", "IDEOGRAPHIC"), "Han"),
+    **dict.fromkeys(("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH"), "Kana"),
     "FULLWIDTH": "Latin",
 }
 
@@ -180,7 +181,7 @@ def script_of(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class LineScore:
+class LineScore(_Sums):
     """Counts over recognised lines; add them up and read the measures.
 
     exact: lines read without any error; exact_spaceless, exact_caseless: with white space removed, with case folded;
@@ -200,9 +201,6 @@ class LineScore:
     words: int = 0
     spaces: Counts = field(default_factory=Counts)
     digits: Counts = field(default_factory=Counts)
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def summary(self) -> dict[str, float]:
         """Every measure by name, all 0..1 save `cer` and `wer`, which exceed 1 when more was read than is there.
@@ -316,7 +314,7 @@ def order(places: Sequence[int]) -> Counts:
 
 
 @dataclass(frozen=True)
-class PageScore:
+class PageScore(_Sums):
     """Counts over pages; add them up and read the measures. matched: lines whose boxes matched; flow: their order."""
 
     pages: int = 0
@@ -325,9 +323,6 @@ class PageScore:
     characters: Counts = field(default_factory=Counts)
     matched: LineScore = field(default_factory=LineScore)
     flow: Counts = field(default_factory=Counts)
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def summary(self) -> dict[str, float]:
         """Every measure by name; those from `matched` on are of the lines whose boxes matched a true line.
@@ -357,8 +352,8 @@ def page(
     neither way. Boxes are scored on pages where every true line has points. Without `case`, matched lines are folded.
     """
     # What counts: true lines that are not ignored, found boxes outside of the ignored regions.
-    lines, ignored = _by_ignore(labels)
-    kept = outside(polygons, [row["points"] for row in ignored if row.get("points")])
+    lines = [row for row in labels if not row.get("ignore")]
+    kept = outside(polygons, [row["points"] for row in labels if row.get("ignore") and row.get("points")])
     boxes, read = [polygons[i] for i in kept], [texts[i] for i in kept]
     truth = [str(row.get("text", "")) for row in lines]
     # Texts are compared wherever they stand; boxes, their lines and their order where the truth has boxes.
@@ -372,12 +367,3 @@ def page(
         matched=recognition((fold(truth[t], case), fold(read[f], case)) for t, f in pairs),
         flow=order([t for t, _ in sorted(pairs, key=lambda pair: pair[1])]),
     )
-
-
-def _by_ignore(labels: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """The labels that count, and those that are to be ignored."""
-    counted: list[Mapping[str, Any]] = []
-    ignored: list[Mapping[str, Any]] = []
-    for row in labels:
-        (ignored if row.get("ignore") else counted).append(row)
-    return counted, ignored

@@ -2,14 +2,21 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from inkline.cli.options_help import from_options, given
 from inkline.errors import DataError, OutputError
 from inkline.options import OcrOptions
+
+if TYPE_CHECKING:
+    from inkline.pipeline import Ocr
+
+Rows = Iterable[dict[str, Any]]
+PageResults = Iterator[tuple[list[Any], list[str]]]  # polygons and texts, per page
 
 COLUMNS = (
     *("pages", "det_p", "det_r", "det_h", "tok_p", "tok_r", "tok_f1", "char_f1"),
@@ -67,10 +74,11 @@ def ocr(datasets: tuple[str, ...], results: str | None, save_path: str | None, *
     A data set is a labels.jsonl or its folder, with a line per page: {"image", "lines": [{"points", "text", "ignore"}]}.
     """
     from inkline.metrics import PageScore, page
+    from inkline.pipeline import Ocr
 
     case, limit, as_json, lang = (values.pop(name) for name in ("case", "limit", "as_json", "lang"))
     overrides = given(OcrOptions, values) | ({"lang": lang} if lang else {})
-    read = from_files(Path(results)) if results else PageResults(overrides, save_path)
+    read = partial(from_files, Path(results)) if results else partial(read_pages, Ocr(**overrides), save_path)
     if not as_json:
         click.echo(f"{'set':<24}" + "".join(f"{name:>10}" for name in COLUMNS))
     for name in datasets:
@@ -109,37 +117,25 @@ def labels(dataset: str) -> Iterator[dict[str, Any]]:
                 raise DataError(f"{path}:{number}: {what}") from error
 
 
-class PageResults:
-    """Reads the images of rows with one `Ocr`, and gives each page's polygons and texts."""
+def read_pages(ocr: "Ocr", save_path: str | None, rows: Rows) -> PageResults:
+    """Reads the images of rows: each page's polygons and texts; `save_path` takes its <stem>_res.json."""
+    from inkline.formats.write import save
 
-    def __init__(self, overrides: Mapping[str, Any], save_path: str | None) -> None:
-        from inkline.pipeline import Ocr
-
-        self._ocr = Ocr(**overrides)
-        self._save_path = save_path
-
-    def __call__(self, rows: list[dict[str, Any]]) -> Iterator[tuple[list[Any], list[str]]]:
-        from inkline.formats.write import save
-
-        for page in self._ocr.stream(row["image"] for row in rows):
-            if self._save_path:
-                save(page, self._save_path, "json")
-            yield [line.quad for line in page.lines], [line.text for line in page.lines]
+    for page in ocr.stream(row["image"] for row in rows):
+        if save_path:
+            save(page, save_path, "json")
+        yield [line.quad for line in page.lines], [line.text for line in page.lines]
 
 
-def from_files(folder: Path) -> Any:
-    """A reader of results written before: `<stem>_res.json` or `<image name>.json` in `folder`; none counts as empty."""
-
-    def read(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[list[Any], list[str]]]:
-        for row in rows:
-            image = Path(row["image"])
-            file = folder / f"{image.stem}_res.json"
-            file = file if file.exists() else folder / f"{image.name}.json"
-            result = json.loads(file.read_text("utf-8")) if file.exists() else {"rec_polys": [], "rec_texts": []}
-            result = result.get("res", result)
-            yield result["rec_polys"], result["rec_texts"]
-
-    return read
+def from_files(folder: Path, rows: Rows) -> PageResults:
+    """The same from results written before: `<stem>_res.json` or `<image name>.json` in `folder`; none counts as empty."""
+    for row in rows:
+        image = Path(row["image"])
+        file = folder / f"{image.stem}_res.json"
+        file = file if file.exists() else folder / f"{image.name}.json"
+        result = json.loads(file.read_text("utf-8")) if file.exists() else {"rec_polys": [], "rec_texts": []}
+        result = result.get("res", result)
+        yield result["rec_polys"], result["rec_texts"]
 
 
 def evaluate_model(task: str, model: str, datasets: tuple[str, ...], values: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """`inkline ocr`: read files, folders, URLs and PDFs."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +15,6 @@ from inkline.progress import LogProgress, open_progress
 
 if TYPE_CHECKING:
     from inkline.types import Page
-
-Failed = Callable[[Any, InklineError], None]
 
 EXAMPLES = """\b
 Examples:
@@ -75,21 +73,16 @@ def read_all(
     password = values.get("pdf_password")  # for reading PDFs and for writing them
     pdf_options = apply(PdfOptions(), **given(PdfOptions, values))
     options = translated(values | {"pdf_password": password})
-    errors: list[InklineError] = []
-
-    def on_error(_: Any, error: InklineError) -> None:
-        errors.append(error)
-        click.echo(f"inkline: {error}", err=True)
-
+    failures = Failures()
     with Ocr(**options) as reader, LogProgress(None) if quiet else open_progress("pages") as display:
         prints = not quiet and (as_json or not save_path)
-        pages = _shown(reader.stream(sources, on_error=on_error), display, prints, as_json)
+        pages = _shown(reader.stream(sources, on_error=failures), display, prints, as_json)
         if save_path:
-            pages = ResultWriter(save_path, names, pdf_options, on_error).written(pages)
+            pages = ResultWriter(save_path, names, pdf_options, failures).written(pages)
         count = sum(1 for _ in pages)
     if save_path and not quiet:
         click.echo(f"inkline: {count} page{'s' * (count != 1)} read, results in {save_path}", err=True)
-    exit_if_failed(errors)
+    failures.exit_if_any()
 
 
 def _shown(pages: Iterable["Page"], display: LogProgress, prints: bool, as_json: bool) -> Iterator["Page"]:
@@ -103,23 +96,34 @@ def _shown(pages: Iterable["Page"], display: LogProgress, prints: bool, as_json:
         yield page
 
 
-def exit_if_failed(errors: list[InklineError]) -> None:
-    """Say how many inputs failed, and exit with status 1 if any did."""
-    if errors:
-        what = "read or written" if any(isinstance(error, OutputError) for error in errors) else "read"
-        click.echo(f"inkline: {len(errors)} input{'s' * (len(errors) > 1)} could not be {what}", err=True)
-        raise SystemExit(1)
+class Failures:
+    """The errors of single inputs, told as they come; call it with the input and its error."""
+
+    def __init__(self) -> None:
+        self._errors: list[InklineError] = []
+
+    def __call__(self, _: Any, error: InklineError) -> None:
+        self._errors.append(error)
+        click.echo(f"inkline: {error}", err=True)
+
+    def exit_if_any(self) -> None:
+        """Say how many inputs failed, and exit with status 1 if any did."""
+        if self._errors:
+            count, any_output = len(self._errors), any(isinstance(error, OutputError) for error in self._errors)
+            what = "read or written" if any_output else "read"
+            click.echo(f"inkline: {count} input{'s' * (count > 1)} could not be {what}", err=True)
+            raise SystemExit(1)
 
 
 class ResultWriter:
     """Writes pages as they come: formats of one file per page at once, those of one file per document at its end."""
 
-    def __init__(self, folder: str, formats: tuple[str, ...], pdf: PdfOptions, on_error: Failed) -> None:
-        """on_error: takes what one document cannot be written as, with the document; the rest is written."""
+    def __init__(self, folder: str, formats: tuple[str, ...], pdf: PdfOptions, failures: Failures) -> None:
+        """failures: takes what one document cannot be written as, with the document; the rest is written."""
         from inkline.formats.write import PER_PAGE, make_folder
 
         make_folder(folder)
-        self._folder, self._pdf, self._on_error = folder, pdf, on_error
+        self._folder, self._pdf, self._failures = folder, pdf, failures
         self._each = [name for name in formats if name in PER_PAGE]
         self._whole = [name for name in formats if name not in PER_PAGE]
         self._taken: dict[str, str] = {}
@@ -151,5 +155,5 @@ class ResultWriter:
                 except OutputError as error:
                     if isinstance(error.__cause__, (OSError, ImportError)):  # the rest would fail the same way
                         raise
-                    self._on_error(document, error)
+                    self._failures(document, error)
             self._pages = []

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from inkline.cli.ocr_command import exit_if_failed
+from inkline.cli.ocr_command import Failures
 from inkline.cli.options_help import Decorator, GroupedCommand, all_of, from_options, option_of
 from inkline.cli.paddle_flags import engine_options, translated
-from inkline.errors import InklineError, UsageError
+from inkline.errors import UsageError
 from inkline.options import OcrOptions
 from inkline.paddle.arguments import POSITIONAL_KEYWORDS, SINGLE_MODEL_KEYWORDS
 from inkline.registry import set_offline
@@ -34,12 +34,14 @@ def model_options(task: str) -> Decorator:
 def model_command(name: str, task: str, class_name: str, help: str, example: str) -> click.Command:
     """The command of one model."""
 
-    def run(**values: Any) -> None:
+    @click.command(name, cls=GroupedCommand, help=help, epilog=f"\b\nExamples:\n  inkline {name} {example}")
+    @io_options
+    @model_options(task)
+    @engine_options
+    def command(**values: Any) -> None:
         predict_all(class_name, values)
 
-    run.__doc__ = help
-    options = io_options(model_options(task)(engine_options(run)))
-    return click.command(name, cls=GroupedCommand, epilog=f"\b\nExamples:\n  inkline {name} {example}")(options)
+    return command
 
 
 text_detection = model_command(
@@ -120,17 +122,12 @@ def predict_all(class_name: str, values: dict[str, Any]) -> None:
     if class_name == "DocPreprocessor":
         keywords = translated(keywords)
     opened = getattr(import_module("inkline"), class_name)(**keywords)
-    errors: list[InklineError] = []
-
-    def on_error(_: Any, error: InklineError) -> None:
-        errors.append(error)
-        click.echo(f"inkline: {error}", err=True)
-
-    for result in opened.predict_iter(sources, on_error=on_error):
+    failures = Failures()
+    for result in opened.predict_iter(sources, on_error=failures):
         if as_json:
             click.echo(json.dumps(result.plain(), ensure_ascii=False))
         else:
             result.print()
         if save_path:
             result.save_all(save_path)
-    exit_if_failed(errors)
+    failures.exit_if_any()

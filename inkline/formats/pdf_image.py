@@ -121,16 +121,9 @@ def _dpi(image: Pillow.Image) -> tuple[float, float]:
 
 def _stream(pdf: Any, data: bytes, size: tuple[int, int], colors: Any, bits: int, **more: Any) -> pikepdf.Stream:
     """An image XObject of so many bits per component; `more` are entries of its dictionary."""
-    entries = {
-        "Type": Name.XObject,
-        "Subtype": Name.Image,
-        "Width": size[0],
-        "Height": size[1],
-        "ColorSpace": colors,
-        "BitsPerComponent": bits,
-        **more,
-    }
-    return Stream(pdf, data, {f"/{name}": value for name, value in entries.items()})
+    width, height = size
+    kind = {"Type": Name.XObject, "Subtype": Name.Image, "Width": width, "Height": height}
+    return Stream(pdf, data, **kind, ColorSpace=colors, BitsPerComponent=bits, **more)
 
 
 def _colors(pdf: pikepdf.Pdf, count: int, profile: bytes | None) -> Any:

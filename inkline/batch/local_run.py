@@ -24,7 +24,6 @@ def run_files(config: RunConfig, open_reader: OpenReader, progress: RunProgress,
                 searching = pool.assign_tasks()
                 # While files that are done are skipped, to find one that is not, messages are not waited for.
                 pool.handle_messages(0 if searching else MAX_WAIT_SECONDS)
-                pool.stop_slow_workers()
                 progress.show(scheduler.summary, pool.pages)
         except KeyboardInterrupt:
             if not watch:
@@ -58,17 +57,16 @@ class WorkerPool:
         return False
 
     def handle_messages(self, seconds: float) -> None:
-        """Answer the messages that come within some seconds."""
-        for worker in wait_for_messages(self._workers, seconds):
-            self._handle_message(worker)
-
-    def stop_slow_workers(self) -> None:
-        """End the workers whose file takes too long."""
+        """Answer the messages that come within some seconds, and end the workers whose file takes too long."""
+        limit = self._context.config.run_options.time_limit
+        ready = wait_for_messages(self._workers, seconds)
         for worker in list(self._workers):
-            result = worker.check_time(self._context.config.run_options.time_limit)
-            if result is not None and worker.task is not None:
+            task = worker.task
+            result = worker.handle_message(self._scheduler.is_done) if worker in ready else worker.check_time(limit)
+            if not worker.alive:
                 self._workers.remove(worker)
-                self._scheduler.finish(worker.task, result, worker.seconds)
+            if result is not None and task is not None:
+                self._scheduler.finish(task, result, worker.seconds)
 
     def stop(self) -> None:
         """Stop all workers at once."""
@@ -83,19 +81,3 @@ class WorkerPool:
             worker = Worker.start(self._open_reader, self._context.workspace(f"worker-{next(self._numbers)}"))
             self._workers.append(worker)
         worker.assign(task)
-
-    def _handle_message(self, worker: Worker) -> None:
-        message = worker.receive()
-        task = worker.task
-        if message is None:
-            self._workers.remove(worker)
-            result = worker.result_of_death()
-            if result is not None and task is not None:
-                self._scheduler.finish(task, result, worker.seconds)
-            return
-        kind, value = message
-        if task is not None and kind == "content":
-            worker.send(not self._scheduler.is_done(task, value))
-        elif task is not None and kind == "ended":
-            worker.task, worker.pages = None, 0
-            self._scheduler.finish(task, value, worker.seconds)

@@ -36,6 +36,7 @@ PAGES_PER_UNIT = 16  # a long document is divided into parts of so many pages
 UNITS_PER_BLOCK = 4  # what an actor gets at once
 UNITS_PER_WAVE = 20_000  # listed and given to Ray at once: bounds what the starting process holds
 BYTES_PER_WAVE = 1 << 30  # of files unpacked from archives
+MAX_WAIT_SECONDS = 0.5  # for messages of the worker
 MULTI_PAGE_SUFFIXES = frozenset((".pdf", ".tif", ".tiff"))
 
 
@@ -233,31 +234,15 @@ class ReadActor:
 
     def _read_once(self, task: FileTask) -> TaskResult:
         """One attempt on the worker process, which is started when there is none."""
-        worker = self._worker = self._worker or Worker.start(self._open_reader, self._workspace)
+        if self._worker is None or not self._worker.alive:
+            self._worker = Worker.start(self._open_reader, self._workspace)
+        worker, result = self._worker, None
         worker.assign(task)
-        while True:
-            result = None
-            for _ in wait_for_messages([worker], 0.5):
-                result = self._handle_message(worker)
-            if result is None and self._worker is not None:
+        while result is None:
+            if wait_for_messages([worker], MAX_WAIT_SECONDS):
+                result = worker.handle_message(lambda *_: False)  # what is done already was not sent here
+            else:
                 result = worker.check_time(self._config.run_options.time_limit)
-                self._worker = None if result is not None else worker
-            if result is not None:
-                return result
-
-    def _handle_message(self, worker: Worker) -> TaskResult | None:
-        """Answer the worker's message; gives the result when its task has ended."""
-        message = worker.receive()
-        if message is None:
-            self._worker = None
-            return worker.result_of_death()
-        kind, value = message
-        if kind == "content":
-            worker.send(True)
-        if kind != "ended":
-            return None
-        worker.task = None
-        result: TaskResult = value
         return result
 
     def _collect(self, result: TaskResult) -> dict[str, bytes]:

@@ -36,6 +36,7 @@ RETRYABLE_ERRNOS = frozenset(
 FULL_ERRNOS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 OpenReader = Callable[[], PageReader]  # called in the worker, so it must be picklable: a function, a partial
+IsDone = Callable[[FileTask, str], bool]  # whether a task's file was read before with content of this sha256
 
 # What a worker says: its models are open, or cannot be opened (the error); the sha256 of its file (answered with whether to
 # read it); how many pages it has read; how its task ended.
@@ -133,13 +134,14 @@ def content_hash(path: Path) -> str:
         return ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Worker:
     """A worker process, seen from the run. heard_at: when it last said that it is going on, while it has a task."""
 
     process: BaseProcess
     connection: Connection
     ready: bool = False
+    alive: bool = True
     task: FileTask | None = None
     started_at: float = 0.0
     heard_at: float = field(default_factory=time.monotonic)
@@ -165,38 +167,48 @@ class Worker:
         """Send a task."""
         self.task, self.pages = task, 0
         self.started_at = self.heard_at = time.monotonic()
-        self.send(task)
+        self._send(task)
 
-    def send(self, value: FileTask | bool) -> None:
+    def _send(self, value: FileTask | bool) -> None:
         """Send something; that a worker has died meanwhile is noticed when its next message is awaited."""
         with contextlib.suppress(ConnectionError):
             self.connection.send(value)
 
-    def receive(self) -> Message | None:
-        """Its next message; None when it died. Raises what kept it from opening its models."""
+    def handle_message(self, is_done: IsDone) -> TaskResult | None:
+        """Answer its next message; gives how its task ended, once it has, be it that the worker died.
+
+        Raises what kept it from opening its models.
+        """
         try:
             message: Message = self.connection.recv()
         except (EOFError, ConnectionError):
-            return None
+            return self._result_of_death()
         self.heard_at = time.monotonic()
         kind, value = message
         if kind == "ready":
             self.ready, self.started_at = True, self.heard_at
-        elif kind == "page":
-            self.pages = value
         elif kind == "broken":
             raise value
-        return message
+        elif kind == "page":
+            self.pages = value
+        elif kind == "content" and self.task is not None:
+            self._send(not is_done(self.task, value))
+        elif kind == "ended":
+            self.task, self.pages = None, 0
+            result: TaskResult = value
+            return result
+        return None
 
     def stop(self) -> str:
         """End it at once; gives how it ended."""
+        self.alive = False
         self.process.kill()
         self.process.join()
         self.connection.close()
         status = self.process.exitcode or 0
         return f"signal {-status}" if status < 0 else f"exit status {status}"
 
-    def result_of_death(self) -> TaskResult | None:
+    def _result_of_death(self) -> TaskResult | None:
         """After it died: how its task ended, if it had one. EngineError when it never got as far as to its first task."""
         how = self.stop()
         if not self.ready:
@@ -218,12 +230,11 @@ class Worker:
 
 def wait_for_messages(workers: list[Worker], seconds: float) -> list[Worker]:
     """Those of the workers that have a message, or died, within some seconds."""
-    seconds = max(0.0, seconds)
     if not workers:
         time.sleep(seconds)
         return []
-    ready = set(map(id, wait([worker.connection for worker in workers], seconds)))
-    return [worker for worker in workers if id(worker.connection) in ready]
+    ready = wait([worker.connection for worker in workers], seconds)
+    return [worker for worker in workers if worker.connection in ready]
 
 
 def _exit_with_parent() -> None:

@@ -154,10 +154,8 @@ def remaining_range(page_range: str, done: Sequence[int]) -> str | None:
 
 def unfinished_path(workspace: Workspace, stem: str, content: str) -> Path:
     """Where the pages of an unfinished document are kept."""
-    key = hashlib.sha256(f"{stem}\n{content}\n{workspace.options_key}".encode("utf-8", "surrogatepass")).hexdigest()[
-        :32
-    ]
-    return workspace.unfinished / f"{key}.jsonl"
+    key = f"{stem}\n{content}\n{workspace.options_key}".encode("utf-8", "surrogatepass")
+    return workspace.unfinished / f"{hashlib.sha256(key).hexdigest()[:32]}.jsonl"
 
 
 class UnfinishedDocument:
@@ -236,9 +234,9 @@ def page_from_record(record: Mapping[str, Any]) -> Page:
     """The page of a record; `load_image` is None."""
     values = dict(record)
     found, transform = values.pop("found"), values.pop("transform")
-    polygons = (
-        None if found["polygons"] is None else tuple(_floats(polygon).reshape(-1, 2) for polygon in found["polygons"])
-    )
+    polygons = found["polygons"]
+    if polygons is not None:
+        polygons = tuple(_floats(polygon).reshape(-1, 2) for polygon in polygons)
     values["detections"] = Detections(_floats(found["quads"]).reshape(-1, 4, 2), _floats(found["scores"]), polygons)
     values["lines"] = tuple(map(_line_from_record, record["lines"]))
     for name in ("size", "line_angles", "warnings"):

@@ -48,7 +48,6 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE INDEX IF NOT EXISTS by_state ON files (state, seen);
 """
 
-Row = dict[str, Any]
 OutputsExist = Callable[[list[str]], bool]
 
 # `seen`: this scan has met the file already; `failed`: this run has tried this very file. What an earlier run failed at is
@@ -91,6 +90,7 @@ class Ledger:
 
     def _open_database(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path)
+        db.row_factory = sqlite3.Row
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version not in (0, LEDGER_VERSION):
             raise OutputError(f"{self.path}: a ledger of version {version}, made by another Inkline; move it away")
@@ -143,7 +143,7 @@ class Ledger:
             self._commit_sometimes()
             return self._state_of(task, row, outputs_exist)
 
-    def _state_of(self, task: FileTask, row: Row, outputs_exist: OutputsExist) -> tuple[FileState, FileTask]:
+    def _state_of(self, task: FileTask, row: sqlite3.Row, outputs_exist: OutputsExist) -> tuple[FileState, FileTask]:
         """The state of a file that has a row."""
         same_options = row["options"] == self._options
         same_file = same_options and row["fingerprint"] and row["fingerprint"] == task.fingerprint
@@ -157,10 +157,10 @@ class Ledger:
     def has_content(self, task: FileTask, content: str, outputs_exist: OutputsExist) -> bool:
         """Whether a file that looked changed was read before with this very content; then its fingerprint is updated."""
         with _clear_errors(self.path):
-            row = self._db.execute(
-                "SELECT content, options, state, outputs FROM files WHERE name=?", (task.name,)
-            ).fetchone()
-            if row is None or row[:3] != (content, self._options, "done") or not outputs_exist(json.loads(row[3])):
+            row = self._row(task.name)
+            if row is None or (row["content"], row["options"], row["state"]) != (content, self._options, "done"):
+                return False
+            if not outputs_exist(json.loads(row["outputs"])):
                 return False
             self._db.execute("UPDATE files SET fingerprint=? WHERE name=?", (task.fingerprint, task.name))
             self._commit_sometimes()
@@ -172,9 +172,8 @@ class Ledger:
         Gives results of the same options that no longer belong to this file: of pages that a changed document has lost.
         """
         with _clear_errors(self.path):
-            before, options = self._db.execute(
-                "SELECT outputs, options FROM files WHERE name=?", (task.name,)
-            ).fetchone()
+            before = self._row(task.name)
+            assert before is not None  # `look_up` has made it
             self._db.execute(
                 "UPDATE files SET fingerprint=?, content=?, options=?, state=?, pages=?, outputs=?, error=?, attempts=?, "
                 "seconds=?, finished=? WHERE name=?",
@@ -182,34 +181,30 @@ class Ledger:
                  json.dumps(result.outputs), result.error, task.attempt, round(seconds, 3), time.time(), task.name),
             )  # fmt: skip
             self._db.commit()
-        if options != self._options:
-            return []
-        return [old for old in json.loads(before) if old not in result.outputs and not old.endswith(SHARD_SUFFIX)]
+        old_outputs = json.loads(before["outputs"]) if before["options"] == self._options else []
+        return [name for name in old_outputs if name not in result.outputs and not name.endswith(SHARD_SUFFIX)]
 
     def failures(self) -> Iterator[dict[str, Any]]:
         """The files of this run that failed, as rows of failures.jsonl."""
-        columns = ("source", "name", "error", "attempts", "pages", "outputs")
         with _clear_errors(self.path):
-            rows = self._db.execute(
-                f"SELECT {', '.join(columns)} FROM files WHERE state='failed' AND seen>=? ORDER BY rowid",
+            for row in self._db.execute(
+                "SELECT source, name, error, attempts, pages, outputs FROM files WHERE state='failed' AND seen>=? "
+                "ORDER BY rowid",
                 (self._first_scan,),
-            )
-            for row in rows:
-                yield {**dict(zip(columns, row, strict=True)), "outputs": json.loads(row[-1])}
+            ):
+                yield {**dict(row), "outputs": json.loads(row["outputs"])}
 
-    def _row_of(self, task: FileTask) -> tuple[str, Row | None]:
+    def _row(self, name: str) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._db.execute("SELECT * FROM files WHERE name=?", (name,)).fetchone()
+        return row
+
+    def _row_of(self, task: FileTask) -> tuple[str, sqlite3.Row | None]:
         """The name and the row of a file; another name when this scan met the name for another source."""
-        columns = ("stem", "source", "seen", "fingerprint", "options", "state", "outputs", "finished")
         name, count = task.name, 1
-        while True:
-            values = self._db.execute(f"SELECT {', '.join(columns)} FROM files WHERE name=?", (name,)).fetchone()
-            if values is None:
-                return name, None
-            row = dict(zip(columns, values, strict=True))
-            if row["seen"] != self._scan or row["source"] == task.source:
-                return name, row
+        while (row := self._row(name)) is not None and row["seen"] == self._scan and row["source"] != task.source:
             count += 1
             name = f"{task.name}~{count}"
+        return name, row
 
     def _claim_stem(self, name: str, task: FileTask) -> str:
         """A stem that no other file has: the name without its suffix, else with it, else with a number."""

@@ -34,15 +34,8 @@ ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz
 LAST_SUFFIXES = frozenset("." + name.rpartition(".")[2] for name in ARCHIVE_SUFFIXES)
 
 # What damaged archives raise.
-ARCHIVE_ERRORS = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    NotImplementedError,
-)
+ARCHIVE_FORMAT_ERRORS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
+ARCHIVE_ERRORS = (*ARCHIVE_FORMAT_ERRORS, EOFError, OSError, NotImplementedError)
 
 # A file in an archive: its name, a stamp that changes with it, whether it is encrypted, and what opens it.
 Member = tuple[str, str, bool, Callable[[], BinaryIO]]

@@ -19,7 +19,7 @@ from inkline.batch.document import unfinished_path
 from inkline.batch.ledger import Ledger
 from inkline.batch.listing import list_files, watch_files
 from inkline.batch.storage import Destination, check_destination, copy_limited
-from inkline.batch.task import FileTask, RunConfig, TaskResult, Workspace
+from inkline.batch.task import FileTask, RunConfig, TaskResult, Workspace, options_key
 from inkline.batch.worker import is_disk_full
 from inkline.errors import InklineError, OutputError
 from inkline.progress import LogProgress
@@ -65,7 +65,7 @@ def open_run(config: RunConfig) -> Iterator[RunContext]:
     destination = Destination(config.destination)
     check_destination(config.sources, destination)
     state = destination.state_folder(config.ledger)
-    with Ledger(state, config.options_key) as ledger:
+    with Ledger(state, options_key(config.options, config.formats)) as ledger:
         context = RunContext(config, destination, state, ledger)
         # Unfinished documents stay; temporary files are those of a run that was killed.
         shutil.rmtree(context.staging, ignore_errors=True)

@@ -42,14 +42,17 @@ class Destination:
     def local(self) -> bool:
         return not is_store(self.root)
 
+    def address(self, name: str = "") -> str:
+        """The address of a result in a store."""
+        return f"{self.root.rstrip('/')}/{name}"
+
     def put(self, path: Path, name: str) -> None:
         """Move a finished file to `name` below the destination; OutputError when that cannot be done.
 
         The content is on the disk before the name is, so that a power cut leaves no empty file behind.
         """
         if not self.local:
-            upload(path, f"{self.root.rstrip('/')}/{name}")
-            path.unlink()
+            _upload(path, self.address(name))
             return
         target = Path(self.root, name)
         try:
@@ -76,12 +79,13 @@ class Destination:
         if self.local:
             Path(self.root, name).unlink(missing_ok=True)
         else:
-            remove_object(f"{self.root.rstrip('/')}/{name}")
+            fs, path = open_store(self.address(name))
+            _ask(self.address(name), lambda: fs.rm_file(path) if fs.exists(path) else None)
 
     def contains(self, location: str) -> bool:
         """Whether a path or address lies in the destination: a glob or a list may name results."""
         if is_store(location) or not self.local:
-            return is_store(location) and location.startswith(f"{self.root.rstrip('/')}/")
+            return is_store(location) and location.startswith(self.address())
         return bool(location) and not is_url(location) and _is_within(location, self.root)
 
     def state_folder(self, given: str = "") -> Path:
@@ -104,7 +108,7 @@ def check_destination(sources: Sequence[str], destination: Destination) -> None:
         if source.startswith("@") or is_url(source):
             continue
         if is_store(source) or not destination.local:
-            inside = is_store(source) and f"{destination.root.rstrip('/')}/".startswith(f"{source.rstrip('/')}/")
+            inside = is_store(source) and destination.address().startswith(f"{source.rstrip('/')}/")
         else:
             inside = os.path.isdir(source) and _is_within(destination.root, source)
         if inside:
@@ -191,16 +195,14 @@ def list_objects(url: str, suffixes: Sequence[str]) -> Iterator[StoredObject]:
         # Which of these a store tells depends on its kind.
         stamps = (info.get(key) for key in ("ETag", "etag", "LastModified", "mtime"))
         stamp = next(filter(None, stamps), "")
-        return StoredObject(
-            fs.unstrip_protocol(info["name"]), name, f"{info.get('size')}-{stamp}".replace('"', ""), alone
-        )
+        stamp = f"{info.get('size')}-{stamp}".replace('"', "")
+        return StoredObject(fs.unstrip_protocol(info["name"]), name, stamp, alone)
 
-    found: Iterator[dict[str, Any]]
     wildcards = [path.index(sign) for sign in WILDCARDS if sign in path]
     if wildcards:
         base, nothing = path[: min(wildcards)].rpartition("/")[0], "no object matches this pattern"
         matches = _ask(url, lambda: fs.glob(path, detail=True))
-        found = (info for _, info in sorted(matches.items()) if info["type"] == "file")
+        found = iter([info for _, info in sorted(matches.items()) if info["type"] == "file"])
     else:
         info = _ask(url, lambda: fs.info(path))
         if info["type"] == "file":
@@ -240,8 +242,8 @@ def download(url: str, to: Path, limit: int | None) -> Path:
     return to
 
 
-def upload(path: Path, url: str) -> None:
-    """Put a local file into a store, whole or not at all; OutputError when the store refuses."""
+def _upload(path: Path, url: str) -> None:
+    """Move a local file into a store, whole or not at all; OutputError when the store refuses."""
     fs, target = open_store(url)
     try:
         fs.put_file(str(path), target)
@@ -249,12 +251,7 @@ def upload(path: Path, url: str) -> None:
         failed = OutputError(f"{url}: the store did not take this file ({_reason_of(error)})")
         failed.may_pass = not isinstance(error, (PermissionError, FileNotFoundError))
         raise failed from error
-
-
-def remove_object(url: str) -> None:
-    """Delete an object if it exists."""
-    fs, path = open_store(url)
-    _ask(url, lambda: fs.rm_file(path) if fs.exists(path) else None)
+    path.unlink()
 
 
 def copy_limited(source: BinaryIO, to: Path, label: str, limit: int | None) -> None:

@@ -78,15 +78,11 @@ class RunConfig:
     run_options: RunOptions = RunOptions()
     ledger: str = ""
 
-    @property
-    def options_key(self) -> str:
-        """A hash of all that decides what the results are."""
-        return options_key(self.options, self.formats)
-
     def workspace(self, destination: Destination, state: Path, name: str) -> "Workspace":
         """Where the process called `name` works. state: the folder of the run's state."""
         staging, unfinished = state / "tmp" / name, state / "pages"
-        return Workspace(destination, staging, unfinished, self.formats, self.options_key, self.options.read)
+        key = options_key(self.options, self.formats)
+        return Workspace(destination, staging, unfinished, self.formats, key, self.options.read)
 
 
 @dataclass(frozen=True)

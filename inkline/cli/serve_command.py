@@ -41,15 +41,13 @@ def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
         raise EngineError(f"the service needs {', '.join(missing)}: pip install 'inkline[serve]'")
     from inkline.pipeline import Ocr
     from inkline.registry import set_offline
-    from inkline.service.server import serve
+    from inkline.service.server import serve, serve_on_ray
 
     if offline:
         set_offline()
     options = apply(ServeOptions(), **given(ServeOptions, values))
     overrides = translated(values)
     if ray:
-        from inkline.service.server import serve_on_ray
-
         serve_on_ray(overrides, options, ray, replicas, _announce)
         return
     with Ocr(**(overrides | dict.fromkeys(options.stages_on_request, True))) as ocr:

@@ -43,6 +43,7 @@ Handler = Callable[[ParsedRequest], MakeParts]
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CSP = "default-src 'self'; img-src 'self' data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+PAGE_HEADERS = {"Content-Security-Policy": CSP, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 ABOUT = """Reads text in images and PDFs. Answers carry `logId`, `errorCode` (0, or the HTTP status) and `errorMsg`.
 
@@ -219,10 +220,8 @@ def status_of(error: Exception) -> tuple[int, str]:
         option = str(error).partition("=")[0]
         return error.http_status, f"{option}: this server was started without that model (--on_request {option})"
     if isinstance(error, PasswordError):
-        return (
-            error.http_status,
-            f"{FILE_FIELD}: this PDF needs a password, which requests cannot give; send it decrypted",
-        )
+        message = f"{FILE_FIELD}: this PDF needs a password, which requests cannot give; send it decrypted"
+        return error.http_status, message
     if isinstance(error, InklineError):
         return error.http_status, str(error)
     if isinstance(error, HTTPException):
@@ -315,14 +314,8 @@ def _add_other_routes(app: FastAPI, service: Service) -> None:
         return Response(dump(openapi_description(app)), media_type=JSON)
 
     @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return _html("page.html")
-
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return _html("docs.html")
-
-
-def _html(name: str) -> HTMLResponse:
-    headers = {"Content-Security-Policy": CSP, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-    return HTMLResponse(files("inkline.service").joinpath(name).read_text("utf-8"), headers=headers)
+    async def page(request: Request) -> Response:
+        name = "docs.html" if request.url.path.endswith("/docs") else "page.html"
+        text = files("inkline.service").joinpath(name).read_text("utf-8")
+        return HTMLResponse(text, headers=PAGE_HEADERS)

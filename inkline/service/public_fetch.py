@@ -19,15 +19,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Networks that are not public, though some versions of the standard library take them for that.
-NOT_PUBLIC = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            *("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"),  # the last: Azure's host service
-            *("64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10"),
-        ),
-    )
-)
+_OTHERS = ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")
+AZURE_HOST = "168.63.129.16/32"
+NOT_PUBLIC = tuple(map(ipaddress.ip_network, (*_OTHERS, AZURE_HOST)))
 
 
 def fetch_public(url: str, options: ReadOptions) -> bytes:

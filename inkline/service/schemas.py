@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, from_json
 from typing_extensions import TypedDict
 
@@ -23,22 +24,14 @@ FileType = Literal["image", "pdf", "tiff"]
 
 MAX_LOG_ID_CHARS = 200
 
-# Fields of the current contract, and the flat options they stand for.
-PREPROCESSING_FIELDS = {
-    "useDocOrientationClassify": "use_doc_orientation_classify",
-    "useDocUnwarping": "use_doc_unwarping",
-}
-OCR_FIELDS = {
-    **PREPROCESSING_FIELDS,
-    "useTextlineOrientation": "use_textline_orientation",
-    "textDetLimitSideLen": "text_det_limit_side_len",
-    "textDetLimitType": "text_det_limit_type",
-    "textDetThresh": "text_det_thresh",
-    "textDetBoxThresh": "text_det_box_thresh",
-    "textDetUnclipRatio": "text_det_unclip_ratio",
-    "textRecScoreThresh": "text_rec_score_thresh",
-    "returnWordBox": "return_word_box",
-}
+# The flat options that requests of the current contract may set; their fields are named `useDocUnwarping` and so on.
+PREPROCESSING_OPTIONS = ("use_doc_orientation_classify", "use_doc_unwarping")
+OCR_OPTIONS = (
+    *(*PREPROCESSING_OPTIONS, "use_textline_orientation"),
+    *("text_det_limit_side_len", "text_det_limit_type", "text_det_thresh", "text_det_box_thresh"),
+    *("text_det_unclip_ratio", "text_rec_score_thresh", "return_word_box"),
+)
+OCR_FIELDS = {to_camel(name): name for name in OCR_OPTIONS}
 
 
 class InferenceParams(BaseModel):
@@ -77,25 +70,25 @@ class FileRequest(BaseModel):
     )
 
 
-def _option_fields(names: Mapping[str, str]) -> dict[str, Any]:
+def _option_fields(options: Iterable[str]) -> dict[str, Any]:
     """Optional fields, with the type, bounds, help and default of the flat options they stand for."""
     known = flat_fields(OcrOptions)
     out: dict[str, Any] = {}
-    for name, flat in names.items():
+    for flat in options:
         _, f, hint = known[flat]
         text = f"{f.metadata['help']}; null: as the server is set (without a setting: {f.default})"
-        out[name] = (hint | None, Field(None, ge=f.metadata["low"], le=f.metadata["high"], description=text))
+        out[to_camel(flat)] = (hint | None, Field(None, ge=f.metadata["low"], le=f.metadata["high"], description=text))
     return out
 
 
 PreprocessingRequest: type[FileRequest] = create_model(
-    "PreprocessingRequest", __base__=FileRequest, **_option_fields(PREPROCESSING_FIELDS)
+    "PreprocessingRequest", __base__=FileRequest, **_option_fields(PREPROCESSING_OPTIONS)
 )
 OcrRequest: type[FileRequest] = create_model(
     "OcrRequest",
     __base__=FileRequest,
     inferenceParams=(InferenceParams | None, Field(None, description="parameters of the first contract")),
-    **_option_fields(OCR_FIELDS),
+    **_option_fields(OCR_OPTIONS),
 )
 
 # Replies. Fields of a type with total=False may be absent.

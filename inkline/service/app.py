@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from typing import Annotated, Any
 
@@ -35,7 +36,6 @@ from inkline.service.schemas import (
     parse_request,
 )
 from inkline.service.service_metrics import ServiceMetrics
-from inkline.types import Page
 
 log = logging.getLogger(__name__)
 
@@ -106,11 +106,7 @@ class FileRoute(APIRoute):
     """A route whose body FastAPI only describes: the queue reads it, within its limits of size and time."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        async def handle(request: Request) -> Response:
-            response: Response = await self.endpoint(request, None)
-            return response
-
-        return handle
+        return partial(self.endpoint, body=None)
 
 
 class Service:
@@ -157,7 +153,9 @@ class Exchange:
             del body
             self.log_id = parsed.log_id
             stream = NDJSON in request.headers.get("accept", "") if parsed.stream is None else parsed.stream
-            parsed = replace(parsed, stream=stream, overrides={**self._service.defaults, **parsed.overrides})
+            visualize = self._service.options.visualize if parsed.visualize is None else parsed.visualize
+            overrides = {**self._service.defaults, **parsed.overrides}
+            parsed = replace(parsed, stream=stream, visualize=visualize, overrides=overrides)
             # The reply. Until its first part is there it may still become an error with a status of its own.
             parts = await held.enter_async_context(aclosing(queue.run(request, handler(parsed), deadline)))
             first = await anext(parts)
@@ -230,7 +228,7 @@ def status_of(error: Exception) -> tuple[int, str]:
 
 
 def error_reply(log_id: str, status: int, message: str, error: Exception | None = None) -> Response:
-    """The documented body of an error."""
+    """The documented body of an error. error: whose headers are sent, too."""
     headers = dict(getattr(error, "headers", None) or {})
     if isinstance(error, TooBusy):
         headers["Retry-After"] = str(error.retry_after)
@@ -256,31 +254,20 @@ def _add_file_routes(app: FastAPI, service: Service) -> None:
     """The routes that take a file. Their bodies are described here and read by their exchange."""
     router = APIRouter(route_class=FileRoute)
 
-    def count_page(page: Page) -> None:
-        service.metrics.pages.inc()
-        service.metrics.lines.inc(len(page.lines))
-
     def add(path: str, summary: str, model: Any, reply: Any, examples: Any, handler: Handler) -> None:
         @router.post(path, summary=summary, response_model=reply, responses=file_responses(reply.__name__))
         async def endpoint(request: Request, body: Annotated[model, Body(openapi_examples=examples)]) -> Response:
             return await Exchange(service, request).run(model, handler)
 
-    add(
-        "/ocr",
-        "Read the text of an image or PDF",
-        OcrRequest,
-        OcrReply,
-        OCR_REQUESTS,
-        lambda parsed: ocr_parts(service.ocr, parsed, service.options, count_page),
-    )
-    add(
-        "/document-preprocessing",
-        "Turn pages upright and flatten them",
-        PreprocessingRequest,
-        PreprocessingReply,
-        PLAIN_REQUEST,
-        lambda parsed: preprocessing_parts(service.ocr, parsed, service.options),
-    )
+    def read(parsed: ParsedRequest) -> MakeParts:
+        return ocr_parts(service.ocr, parsed, service.options, service.metrics.count_page)
+
+    def straighten(parsed: ParsedRequest) -> MakeParts:
+        return preprocessing_parts(service.ocr, parsed, service.options)
+
+    add("/ocr", "Read the text of an image or PDF", OcrRequest, OcrReply, OCR_REQUESTS, read)
+    summary = "Turn pages upright and flatten them"
+    add("/document-preprocessing", summary, PreprocessingRequest, PreprocessingReply, PLAIN_REQUEST, straighten)
     app.include_router(router)
 
 

@@ -51,8 +51,7 @@ def ocr_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions, count: Ca
 
     def result(page: Page) -> OcrResult:
         count(page)
-        show = options.visualize if request.visualize is None else request.visualize
-        return ocr_result(page, request.contract, options.max_output_side if show else 0)
+        return ocr_result(page, request.contract, options.max_output_side if request.visualize else 0)
 
     return _reply_parts("ocrResults", partial(read_request_pages, ocr), result, request, options)
 
@@ -61,8 +60,7 @@ def preprocessing_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions)
     """The reply of `POST /document-preprocessing`."""
 
     def result(page: Page) -> PreprocessingResult:
-        show = options.visualize if request.visualize is None else request.visualize
-        return preprocessing_result(page, show, options.max_output_side)
+        return preprocessing_result(page, bool(request.visualize), options.max_output_side)
 
     return _reply_parts("docPreprocessingResults", partial(straighten_request_pages, ocr), result, request, options)
 

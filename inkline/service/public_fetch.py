@@ -17,6 +17,7 @@ from inkline.options import ReadOptions
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+HEADERS = {"User-Agent": f"inkline/{__version__}", "Accept-Encoding": "identity"}
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Networks that are not public, though some versions of the standard library take them for that.
 _OTHERS = ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")
@@ -34,7 +35,7 @@ def fetch_public(url: str, options: ReadOptions) -> bytes:
     timeout = httpx.Timeout(min(URL_WAIT_SECONDS, options.url_timeout))
     try:
         # Without trust_env: a proxy of the environment would do the resolving.
-        with httpx.Client(timeout=timeout, trust_env=False) as client:
+        with httpx.Client(timeout=timeout, trust_env=False, headers=HEADERS) as client:
             target = httpx.URL(url)
             for _ in range(MAX_REDIRECTS + 1):
                 response = client.send(_request(client, target), stream=True)
@@ -59,11 +60,7 @@ def _request(client: httpx.Client, url: httpx.URL) -> httpx.Request:
         raise SourceError(f"{url.host}: an address with a user name in it is not fetched")
     host = url.raw_host.decode("ascii")
     address = public_address(host, url.port or (443 if url.scheme == "https" else 80))
-    headers = {
-        "Host": url.netloc.decode("ascii"),
-        "User-Agent": f"inkline/{__version__}",
-        "Accept-Encoding": "identity",
-    }
+    headers = {"Host": url.netloc.decode("ascii")}
     return client.build_request("GET", url.copy_with(host=address), headers=headers, extensions={"sni_hostname": host})
 
 

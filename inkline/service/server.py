@@ -16,7 +16,6 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 from inkline.errors import EngineError, InklineError, UsageError
 from inkline.io.sources import Source
@@ -126,9 +125,6 @@ def ray_application(overrides: Overrides, options: ServeOptions, replicas: int) 
     """
     from ray import serve
 
-    def build() -> FastAPI:
-        return service_of_process(overrides, options).app
-
     deployed: Any = serve.deployment(
         name="Replica",
         num_replicas=replicas,
@@ -137,7 +133,7 @@ def ray_application(overrides: Overrides, options: ServeOptions, replicas: int) 
         graceful_shutdown_timeout_s=STOP_SECONDS,
     )
 
-    @serve.ingress(build)
+    @serve.ingress(lambda: service_of_process(overrides, options).app)
     class Replica:
         """One process with its own models."""
 
@@ -161,14 +157,11 @@ def deploy_on_ray(application: Any, options: ServeOptions) -> None:
     """Start Ray Serve's proxy and the replicas, and wait until they answer; EngineError when they do not."""
     from ray import serve
 
-    def deploy() -> None:
-        # Both take up what an earlier attempt has started.
-        serve.start(http_options={"host": options.host, "port": options.port})
-        serve.run(application, name=RAY_APPLICATION, route_prefix="/")
-
     for _ in range(MAX_START_ATTEMPTS):
         try:
-            deploy()
+            # Both take up what an earlier attempt has started.
+            serve.start(http_options={"host": options.host, "port": options.port})
+            serve.run(application, name=RAY_APPLICATION, route_prefix="/")
             return
         except TimeoutError as error:
             late = error

@@ -32,17 +32,13 @@ def export(program: str, params: str) -> bytes:
 def _load_native() -> object:
     name = "paddle2onnx_cpp2py_export"
     package = importlib.util.find_spec("paddle2onnx")
-    assert package is not None and package.submodule_search_locations
-    for folder in package.submodule_search_locations:
-        for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-            path = Path(folder) / f"{name}{suffix}"
-            if path.is_file():
-                spec = importlib.util.spec_from_file_location(name, path)
-                assert spec is not None and spec.loader is not None
-                module = importlib.util.module_from_spec(spec)
-                spec.loader.exec_module(module)
-                return module
-    raise ImportError(f"paddle2onnx has no {name} for this Python")
+    assert package is not None
+    spec = importlib.machinery.PathFinder.find_spec(name, package.submodule_search_locations)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"paddle2onnx has no {name} for this Python")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The routes of the service, described for `/openapi.json` by the types of `schemas`, and each request on its way."""
+"""The routes of the service, described for `/openapi.json` by the types of `schemas`, each request on its way, metrics."""
 
 import asyncio
 import logging
@@ -11,6 +11,7 @@ from functools import partial
 from importlib.resources import files
 from typing import Annotated, Any
 
+import prometheus_client as prometheus
 from fastapi import APIRouter, Body, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.routing import APIRoute
@@ -35,12 +36,13 @@ from inkline.service.schemas import (
     PreprocessingRequest,
     parse_request,
 )
-from inkline.service.service_metrics import ServiceMetrics
+from inkline.types import Page
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[ParsedRequest], MakeParts]
 
+BUCKET_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120)
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CSP = "default-src 'self'; img-src 'self' data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 PAGE_HEADERS = {"Content-Security-Policy": CSP, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
@@ -107,6 +109,41 @@ class FileRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return partial(self.endpoint, body=None)
+
+
+class ServiceMetrics:
+    """The metrics of one service, in a registry of its own, so that several can live in one process."""
+
+    def __init__(self, queue: RequestQueue) -> None:
+        self._registry = prometheus.CollectorRegistry()
+        prometheus.ProcessCollector(registry=self._registry)
+        prometheus.PlatformCollector(registry=self._registry)
+        known: dict[str, Any] = {"namespace": "inkline", "registry": self._registry}
+        self._requests = prometheus.Counter(
+            "requests", "requests by route and HTTP status", ["route", "status"], **known
+        )
+        duration = "time from a request's arrival to the end of its answer"
+        self._seconds = prometheus.Histogram("request_seconds", duration, ["route"], buckets=BUCKET_SECONDS, **known)
+        self._pages = prometheus.Counter("pages", "pages that were read", **known)
+        self._lines = prometheus.Counter("lines", "lines of text that were read", **known)
+        working = prometheus.Gauge("requests_working", "requests that are being worked on", **known)
+        working.set_function(lambda: queue.working)
+        waiting = prometheus.Gauge("requests_waiting", "requests that wait for their turn", **known)
+        waiting.set_function(lambda: max(0, queue.admitted - queue.working))
+
+    def count_request(self, route: str, status: int, seconds: float) -> None:
+        """Count a request that has been answered; status 499 is a client that hung up."""
+        self._requests.labels(route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def count_page(self, page: Page) -> None:
+        """Count a page that was read."""
+        self._pages.inc()
+        self._lines.inc(len(page.lines))
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return prometheus.generate_latest(self._registry)
 
 
 class Service:

@@ -82,14 +82,14 @@ def _remaining_pages(
     errors: list[InklineError],
 ) -> Iterator[Page]:
     """The pages that no earlier run has read; what cannot be read is added to `errors`."""
-    rest = remaining_range(workspace.read_options.page_range, unfinished.indices)
-    if rest is None:
-        return
-    options = replace(workspace.read_options, page_range=rest)
-    source = Source(Path(task.location), task.source)
-    if unfinished.indices and not count_pages(source, options):
-        return
-    yield from reader.stream([source], on_error=lambda _, error: errors.append(error), page_range=rest)
+    path, page_range = Path(task.location), workspace.read_options.page_range
+    if unfinished.indices:
+        left = sorted(set(page_indices(path, workspace.read_options)) - set(unfinished.indices))
+        if not left:
+            return
+        page_range = ",".join(str(index + 1) for index in left)
+    source = Source(path, task.source)
+    yield from reader.stream([source], on_error=lambda _, error: errors.append(error), page_range=page_range)
 
 
 def _all_pages(
@@ -127,29 +127,11 @@ def _as_local_file(results: Document | Page, path: str) -> Document | Page:
     return Document(tuple(replace(page, source=path) for page in results.pages), path)
 
 
-def remaining_range(page_range: str, done: Sequence[int]) -> str | None:
-    """The page range without the pages (0-based, sorted) that are done already; None when nothing is left of it."""
-    if not done:
-        return page_range
-    # Ranges (first, last) of pages that are not done, counted from 1; the last one is open.
-    gaps: list[tuple[int, int | None]] = []
-    start = 1
-    for index in done:
-        if index >= start:
-            gaps.append((start, index))
-        start = index + 2
-    gaps.append((start, None))
-    # What each gap has in common with each part of the page range.
-    parts = []
-    for first, last in parse_page_range(page_range) or ((1, None),):
-        for low, high in gaps:
-            begin = max(first, low)
-            ends = [end for end in (last, high) if end is not None]
-            if not ends:
-                parts.append(f"{begin}-")
-            elif begin <= min(ends):
-                parts.append(f"{begin}-{min(ends)}")
-    return ",".join(parts) or None
+def page_indices(path: Path, options: ReadOptions) -> list[int]:
+    """The pages of a local file that are to be read, counted from 0; none when it cannot be told."""
+    total = count_pages(Source(path, str(path)), replace(options, page_range="")) or 0
+    ranges = parse_page_range(options.page_range) or ((1, None),)
+    return [i for i in range(total) if any(first <= i + 1 <= (last or total) for first, last in ranges)]
 
 
 def unfinished_path(workspace: Workspace, stem: str, content: str) -> Path:

@@ -1,10 +1,12 @@
 """A run on the processes of this machine: tasks are assigned to workers, whose messages are answered until none is left."""
 
 import itertools
+import time
+from multiprocessing.connection import wait
 
 from inkline.batch.scheduler import RunContext, RunProgress, RunSummary, Scheduler, open_run
 from inkline.batch.task import FileTask, RunConfig
-from inkline.batch.worker import OpenReader, Worker, wait_for_messages
+from inkline.batch.worker import OpenReader, Worker
 
 MAX_WAIT_SECONDS = 0.2  # for messages of workers
 
@@ -59,10 +61,14 @@ class WorkerPool:
     def handle_messages(self, seconds: float) -> None:
         """Answer the messages that come within some seconds, and end the workers whose file takes too long."""
         limit = self._context.config.run_options.time_limit
-        ready = wait_for_messages(self._workers, seconds)
+        if not self._workers:
+            time.sleep(seconds)
+            return
+        ready = wait([worker.connection for worker in self._workers], seconds)
         for worker in list(self._workers):
             task = worker.task
-            result = worker.handle_message(self._scheduler.is_done) if worker in ready else worker.check_time(limit)
+            spoke = worker.connection in ready
+            result = worker.handle_message(self._scheduler.is_done) if spoke else worker.check_time(limit)
             if not worker.alive:
                 self._workers.remove(worker)
             if result is not None and task is not None:

@@ -16,20 +16,18 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from inkline.batch.document import UnfinishedDocument, split_formats, unfinished_path, write_results
+from inkline.batch.document import UnfinishedDocument, page_indices, split_formats, unfinished_path, write_results
 from inkline.batch.ledger import SHARD_SUFFIX
 from inkline.batch.scheduler import RunContext, RunProgress, RunSummary, Scheduler, open_run
 from inkline.batch.storage import Destination, ParquetShards
 from inkline.batch.task import FileTask, RunConfig, TaskResult
-from inkline.batch.worker import OpenReader, Worker, content_hash, is_disk_full, is_retryable, wait_for_messages
+from inkline.batch.worker import OpenReader, Worker, causes_of, content_hash, is_disk_full, is_retryable
 from inkline.errors import EngineError, InklineError, UsageError
 from inkline.formats.write import render
-from inkline.io.read import count_pages
-from inkline.io.sources import Source
-from inkline.options import ReadOptions, parse_page_range
 from inkline.types import Document
 
 PAGES_PER_UNIT = 16  # a long document is divided into parts of so many pages
@@ -135,13 +133,6 @@ def split_task(
     return [replace(whole, pages=",".join(str(index + 1) for index in part)) for part in parts]
 
 
-def page_indices(path: Path, options: ReadOptions) -> list[int]:
-    """The pages of a local file that are to be read, counted from 0; none when it cannot be told."""
-    total = count_pages(Source(path, str(path)), replace(options, page_range="")) or 0
-    ranges = parse_page_range(options.page_range) or ((1, None),)
-    return [i for i in range(total) if any(first <= i + 1 <= (last or total) for first, last in ranges)]
-
-
 @dataclass(frozen=True)
 class UnitAnswer:
     """What an actor answers: how a unit ended, its files by name, its pages as lines of JSON, and the seconds it took."""
@@ -181,12 +172,9 @@ def _read_units(
 
 def _cause_of(error: BaseException) -> InklineError:
     """The error of ours that an actor raised, else that the cluster failed."""
-    one: BaseException | None = error
-    while one is not None:
-        inner = getattr(one, "cause", None)
-        if isinstance(one, InklineError):
-            return one
-        one = inner if isinstance(inner, BaseException) else one.__cause__
+    ours = next((cause for cause in causes_of(error) if isinstance(cause, InklineError)), None)
+    if ours is not None:
+        return ours
     reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
     return EngineError(f"the Ray cluster failed ({reason}); start the same command again: what is done stays done")
 
@@ -239,7 +227,7 @@ class ReadActor:
         worker, result = self._worker, None
         worker.assign(task)
         while result is None:
-            if wait_for_messages([worker], MAX_WAIT_SECONDS):
+            if wait([worker.connection], MAX_WAIT_SECONDS):
                 result = worker.handle_message(lambda *_: False)  # what is done already was not sent here
             else:
                 result = worker.check_time(self._config.run_options.time_limit)

@@ -45,7 +45,7 @@ Message = tuple[Literal["ready", "broken", "content", "page", "ended"], Any]
 
 def is_retryable(error: BaseException) -> bool:
     """Whether another attempt may succeed: broken connections, busy servers, a file system or memory in trouble."""
-    for cause in _causes(error):
+    for cause in causes_of(error):
         if isinstance(cause, InklineError) and cause.may_pass:
             return True
         if isinstance(cause, (ConnectionError, TimeoutError, MemoryError)):
@@ -57,15 +57,16 @@ def is_retryable(error: BaseException) -> bool:
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether a disk, a quota or a limit on file sizes is reached: every further file would fail the same way."""
-    return any(isinstance(cause, OSError) and cause.errno in FULL_ERRNOS for cause in _causes(error))
+    return any(isinstance(cause, OSError) and cause.errno in FULL_ERRNOS for cause in causes_of(error))
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it."""
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it, also on another machine: there Ray's errors have it as `cause`."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
-        cause = cause.__cause__
+        remote = getattr(cause, "cause", None)
+        cause = remote if isinstance(remote, BaseException) else cause.__cause__
 
 
 def work(connection: Connection, open_reader: OpenReader, workspace: Workspace) -> None:
@@ -226,15 +227,6 @@ class Worker:
         self.stop()
         after = f" after page {self.pages}" if self.pages else ""
         return TaskResult(error=f"{self.task.source}: took longer than time_limit={limit:g} seconds{after}")
-
-
-def wait_for_messages(workers: list[Worker], seconds: float) -> list[Worker]:
-    """Those of the workers that have a message, or died, within some seconds."""
-    if not workers:
-        time.sleep(seconds)
-        return []
-    ready = wait([worker.connection for worker in workers], seconds)
-    return [worker for worker in workers if worker.connection in ready]
 
 
 def _exit_with_parent() -> None:

@@ -11,7 +11,8 @@ import pytest
 from batch_pages import draw_pdf, draw_tiff, drawn, results
 from batch_standin import go
 
-from inkline.batch.ray_run import page_indices, ray_cluster
+from inkline.batch.document import page_indices
+from inkline.batch.ray_run import ray_cluster
 from inkline.errors import EngineError
 from inkline.options import ReadOptions
 

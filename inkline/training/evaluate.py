@@ -207,10 +207,7 @@ class Evaluation:
 
 
 def open_model(task: str, model: str, overrides: Sequence[tuple[str, Any]] = ()) -> EvalModel:
-    """A zoo name, an ONNX file or folder, or a checkpoint (.pt), ready to be evaluated; overrides: option values by flat name.
-
-    Raises ModelError when the model is missing, damaged or does something else.
-    """
+    """A zoo name, an ONNX file or folder, or a checkpoint (.pt), ready to be evaluated; overrides by flat option name."""
     if model.endswith(".pt"):
         return _from_checkpoint(task, model, dict(overrides))
     file = find_model(model)

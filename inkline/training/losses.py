@@ -1,6 +1,6 @@
 """Training losses; their values and gradients are proven against those of the reference.
 
-All are computed in float32, whatever the net ran in. N images or lines, T or S steps, C classes.
+All are computed in float32, outside of autocast, whatever the net ran in. N images or lines, T or S steps, C classes.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ def total(parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
 # --- Text detectors: DB, EAST, SAST ---
 
 
-def dice(found: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+def dice(found: Tensor, truth: Tensor, mask: Tensor, eps: float = EPS) -> Tensor:
     """1 - Dice coefficient over the pixels where the mask is 1; three tensors of one shape, probabilities and 0/1."""
     shared = (found * truth * mask).sum()
-    return 1 - 2 * shared / ((found * mask).sum() + (truth * mask).sum() + EPS)
+    return 1 - 2 * shared / ((found * mask).sum() + (truth * mask).sum() + eps)
 
 
 def focal(found: Tensor, truth: Tensor, mask: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
@@ -85,13 +85,12 @@ def db_loss(
             "binary": of_binary(binary, truth, mask),
         }
 
-    with torch.autocast(truth.device.type, enabled=False):
-        parts = three_maps("{}")
-        if "cbn" in outputs:
-            parts["cbn"] = of_text(outputs["cbn"][:, 0].float(), truth, mask)
-        for level, weight in (auxiliary or {}).items():
-            parts[f"aux_{level}"] = weight * torch.stack(list(three_maps("aux_{}_" + level).values())).sum()
-        return total(parts)
+    parts = three_maps("{}")
+    if "cbn" in outputs:
+        parts["cbn"] = of_text(outputs["cbn"][:, 0].float(), truth, mask)
+    for level, weight in (auxiliary or {}).items():
+        parts[f"aux_{level}"] = weight * torch.stack(list(three_maps("aux_{}_" + level).values())).sum()
+    return total(parts)
 
 
 def east_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -101,12 +100,11 @@ def east_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> dic
     weight 1 / shorter side as ninth channel, `mask` (N, 1, h, w). As in the reference, the square branch has no half.
     """
     score, geo, weight = batch["score"], batch["geo"][:, :8], batch["geo"][:, 8:]
-    with torch.autocast(score.device.type, enabled=False):
-        region = 0.01 * dice(outputs["score"].float(), score, batch["mask"])
-        off = (geo - outputs["geometry"].float()).abs()
-        smooth = torch.where(off < score, off * off, off - 0.5)
-        shape = (weight / 8 * smooth * score).sum(dim=1, keepdim=True).mul(score).mean()
-        return {"loss": region + shape, "score": region, "geo": shape}
+    region = 0.01 * dice(outputs["score"].float(), score, batch["mask"])
+    off = (geo - outputs["geometry"].float()).abs()
+    smooth = torch.where(off < score, off * off, off - 0.5)
+    shape = (weight / 8 * smooth * score).sum(dim=1, keepdim=True).mul(score).mean()
+    return {"loss": region + shape, "score": region, "geo": shape}
 
 
 def sast_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -116,16 +114,13 @@ def sast_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> dic
     (N, 1, h, w); `border`, `tvo`, `tco`: the same channels and one more, the weight. Corners and centres count 1.5 times.
     """
     score, mask = batch["score"], batch["mask"]
-    with torch.autocast(score.device.type, enabled=False):
-        found = outputs["score"].float()
-        union = (found * mask).sum() + (score * mask).sum()
-        parts = {"score": 1 - 2 * (found * score * mask).sum() / (union + 1e-5)}
-        for name, scale in (("border", 1.0), ("tvo", 1.5), ("tco", 1.5)):
-            truth, weight = batch[name][:, :-1], batch[name][:, -1:]
-            smooth = functional.smooth_l1_loss(outputs[name].float(), truth, reduction="none")
-            area = (score * mask).sum() * truth.shape[1]
-            parts[name] = scale * (weight * smooth * score * mask).sum() / (area + 1e-5)
-        return total(parts)
+    parts = {"score": dice(outputs["score"].float(), score, mask, eps=1e-5)}
+    for name, scale in (("border", 1.0), ("tvo", 1.5), ("tco", 1.5)):
+        truth, weight = batch[name][:, :-1], batch[name][:, -1:]
+        smooth = functional.smooth_l1_loss(outputs[name].float(), truth, reduction="none")
+        area = (score * mask).sum() * truth.shape[1]
+        parts[name] = scale * (weight * smooth * score * mask).sum() / (area + 1e-5)
+    return total(parts)
 
 
 # --- Recognisers and classifiers ---
@@ -136,13 +131,12 @@ def ctc_loss(logits: Tensor, labels: Tensor, lengths: Tensor, focal: bool = Fals
 
     logits: (N, T, C); labels: (N, L) int64, zeros after `lengths` (N,). focal: each line's times (1 - exp(-loss))^2.
     """
-    with torch.autocast(logits.device.type, enabled=False):
-        steps = functional.log_softmax(logits.float(), dim=2).transpose(0, 1)
-        inputs = torch.full_like(lengths, logits.shape[1])
-        loss = functional.ctc_loss(steps, labels, inputs, lengths, reduction="none", zero_infinity=True)
-        if focal:
-            loss = loss * (1 - torch.exp(-loss)) ** 2
-        return loss.mean()
+    steps = functional.log_softmax(logits.float(), dim=2).transpose(0, 1)
+    inputs = torch.full_like(lengths, logits.shape[1])
+    loss = functional.ctc_loss(steps, labels, inputs, lengths, reduction="none", zero_infinity=True)
+    if focal:
+        loss = loss * (1 - torch.exp(-loss)) ** 2
+    return loss.mean()
 
 
 def nrtr_loss(logits: Tensor, ids: Tensor, smoothing: float = 0.1) -> Tensor:
@@ -150,56 +144,40 @@ def nrtr_loss(logits: Tensor, ids: Tensor, smoothing: float = 0.1) -> Tensor:
 
     logits: (N, S, C) for the steps after the start token; ids: (N, S + 1 or more) int64, start token first, 0 padding.
     """
-    with torch.autocast(logits.device.type, enabled=False):
-        classes = logits.shape[2]
-        truth = ids[:, 1 : 1 + logits.shape[1]]
-        log_p = functional.log_softmax(logits.float(), dim=2)
-        right = log_p.gather(2, truth[..., None])[..., 0]
-        other = log_p.sum(dim=2) - right
-        loss = -(1 - smoothing) * right - smoothing / (classes - 1) * other
-        return loss[truth != 0].mean()
+    classes = logits.shape[2]
+    truth = ids[:, 1 : 1 + logits.shape[1]]
+    log_p = functional.log_softmax(logits.float(), dim=2)
+    right = log_p.gather(2, truth[..., None])[..., 0]
+    other = log_p.sum(dim=2) - right
+    loss = -(1 - smoothing) * right - smoothing / (classes - 1) * other
+    return loss[truth != 0].mean()
 
 
 def sar_loss(logits: Tensor, ids: Tensor, padding: int) -> Tensor:
-    """Mean cross entropy of step t against id t + 1, padding left out (Li et al. 2019).
-
-    logits: (N, S, C); ids: (N, S) int64, start token first; padding: the id that stands for nothing.
-    """
-    with torch.autocast(logits.device.type, enabled=False):
-        return functional.cross_entropy(
-            logits[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten(), ignore_index=padding
-        )
+    """Mean cross entropy of logits (N, S, C) at t against ids (N, S), start token first, at t + 1, without padding."""
+    return functional.cross_entropy(logits[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten(), ignore_index=padding)
 
 
 def attention_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Cross entropy summed over lines and steps, padding included (RARE in the reference).
-
-    logits: (N, S, C); truth: (N, S or more) int64, without the start token.
-    """
-    with torch.autocast(logits.device.type, enabled=False):
-        truth = truth[:, : logits.shape[1]]
-        return functional.cross_entropy(logits.float().flatten(0, 1), truth.flatten(), reduction="sum")
+    """Cross entropy summed over logits (N, S, C), padding included (RARE); truth (N, S or more), without start token."""
+    truth = truth[:, : logits.shape[1]]
+    return functional.cross_entropy(logits.float().flatten(0, 1), truth.flatten(), reduction="sum")
 
 
 def srn_loss(final: Tensor, word: Tensor, context: Tensor, truth: Tensor) -> dict[str, Tensor]:
-    """SRN loss: the final, visual (x 3) and semantic (x 0.15) predictions, each summed (Yu et al. 2020).
-
-    final, word, context: (N * S, C) logits; truth: (N, S) int64.
-    """
+    """SRN loss: final, visual (x 3) and semantic (x 0.15) logits (N * S, C), each summed; truth (N, S) (Yu et al. 2020)."""
     flat = truth.flatten()
-    with torch.autocast(final.device.type, enabled=False):
-        parts = {
-            "final": functional.cross_entropy(final.float(), flat, reduction="sum"),
-            "word": 3 * functional.cross_entropy(word.float(), flat, reduction="sum"),
-            "context": 0.15 * functional.cross_entropy(context.float(), flat, reduction="sum"),
-        }
-        return total(parts)
+    parts = {
+        "final": functional.cross_entropy(final.float(), flat, reduction="sum"),
+        "word": 3 * functional.cross_entropy(word.float(), flat, reduction="sum"),
+        "context": 0.15 * functional.cross_entropy(context.float(), flat, reduction="sum"),
+    }
+    return total(parts)
 
 
 def class_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
     """Mean cross entropy of a classifier; logits (N, C), labels (N,) int64; smoothing is spread over all classes."""
-    with torch.autocast(logits.device.type, enabled=False):
-        return functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+    return functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
 
 
 # --- Page unwarping ---
@@ -211,19 +189,18 @@ def unwarp_loss(points: Tensor, image: Tensor, grid: Tensor, image_weight: float
     points: (N, 2, h, w) found; grid: (N, 2, h, w) truth, where each node of the flat page lies in the image, -1..1,
     corners aligned; image: (N, 3, H, W) the warped page, 0..1. The pages are compared at a quarter of the image's size.
     """
-    with torch.autocast(image.device.type, enabled=False):
-        points, image = points.float(), image.float()
-        size = [max(side // 4, 2) for side in image.shape[2:]]
+    points, image = points.float(), image.float()
+    size = [max(side // 4, 2) for side in image.shape[2:]]
 
-        def flat(nodes: Tensor) -> Tensor:
-            at = functional.interpolate(nodes, size, mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
-            return functional.grid_sample(image, at, align_corners=True)
+    def flat(nodes: Tensor) -> Tensor:
+        at = functional.interpolate(nodes, size, mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
+        return functional.grid_sample(image, at, align_corners=True)
 
-        parts = {
-            "grid": functional.l1_loss(points, grid),
-            "image": image_weight * functional.l1_loss(flat(points), flat(grid)),
-        }
-        return total(parts)
+    parts = {
+        "grid": functional.l1_loss(points, grid),
+        "image": image_weight * functional.l1_loss(flat(points), flat(grid)),
+    }
+    return total(parts)
 
 
 # --- Between two nets: mutual learning, features, decoupled distillation, a teacher's text maps ---
@@ -237,50 +214,42 @@ def kl_divergence(found: Tensor, truth: Tensor) -> Tensor:
 
 def mutual_loss(one: Tensor, other: Tensor) -> Tensor:
     """Deep mutual learning: the mean of both Kullback-Leibler divergences (Zhang et al. 2018), over logits (..., C)."""
-    with torch.autocast(one.device.type, enabled=False):
-        return (kl_divergence(one, other) + kl_divergence(other, one)) / 2
+    return (kl_divergence(one, other) + kl_divergence(other, one)) / 2
 
 
 def follow_teacher_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Kullback-Leibler divergence of a student's logits (..., C) from a teacher's, mean over the rows (Hinton 2015)."""
-    with torch.autocast(student.device.type, enabled=False):
-        return kl_divergence(student, teacher.detach())
+    return kl_divergence(student, teacher.detach())
 
 
 def mutual_map_loss(one: Tensor, other: Tensor) -> Tensor:
     """The same for maps of text probabilities of any one shape: two classes per pixel, mean over the pixels."""
-    with torch.autocast(one.device.type, enabled=False):
-        a, b = (x.float().clamp(1e-6, 1 - 1e-6) for x in (one, other))
-        text = (a - b) * (a.log() - b.log())
-        rest = (b - a) * ((1 - a).log() - (1 - b).log())
-        return ((text + rest) / 2).mean()
+    a, b = (x.float().clamp(1e-6, 1 - 1e-6) for x in (one, other))
+    text = (a - b) * (a.log() - b.log())
+    rest = (b - a) * ((1 - a).log() - (1 - b).log())
+    return ((text + rest) / 2).mean()
 
 
 def feature_loss(one: Tensor, other: Tensor) -> Tensor:
     """Mean squared difference of two feature maps of one shape (U-DML)."""
-    with torch.autocast(one.device.type, enabled=False):
-        return functional.mse_loss(one.float(), other.float())
+    return functional.mse_loss(one.float(), other.float())
 
 
-def decoupled_loss(
-    student: Tensor, teacher: Tensor, truth: Tensor, alpha: float = 1.0, beta: float = 1.0, temperature: float = 1.0
-) -> Tensor:
-    """Decoupled distillation (Zhao et al. 2022): right class against the rest (alpha), and among the rest (beta).
+def decoupled_loss(student: Tensor, teacher: Tensor, truth: Tensor, beta: float = 1.0) -> Tensor:
+    """Decoupled distillation (Zhao et al. 2022): right class against the rest, and among the rest (`beta`).
 
     student, teacher: logits (M, C), the teacher's without gradient; truth: (M,) int64.
     """
-    with torch.autocast(student.device.type, enabled=False):
-        right = functional.one_hot(truth, student.shape[1]).bool()
-        p, q = (functional.softmax(x.float() / temperature, dim=1) for x in (student, teacher.detach()))
-        p_right, q_right = (x[right] for x in (p, q))
-        p_two, q_two = (torch.stack([x, 1 - x], dim=1).clamp_min(1e-10) for x in (p_right, q_right))
-        target = functional.kl_div(p_two.log(), q_two, reduction="batchmean")
-        p_rest, q_rest = (
-            functional.log_softmax((x.float() / temperature).masked_fill(right, -1000.0), dim=1)
-            for x in (student, teacher.detach())
-        )
-        rest = functional.kl_div(p_rest, q_rest, reduction="batchmean", log_target=True)
-        return (alpha * target + beta * rest) * temperature**2
+    right = functional.one_hot(truth, student.shape[1]).bool()
+    p, q = (functional.softmax(x.float(), dim=1) for x in (student, teacher.detach()))
+    p_right, q_right = (x[right] for x in (p, q))
+    p_two, q_two = (torch.stack([x, 1 - x], dim=1).clamp_min(1e-10) for x in (p_right, q_right))
+    target = functional.kl_div(p_two.log(), q_two, reduction="batchmean")
+    p_rest, q_rest = (
+        functional.log_softmax(x.float().masked_fill(right, -1000.0), dim=1) for x in (student, teacher.detach())
+    )
+    rest = functional.kl_div(p_rest, q_rest, reduction="batchmean", log_target=True)
+    return target + beta * rest
 
 
 def teacher_map_loss(shrink: Tensor, binary: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
@@ -288,7 +257,6 @@ def teacher_map_loss(shrink: Tensor, binary: Tensor, teacher: Tensor, mask: Tens
 
     shrink (counts 5 times), binary: the student's (N, H, W); teacher: its shrink map (N, H, W); mask: (N, H, W).
     """
-    with torch.autocast(shrink.device.type, enabled=False):
-        text = (teacher.detach() > 0.3).float()[:, None]
-        thick = functional.max_pool2d(functional.pad(text, (1, 0, 1, 0)), 2, stride=1)[:, 0]
-        return 5 * dice(shrink.float(), thick, mask) + dice(binary.float(), thick, mask)
+    text = (teacher.detach() > 0.3).float()[:, None]
+    thick = functional.max_pool2d(functional.pad(text, (1, 0, 1, 0)), 2, stride=1)[:, 0]
+    return 5 * dice(shrink.float(), thick, mask) + dice(binary.float(), thick, mask)

@@ -33,10 +33,7 @@ CLASS_ROWS = (
 
 @dataclass(frozen=True, eq=False)
 class StartWeights:
-    """Weights to start from: of the net `name`, in fused form or not, with the charset they were trained with.
-
-    classes: width of the net's last layer, None where it has none.
-    """
+    """Weights of the net `name`, fused or not; `classes`: width of its last layer, None where it has none."""
 
     source: str
     name: str

@@ -88,7 +88,7 @@ def recognition_loss(outputs: Outputs, batch: Batch, config: Config, data: Train
     if loss.srn:
         final, word, context = (outputs[name].flatten(0, 1) for name in ("srn_logits", "word_logits", "gsrm_logits"))
         parts["srn"] = loss.srn * losses.srn_loss(final, word, context, batch["srn"])["loss"]
-    return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+    return losses.total(parts)
 
 
 def classification_loss(outputs: Outputs, batch: Batch, config: Config, data: TrainingData) -> dict[str, Tensor]:

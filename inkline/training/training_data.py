@@ -14,20 +14,15 @@ from inkline.errors import DataError, UsageError
 from inkline.options import processor_count
 from inkline.recognition.attention import class_count
 from inkline.training.config import Config, shipped
-from inkline.training.data.batches import BatchPlan, count_batches, in_every_turn, loader
-from inkline.training.data.datasets import (
-    Classification,
-    Detection,
-    Recognition,
-    Unwarping,
-)
+from inkline.training.data.batches import BatchPlan, batches_of, in_every_turn, loader
+from inkline.training.data.datasets import Classification, Detection, Recognition, Unwarping
 from inkline.training.data.encode import ENCODERS, Alphabet
 from inkline.training.data.labels import LoadOptions, LoadReport, load_labels
 from inkline.training.data.sample_sources import Labelled, Mixture, SampleSource, SynthLines, SynthPages, mixed
 from inkline.training.nets.table import NETS
 from inkline.training.start_weights import StartWeights, load_start_weights, read_charset
 from inkline.training.synth.scripts import script_of
-from inkline.training.synth.synth_options import LineOptions, PageOptions
+from inkline.training.synth.synth_options import LineOptions
 
 HELD_OUT_SEED_OFFSET = 1_000_003  # added to the seed of generated text that a net is evaluated on
 Batches = Callable[[int, int], Iterator[dict[str, Any]]]
@@ -133,8 +128,7 @@ def _generated(spec: str, config: Config, charset: Sequence[str], seed: int) -> 
     )
     if kind == "lines":
         return SynthLines(options, int(count))
-    pages: PageOptions = dataclasses.replace(config.pages, line=options)
-    return SynthPages(pages, int(count))
+    return SynthPages(dataclasses.replace(config.pages, line=options), int(count))
 
 
 def open_training_source(config: Config, charset: Sequence[str]) -> tuple[SampleSource, dict[str, LoadReport]]:
@@ -181,7 +175,7 @@ def dataset_of(config: Config, source: SampleSource, charset: Sequence[str]) -> 
     return Recognition(source, config, Alphabet(tuple(charset), longest), encoders)
 
 
-def prepare(config: Config, rank: int = 0, world: int = 1) -> TrainingData:
+def prepare(config: Config, rank: int, world: int) -> TrainingData:
     """Everything a run of a detector, recogniser or classifier learns from, for process `rank` of `world`."""
     start_weights = start_weights_of(config)
     charset = charset_of(config, start_weights) if config.task == "rec" else ()
@@ -192,11 +186,11 @@ def prepare(config: Config, rank: int = 0, world: int = 1) -> TrainingData:
     if config.task == "cls":
         classes = len(config.model.labels)
     about = f"{len(source)} samples per epoch" + _skipped(reports)
-    training_data = _training_data(config, dataset, rank, world, about, evaluation)
-    return dataclasses.replace(training_data, charset=charset, classes=classes, start_weights=start_weights)
+    batches, steps = _batches(config, dataset, rank, world)
+    return TrainingData(batches, steps, about, evaluation, charset, classes, start_weights)
 
 
-def prepare_unwarp(config: Config, rank: int = 0, world: int = 1) -> TrainingData:
+def prepare_unwarp(config: Config, rank: int, world: int) -> TrainingData:
     """The photographed pages an unwarping net learns from; only generated ones can be had with an exact answer."""
 
     def warped(specs: Sequence[str], seed: int) -> Dataset[Any]:
@@ -211,18 +205,12 @@ def prepare_unwarp(config: Config, rank: int = 0, world: int = 1) -> TrainingDat
     dataset = warped(config.data.train, config.run.seed)
     evaluation = warped(config.data.evaluate, config.run.seed + HELD_OUT_SEED_OFFSET) if config.data.evaluate else None
     about = f"{len(dataset)} generated pages per epoch"  # type: ignore[arg-type]
-    training_data = _training_data(config, dataset, rank, world, about, evaluation)
-    return dataclasses.replace(training_data, start_weights=start_weights_of(config))
+    batches, steps = _batches(config, dataset, rank, world)
+    return TrainingData(batches, steps, about, evaluation, start_weights=start_weights_of(config))
 
 
-def _training_data(
-    config: Config,
-    dataset: Dataset[Any],
-    rank: int,
-    world: int,
-    about: str,
-    evaluation: SampleSource | Dataset[Any] | None,
-) -> TrainingData:
+def _batches(config: Config, dataset: Dataset[Any], rank: int, world: int) -> tuple[Batches, int]:
+    """The batches of this process by (epoch, start), and how many an epoch has."""
     data, rec = config.data, config.task == "rec"
     plan = BatchPlan(
         data.batch_size,
@@ -236,10 +224,8 @@ def _training_data(
         rank=rank,
         world=world,
     )
-    steps = count_batches(dataset, plan)
-    processors = processor_count()
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    workers = max((processors - 1) // here, 0) if data.workers < 0 else data.workers
+    workers = max((processor_count() - 1) // here, 0) if data.workers < 0 else data.workers
     net = NETS.get(config.model.name)
     plain = rec and net is not None and net.interface.std[0] == 1 / 255  # SRN takes values 0..255
 
@@ -249,7 +235,7 @@ def _training_data(
                 batch["image"] = batch["image"] * 127.5 + 127.5
             yield in_every_turn(batch, config.model.labels) if data.every_turn else batch
 
-    return TrainingData(batches, steps, about, evaluation)
+    return batches, len(batches_of(dataset, plan, 0))
 
 
 def plainly(batches: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

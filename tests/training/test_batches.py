@@ -13,7 +13,7 @@ from inkline.training.config import AugmentConfig, Config, DataConfig, ModelConf
 from inkline.training.data.augment_crops import NO_CLS_AUGMENT as PLAIN_CLS
 from inkline.training.data.augment_crops import NO_REC_AUGMENT as PLAIN
 from inkline.training.data.augment_crops import ClsAugment, RecAugment, turned
-from inkline.training.data.batches import BatchPlan, count_batches, in_every_turn, loader, plan_batches
+from inkline.training.data.batches import BatchPlan, batches_of, collate, in_every_turn, loader, plan_batches
 from inkline.training.data.datasets import (
     Classification,
     Detection,
@@ -104,7 +104,7 @@ def test_processes_share_the_batches_evenly() -> None:
 )
 def test_detection_batches_keep_their_contract(kind: str, shapes: dict, page_set: Path) -> None:
     data = Detection(labelled("det", page_set), Config("det", data=DataConfig(kind=kind)))
-    batch = next(loader(data, BatchPlan(3, drop_last=True), 0))
+    batch = collate([data[SampleIndex(0, i)] for i in range(3)])
     for name, shape in {"image": (3, 3, 640, 640), **shapes}.items():
         assert tuple(batch[name].shape) == shape and batch[name].dtype == torch.float32 and batch[name].is_contiguous()
     assert len(batch["key"]) == 3 and "labels.jsonl:" in batch["key"][0]
@@ -112,7 +112,7 @@ def test_detection_batches_keep_their_contract(kind: str, shapes: dict, page_set
 
 def test_recognition_batches_keep_their_contract(line_set: Path) -> None:
     data = recognition(labelled("rec", line_set / "rec.txt"), tuple(ENCODERS), augment=PLAIN)
-    batch = next(loader(data, BatchPlan(6, shuffle=False), 0))
+    batch = collate([data[SampleIndex(0, i)] for i in range(6)], data.config.data.width)
     widest = batch["image"].shape[3]
     assert batch["image"].shape[:3] == (6, 3, 48) and widest % 8 == 0
     assert batch["text"] == ["one", "two", "three", "four", "five", "six"]
@@ -170,7 +170,7 @@ def test_right_to_left_labels_reach_the_net_in_visual_order(line_set: Path) -> N
 def test_classification_batches(line_set: Path, latin_font: str) -> None:
     (line_set / "cls.txt").write_text("images/page0_crop_0.png\t180\nimages/page1_crop_1.png\t0\n", encoding="utf-8")
     data = Classification(labelled("cls", line_set / "cls.txt"), cls_config("line", (80, 160), augment=PLAIN_CLS))
-    batch = next(loader(data, BatchPlan(2, shuffle=False), 0))
+    batch = collate([data[SampleIndex(0, i)] for i in range(2)])
     assert batch["image"].shape == (2, 3, 80, 160) and batch["label"].tolist() == [1, 0]
     pages = PageOptions(LineOptions("english", fonts=(latin_font,)), width=(200, 250))
     turns = Classification(SynthPages(pages, 8), cls_config("page", (224, 224), (0, 90, 180, 270)))
@@ -192,7 +192,7 @@ def test_an_epoch_goes_on_where_it_stopped(line_set: Path) -> None:
     data = recognition(labelled("rec", line_set / "rec.txt"))
     plan = BatchPlan(2, group=True)
     whole = list(loader(data, plan, 5))
-    assert len(whole) == count_batches(data, plan, 5) == 3
+    assert len(whole) == len(batches_of(data, plan, 5)) == 3
     for start in range(3):
         for a, b in zip(whole[start:], loader(data, plan, 5, start), strict=True):
             assert a["key"] == b["key"] and torch.equal(a["image"], b["image"]) and torch.equal(a["ctc"], b["ctc"])

@@ -260,7 +260,7 @@ def test_decoupled_distillation_sums_to_plain_divergence() -> None:
         student.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True
     )
     right = teacher.softmax(1)[0, 2].item()
-    ours = losses.decoupled_loss(student, teacher, truth, alpha=1.0, beta=1 - right)
+    ours = losses.decoupled_loss(student, teacher, truth, beta=1 - right)
     assert ours.item() == pytest.approx(both.item(), rel=1e-4)
 
 

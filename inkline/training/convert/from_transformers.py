@@ -179,10 +179,7 @@ def renamed(tensors: Mapping[str, Tensor], net: str) -> dict[str, Tensor]:
 
 
 def factored(dense: Tensor) -> tuple[Tensor, Tensor]:
-    """Dense kernel (out, in, k, k) -> depthwise (in, 1, k, k) and 1x1 (out, in, 1, 1) whose product it is.
-
-    ValueError when it is no such product.
-    """
+    """Dense kernel (out, in, k, k) as depthwise (in, 1, k, k) times 1x1 (out, in, 1, 1); ValueError when it is none."""
     # For one input channel all kernels are multiples of the depthwise one; the largest is taken for that.
     largest = dense.square().sum((2, 3)).argmax(0)
     depthwise = dense[largest, torch.arange(dense.shape[1])].double()

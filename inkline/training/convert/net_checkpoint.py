@@ -53,10 +53,7 @@ def save_checkpoint(path: Path, net: nn.Module, about: Description) -> None:
 
 
 def load_checkpoint(path: Path) -> tuple[Net, Description]:
-    """The net of a checkpoint in eval mode, and its description.
-
-    ModelError when the file is missing, damaged, no checkpoint of a single net, or of another net than it says.
-    """
+    """The net of a checkpoint in eval mode, and its description; ModelError when the file is missing, damaged or unknown."""
     content = read_checkpoint(path)
     try:
         fields = {key: content[key] for key in ("name", "classes", "fused", "partial")}

@@ -190,10 +190,7 @@ def class_layers(name: str) -> dict[str, tuple[int, int]]:
 
 
 def sized(path: Path, name: str, tensors: Callable[[Net], dict[str, Tensor]]) -> tuple[Net, int | None]:
-    """The net with as many classes as the weights have, and that number; (net, None) for a net without classes.
-
-    `tensors` gives the weights under our names for a net of that name.
-    """
+    """The net with as many classes as the weights have (`tensors`: for a net of that name), and that number or None."""
     layers = class_layers(name)
     if not layers:
         return build(name).eval(), None

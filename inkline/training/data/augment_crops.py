@@ -87,9 +87,7 @@ def _warp(image: np.ndarray, source_x: np.ndarray, top: np.ndarray, bottom: np.n
 
 
 def distort(rng: np.random.Generator, image: np.ndarray, segments: int) -> np.ndarray:
-    """Move points along the upper and the lower edge by up to a third of a segment across and a tenth of the height
-    down or up.
-    """
+    """Move points along both edges by up to a third of a segment across and a tenth of the height down or up."""
     h, w = image.shape[:2]
     at = np.linspace(0, w - 1, segments + 1)
     across = (rng.random(segments + 1) - 0.5) * (w / segments) / 3
@@ -125,10 +123,10 @@ def crop(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return image[rows:] if rng.random() < 0.5 else image[: image.shape[0] - rows]
 
 
-def rotate(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """Turn by up to 4 degrees each way, borders repeated."""
+def rotate(rng: np.random.Generator, image: np.ndarray, most: float = 4.0) -> np.ndarray:
+    """Turn by up to `most` degrees each way, borders repeated."""
     h, w = image.shape[:2]
-    matrix = cv2.getRotationMatrix2D((w / 2, h / 2), (rng.random() * 2 - 1) * 4, 1.0)
+    matrix = cv2.getRotationMatrix2D((w / 2, h / 2), (rng.random() * 2 - 1) * most, 1.0)
     return cv2.warpAffine(image, matrix, (w, h), borderMode=cv2.BORDER_REPLICATE)
 
 
@@ -154,10 +152,7 @@ def jpeg(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def concatenate(images: Sequence[np.ndarray], texts: Sequence[str], rtl: bool = False) -> tuple[np.ndarray, str]:
-    """Join lines into one of the first one's height, left to right.
-
-    Texts follow reading order, so right-to-left ones turn around.
-    """
+    """Join lines into one of the first one's height; texts follow reading order, so right-to-left ones turn around."""
     height = images[0].shape[0]
     scaled = [
         cv2.resize(i, (max(1, round(i.shape[1] * height / i.shape[0])), height), interpolation=cv2.INTER_LINEAR)
@@ -186,10 +181,7 @@ NO_CLS_AUGMENT = ClsAugment(crop=0, tilt_share=0, blur=0, noise=0, colour=0, gra
 
 
 def turned(image: np.ndarray, label: str) -> np.ndarray:
-    """Return the upright image as its label shows it.
-
-    Label A means: turning the result counter-clockwise by A degrees makes it upright again.
-    """
+    """The upright image as its label A shows it: turned counter-clockwise by A degrees, it is upright again."""
     return np.ascontiguousarray(np.rot90(image, -(int(label) // 90)))
 
 
@@ -198,9 +190,7 @@ def augment_turned(rng: np.random.Generator, image: np.ndarray, options: ClsAugm
     if rng.random() < options.crop:
         image = random_part(rng, image, options.zoom)
     if rng.random() < options.tilt_share:
-        h, w = image.shape[:2]
-        matrix = cv2.getRotationMatrix2D((w / 2, h / 2), (rng.random() * 2 - 1) * options.tilt, 1.0)
-        image = cv2.warpAffine(image, matrix, (w, h), borderMode=cv2.BORDER_REPLICATE)
+        image = rotate(rng, image, options.tilt)
     if rng.random() < options.colour:
         image = colour_jitter(rng, image, 1.0)
     if rng.random() < options.gray:

@@ -62,10 +62,7 @@ class DetAugment:
 def augment_page(
     rng: np.random.Generator, page: AnnotatedPage, other: AnnotatedPage | None, options: DetAugment
 ) -> AnnotatedPage:
-    """Apply the recipe in the reference's order and end with a crop of exactly `options.crop`.
-
-    `other` lends regions to paste.
-    """
+    """The recipe in the reference's order, then a crop of exactly `options.crop`; `other` lends regions to paste."""
     if other is not None and rng.random() < options.paste:
         page = copy_paste(rng, page, other)
     if rng.random() < options.colour:
@@ -153,10 +150,7 @@ def colour_jitter(rng: np.random.Generator, image: np.ndarray, strength: float) 
 
 
 def copy_paste(rng: np.random.Generator, page: AnnotatedPage, other: AnnotatedPage) -> AnnotatedPage:
-    """Paste a fifth of `other`'s regions (at most 30) where `page` has no text.
-
-    Each is cut along its rectangle and turned by -45 to 45 degrees.
-    """
+    """Paste a fifth of `other`'s regions (at most 30), turned by -45 to 45 degrees, where `page` has no text."""
     chosen = [i for i, skip in enumerate(other.ignore) if not skip and len(other.polygons[i]) >= 4]
     rng.shuffle(chosen)
     count = max(1, min(MAX_PASTED_REGIONS, round(len(chosen) * PASTE_SHARE)))
@@ -197,10 +191,7 @@ def _free_place(rng: np.random.Generator, taken: np.ndarray, size: tuple[int, ..
 def _cut_turned(
     rng: np.random.Generator, image: np.ndarray, polygon: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Cut a region's rectangle out and turn it.
-
-    Return patch (h, w, 3), mask (h, w) and its quad (4, 2), or None when too small.
-    """
+    """A region's rectangle, cut out and turned: patch (h, w, 3), mask (h, w), quad (4, 2); None when too small."""
     half = len(polygon) // 2
     quad = np.stack([polygon[0], polygon[half - 1], polygon[half], polygon[-1]]).astype(np.float32)
     width = float(np.linalg.norm(quad[1] - quad[0]))
@@ -239,10 +230,7 @@ def random_crop(rng: np.random.Generator, page: AnnotatedPage, options: DetAugme
 def _crop_window(
     rng: np.random.Generator, shape: tuple[int, ...], care: list[np.ndarray], options: DetAugment
 ) -> tuple[int, int, int, int]:
-    """A window (x, y, w, h) whose sides run through rows and columns free of text, with some text in it.
-
-    The whole page else.
-    """
+    """A window (x, y, w, h) with some text in it whose sides cross none; else the whole page."""
     h, w = shape[0], shape[1]
     rows, columns = np.zeros(h, bool), np.zeros(w, bool)
     for polygon in care:

@@ -29,21 +29,17 @@ class BatchPlan:
     group      batches of lines of like width
     width_scale lines are fed at this share of their width
     max_ratio  wider lines are squeezed, so they count as this wide
-    multiple   the number of samples is divisible by this (1 = any)
     rank, world  this process and how many there are: each gets every world-th batch, all the same number
     """
 
     size: int = 32
     seed: int = 0
-    shuffle: bool = True
     heights: tuple[int, ...] = (0,)
     base_width: int = 320
     by_area: bool = False
     group: bool = False
     width_scale: float = 1.0
     max_ratio: float = 3200 / 48
-    multiple: int = 1
-    drop_last: bool = False
     rank: int = 0
     world: int = 1
 
@@ -64,13 +60,9 @@ def plan_batches(ratios: np.ndarray, plan: BatchPlan, epoch: int) -> list[list[S
     while at < len(order):
         height = int(plan.heights[int(rng.random() * len(plan.heights))])
         count = _count(ratios, order, at, height, plan)
-        chosen = order[at : at + count]
+        batches.append([SampleIndex(epoch, int(i), height) for i in order[at : at + count]])
         at += count
-        if len(chosen) < count and plan.drop_last and batches:
-            break
-        batches.append([SampleIndex(epoch, int(i), height) for i in chosen])
-    if plan.shuffle:
-        batches = [batches[i] for i in rng.permutation(len(batches))]
+    batches = [batches[i] for i in rng.permutation(len(batches))]
 
     # deal them out, each process the same number
     usable = len(batches) // plan.world * plan.world
@@ -86,10 +78,10 @@ def plan_batches(ratios: np.ndarray, plan: BatchPlan, epoch: int) -> list[list[S
 
 def _sample_order(rng: np.random.Generator, ratios: np.ndarray, plan: BatchPlan) -> np.ndarray:
     """The order in which samples fill the batches; in groups, sorted by width within every `GROUP_BATCHES` batches."""
-    order = rng.permutation(len(ratios)) if plan.shuffle else np.arange(len(ratios))
+    order = rng.permutation(len(ratios))
     if not plan.group or not len(order):
         return order
-    span = plan.size * GROUP_BATCHES if plan.shuffle else len(order)
+    span = plan.size * GROUP_BATCHES
     parts = [order[i : i + span] for i in range(0, len(order), span)]
     return np.concatenate([part[np.argsort(ratios[part], kind="stable")] for part in parts])
 
@@ -103,7 +95,7 @@ def _count(ratios: np.ndarray, order: np.ndarray, at: int, height: int, plan: Ba
     for _ in range(6):  # the batch is as wide as its widest line, which depends on how many there are
         widest = float(np.minimum(ratios[order[at : at + count]], plan.max_ratio).max())
         width = max(plan.base_width if not plan.group else height, height * widest)
-        fitting = max(plan.multiple, int(budget / (height * width)) // plan.multiple * plan.multiple)
+        fitting = max(1, int(budget / (height * width)))
         if fitting >= count:
             break
         count = fitting
@@ -150,10 +142,9 @@ def _padded(arrays: Sequence[np.ndarray], axis: int, length: int) -> torch.Tenso
 
 
 def in_every_turn(batch: dict[str, Any], turns: Sequence[int]) -> dict[str, Any]:
-    """A classifier's batch with each sample in every turn that has a label, one after the other.
+    """A classifier's batch with each sample in every turn (degrees, in class order), one after the other.
 
-    Only the turn tells them apart. Samples must be square unless the turns are 0 and 180. `turns`: degrees, in class
-    order.
+    Only the turn tells them apart. Samples must be square unless the turns are 0 and 180.
     """
     own = [turns[i] for i in batch["label"].tolist()]
     images: list[torch.Tensor] = []
@@ -165,12 +156,8 @@ def in_every_turn(batch: dict[str, Any], turns: Sequence[int]) -> dict[str, Any]
     return {**batch, "image": torch.stack(images), "label": torch.tensor(classes), "key": keys}
 
 
-def count_batches(dataset: Dataset[dict[str, Any]], plan: BatchPlan, epoch: int = 0) -> int:
-    """How many batches an epoch has for this process. Raises DataError for an empty data set."""
-    return len(_planned(dataset, plan, epoch))
-
-
-def _planned(dataset: Dataset[dict[str, Any]], plan: BatchPlan, epoch: int) -> list[Any]:
+def batches_of(dataset: Dataset[dict[str, Any]], plan: BatchPlan, epoch: int) -> list[list[SampleIndex]]:
+    """The batches of one epoch for this process. Raises DataError for an empty data set."""
     size = len(dataset)  # type: ignore[arg-type]
     if size == 0:
         raise DataError("the data set is empty; give label files with usable samples or a number of synthetic ones")
@@ -183,10 +170,8 @@ def loader(
 ) -> Iterator[dict[str, Any]]:
     """Yield the batches of one epoch from number `start` on, made by `workers` processes (0: in this one).
 
-    A pure function of its arguments: a run that stored (epoch, number of batches used) goes on exactly where it
-    stopped.
+    A pure function of its arguments: a run that stored (epoch, batches used) goes on exactly where it stopped.
     """
-    batches = _planned(dataset, plan, epoch)[start:]
     combine = partial(collate, width=dataset.config.data.width if isinstance(dataset, Recognition) else None)
     more: dict[str, Any] = {}
     if workers:
@@ -198,7 +183,7 @@ def loader(
         more = {"prefetch_factor": 4, "worker_init_fn": one_thread, "multiprocessing_context": context}
     made = DataLoader(
         dataset,
-        batch_sampler=batches,
+        batch_sampler=batches_of(dataset, plan, epoch)[start:],
         num_workers=workers,
         collate_fn=combine,
         pin_memory=torch.cuda.is_available(),

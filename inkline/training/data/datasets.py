@@ -16,12 +16,7 @@ from inkline.errors import DataError
 from inkline.orientation.classifier import LINE_PART_HEIGHTS, full_contrast
 from inkline.recognition.bidi import base_direction, visual_order
 from inkline.training.config import Config
-from inkline.training.data.augment_crops import (
-    augment_line,
-    augment_turned,
-    concatenate,
-    turned,
-)
+from inkline.training.data.augment_crops import augment_line, augment_turned, concatenate, turned
 from inkline.training.data.augment_pages import AnnotatedPage, augment_page
 from inkline.training.data.encode import Alphabet, encode
 from inkline.training.data.sample_sources import SampleIndex, SampleSource
@@ -33,6 +28,7 @@ IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 DET_KINDS = ("db", "east", "sast")
 CLS_KINDS = ("line", "part", "page", "tile", "angle")
+UNWARP_INPUT = (712, 488)  # height, width
 MAX_READ_TRIES = 10  # samples tried, the following ones in place of one that cannot be read
 Arrays = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -83,17 +79,24 @@ def readable(source: SampleSource, at: SampleIndex, strict: bool) -> tuple[np.nd
     raise DataError(f"{first} and the {MAX_READ_TRIES - 1} samples after it cannot be read; check the data set")
 
 
-class Detection(Dataset[Arrays]):
-    """Crops of annotated pages with the target maps of DB, EAST or SAST."""
+class SourceDataset(Dataset[Arrays]):
+    """Samples of a source, made as a configuration says."""
 
     def __init__(self, source: SampleSource, config: Config) -> None:
         self.source, self.config = source, config
-        self.kind = config.data.kind or "db"
-        if self.kind not in DET_KINDS:
-            raise DataError(f"no detection targets of the kind {self.kind!r}; there are db, east and sast")
 
     def __len__(self) -> int:
         return len(self.source)
+
+
+class Detection(SourceDataset):
+    """Crops of annotated pages with the target maps of DB, EAST or SAST."""
+
+    def __init__(self, source: SampleSource, config: Config) -> None:
+        super().__init__(source, config)
+        self.kind = config.data.kind or "db"
+        if self.kind not in DET_KINDS:
+            raise DataError(f"no detection targets of the kind {self.kind!r}; there are db, east and sast")
 
     def __getitem__(self, at: SampleIndex) -> Arrays:
         """image (3, H, W), the maps, and key."""
@@ -118,17 +121,15 @@ class Detection(Dataset[Arrays]):
         return db_maps(shape, page.polygons, page.ignore, self.config.augment.maps, progress)
 
 
-class Recognition(Dataset[Arrays]):
+class Recognition(SourceDataset):
     """Text lines with their label ids, for each of the `encoders`."""
 
     def __init__(
         self, source: SampleSource, config: Config, alphabet: Alphabet, encoders: tuple[str, ...] = ("ctc",)
     ) -> None:
-        encode(alphabet, "", encoders)
-        self.source, self.config, self.alphabet, self.encoders = source, config, alphabet, encoders
-
-    def __len__(self) -> int:
-        return len(self.source)
+        super().__init__(source, config)
+        encode(alphabet, "", encoders)  # refuses unknown encoders
+        self.alphabet, self.encoders = alphabet, encoders
 
     def __getitem__(self, at: SampleIndex) -> Arrays:
         """image (C, H, w) not yet padded, text, length, key and an array of ids for each encoder."""
@@ -172,7 +173,7 @@ class Recognition(Dataset[Arrays]):
         return centred(fit_line(image, height, data.width or data.max_width, min_width, data.width_scale))
 
 
-class Classification(Dataset[Arrays]):
+class Classification(SourceDataset):
     """Images with the class of their turn; a source without classes (lines, pages) is turned by a drawn label.
 
     The kinds of input (`data.kind`): line: resized straight to the net's size, RGB, ImageNet; part: the same of a random
@@ -181,14 +182,11 @@ class Classification(Dataset[Arrays]):
     """
 
     def __init__(self, source: SampleSource, config: Config) -> None:
-        self.source, self.config = source, config
+        super().__init__(source, config)
         self.kind, self.labels = config.data.kind or "line", tuple(map(str, config.model.labels))
         if self.kind not in CLS_KINDS:
             known = f"{', '.join(CLS_KINDS[:-1])} and {CLS_KINDS[-1]}"
             raise DataError(f"no classifier input of the kind {self.kind!r}; there are {known}")
-
-    def __len__(self) -> int:
-        return len(self.source)
 
     def __getitem__(self, at: SampleIndex) -> Arrays:
         """image (3, H, W), label, key."""
@@ -223,10 +221,8 @@ class Classification(Dataset[Arrays]):
 class Unwarping(Dataset[Arrays]):
     """Photographed synthetic pages with the mesh that flattens them."""
 
-    def __init__(
-        self, options: PageOptions, count: int, size: tuple[int, int] = (712, 488), grid: tuple[int, int] = (45, 31)
-    ) -> None:
-        self.options, self.count, self.size, self.grid = options, count, size, grid
+    def __init__(self, options: PageOptions, count: int) -> None:
+        self.options, self.count = options, count
 
     def __len__(self) -> int:
         return self.count
@@ -234,8 +230,8 @@ class Unwarping(Dataset[Arrays]):
     def __getitem__(self, at: SampleIndex) -> Arrays:
         """image (3, H, W), grid (2, h, w), key."""
         number = at.epoch * self.count + at.number
-        seen, _, grid = warped_page(self.options, number, self.grid)
-        seen = cv2.resize(seen, self.size[::-1], interpolation=cv2.INTER_AREA)
+        seen, _, grid = warped_page(self.options, number)
+        seen = cv2.resize(seen, UNWARP_INPUT[::-1], interpolation=cv2.INTER_AREA)
         image = np.ascontiguousarray(seen.astype(np.float32).transpose(2, 0, 1) / 255)
         key = f"synth:warp:{self.options.line.script}:{self.options.line.seed}:{number}"
         return {"image": image, "grid": np.ascontiguousarray(grid.transpose(2, 0, 1)), "key": key}

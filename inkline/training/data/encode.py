@@ -76,13 +76,8 @@ def srn(alphabet: Alphabet, text: str) -> np.ndarray:
     return out
 
 
-ENCODERS: dict[str, Callable[[Alphabet, str], np.ndarray]] = {
-    "ctc": ctc,
-    "nrtr": nrtr,
-    "sar": sar,
-    "attention": attention,
-    "srn": srn,
-}
+Encoder = Callable[[Alphabet, str], np.ndarray]
+ENCODERS: dict[str, Encoder] = {"ctc": ctc, "nrtr": nrtr, "sar": sar, "attention": attention, "srn": srn}
 
 
 def encode(alphabet: Alphabet, text: str, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,7 @@ LMDB_SIGN = "lmdb:"
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """One text region: `points` float32 (P, 2), P >= 3, clockwise from the top left, in pixels of the file.
-
-    `ignore`: do not care.
-    """
+    """A text region: `points` float32 (P, 2), P >= 3, clockwise from the top left, in pixels; `ignore`: do not care."""
 
     points: np.ndarray
     text: str = ""
@@ -90,10 +87,7 @@ class LoadReport:
 
 
 def read_image(path: str) -> np.ndarray:
-    """Return the image at `path` (a file, or `lmdb:<folder>#<number>`) as BGR uint8 (H, W, 3), EXIF turns not applied.
-
-    Raises DataError when it is missing or cannot be decoded.
-    """
+    """The image of a file or `lmdb:<folder>#<number>`: BGR uint8 (H, W, 3), EXIF turns not applied. Raises DataError."""
     if path.startswith(LMDB_SIGN):
         data = _from_lmdb(path)
     else:
@@ -191,24 +185,16 @@ def load_labels(task: str, source: str, options: LoadOptions | None = None) -> t
     """Return the usable samples of a set and the report on the rest.
 
     `source` is a label file (`path<TAB>label` lines or `.jsonl`), an LMDB folder, or a folder with a labels.jsonl in
-    it.
-    Raises DataError for a source that is missing or of another kind, when a charset is given that lacks characters of
-    half the
-    labels or more, when nothing usable is left, and with `strict` at the first problem.
+    it. Raises DataError for a source that is missing or of another kind, when a charset is given that lacks characters
+    of half the labels or more, when nothing usable is left, and with `strict` at the first problem.
     """
     if task not in LABEL_TASKS:
         raise DataError(f"no task {task!r} to load data for; there are {', '.join(LABEL_TASKS)}")
     options = options if options is not None else LoadOptions()
     reader = _Reader(task, options)
-    file = _label_file(source)
-    samples, skipped = [], 0
-    for found in _rows(reader, file):
-        sample = _checked(reader, found) if found is not None else None
-        if sample is None:
-            skipped += 1
-            continue
-        samples.append(sample)
-    report = LoadReport(task, len(samples), skipped, tuple(reader.problems), reader.missing)
+    checked = [_checked(reader, found) if found is not None else None for found in _rows(reader, _label_file(source))]
+    samples = [sample for sample in checked if sample is not None]
+    report = LoadReport(task, len(samples), len(checked) - len(samples), tuple(reader.problems), reader.missing)
     if reader.outside * 2 >= max(1, reader.seen) and reader.outside:
         shown = "".join(c for c, _ in reader.missing.most_common(20))
         raise DataError(
@@ -269,11 +255,9 @@ def _tab_row(reader: _Reader, where: str, root: str, line: str) -> Sample:
     if reader.task == "det":
         regions = [_region(item["points"], item["transcription"], None) for item in json.loads(label)]
         return Sample(paths, where, doc, regions=tuple(regions))
-    return (
-        Sample(paths, where, doc, text=label)
-        if reader.task == "rec"
-        else Sample(paths, where, doc, label=label.strip())
-    )
+    if reader.task == "rec":
+        return Sample(paths, where, doc, text=label)
+    return Sample(paths, where, doc, label=label.strip())
 
 
 def _json_row(reader: _Reader, where: str, root: str, line: str) -> Sample | None:
@@ -327,7 +311,7 @@ def _checked(reader: _Reader, sample: Sample) -> Sample | None:
     if not present:
         return None
     check = {"det": _checked_regions, "rec": _checked_text, "cls": _checked_label}[reader.task]
-    return check(reader, sample, present)
+    return check(reader, replace(sample, paths=present))
 
 
 def _usable_image(reader: _Reader, where: str, path: str) -> bool:
@@ -345,18 +329,18 @@ def _usable_image(reader: _Reader, where: str, path: str) -> bool:
     return True
 
 
-def _checked_regions(reader: _Reader, sample: Sample, present: tuple[str, ...]) -> Sample | None:
+def _checked_regions(reader: _Reader, sample: Sample) -> Sample | None:
     regions = []
     for i, region in enumerate(sample.regions):
         wrong = polygon_problem(region.points)
         if wrong:
             reader.report("degenerate polygon", sample.where, f"region {i} ({region.text!r}) has {wrong}")
-            continue
-        regions.append(region)
-    return Sample(present, sample.where, sample.doc, regions=tuple(regions))
+        else:
+            regions.append(region)
+    return replace(sample, regions=tuple(regions))
 
 
-def _checked_text(reader: _Reader, sample: Sample, present: tuple[str, ...]) -> Sample | None:
+def _checked_text(reader: _Reader, sample: Sample) -> Sample | None:
     text = unicodedata.normalize("NFC", sample.text)
     text = text.lower() if reader.options.lower else text
     if reader.allowed and " " not in reader.allowed:
@@ -374,11 +358,11 @@ def _checked_text(reader: _Reader, sample: Sample, present: tuple[str, ...]) -> 
     if reader.options.max_text_length and len(text) > reader.options.max_text_length:
         reader.report("text too long", sample.where, f"{len(text)} characters, {reader.options.max_text_length} fit")
         return None
-    return Sample(present, sample.where, sample.doc, text=text)
+    return replace(sample, text=text)
 
 
-def _checked_label(reader: _Reader, sample: Sample, present: tuple[str, ...]) -> Sample | None:
+def _checked_label(reader: _Reader, sample: Sample) -> Sample | None:
     if sample.label not in reader.options.labels:
         reader.report("unknown label", sample.where, f"{sample.label!r} is none of {', '.join(reader.options.labels)}")
         return None
-    return Sample(present, sample.where, sample.doc, label=sample.label)
+    return sample

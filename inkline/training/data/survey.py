@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -192,14 +192,8 @@ def _shown_page(
 
 def report_json(report: LoadReport) -> str:
     """The report as one JSON object, for programs."""
-    problems = [{"kind": p.kind, "where": p.where, "detail": p.detail} for p in report.problems]
-    body = {
-        "task": report.task,
-        "usable": report.usable,
-        "skipped": report.skipped,
-        "counts": report.counts,
-        "problems": problems,
-    }
+    body = {name: getattr(report, name) for name in ("task", "usable", "skipped", "counts")}
+    body["problems"] = [asdict(problem) for problem in report.problems]
     return json.dumps(body, ensure_ascii=False)
 
 

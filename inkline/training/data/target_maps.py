@@ -34,10 +34,7 @@ def db_maps(
     options: MapOptions,
     progress: float = 0.0,
 ) -> dict[str, np.ndarray]:
-    """Return shrink_map, shrink_mask, thresh_map and thresh_mask, each float32 `shape`.
-
-    Polygons are in pixels of that shape.
-    """
+    """shrink_map, shrink_mask, thresh_map and thresh_mask, float32 `shape`; polygons are in pixels of that shape."""
     h, w = shape
     ratio = options.ratio(progress)
     shrink, care = np.zeros(shape, np.float32), np.ones(shape, np.float32)
@@ -74,9 +71,7 @@ def offset(polygon: np.ndarray, distance: float) -> list[np.ndarray]:
 
 
 def shrunk(polygon: np.ndarray, ratio: float) -> list[np.ndarray]:
-    """Shrink a polygon; where it falls apart, shrink it less (steps of `ratio`) until one piece is left or nothing else
-    helps.
-    """
+    """Shrink a polygon; where it falls apart, shrink it less (steps of `ratio`) until one piece is left, if that helps."""
     pieces: list[np.ndarray] = []
     for step in np.arange(ratio, 1, ratio):
         pieces = offset(polygon, -offset_distance(polygon, float(step)))
@@ -122,9 +117,7 @@ EAST_SHRINK_RATIO = 0.3
 
 
 def to_quad(polygon: np.ndarray) -> np.ndarray:
-    """The quad of a region, float32 (4, 2): the four points themselves, or the smallest rectangle, starting near the
-    first point.
-    """
+    """The quad of a region, float32 (4, 2): its four points, or the smallest rectangle, from near the first point on."""
     if len(polygon) == 4:
         return polygon.astype(np.float32)
     box = cv2.boxPoints(cv2.minAreaRect(polygon.astype(np.float32)))
@@ -135,9 +128,7 @@ def to_quad(polygon: np.ndarray) -> np.ndarray:
 
 
 def shrink_quad(quad: np.ndarray, ratio: float = EAST_SHRINK_RATIO) -> np.ndarray:
-    """Move each corner along both of its sides by `ratio` of the shorter of them, the longer pair of sides first (EAST,
-    3.3.1).
-    """
+    """Move each corner along its sides by `ratio` of the shorter, the longer pair of sides first (EAST, 3.3.1)."""
     quad = quad.astype(np.float64)
     sides = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
     reach = np.minimum(sides, np.roll(sides, 1))
@@ -256,8 +247,7 @@ def sast_maps(
     of `shape`.
 
     Offsets are in cells: border is target minus cell in (y, x) order, tvo and tco are cell minus target in (x, y)
-    order. Regions
-    whose shorter side is outside `text_size` (pixels of the page) take no part.
+    order. Regions whose shorter side is outside `text_size` (pixels of the page) take no part.
     """
     h, w = shape[0] // CELL_PX, shape[1] // CELL_PX
     score, mask = np.zeros((h, w), np.float32), np.ones((h, w), np.float32)
@@ -285,10 +275,7 @@ def sast_maps(
 
 
 def _draw_border_offsets(score: np.ndarray, border: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Fill the trimmed centre band of a region into `score`, its offsets to both sides into `border` (in place).
-
-    Return the cells filled.
-    """
+    """Fill the trimmed centre band into `score`, its offsets to both sides into `border` (in place); the cells filled."""
     whole, band = pieces_of(cells), pieces_of(band_of(cells))
     height = min(
         np.linalg.norm(cells[0] - cells[-1]), np.linalg.norm(cells[len(cells) // 2 - 1] - cells[len(cells) // 2])

@@ -44,10 +44,7 @@ def textures() -> tuple[np.ndarray, ...]:
 
 @lru_cache(maxsize=1)
 def noise_tile() -> np.ndarray:
-    """A large tile of unit-free normal noise, int8 (2 * TILE_PX, 4 * TILE_PX), standard deviation 32.
-
-    Sensor noise to crop from.
-    """
+    """Sensor noise to crop from: int8 (2 * TILE_PX, 4 * TILE_PX), normal, of standard deviation 32."""
     rng = np.random.default_rng(21)
     return np.clip(rng.standard_normal((2 * TILE_PX, 4 * TILE_PX), dtype=np.float32) * 32, -127, 127).astype(np.int8)
 

@@ -31,11 +31,7 @@ class PieceShares(NamedTuple):
 
 
 def compose(rng: np.random.Generator, options: LineOptions, low: int, length: int) -> str:
-    """Return the NFC text of a line of about `length` characters, at least `low`, every one of them in
-    `options.charset`.
-
-    Raises DataError when the charset lets no text through.
-    """
+    """NFC text of about `length` characters, at least `low`, all in `options.charset`; DataError when none gets through."""
     script = script_of(options.script)
     allowed = options.allowed
     for _ in range(TRIES):
@@ -55,8 +51,7 @@ def target_lengths(options: LineOptions, indices: np.ndarray) -> np.ndarray:
     """Return how many characters the lines with these indices aim at, int64, without drawing them.
 
     Mostly near the long end, as lines of running text are, with a tail of short fields and single words. A hash of
-    (seed, index)
-    instead of a generator makes a million of them cheap, so that batches can be planned by width.
+    (seed, index) instead of a generator makes a million of them cheap, so that batches can be planned by width.
     """
     share, form = (_uniform(indices, options.seed, salt) for salt in (1, 2))
     share = np.where(form < 0.4, share**2.5, 1 - 0.6 * share)
@@ -72,9 +67,7 @@ def _uniform(indices: np.ndarray, seed: int, salt: int) -> np.ndarray:
 
 
 def _cut(text: str, length: int) -> str:
-    """Shorten `text` to `length` characters without parting a mark, virama or joiner from its letter, or leaving a
-    space behind.
-    """
+    """`text` cut to `length` characters; no mark, virama or joiner loses its letter, and no space is left behind."""
     if len(text) > length:
         end = length
         while end < len(text) and end > 1 and (_binds(text[end]) or _conjoins(text[end - 1])):
@@ -234,9 +227,5 @@ def _punctuate(rng: np.random.Generator, word: str, script: Script, share: float
         return pair[0] + word + pair[1]
     if roll < 0.85 and script.spaces:
         return word + pick(rng, ("-", " -", " –", "/", "...", "'", " &", " —"))
-    return word + digits_after(rng) if 0.85 <= roll < 0.9 else word
-
-
-def digits_after(rng: np.random.Generator) -> str:
-    """A number glued to a word, as in names of products and footnote signs."""
-    return str(between(rng, 0, 99))
+    # a number glued to a word, as in names of products and footnote signs
+    return word + str(between(rng, 0, 99)) if 0.85 <= roll < 0.9 else word

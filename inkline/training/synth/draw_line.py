@@ -112,7 +112,7 @@ TRIES = 20
 
 
 def draw_line(options: LineOptions, index: int) -> tuple[np.ndarray, str]:
-    """Return sample `index`: image BGR uint8 (H, W, 3) with H in `options.height`, and its text (NFC, logical order).
+    """Sample `index`: image BGR uint8 (H, W, 3), H in `options.height`, and its text (NFC, logical order).
 
     Raises DataError when no font draws the script or the charset lets nothing through.
     """
@@ -225,10 +225,7 @@ def _rules(rng: np.random.Generator, canvas: np.ndarray, baseline: int, em: int)
 def distort_mask(
     rng: np.random.Generator, canvas: np.ndarray, box: np.ndarray, em: int, amount: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rotate, shear, tilt or bend a mask; return it with the quad `box` (4, 2) moved along.
-
-    `amount` 1 is a sign in a street.
-    """
+    """Rotate, shear, tilt or bend a mask, and move the quad `box` (4, 2) along. `amount` 1 is a sign in a street."""
     h, w = canvas.shape
     if rng.random() < 0.3:  # an arc or a wave of the baseline
         reach = em * 0.5 * amount * (rng.random() * 2 - 1)
@@ -276,10 +273,7 @@ def _document(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
 
 
 def _scene(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
-    """Coloured text on a coloured surface, uint8 BGR, with outline or cast shadow at times.
-
-    Never too little contrast to read.
-    """
+    """Legible coloured text on a coloured surface, uint8 BGR, with outline or cast shadow at times."""
     h, w = mask.shape
     back = rng.random(3) * 255
     weights = np.array([0.114, 0.587, 0.299])

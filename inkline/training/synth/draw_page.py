@@ -77,10 +77,7 @@ class Warp:
 
 
 def draw_warp(rng: np.random.Generator, size: tuple[int, int], strength: float) -> Warp:
-    """Draw a view of a page of `size` (width, height).
-
-    Corners moved by up to 12 % * strength, turned a little, curled half of the time.
-    """
+    """A view of a page of `size` (w, h): corners moved by up to 12 % * strength, turned a little, curled half of the time."""
     width, height = size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     moved = corners + (rng.random((4, 2)) * 2 - 1) * np.array([width, height]) * 0.12 * strength
@@ -131,10 +128,7 @@ def draw_page(options: PageOptions, index: int) -> tuple[np.ndarray, QuadTexts]:
 def warped_page(
     options: PageOptions, index: int, grid: tuple[int, int] = (45, 31)
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A photographed page, the flat page, and the mesh that flattens it.
-
-    Float32 (*grid, 2), (x, y) in -1..1 of the photograph.
-    """
+    """A photographed page, the flat page, and the mesh (*grid, 2) float32 that flattens it, -1..1 of the photograph."""
     rng = np.random.default_rng((options.line.seed, index, 2))
     flat, lines = flat_page(rng, options)
     seen, _, warp = photograph(rng, flat, lines, 1.0)
@@ -198,9 +192,7 @@ def _text(rng: np.random.Generator, slot: Slot, options: PageOptions, room: int)
 def _set(
     rng: np.random.Generator, canvas: np.ndarray, slot: Slot, style: Style, options: PageOptions
 ) -> tuple[np.ndarray, str] | None:
-    """Write one slot on the canvas (in place); return its quad and text, or None when the face has none of it or there
-    is no room.
-    """
+    """Write one slot on the canvas (in place); its quad and text, None without room or without glyphs in the face."""
     face = style.heading if slot.kind == "heading" else style.body
     characters_per_em = 2.0 if style.script.spaces else 1.05
     text = _text(rng, slot, options, int(slot.width / slot.em * characters_per_em))

@@ -211,10 +211,7 @@ def scan(sources: tuple[str, ...]) -> tuple[Face, ...]:
 
 @lru_cache(maxsize=32)
 def families(sources: tuple[str, ...], script: Script) -> tuple[tuple[Face, ...], ...]:
-    """Return the faces that can draw the script, grouped by family so that a family of many weights counts once.
-
-    Raises DataError when there is none.
-    """
+    """The faces that draw the script, by family, so that one of many weights counts once; DataError when there is none."""
     groups: dict[str, list[Face]] = {}
     for face in scan(sources):
         # Outside Chinese, Japanese and Korean text, fonts of those scripts set letters at full width: nobody prints so.

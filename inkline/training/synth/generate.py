@@ -36,9 +36,7 @@ def stream(
 
 
 def map_chunks(work: Callable[[int, int], list[Any]], start: int, count: int, workers: int) -> Iterator[Any]:
-    """Yield the results of `work(first, last)` for chunks of start..start + count, in order, a few chunks ahead of the
-    reader.
-    """
+    """Yield the results of `work(first, last)` for chunks of start..start + count, in order, drawn a few chunks ahead."""
     chunks = [(i, min(i + SAMPLES_PER_CHUNK, start + count)) for i in range(start, start + count, SAMPLES_PER_CHUNK)]
     if workers <= 1:
         for first, last in chunks:
@@ -63,10 +61,9 @@ def write_set(options: LineOptions | PageOptions, count: int, folder: Path, work
     """Draw samples 0..count - 1 into `folder` and return the path of its labels.jsonl.
 
     images/000/000000.png (JPEG of `quality` 1..100 when that is not 0), labels.jsonl, and the reference's label file
-    beside it:
-    rec.txt for lines, det.txt for pages. Files are written under temporary names first, so an interrupted run leaves
-    no label
-    without its image. Raises OutputError when the folder is not empty or cannot be written, DataError as drawing does.
+    beside it: rec.txt for lines, det.txt for pages. Files are written under temporary names first, so an interrupted
+    run leaves no label without its image. Raises OutputError when the folder is not empty or cannot be written,
+    DataError as drawing does.
     """
     if count < 1:
         raise DataError(f"{count} samples cannot be drawn; ask for at least one")

@@ -1,6 +1,7 @@
 """Words to draw: read from word lists, dictionaries and running text, or built letter by letter where no list exists."""
 
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import dropwhile, pairwise
 from pathlib import Path
@@ -67,7 +68,8 @@ def vocabulary(sources: tuple[str, ...], script: Script, allowed: frozenset[str]
     written = usable = 0
     for file in word_files(sources, script):
         words = [word for word in read_words(file) if keeps(word, script, frozenset())]
-        if script.name in INDIC and _lost_its_marks(words):
+        # a Brahmic list of which less than a tenth has a vowel sign: its words do not exist
+        if script.name in INDIC and sum(any(map(_is_mark, word)) for word in words) * 10 < len(words):
             continue
         kept = tuple(word for word in words if not allowed or allowed.issuperset(word))
         written, usable = written + len(words), usable + len(kept)
@@ -81,15 +83,8 @@ def vocabulary(sources: tuple[str, ...], script: Script, allowed: frozenset[str]
     return (*lists, *borrowed(sources, script, allowed))
 
 
-def _lost_its_marks(words: list[str]) -> bool:
-    """Whether less than a tenth of a Brahmic list's words have a vowel sign: its words do not exist."""
-    return sum(any(map(_is_mark, word)) for word in words) * 10 < len(words)
-
-
 def borrowed(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) -> list[tuple[str, ...]]:
-    """Return the word lists of the script that `script` borrows from (`BORROWS`), each letter moved to the same place of
-    its own block; words whose letters do not exist there are left out.
-    """
+    """The word lists of the script that `script` borrows from (`BORROWS`), each letter moved to its place in the own block."""
     lender = BORROWS.get(script.name)
     if lender is None:
         return []
@@ -107,11 +102,12 @@ def _is_mark(c: str) -> bool:
     return unicodedata.category(c)[0] == "M"
 
 
-def syllable(rng: np.random.Generator, name: str) -> str:
-    """One orthographic syllable of a Brahmic script: conjunct consonants, a vowel sign, sometimes a final sign.
+def _starts_word(c: str) -> bool:
+    return unicodedata.category(c)[0] == "L"
 
-    Or an avagraha, which stands for a vowel left out.
-    """
+
+def syllable(rng: np.random.Generator, name: str) -> str:
+    """A syllable of a Brahmic script: conjunct consonants, a vowel sign, sometimes a final sign; or an avagraha."""
     parts, is_tamil = indic(INDIC[name]), name == "tamil"
     if rng.random() < 0.08:
         return pick(rng, parts.vowels)
@@ -165,31 +161,19 @@ def invent(rng: np.random.Generator, script: Script, allowed: frozenset[str]) ->
     if script.name in INDIC:
         syllables = [syllable(rng, script.name) for _ in range(size)]
         return unicodedata.normalize("NFC", "".join(filter(allowed.issuperset if allowed else None, syllables)))
-    letters = evenly(script, allowed)
+    letters = letters_of(script, allowed)
     if not letters:
         raise DataError(f"the charset holds no letter of the script {script.name!r}; give the charset of this script")
     if script.cased and rng.random() < 0.85:
-        letters = lower_letters(script, allowed) or letters
+        letters = letters_of(script, allowed, str.islower) or letters
     word = "".join(dropwhile(_is_mark, [pick(rng, letters) for _ in range(size)]))  # a mark needs a letter before it
-    return unicodedata.normalize("NFC", word) or pick(rng, base_letters(script, allowed) or letters)
+    return unicodedata.normalize("NFC", word) or pick(rng, letters_of(script, allowed, _starts_word) or letters)
 
 
-@lru_cache(maxsize=16)
-def evenly(script: Script, allowed: frozenset[str]) -> str:
-    """The script's letters that `allowed` has."""
-    return "".join(c for c in script.letters if not allowed or c in allowed)
-
-
-@lru_cache(maxsize=16)
-def lower_letters(script: Script, allowed: frozenset[str]) -> str:
-    """The lower-case ones of `evenly`."""
-    return "".join(c for c in evenly(script, allowed) if c.islower())
-
-
-@lru_cache(maxsize=16)
-def base_letters(script: Script, allowed: frozenset[str]) -> str:
-    """Those of `evenly` that can start a word."""
-    return "".join(c for c in evenly(script, allowed) if unicodedata.category(c)[0] == "L")
+@lru_cache(maxsize=48)
+def letters_of(script: Script, allowed: frozenset[str], fits: Callable[[str], bool] = bool) -> str:
+    """The script's letters that `allowed` has, those for which `fits` holds."""
+    return "".join(c for c in script.letters if (not allowed or c in allowed) and fits(c))
 
 
 ACUTE, GRAVE, CIRCUMFLEX, SMOOTH, ROUGH, SUBSCRIPT = "\u0301", "\u0300", "\u0342", "\u0313", "\u0314", "\u0345"
@@ -213,7 +197,8 @@ def polytonic(rng: np.random.Generator, word: str) -> str:
         if c == ACUTE:
             c = _old_accent(rng, is_last=i >= len(lowered) - 2, before=out[-1])
         elif i == breathing_at and c in GREEK_VOWELS:
-            c += _breathing(rng, always_rough=c == "υ" and not is_diphthong)
+            always_rough = c == "υ" and not is_diphthong
+            c += ROUGH if always_rough else pick(rng, (SMOOTH, SMOOTH, ROUGH))
         elif c == "ρ" and i == first:
             c += ROUGH
         out.append(c)
@@ -222,10 +207,6 @@ def polytonic(rng: np.random.Generator, word: str) -> str:
     if rng.random() < 0.12:
         text = _with_subscript(text)
     return unicodedata.normalize("NFC", text)
-
-
-def _breathing(rng: np.random.Generator, always_rough: bool) -> str:
-    return ROUGH if always_rough else pick(rng, (SMOOTH, SMOOTH, ROUGH))
 
 
 def _old_accent(rng: np.random.Generator, is_last: bool, before: str) -> str:
@@ -261,10 +242,7 @@ YAT = {
 
 
 def prereform(word: str) -> str:
-    """Return a Russian `word` spelled as before 1918: ъ behind a last consonant, і before vowels, ѣ in common roots.
-
-    Not a correct spelling but a correct set of letters where they stand.
-    """
+    """A Russian `word` with the letters of before 1918: ъ behind a last consonant, і before vowels, ѣ in common roots."""
     root = next((root for root in YAT if root in word), None)
     word = word.replace(root, YAT[root], 1) if root else word
     letters = [

@@ -335,9 +335,8 @@ def _build(cls: type, tree: Any, where: str, prefix: str) -> Any:
         name = f"{prefix}.{key}" if prefix else str(key)
         if key not in hints:
             here = [f"{prefix}.{k}" if prefix else k for k in hints]
-            raise UsageError(
-                f"{where}: unknown key {name!r}{_elsewhere(str(key)) or near(name, here, 1) or _sections()}"
-            )
+            known = f"; sections: {', '.join(sections())}"
+            raise UsageError(f"{where}: unknown key {name!r}{_elsewhere(str(key)) or near(name, here, 1) or known}")
         values[key] = _value(hints[key], value, where, name)
     return cls(**values)
 
@@ -346,10 +345,6 @@ def _elsewhere(key: str) -> str:
     """A hint for a key that stands in the wrong section, or an empty string."""
     homes = [f"{section}.{key}" for section, cls in sections().items() if key in {f.name for f in fields(cls)}]
     return f"; did you mean {' or '.join(map(repr, homes))}?" if homes else ""
-
-
-def _sections() -> str:
-    return f"; sections: {', '.join(sections())}"
 
 
 def _value(hint: Any, value: Any, where: str, name: str) -> Any:

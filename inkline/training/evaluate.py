@@ -3,7 +3,6 @@
 torch is imported for checkpoints only.
 """
 
-import dataclasses
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ Read = Callable[[Sequence[Image]], Sequence[Text]]
 Fold = Callable[[str], str]
 Classify = Callable[[Sequence[Image]], Sequence[tuple[str, float]]]  # label, probability
 
+DEFAULT_LABELS = ("0", "180")  # of a classifier
 MAX_WORST_CASES = 60  # how many of the worst cases are kept
 
 
@@ -207,14 +207,17 @@ class Evaluation:
 
 
 def open_model(task: str, model: str, overrides: Sequence[tuple[str, Any]] = ()) -> EvalModel:
-    """A zoo name, an ONNX file or folder, or a checkpoint (.pt), ready to be evaluated; overrides by flat option name."""
+    """A zoo name, an ONNX file or folder, or a checkpoint (.pt), ready to be evaluated; overrides: option values by flat name.
+
+    Raises ModelError when the model is missing, damaged or does something else.
+    """
     if model.endswith(".pt"):
         return _from_checkpoint(task, model, dict(overrides))
     file = find_model(model)
     if file.task not in ZOO_TASKS[task]:
         raise ModelError(f"{model} is a model for {file.task}, not for {' or '.join(ZOO_TASKS[task])}")
     options = apply(apply(OcrOptions(), **file.options), **dict(overrides))
-    return _opened(task, open_engine(file.path, options.engine), file.charset or (), file.metadata, options)
+    return opened_model(task, open_engine(file.path, options.engine), file.charset or (), file.metadata, options)
 
 
 def find_model(model: str) -> ModelFile:
@@ -225,7 +228,8 @@ def find_model(model: str) -> ModelFile:
     )
 
 
-def _opened(task: str, engine: Any, charset: Sequence[str], metadata: Any, options: OcrOptions) -> EvalModel:
+def opened_model(task: str, engine: Any, charset: Sequence[str], metadata: Any, options: OcrOptions) -> EvalModel:
+    """What inference would make of an engine, or of a net in its place."""
     name = metadata.get("inkline.name", "")
     if task == "det":
         detector = Detector(engine, metadata)
@@ -247,7 +251,7 @@ def _from_checkpoint(task: str, model: str, overrides: dict[str, Any]) -> EvalMo
     from inkline.training.config import from_dict
     from inkline.training.convert import load_checkpoint
     from inkline.training.run_state import read_run_checkpoint
-    from inkline.training.torch_engine import TorchEngine, description, options_of
+    from inkline.training.torch_engine import TorchEngine, description, tuned_options
 
     content = read_run_checkpoint(Path(model))
     net, about = load_checkpoint(Path(model))
@@ -255,10 +259,9 @@ def _from_checkpoint(task: str, model: str, overrides: dict[str, Any]) -> EvalMo
     if config.task != task:
         raise ModelError(f"{model} is a checkpoint for {config.task}, not for {task}")
     metadata = description(config, about.charset)
-    tuned = dataclasses.replace(options_of(metadata), detect=config.evaluate.detect)
-    options = apply(tuned, **overrides)
+    options = apply(tuned_options(config, metadata), **overrides)
     device = torch.device("cuda" if options.engine.device.startswith("gpu") else "cpu")
-    return _opened(task, TorchEngine(net, device), about.charset, metadata, options)
+    return opened_model(task, TorchEngine(net, device), about.charset, metadata, options)
 
 
 def evaluate_set(
@@ -271,13 +274,15 @@ def evaluate_set(
     """
     if task not in ZOO_TASKS:
         raise UsageError(f"no task {task!r} to evaluate; there are {', '.join(ZOO_TASKS)}")
-    labels = model.labels or ("0", "180")
-    samples, report = load_labels(task, path, LoadOptions(root=root, labels=labels))
+    samples, report = load_labels(task, path, LoadOptions(root=root, labels=model.labels or DEFAULT_LABELS))
     source = Labelled(tuple(samples[:limit] if limit else samples))
+    return Evaluation(source, report, score_model(task, model, source, fold=fold))
+
+
+def score_model(task: str, model: EvalModel, source: SampleSource, batch_size: int = 64, fold: Fold = str) -> Scores:
+    """The scores of a model on a source, by the rules of its task."""
     if task == "det":
-        scores = score_detector(model.run, source)
-    elif task == "rec":
-        scores = score_recogniser(model.run, source, fold=fold)
-    else:
-        scores = score_classifier(model.run, source, labels)
-    return Evaluation(source, report, scores)
+        return score_detector(model.run, source)
+    if task == "rec":
+        return score_recogniser(model.run, source, batch_size, fold)
+    return score_classifier(model.run, source, model.labels or DEFAULT_LABELS, batch_size)

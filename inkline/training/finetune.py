@@ -33,9 +33,7 @@ from inkline.training.training_data import TrainingData, open_source
 FINETUNE_RATE_SHARE = 0.1  # share of the recipe's learning rate; the weights are good already
 FINETUNE_EPOCHS = 20
 MIN_KNOWN_LETTERS_SHARE = 0.9  # a script counts as known to a model when its charset holds this share of its letters
-SAMPLES_PER_KNOWN_SCRIPT = (
-    200  # generated samples of each script that an old ability is measured by, when none are given
-)
+SAMPLES_PER_KNOWN_SCRIPT = 200  # generated, to measure an old ability by, when no set is given
 
 
 @dataclass(frozen=True)
@@ -171,9 +169,7 @@ def known_abilities(config: Config, start_weights: StartWeights) -> tuple[str, .
         for s in SCRIPTS.values()
         if have.issuperset(s.probe) and share(s.letters, have) >= MIN_KNOWN_LETTERS_SHARE
     ]
-    return tuple(f"lines:{name}:{SAMPLES_PER_KNOWN_SCRIPT}" for name in known) or (
-        f"lines:english:{SAMPLES_PER_KNOWN_SCRIPT}",
-    )
+    return tuple(f"lines:{name}:{SAMPLES_PER_KNOWN_SCRIPT}" for name in known or ["english"])
 
 
 def share(letters: str, have: set[str]) -> float:

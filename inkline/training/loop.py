@@ -92,14 +92,12 @@ def train_loop(run: TrainRun, progress: TrainProgress, log: TrainingLog) -> Trai
         # score at the end of epochs whose turn it is
         if is_turn(settings, epoch):
             progress, scores = evaluate_and_keep_best(run, progress, epoch, log)
-        log.pause()
-        save_checkpoint(run, progress, "last.pt")
-        log.resume()
+        save_last(run, progress, log)
 
     # the last weights are always scored, also by a run that was killed before that and resumed
     if settings.every and not is_exhausted(run, progress) and progress.evaluated_step != progress.step:
         progress, scores = evaluate_and_keep_best(run, progress, min(progress.epoch, run.config.run.epochs - 1), log)
-        save_checkpoint(run, progress, "last.pt")
+        save_last(run, progress, log)
     if progress.best == float("-inf"):  # never evaluated: the last weights are the ones to use
         save_checkpoint(run, progress, "best.pt")
 
@@ -108,6 +106,13 @@ def train_loop(run: TrainRun, progress: TrainProgress, log: TrainingLog) -> Trai
         reason = f"no better score in {progress.stale} evaluations"
     log.say(f"{reason}: {progress.step} steps, {progress.samples} samples in {clock(progress.seconds)}")
     return TrainResult(Path(run.config.run.output), progress.step, scores, progress.best, reason)
+
+
+def save_last(run: TrainRun, progress: TrainProgress, log: TrainingLog) -> None:
+    """Write `last.pt`; the time that takes is none of training."""
+    log.pause()
+    save_checkpoint(run, progress, "last.pt")
+    log.resume()
 
 
 def is_turn(settings: EvalConfig, epoch: int) -> bool:
@@ -137,9 +142,7 @@ def train_epoch(
         if is_due(progress.step, config.evaluate.every_steps):
             progress, scores = evaluate_and_keep_best(run, progress, epoch, log)
         if is_due(progress.step, config.run.save_steps):
-            log.pause()
-            save_checkpoint(run, progress, "last.pt")
-            log.resume()
+            save_last(run, progress, log)
         if is_done(run, progress):
             return progress, scores
     return dataclasses.replace(progress, epoch=epoch + 1, batch=0), scores

@@ -14,11 +14,11 @@ from inkline.training.config import Config
 from inkline.training.data.batches import collate
 from inkline.training.data.sample_sources import SampleIndex
 from inkline.training.distillation import TrainingNet
-from inkline.training.evaluate import Scores, score_classifier, score_detector, score_recogniser
+from inkline.training.evaluate import Scores, score_model
 from inkline.training.nets.ocr_net import Net
 from inkline.training.nets.table import build
 from inkline.training.start_weights import init_from, load_start_weights
-from inkline.training.torch_engine import classifier_of, detector_of, recogniser_of
+from inkline.training.torch_engine import evaluated_model
 from inkline.training.training_data import TrainingData, prepare, prepare_unwarp, require_evaluation_data
 
 Outputs = Mapping[str, Tensor]
@@ -101,22 +101,11 @@ def unwarping_loss(outputs: Outputs, batch: Batch, config: Config, data: Trainin
     return losses.unwarp_loss(outputs["points2d"], batch["image"], batch["grid"], config.loss.image)
 
 
-def evaluate_detector(net: nn.Module, config: Config, data: TrainingData, device: torch.device) -> Scores:
-    """Hmean on whole pages, through the detector that inference uses."""
-    return score_detector(detector_of(net, config, device), require_evaluation_data(data, "hmean"))
-
-
-def evaluate_recogniser(net: nn.Module, config: Config, data: TrainingData, device: torch.device) -> Scores:
-    """Accuracy and its relatives on whole lines, through the recogniser that inference uses."""
-    read = recogniser_of(net, config, data.charset, device)
-    return score_recogniser(read, require_evaluation_data(data, "acc"), config.evaluate.batch_size)
-
-
-def evaluate_classifier(net: nn.Module, config: Config, data: TrainingData, device: torch.device) -> Scores:
-    """Top-1 accuracy, through the classifier that inference uses."""
-    classify = classifier_of(net, config, device)
-    labels = tuple(map(str, config.model.labels))
-    return score_classifier(classify, require_evaluation_data(data, "acc"), labels, config.evaluate.batch_size)
+def evaluate_net(net: nn.Module, config: Config, data: TrainingData, device: torch.device) -> Scores:
+    """Hmean on whole pages, accuracy on whole lines, or top-1 accuracy, through the code that inference uses."""
+    source = require_evaluation_data(data, TASKS[config.task].metric)
+    model = evaluated_model(net, config, data.charset, device)
+    return score_model(config.task, model, source, config.evaluate.batch_size)
 
 
 @torch.no_grad()
@@ -133,8 +122,8 @@ def evaluate_unwarper(net: nn.Module, config: Config, data: TrainingData, device
 
 
 TASKS = {
-    "det": Task("hmean", (), prepare, detection_loss, evaluate_detector),
-    "rec": Task("acc", ("nrtr", "sar", "attention", "valid_ratio"), prepare, recognition_loss, evaluate_recogniser),
-    "cls": Task("acc", (), prepare, classification_loss, evaluate_classifier),
+    "det": Task("hmean", (), prepare, detection_loss, evaluate_net),
+    "rec": Task("acc", ("nrtr", "sar", "attention", "valid_ratio"), prepare, recognition_loss, evaluate_net),
+    "cls": Task("acc", (), prepare, classification_loss, evaluate_net),
     "unwarp": Task("score", (), prepare_unwarp, unwarping_loss, evaluate_unwarper),
 }

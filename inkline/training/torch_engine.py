@@ -1,5 +1,6 @@
 """Torch nets in the place of an engine, so that a net in training is evaluated by the very code that inference runs."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from inkline.detection.detector import Detector
 from inkline.flat import apply, current_names
 from inkline.options import OcrOptions
-from inkline.orientation.classifier import Classifier
-from inkline.recognition.recognizer import Recognizer
 from inkline.training.config import Config
-from inkline.training.evaluate import Classify, Detect, Read
+from inkline.training.evaluate import EvalModel, opened_model
 from inkline.training.export import describe
 
 
@@ -48,30 +46,15 @@ def description(config: Config, charset: Sequence[str] = (), **said: Any) -> dic
     return own
 
 
-def options_of(description: dict[str, str]) -> OcrOptions:
-    """The default options with the values that a net was tuned with."""
-    return apply(OcrOptions(), **current_names(OcrOptions, json.loads(description.get("inkline.options", "{}"))))
+def tuned_options(config: Config, metadata: dict[str, str]) -> OcrOptions:
+    """The default options with the values that a net was tuned with, and those of `evaluate.detect`."""
+    tuned = current_names(OcrOptions, json.loads(metadata.get("inkline.options", "{}")))
+    return dataclasses.replace(apply(OcrOptions(), **tuned), detect=config.evaluate.detect)
 
 
-def detector_of(net: nn.Module, config: Config, device: torch.device) -> Detect:
-    """The detector that inference would make of this net, with the options in `evaluate.detect`."""
-    detector = Detector(TorchEngine(net, device), description(config))
-    return lambda image: detector(image, config.evaluate.detect)
-
-
-def recogniser_of(net: nn.Module, config: Config, charset: Sequence[str], device: torch.device) -> Read:
-    """The recogniser that inference would make of this net."""
-    own = description(config, charset)
-    recognizer = Recognizer(TorchEngine(net, device), charset, own)
-    options = apply(options_of(own).recognize, text_recognition_batch_size=config.evaluate.batch_size)
-    return lambda crops: recognizer(crops, options)
-
-
-def classifier_of(net: nn.Module, config: Config, device: torch.device) -> Classify:
-    """The classifier that inference would make of this net."""
-    classifier = Classifier(TorchEngine(net, device), description(config))
-
-    def classify(images: Sequence[Any]) -> list[tuple[str, float]]:
-        return [(str(o.angle), o.score) for o in classifier(images, config.evaluate.batch_size)]
-
-    return classify
+def evaluated_model(net: nn.Module, config: Config, charset: Sequence[str], device: torch.device) -> EvalModel:
+    """The detector, recogniser or classifier that inference would make of this net."""
+    metadata, size = description(config, charset), config.evaluate.batch_size
+    options = tuned_options(config, metadata)
+    options = apply(options, text_recognition_batch_size=size, textline_orientation_batch_size=size)
+    return opened_model(config.task, TorchEngine(net, device), charset, metadata, options)

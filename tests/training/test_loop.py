@@ -187,7 +187,7 @@ def test_a_loss_that_is_no_number_names_the_sample(tmp_path: Path, monkeypatch: 
         bad = any("cls.txt:6 " in key for key in batch["key"])
         return {**parts, "loss": parts["loss"] * (float("nan") if bad else 1.0)}
 
-    monkeypatch.setitem(tasks.TASKS, "cls", tasks.Task("acc", (), tasks.prepare, broken, tasks.evaluate_classifier))
+    monkeypatch.setitem(tasks.TASKS, "cls", tasks.Task("acc", (), tasks.prepare, broken, tasks.evaluate_net))
     with pytest.raises(DataError, match=r"loss=nan at step \d, from sample \S*cls\.txt:6 \(\S*5\.png\); look at it"):
         run_training(config)
     assert all(torch.isfinite(v.float()).all() for v in weights(Path(config.run.output) / "last.pt").values())

@@ -81,7 +81,6 @@ def load_tensors(model: nn.Module, found: Mapping[str, Tensor], optional: tuple[
     wanted = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
     found = {k: v for k, v in found.items() if not k.endswith("num_batches_tracked")}
     # what is missing, left over, or of another shape
-    # what is missing, left over, or of another shape
     problems = [f"{key} is missing" for key in wanted.keys() - found.keys() if not key.startswith(optional)]
     problems += [f"{key} is not part of the net" for key in found.keys() - wanted.keys()]
     problems += [

@@ -19,9 +19,7 @@ from inkline.training.synth.draw_page import draw_page
 from inkline.training.synth.scripts import script_of
 from inkline.training.synth.synth_options import LineOptions, PageOptions
 
-LINE_MARGINS_RATIO = (
-    0.9  # margins of a line, in line heights; measured, as the widths of letters below, on synthetic lines
-)
+LINE_MARGINS_RATIO = 0.9  # of a line, in line heights; measured, as the letters' widths below, on synthetic lines
 
 
 class SampleIndex(NamedTuple):

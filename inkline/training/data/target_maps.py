@@ -95,10 +95,8 @@ def _draw_border(border: np.ndarray, band: np.ndarray, polygon: np.ndarray, rati
         return
     near = np.full((y1 - y0 + 1, x1 - x0 + 1), 1.0, np.float32)
     ys, xs = np.mgrid[y0 : y1 + 1, x0 : x1 + 1].astype(np.float32)
-    for i in range(len(polygon)):
-        near = np.minimum(
-            near, segment_distance(xs, ys, polygon[i], polygon[(i + 1) % len(polygon)]) / np.float32(distance)
-        )
+    for start, end in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
+        near = np.minimum(near, segment_distance(xs, ys, start, end) / np.float32(distance))
     part = border[y0 : y1 + 1, x0 : x1 + 1]
     np.maximum(part, 1 - near, out=part)
 
@@ -183,18 +181,18 @@ def east_maps(
     }
 
 
+SAST_TEXT_SIZE_PX = (10, 512)  # shorter side, in pixels of the page
 BAND_SHARE = 0.3  # share of the height that the centre band covers
 BAND_ENDS_SHARE = 0.15  # of the height, cut off at both ends of the band
 IGNORED_LOSS_WEIGHT = 0.15  # what is left of the loss on ignored text
 
 
-def band_of(polygon: np.ndarray, share: float = BAND_SHARE) -> np.ndarray:
-    """The middle `share` of a polygon between its upper and lower side, same number of points."""
+def band_of(polygon: np.ndarray) -> np.ndarray:
+    """The middle `BAND_SHARE` of a polygon between its upper and lower side, same number of points."""
     half = len(polygon) // 2
     upper, lower = polygon[:half], polygon[: half - 1 : -1]
-    return np.concatenate(
-        [upper + (lower - upper) * (0.5 - share / 2), (upper + (lower - upper) * (0.5 + share / 2))[::-1]]
-    )
+    near, far = (upper + (lower - upper) * (0.5 + side * BAND_SHARE / 2) for side in (-1, 1))
+    return np.concatenate([near, far[::-1]])
 
 
 def pieces_of(polygon: np.ndarray) -> np.ndarray:
@@ -237,17 +235,12 @@ def _upright(quad: np.ndarray) -> np.ndarray:
     return np.array([np.cos(angles.mean()), np.sin(angles.mean())])
 
 
-def sast_maps(
-    shape: tuple[int, int],
-    polygons: Sequence[np.ndarray],
-    ignore: Sequence[bool],
-    text_size: tuple[float, float] = (10, 512),
-) -> dict[str, np.ndarray]:
+def sast_maps(shape: tuple[int, int], polygons: Sequence[np.ndarray], ignore: Sequence[bool]) -> dict[str, np.ndarray]:
     """Return score (1, h, w), border (5, h, w), mask (1, h, w), tvo (9, h, w) and tco (3, h, w), float32, at a quarter
     of `shape`.
 
     Offsets are in cells: border is target minus cell in (y, x) order, tvo and tco are cell minus target in (x, y)
-    order. Regions whose shorter side is outside `text_size` (pixels of the page) take no part.
+    order. Regions whose shorter side is outside `SAST_TEXT_SIZE_PX` take no part.
     """
     h, w = shape[0] // CELL_PX, shape[1] // CELL_PX
     score, mask = np.zeros((h, w), np.float32), np.ones((h, w), np.float32)
@@ -260,10 +253,9 @@ def sast_maps(
         quad = to_quad(cells).astype(np.float64)
         sides = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
         short = min((sides[1] + sides[3]) / 2, (sides[0] + sides[2]) / 2)
-        if (
-            cv2.contourArea(quad.astype(np.float32), oriented=True) < 0
-            or not text_size[0] <= short * CELL_PX <= text_size[1]
-        ):
+        smallest, largest = SAST_TEXT_SIZE_PX
+        mirrored = cv2.contourArea(quad.astype(np.float32), oriented=True) < 0
+        if mirrored or not smallest <= short * CELL_PX <= largest:
             continue
         if skip:
             cv2.fillPoly(mask, [cells.astype(np.int32)], IGNORED_LOSS_WEIGHT)
@@ -277,9 +269,8 @@ def sast_maps(
 def _draw_border_offsets(score: np.ndarray, border: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """Fill the trimmed centre band into `score`, its offsets to both sides into `border` (in place); the cells filled."""
     whole, band = pieces_of(cells), pieces_of(band_of(cells))
-    height = min(
-        np.linalg.norm(cells[0] - cells[-1]), np.linalg.norm(cells[len(cells) // 2 - 1] - cells[len(cells) // 2])
-    )
+    half = len(cells) // 2
+    height = min(np.linalg.norm(cells[0] - cells[-1]), np.linalg.norm(cells[half - 1] - cells[half]))
     length = float(np.linalg.norm(band[:, 1] - band[:, 0], axis=1).sum())
     filled = np.zeros(score.shape, np.uint8)
     for number, part in _trim(band, min(float(height), length) * BAND_ENDS_SHARE):
@@ -302,9 +293,8 @@ def _draw_border_offsets(score: np.ndarray, border: np.ndarray, cells: np.ndarra
 def _draw_corner_offsets(tvo: np.ndarray, tco: np.ndarray, spot: np.ndarray, quad: np.ndarray, short: float) -> None:
     """Fill offsets to the corners and the centre into the cells of `spot` (in place)."""
     h, w = tvo.shape[1:]
-    if np.linalg.norm(quad[0] - quad[1]) * 1.5 < np.linalg.norm(
-        quad[1] - quad[2]
-    ):  # upright text: reading starts at another corner
+    width, height = np.linalg.norm(quad[0] - quad[1]), np.linalg.norm(quad[1] - quad[2])
+    if width * 1.5 < height:  # upright text: reading starts at another corner
         quad = np.roll(quad, -1, axis=0)
     ys, xs = np.nonzero(spot)
     for corner in range(4):

@@ -31,13 +31,9 @@ def textures() -> tuple[np.ndarray, ...]:
         grain = rng.standard_normal((TILE_PX, TILE_PX), dtype=np.float32)
         if i % 3 == 1:
             grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), 0.8 + (i % 4) * 0.4) * 2)
-        if i % 6 == 5:  # fibres
-            grain += (
-                cv2.GaussianBlur(
-                    rng.standard_normal((TILE_PX, TILE_PX), dtype=np.float32), (0, 0), sigmaX=6, sigmaY=0.7
-                )
-                * 4
-            )
+        if i % 6 == 5:
+            fibres = rng.standard_normal((TILE_PX, TILE_PX), dtype=np.float32)
+            grain += cv2.GaussianBlur(fibres, (0, 0), sigmaX=6, sigmaY=0.7) * 4
         tiles.append(np.clip(cloud * 60 + grain * 22, -127, 127).astype(np.int8))
     return tuple(tiles)
 
@@ -139,11 +135,8 @@ def low_resolution(rng: np.random.Generator, image: np.ndarray, strength: float)
     """Shrink by up to a factor 1 + 1.5 * strength and enlarge again, as an upscaled scan."""
     factor = 1 + 1.5 * strength * rng.random()
     h, w = image.shape[:2]
-    small = cv2.resize(
-        image,
-        (max(2, round(w / factor)), max(2, round(h / factor))),
-        interpolation=pick(rng, (cv2.INTER_AREA, cv2.INTER_LINEAR)),
-    )
+    size = max(2, round(w / factor)), max(2, round(h / factor))
+    small = cv2.resize(image, size, interpolation=pick(rng, (cv2.INTER_AREA, cv2.INTER_LINEAR)))
     return cv2.resize(small, (w, h), interpolation=pick(rng, (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)))
 
 

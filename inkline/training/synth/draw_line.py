@@ -1,6 +1,7 @@
 """Text shaped and drawn as ink, and text lines with exact labels: `draw_line(options, index)` is a pure function."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,8 +31,7 @@ class Ink:
 def choose_face(rng: np.random.Generator, fonts: tuple[str, ...], script: Script, text: str) -> Face | None:
     """A face that has every character of `text`, families drawn evenly; None when a dozen tries find none."""
     groups = families(fonts, script)
-    needed = set(text)
-    needed.discard(" ")
+    needed = set(text) - {" "}
     for _ in range(FACE_TRIES):
         face = pick(rng, pick(rng, groups))
         if all(face.has(c) for c in needed):
@@ -49,18 +49,14 @@ def draw_text(face: Face, text: str, em: int, script: Script, stroke: float = 0)
     """The ink of `text` at `em` pixels, shaped by raqm in the direction of its letters; None when nothing shows."""
     font = open_face(face.path, face.index, em)
     direction = base_direction(text) if script.rtl else "ltr"
-    left, top, right, bottom = (
-        round(v) for v in font.getbbox(text, anchor="ls", direction=direction, stroke_width=stroke)
-    )
+    style: dict[str, Any] = {"anchor": "ls", "direction": direction, "stroke_width": stroke}
+    left, top, right, bottom = (round(v) for v in font.getbbox(text, **style))
     pad = 2
     width, height = right - left + 2 * pad, bottom - top + 2 * pad
     if width <= 2 * pad or height <= 2 * pad or width > 20_000 or height > 2_000:
         return None
     image = Image.new("L", (width, height))
-    canvas = ImageDraw.Draw(image)
-    canvas.text(
-        (pad - left, pad - top), text, fill=255, font=font, anchor="ls", direction=direction, stroke_width=stroke
-    )
+    ImageDraw.Draw(image).text((pad - left, pad - top), text, fill=255, font=font, **style)
     return _cut(np.asarray(image), pad - top, em)
 
 
@@ -123,9 +119,8 @@ def draw_line(options: LineOptions, index: int) -> tuple[np.ndarray, str]:
     text, ink = draw_fitting_text(rng, options, length, height)
     mask = _crop(rng, ink, scene, options.degrade)
     width = max(4, round(mask.shape[1] * height / mask.shape[0]))
-    mask = cv2.resize(
-        mask, (width, height), interpolation=cv2.INTER_AREA if height < mask.shape[0] else cv2.INTER_LINEAR
-    )
+    way = cv2.INTER_AREA if height < mask.shape[0] else cv2.INTER_LINEAR
+    mask = cv2.resize(mask, (width, height), interpolation=way)
     if rng.random() < 0.2 * options.degrade and height >= 36:
         mask = spread(rng, mask, options.degrade)
     image = _scene(rng, mask) if scene else _document(rng, mask)
@@ -189,16 +184,18 @@ def _crop(rng: np.random.Generator, ink: Ink, scene: bool, strength: float) -> n
         _neighbours(rng, canvas, ink.mask, row, pad_x)
     if rng.random() < 0.05 * strength:
         _rules(rng, canvas, row + ink.baseline, em)
-    box = np.array(
-        [[pad_x, pad_y], [pad_x + w, pad_y], [pad_x + w, pad_y + bottom - top], [pad_x, pad_y + bottom - top]],
-        np.float32,
-    )
+    box = rectangle(pad_x, pad_y, pad_x + w, pad_y + bottom - top)
     if rng.random() < (0.7 if scene else 0.3) * strength:
         canvas, box = distort_mask(rng, canvas, box, em, 1.0 if scene else 0.25)
     margins = (rng.random(4) ** 2 * np.array([0.5, 0.22, 0.5, 0.22]) - 0.015 * strength + 0.01) * em
     x0, y0 = np.floor(box.min(axis=0) - margins[:2]).astype(int)
     x1, y1 = np.ceil(box.max(axis=0) + margins[2:]).astype(int)
     return canvas[max(0, y0) : max(y1, y0 + 2), max(0, x0) : max(x1, x0 + 2)]
+
+
+def rectangle(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:
+    """The corners TL, TR, BR, BL, float32 (4, 2)."""
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
 
 
 def _neighbours(rng: np.random.Generator, canvas: np.ndarray, mask: np.ndarray, row: int, column: int) -> None:
@@ -230,10 +227,8 @@ def distort_mask(
     if rng.random() < 0.3:  # an arc or a wave of the baseline
         reach = em * 0.5 * amount * (rng.random() * 2 - 1)
         x = np.arange(w, dtype=np.float32)
-        bend = np.sin(x / w * np.float32(np.pi * (1 + rng.random())) + np.float32(rng.random() * np.pi)) * np.float32(
-            reach
-        )
-        rows = np.arange(h, dtype=np.float32)[:, None] + bend[None, :]
+        bend = np.sin(x / w * np.float32(np.pi * (1 + rng.random())) + np.float32(rng.random() * np.pi))
+        rows = np.arange(h, dtype=np.float32)[:, None] + (bend * np.float32(reach))[None, :]
         bent = cv2.remap(canvas, np.repeat(x[None, :], h, axis=0), rows, cv2.INTER_LINEAR)
         corners = np.array([[0, -abs(reach)], [0, -abs(reach)], [0, abs(reach)], [0, abs(reach)]], np.float32)
         return bent, box + corners * 0.6
@@ -244,11 +239,10 @@ def distort_mask(
     target = (box - centre) @ turn.T + centre
     target += (rng.random((4, 2)) * 2 - 1) * em * 0.15 * amount
     low, high = target.min(axis=0) - em, target.max(axis=0) + em
-    matrix = cv2.getPerspectiveTransform(box, (target - low).astype(np.float32))
+    moved = (target - low).astype(np.float32)
+    matrix = cv2.getPerspectiveTransform(box, moved)
     size = np.ceil(high - low).astype(int)
-    return cv2.warpPerspective(canvas, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR), (
-        target - low
-    ).astype(np.float32)
+    return cv2.warpPerspective(canvas, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR), moved
 
 
 def _document(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from inkline.training.synth.appearance import paper, scenery, shade, wear
 from inkline.training.synth.compose import compose
-from inkline.training.synth.draw_line import Ink, draw_text
+from inkline.training.synth.draw_line import Ink, draw_text, rectangle
 from inkline.training.synth.font_faces import Face, families, require_shaping
 from inkline.training.synth.page_layouts import LAYOUTS, Area, Slot
 from inkline.training.synth.scripts import Script, script_of
@@ -79,7 +79,7 @@ class Warp:
 def draw_warp(rng: np.random.Generator, size: tuple[int, int], strength: float) -> Warp:
     """A view of a page of `size` (w, h): corners moved by up to 12 % * strength, turned a little, curled half of the time."""
     width, height = size
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    corners = rectangle(0, 0, width, height)
     moved = corners + (rng.random((4, 2)) * 2 - 1) * np.array([width, height]) * 0.12 * strength
     angle = np.deg2rad((rng.random() * 2 - 1) * 8 * strength)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -147,10 +147,9 @@ def flat_page(rng: np.random.Generator, options: PageOptions) -> tuple[np.ndarra
     style = _style(rng, options, colourful=name == "scattered" or rng.random() < 0.1)
     canvas = _surface(rng, height, width, style)
     if not style.colourful:
+        ink = [float(c) for c in style.ink]
         for x0, y0, x1, y1, thick in layout.rules:
-            cv2.rectangle(
-                canvas, (x0, y0), (max(x0, x1) + thick - 1, y1 + thick - 1), [float(c) for c in style.ink], -1
-            )
+            cv2.rectangle(canvas, (x0, y0), (max(x0, x1) + thick - 1, y1 + thick - 1), ink, -1)
     found = (_set(rng, canvas, slot, style, options) for slot in layout.slots)
     return canvas, [line for line in found if line is not None]
 
@@ -168,9 +167,8 @@ def _style(rng: np.random.Generator, options: PageOptions, colourful: bool) -> S
 def _surface(rng: np.random.Generator, height: int, width: int, style: Style) -> np.ndarray:
     """Paper, screen or scenery, BGR uint8."""
     if style.colourful:
-        return np.asarray(
-            np.clip(scenery(rng, height, width, rng.random(3) * 255, 5 + 35 * rng.random()), 0, 255).astype(np.uint8)
-        )
+        view = scenery(rng, height, width, rng.random(3) * 255, 5 + 35 * rng.random())
+        return np.asarray(np.clip(view, 0, 255).astype(np.uint8))
     clean = rng.random() < 0.4
     tone = 255.0 if clean else 175 + 80 * rng.random() ** 0.6
     gray = np.clip(paper(rng, height, width, tone, 0 if clean else 10 * rng.random() ** 2), 0, 255).astype(np.uint8)
@@ -241,9 +239,7 @@ def _stamp(canvas: np.ndarray, ink: Ink, slot: Slot, style: Style, colour: np.nd
     align = 1 - slot.align if style.script.rtl else slot.align
     x, y = slot.x + (slot.width - w) * align, slot.baseline - ink.baseline
     pad = max(1.0, slot.em / 20)
-    quad = np.array(
-        [[x - pad, y - pad], [x + w + pad, y - pad], [x + w + pad, y + h + pad], [x - pad, y + h + pad]], np.float32
-    )
+    quad = rectangle(x - pad, y - pad, x + w + pad, y + h + pad)
     mask, left, top = ink.mask, round(x), round(y)
     if slot.angle:
         turn = cv2.getRotationMatrix2D((x, slot.baseline), slot.angle, 1.0)

@@ -52,7 +52,7 @@ class Area:
 Rng = np.random.Generator
 
 
-def _paragraphs(rng: Rng, out: Layout, area: Area, em: int, headings: bool = True) -> None:
+def _paragraphs(rng: Rng, out: Layout, area: Area, em: int) -> None:
     """Fill an area with paragraphs of one size: first-line indent or gap, ragged or centred, the last line short."""
     pitch = em * (1.15 + 0.6 * rng.random())
     indent = em * 2 * rng.random() if rng.random() < 0.5 else 0.0
@@ -60,7 +60,7 @@ def _paragraphs(rng: Rng, out: Layout, area: Area, em: int, headings: bool = Tru
     align = 0.5 if rng.random() < 0.06 else 0.0
     y = area.y + em
     while y < area.y + area.height:
-        if headings and rng.random() < 0.12 and y + 3 * pitch < area.y + area.height:
+        if rng.random() < 0.12 and y + 3 * pitch < area.y + area.height:
             size = round(em * (1 + 0.6 * rng.random()))
             out.slots.append(Slot(area.x, y + size * 0.3, area.width, size, pick(rng, (0.0, 0.0, 0.5)), "heading"))
             y += size * 0.4 + pitch * 1.2
@@ -237,11 +237,5 @@ def scattered(rng: Rng, area: Area, em: int) -> Layout:
     return out
 
 
-LAYOUTS: dict[str, Callable[[Rng, Area, int], Layout]] = {
-    "paragraphs": paragraphs,
-    "columns": columns,
-    "table": table,
-    "form": form,
-    "receipt": receipt,
-    "scattered": scattered,
-}
+_LAYOUTS: tuple[Callable[[Rng, Area, int], Layout], ...] = (paragraphs, columns, table, form, receipt, scattered)
+LAYOUTS = {layout.__name__: layout for layout in _LAYOUTS}

@@ -85,11 +85,10 @@ def code(rng: np.random.Generator) -> str:
     parts = []
     for _ in range(between(rng, 1, 3)):
         letters = "".join([pick(rng, UPPER) for _ in range(between(rng, 0, 3))])
-        parts.append(
-            letters + digits(rng, 1, 5)
-            if rng.random() < 0.7
-            else "".join([pick(rng, UPPER + DIGITS) for _ in range(between(rng, 2, 6))])
-        )
+        if rng.random() < 0.7:
+            parts.append(letters + digits(rng, 1, 5))
+        else:
+            parts.append("".join([pick(rng, UPPER + DIGITS) for _ in range(between(rng, 2, 6))]))
     return pick(rng, "--/. _:").join(parts)
 
 
@@ -136,30 +135,19 @@ def mark(rng: np.random.Generator) -> str:
     return pick(rng, forms)
 
 
-TOKENS: dict[str, Callable[[np.random.Generator], str]] = {
-    "number": number,
-    "date": date,
-    "time": time,
-    "price": price,
-    "percent": percent,
-    "code": code,
-    "phone": phone,
-    "web": web,
-    "mark": mark,
-}
+_KINDS: tuple[Callable[[np.random.Generator], str], ...] = (number, date, time, price, percent, code, phone, web, mark)
+TOKENS = {kind.__name__: kind for kind in _KINDS}
 
 
 def token(rng: np.random.Generator) -> str:
     """A random token of any kind in `TOKENS`."""
-    return pick(rng, tuple(TOKENS.values()))(rng)
+    return pick(rng, _KINDS)(rng)
 
 
 def address(rng: np.random.Generator, words: Sequence[str]) -> str:
     """A postal address line made of two of `words`, a house number and a postal code."""
     street, town = pick(rng, words).capitalize(), pick(rng, words).capitalize()
     house = f"{between(rng, 1, 250)}{pick(rng, ('', '', '', 'a', 'B', '/2'))}"
-    return (
-        f"{street} {house}, {digits(rng, 4, 5)} {town}"
-        if rng.random() < 0.5
-        else f"{house} {street}, {town} {digits(rng, 5, 6)}"
-    )
+    if rng.random() < 0.5:
+        return f"{street} {house}, {digits(rng, 4, 5)} {town}"
+    return f"{house} {street}, {town} {digits(rng, 5, 6)}"

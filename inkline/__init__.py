@@ -10,29 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# public name -> module it lives in; loaded when first asked for, so that importing inkline stays light
-_PUBLIC = {
-    "Ocr": "inkline.pipeline",
-    "OcrOptions": "inkline.options",
-    "DetectOptions": "inkline.options",
-    "RecognizeOptions": "inkline.options",
-    "OrientOptions": "inkline.options",
-    "EngineOptions": "inkline.options",
-    "ReadOptions": "inkline.options",
-    "Document": "inkline.types",
-    "Page": "inkline.types",
-    "Line": "inkline.types",
-    "Word": "inkline.types",
-    "InklineError": "inkline.errors",
-    "PaddleOCR": "inkline.paddle.paddleocr",
-    "TextDetection": "inkline.paddle.single_models",
-    "TextRecognition": "inkline.paddle.single_models",
-    "DocImgOrientationClassification": "inkline.paddle.single_models",
-    "TextLineOrientationClassification": "inkline.paddle.single_models",
-    "TextImageUnwarping": "inkline.paddle.single_models",
-    "DocPreprocessor": "inkline.paddle.paddleocr",
-    "create_pipeline": "inkline.paddle.paddlex",
-    "create_model": "inkline.paddle.paddlex",
+# module -> public names that live in it; loaded when first asked for, so that importing inkline stays light
+_MODULES = {
+    "errors": ("InklineError",),
+    "options": ("OcrOptions", "DetectOptions", "RecognizeOptions", "OrientOptions", "EngineOptions", "ReadOptions"),
+    "paddle.paddleocr": ("PaddleOCR", "DocPreprocessor"),
+    "paddle.paddlex": ("create_pipeline", "create_model"),
+    "paddle.single_models": (
+        *("TextDetection", "TextRecognition", "TextImageUnwarping"),
+        *("DocImgOrientationClassification", "TextLineOrientationClassification"),
+    ),
+    "pipeline": ("Ocr",),
+    "types": ("Document", "Page", "Line", "Word"),
 }
 __all__ = [  # noqa: RUF022
     "__version__",
@@ -76,9 +65,10 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'inkline' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"inkline.{module}"), name)
+    raise AttributeError(f"module 'inkline' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from inkline.cli.options_help import Boolean, Decorator, all_of, option_of
-from inkline.errors import UsageError, near
+from inkline.errors import UsageError
 from inkline.flat import flat_fields
 from inkline.options import EngineOptions
 from inkline.paddle.arguments import (
@@ -96,14 +96,11 @@ def _taken(rest: list[str], flag: str) -> str | None:
 
 def _pipeline_of(pipeline: str) -> tuple[str, list[str]]:
     """The name of a pipeline, given by name or as a YAML file, and the flags that the file adds."""
-    name, extra = pipeline, list[str]()
-    if pipeline.lower().endswith((".yaml", ".yml")):
-        from inkline.paddle.paddlex_yaml import pipeline_name, read_config
+    from inkline.paddle.paddlex_yaml import known_pipeline, pipeline_name, read_config
 
-        name, extra = pipeline_name(read_config(pipeline)), ["--paddlex_config", pipeline]
-    if name not in PIPELINES:
-        raise UsageError(f"pipeline {name!r} is not here: {' and '.join(PIPELINES)} are{near(name, PIPELINES)}")
-    return name, extra
+    if pipeline.lower().endswith((".yaml", ".yml")):
+        return pipeline_name(read_config(pipeline)), ["--paddlex_config", pipeline]
+    return known_pipeline(pipeline), []
 
 
 def _apart(argument: str) -> list[str]:

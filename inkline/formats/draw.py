@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageDraw
 
 from inkline.errors import OutputError, UsageError
 from inkline.formats.fonts import sized_font
@@ -165,9 +167,6 @@ def _paste(canvas: Image, patch: NDArray[np.uint8], x: int, y: int) -> None:
 
 def _text_patch(text: str, width: int, height: int) -> NDArray[np.uint8]:
     """Black text on white, as large as fits into (height, width), uint8."""
-    from PIL import Image as Pillow
-    from PIL import ImageDraw
-
     # The size that the height allows, then smaller until width and height both hold the text.
     size = max(1, int(height * TEXT_HEIGHT_SHARE))
     _, top, right, bottom = sized_font(text, size).getbbox(text, anchor="ls")
@@ -184,9 +183,6 @@ def _text_patch(text: str, width: int, height: int) -> NDArray[np.uint8]:
 
 def _column_patch(text: str, width: int, height: int) -> NDArray[np.uint8]:
     """Black letters on white, one below the other, as large as fits into (height, width), uint8."""
-    from PIL import Image as Pillow
-    from PIL import ImageDraw
-
     step = height / len(text)
     font = sized_font(text, max(1, int(min(width, step) * 0.9)))
     patch = Pillow.new("L", (width, height), 255)

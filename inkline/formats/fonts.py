@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
+from PIL import ImageFont
+from PIL.ImageFont import FreeTypeFont
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ _FOUND_BY_SEARCH: dict[str, str] = {}  # script -> the font found by searching
 
 
 @lru_cache(maxsize=256)
-def sized_font(text: str, size: int) -> "FreeTypeFont":
+def sized_font(text: str, size: int) -> FreeTypeFont:
     """A font at `size` pixels that has as many characters of `text` as any; Pillow's own when the system has none."""
     return _open(_font_for("".join(sorted(c for c in set(text) if c.isprintable() and not c.isspace()))), size)
 
@@ -104,11 +104,9 @@ def _has_glyph(path: str, character: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _open(path: str, size: int) -> "FreeTypeFont":
-    from PIL import ImageFont
-
+def _open(path: str, size: int) -> FreeTypeFont:
     if path == BUNDLED_FONT:
-        return cast("FreeTypeFont", ImageFont.load_default(size))  # FreeType is part of Pillow's wheels
+        return cast(FreeTypeFont, ImageFont.load_default(size))  # FreeType is part of Pillow's wheels
     return ImageFont.truetype(path, size)
 
 

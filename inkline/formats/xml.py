@@ -112,11 +112,9 @@ def render_alto(document: Document) -> str:
 
 
 def _alto_page(layout: ET.Element, page: Page, number: int) -> None:
-    node = _element(layout, "Page", ID=f"page_{number}")
-    node.set("PHYSICAL_IMG_NR", str(number if page.page_index is None else page.page_index + 1))
-    node.set("PROCESSINGREFS", "processing")
-    size = {"WIDTH": str(page.size[0]), "HEIGHT": str(page.size[1])}
-    node.attrib.update(size)
+    size = {"WIDTH": page.size[0], "HEIGHT": page.size[1]}
+    place = number if page.page_index is None else page.page_index + 1
+    node = _element(layout, "Page", ID=f"page_{number}", PHYSICAL_IMG_NR=place, PROCESSINGREFS="processing", **size)
     if page.lines:
         # The page's confidence is the mean of its lines'.
         node.set("PC", _confidence([line.score for line in page.lines]))

@@ -6,7 +6,7 @@ from typing import Any
 
 from inkline.errors import UsageError, near
 from inkline.paddle.paddleocr import DocPreprocessor, PaddleOCR
-from inkline.paddle.paddlex_yaml import pipeline_name, read_config
+from inkline.paddle.paddlex_yaml import known_pipeline, pipeline_name, read_config
 from inkline.paddle.results import PaddleResult
 from inkline.paddle.single_models import (
     DocImgOrientationClassification,
@@ -84,11 +84,7 @@ def create_pipeline(
             raise UsageError(f"pipeline {named!r} and the configuration of {name!r} do not go together")
         return PaddleXPipeline(PIPELINE_CLASSES[name](paddlex_config=config, **keywords))
     # By its name.
-    if named not in PIPELINE_CLASSES:
-        raise UsageError(
-            f"pipeline {named!r} is not here: {' and '.join(PIPELINE_CLASSES)} are{near(named, PIPELINE_CLASSES)}"
-        )
-    return PaddleXPipeline(PIPELINE_CLASSES[named](**keywords))
+    return PaddleXPipeline(PIPELINE_CLASSES[known_pipeline(named)](**keywords))
 
 
 def create_model(

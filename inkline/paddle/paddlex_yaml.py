@@ -4,11 +4,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from inkline.errors import OutputError, UsageError, near
 from inkline.flat import to_flat
+from inkline.formats.write import replace_file
 from inkline.options import OcrOptions
 
 Config = Mapping[str, Any]
+PIPELINES = ("OCR", "doc_preprocessor")
 
 # (section, ..., key) of OCR.yaml -> the option
 DOC = ("SubPipelines", "DocPreprocessor")
@@ -55,8 +59,6 @@ MODULE_NAMES = {
 
 def read_config(config: Config | str | Path) -> Config:
     """A configuration, from its YAML file when a path is given; UsageError when it cannot be read."""
-    import yaml
-
     if isinstance(config, Mapping):
         return config
     try:
@@ -74,9 +76,13 @@ def read_config(config: Config | str | Path) -> Config:
 
 def pipeline_name(config: Config) -> str:
     """`OCR` or `doc_preprocessor`; UsageError for another."""
-    name = str(config.get("pipeline_name", "OCR"))
-    if name not in ("OCR", "doc_preprocessor"):
-        raise UsageError(f"pipeline {name!r} is not here: OCR and doc_preprocessor are")
+    return known_pipeline(str(config.get("pipeline_name", "OCR")))
+
+
+def known_pipeline(name: str) -> str:
+    """The name itself; UsageError for a pipeline that is not here."""
+    if name not in PIPELINES:
+        raise UsageError(f"pipeline {name!r} is not here: {' and '.join(PIPELINES)} are{near(name, PIPELINES)}")
     return name
 
 
@@ -132,10 +138,6 @@ def to_config(options: OcrOptions, name: str = "OCR") -> dict[str, Any]:
 
 def write_config(config: Config, path: str | Path) -> None:
     """Write a configuration as YAML; OutputError when the file cannot be written."""
-    import yaml
-
-    from inkline.formats.write import replace_file
-
     if not str(path):
         raise OutputError("no path given for the pipeline configuration")
     text = yaml.safe_dump(dict(config), allow_unicode=True, sort_keys=False)

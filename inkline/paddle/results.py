@@ -8,10 +8,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from inkline.errors import UsageError
 from inkline.formats.draw import draw_boxes, draw_caption, draw_preprocessing, encode_image
@@ -20,9 +21,6 @@ from inkline.io.read import PageImage
 from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
 from inkline.layout.geometry import turn
 from inkline.types import Detections, Document, Floats, Image, Page, Text, Transform, Word
-
-if TYPE_CHECKING:
-    from PIL.Image import Image as PillowImage
 
 Make = Callable[[], Any]
 SavePath = str | Path
@@ -34,9 +32,9 @@ PRINTED_AS_ARRAYS = ("dt_polys", "rec_polys", "rec_scores", "rec_boxes", "textli
 class ResultDict(dict[str, Any]):
     """A dict some of whose values are computed on access, and do not count as keys."""
 
-    def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make] | None = None) -> None:
+    def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make]) -> None:
         super().__init__(values)
-        self.made = dict(made or {})
+        self.made = made
 
     def __missing__(self, key: str) -> Any:
         if key in self.made:
@@ -49,9 +47,7 @@ class PaddleResult(ResultDict):
 
     pictures: dict[str, Callable[[], Image]]
 
-    def __init__(
-        self, values: Mapping[str, Any], made: Mapping[str, Make] | None = None, names: Names | None = None
-    ) -> None:
+    def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make], names: Names | None) -> None:
         super().__init__(values, made)
         page = "" if self["page_index"] is None else f"_{self['page_index']}"
         self.stem = document_stem(self["input_path"], names) + page
@@ -67,10 +63,8 @@ class PaddleResult(ResultDict):
         return {"res": self.plain()}
 
     @property
-    def img(self) -> "dict[str, PillowImage]":
+    def img(self) -> dict[str, Pillow.Image]:
         """Name of the picture -> Pillow image."""
-        from PIL import Image as Pillow
-
         rgb = {name: np.ascontiguousarray(draw()[:, :, ::-1]) for name, draw in self.pictures.items()}
         return {name: Pillow.fromarray(image) for name, image in rgb.items()}
 
@@ -212,7 +206,7 @@ class SingleModelResult(PaddleResult):
     """What a single model says of one image; `draw` makes its picture, BGR uint8."""
 
     def __init__(
-        self, page_image: PageImage, values: Mapping[str, Any], draw: Callable[[], Image], names: Names | None = None
+        self, page_image: PageImage, values: Mapping[str, Any], draw: Callable[[], Image], names: Names
     ) -> None:
         origin = {"input_path": page_image.source, "page_index": page_image.page_index}
         super().__init__({**origin, **values}, {"input_img": page_image.reload}, names)
@@ -222,7 +216,7 @@ class SingleModelResult(PaddleResult):
 class TextDetResult(SingleModelResult):
     """Boxes of one image: `dt_polys` int16 (N, 4, 2) in the file's pixels, `dt_scores` a list of floats 0..1."""
 
-    def __init__(self, page_image: PageImage, found: Detections, names: Names | None = None) -> None:
+    def __init__(self, page_image: PageImage, found: Detections, names: Names) -> None:
         polygons = found.quads if found.polygons is None else found.polygons
         shaped = whole_pixels(found.quads) if found.polygons is None else [whole_pixels(p) for p in found.polygons]
         values = {"dt_polys": shaped, "dt_scores": [float(score) for score in found.scores]}
@@ -235,9 +229,7 @@ class TextRecResult(SingleModelResult):
     PaddleOCR makes `rec_text` a tuple when word boxes are asked for; here it stays the text.
     """
 
-    def __init__(
-        self, page_image: PageImage, text: Text, words: tuple[Word, ...] | None = None, names: Names | None = None
-    ) -> None:
+    def __init__(self, page_image: PageImage, text: Text, words: tuple[Word, ...] | None, names: Names) -> None:
         values: dict[str, Any] = {"rec_text": text.text, "rec_score": text.score}
         if words is not None:
             values["text_word"] = [word.text for word in words]
@@ -250,9 +242,7 @@ class TextRecResult(SingleModelResult):
 class TopkResult(SingleModelResult):
     """Classes of one image, the likeliest first: `class_ids` int32, `scores` rounded to 5 digits, `label_names`."""
 
-    def __init__(
-        self, page_image: PageImage, labels: Mapping[str, float], topk: int, names: Names | None = None
-    ) -> None:
+    def __init__(self, page_image: PageImage, labels: Mapping[str, float], topk: int, names: Names) -> None:
         """labels: each class's name and probability, in the net's order."""
         classes, scores = list(labels), list(labels.values())
         # The likeliest first; equal ones in the net's order.
@@ -269,7 +259,7 @@ class TopkResult(SingleModelResult):
 class UnwarpResult(SingleModelResult):
     """A flattened page: `doctr_img`, uint8 (H, W, 3) RGB, of the size of the input."""
 
-    def __init__(self, page_image: PageImage, flat: Image, names: Names | None = None) -> None:
+    def __init__(self, page_image: PageImage, flat: Image, names: Names) -> None:
         rgb = np.ascontiguousarray(flat[:, :, ::-1])
         super().__init__(page_image, {"doctr_img": rgb}, lambda: flat, names)
 

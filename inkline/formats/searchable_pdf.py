@@ -2,6 +2,7 @@
 
 A PDF keeps its objects: page contents, forms, bookmarks, labels, metadata. An image keeps its compressed data where PDF
 knows the format. pikepdf and fontTools are an extra and no base requirement: this format alone needs their 20 MB.
+Without them importing this module is an OutputError that says what to install.
 """
 
 import io
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 def render_pdf(document: Document, options: PdfOptions | None = None) -> bytes:
     """The PDF of a document whose pages know where they come from: their file, or the image in memory.
 
-    Warnings are logged. Errors: OutputError when pikepdf is not installed, a page has no image, or PDF/A is not possible.
+    Warnings are logged. Errors: OutputError when a page has no image or PDF/A is not possible.
     """
     out, options = io.BytesIO(), options or PdfOptions()
     # Pages that all come from one PDF are written over it; of anything else a new PDF is made.
@@ -68,7 +69,7 @@ def write_searchable_pdf(
     arrays. A page of the document belongs to the source's page of its `page_index`, or of its place where that is None;
     pages of a PDF that were not read stay as they are.
     Returns warnings: text that is not what was read, pages that were left out. Errors: SourceError when the source cannot
-    be opened, OutputError when the file cannot be written, pikepdf is not installed, or PDF/A is not possible.
+    be opened, OutputError when the file cannot be written or PDF/A is not possible.
     """
     path, options = Path(path), options or PdfOptions()
     try:

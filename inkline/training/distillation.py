@@ -94,7 +94,7 @@ def teacher_losses(student: Outputs, teacher: Outputs, batch: Mapping[str, Any])
         )
         return losses.teacher_map_loss(shrink, binary, truth, batch["shrink_mask"])
     shared = [name for name in _scores(student) if name in teacher]
-    return torch.stack([losses.follow_teacher_loss(student[name], teacher[name]) for name in shared]).sum()
+    return torch.stack([losses.kl_divergence(student[name], teacher[name].detach()) for name in shared]).sum()
 
 
 def _scores(outputs: Outputs) -> list[str]:

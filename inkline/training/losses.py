@@ -207,7 +207,7 @@ def unwarp_loss(points: Tensor, image: Tensor, grid: Tensor, image_weight: float
 
 
 def kl_divergence(found: Tensor, truth: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of logits (..., C) from others, mean over the rows."""
+    """Kullback-Leibler divergence of logits (..., C) from others, mean over the rows (of a teacher: Hinton 2015)."""
     ours, theirs = (functional.log_softmax(x.float(), dim=-1).flatten(0, -2) for x in (found, truth))
     return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
@@ -215,11 +215,6 @@ def kl_divergence(found: Tensor, truth: Tensor) -> Tensor:
 def mutual_loss(one: Tensor, other: Tensor) -> Tensor:
     """Deep mutual learning: the mean of both Kullback-Leibler divergences (Zhang et al. 2018), over logits (..., C)."""
     return (kl_divergence(one, other) + kl_divergence(other, one)) / 2
-
-
-def follow_teacher_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of a student's logits (..., C) from a teacher's, mean over the rows (Hinton 2015)."""
-    return kl_divergence(student, teacher.detach())
 
 
 def mutual_map_loss(one: Tensor, other: Tensor) -> Tensor:

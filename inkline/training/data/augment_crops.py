@@ -13,8 +13,7 @@ MIN_SIDE = 20  # smaller images are not warped
 
 @dataclass(frozen=True)
 class RecAugment:
-    """Shares (probabilities) of each step; the defaults are the reference's RecAug (0.4 each) and RecConAug (0.5, two
-    more lines).
+    """Shares (probabilities) of each step; defaults: the reference's RecAug (0.4) and RecConAug (0.5, two more lines).
 
     concat_ratio: a joined line is at most this wide, as a multiple of its height
     """
@@ -77,13 +76,8 @@ def _warp(image: np.ndarray, source_x: np.ndarray, top: np.ndarray, bottom: np.n
     h = image.shape[0]
     share = np.linspace(0, 1, h, dtype=np.float32)[:, None]
     rows = top[None, :] * (1 - share) + bottom[None, :] * share
-    return cv2.remap(
-        image,
-        np.repeat(source_x[None, :], h, axis=0),
-        rows.astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    columns = np.repeat(source_x[None, :], h, axis=0)
+    return cv2.remap(image, columns, rows.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def distort(rng: np.random.Generator, image: np.ndarray, segments: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import cv2
 import numpy as np
@@ -22,12 +23,11 @@ class AnnotatedPage:
 
     def keep(self, which: Sequence[bool]) -> "AnnotatedPage":
         """The page with only those regions for which `which` holds."""
-        kept = [i for i, yes in enumerate(which) if yes]
-        return replace(
-            self,
-            polygons=tuple(self.polygons[i] for i in kept),
-            texts=tuple(self.texts[i] for i in kept),
-            ignore=tuple(self.ignore[i] for i in kept),
+        return AnnotatedPage(
+            self.image,
+            tuple(compress(self.polygons, which)),
+            tuple(compress(self.texts, which)),
+            tuple(compress(self.ignore, which)),
         )
 
 
@@ -210,8 +210,7 @@ def _cut_turned(
 
 
 def random_crop(rng: np.random.Generator, page: AnnotatedPage, options: DetAugment) -> AnnotatedPage:
-    """Crop so that no text is cut through where that is possible (EAST), then fit into `options.crop`, padded with
-    zeros.
+    """Crop, through no text where possible (EAST), then fit into `options.crop`, padded with zeros.
 
     Regions outside the crop go; one that the crop cuts stays whole and may reach over the border.
     """

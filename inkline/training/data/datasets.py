@@ -57,9 +57,8 @@ def resize_short_and_crop(image: np.ndarray, short: int, side: int) -> np.ndarra
     """Resize the shorter side to `short` (bilinear) and cut the middle `side` x `side` out: what page classifiers see."""
     h, w = image.shape[:2]
     scale = short / min(h, w)
-    image = cv2.resize(
-        image, (max(side, round(w * scale)), max(side, round(h * scale))), interpolation=cv2.INTER_LINEAR
-    )
+    size = max(side, round(w * scale)), max(side, round(h * scale))
+    image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
     y, x = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
     return image[y : y + side, x : x + side]
 

@@ -236,11 +236,10 @@ def _upright(quad: np.ndarray) -> np.ndarray:
 
 
 def sast_maps(shape: tuple[int, int], polygons: Sequence[np.ndarray], ignore: Sequence[bool]) -> dict[str, np.ndarray]:
-    """Return score (1, h, w), border (5, h, w), mask (1, h, w), tvo (9, h, w) and tco (3, h, w), float32, at a quarter
-    of `shape`.
+    """score (1, h, w), border (5, h, w), mask (1, h, w), tvo (9, h, w), tco (3, h, w), float32, a quarter of `shape`.
 
-    Offsets are in cells: border is target minus cell in (y, x) order, tvo and tco are cell minus target in (x, y)
-    order. Regions whose shorter side is outside `SAST_TEXT_SIZE_PX` take no part.
+    Offsets in cells: border is target minus cell in (y, x) order, tvo and tco are cell minus target in (x, y) order.
+    Regions whose shorter side is outside `SAST_TEXT_SIZE_PX` take no part.
     """
     h, w = shape[0] // CELL_PX, shape[1] // CELL_PX
     score, mask = np.zeros((h, w), np.float32), np.ones((h, w), np.float32)

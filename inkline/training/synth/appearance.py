@@ -184,10 +184,9 @@ def spread(rng: np.random.Generator, mask: np.ndarray, strength: float) -> np.nd
 
 
 def wear(rng: np.random.Generator, image: np.ndarray, strength: float, scale: float = 1.0) -> np.ndarray:
-    """Apply a random few of the steps above in the order in which they happen; `scale` lowers blur for text smaller
-    than 32 px.
+    """A random few of the steps above in the order in which they happen, on uint8, gray or BGR; same shape out.
 
-    image uint8, gray or BGR; same shape out. `strength` 0 leaves it as it is, 1 is the full range.
+    `strength` 0 leaves it as it is, 1 is the full range; `scale` lowers blur for text smaller than 32 px.
     """
     if strength <= 0:
         return image

@@ -48,10 +48,10 @@ def compose(rng: np.random.Generator, options: LineOptions, low: int, length: in
 
 
 def target_lengths(options: LineOptions, indices: np.ndarray) -> np.ndarray:
-    """Return how many characters the lines with these indices aim at, int64, without drawing them.
+    """How many characters the lines with these indices aim at, int64, without drawing them.
 
     Mostly near the long end, as lines of running text are, with a tail of short fields and single words. A hash of
-    (seed, index) instead of a generator makes a million of them cheap, so that batches can be planned by width.
+    (seed, index) makes a million of them cheap, so that batches can be planned by width.
     """
     share, form = (_uniform(indices, options.seed, salt) for salt in (1, 2))
     share = np.where(form < 0.4, share**2.5, 1 - 0.6 * share)

@@ -17,8 +17,7 @@ from inkline.training.synth.tokens import between, pick, token
 
 @dataclass(frozen=True)
 class Warp:
-    """Flat page to photograph: y grows by `reach * sin(turns * x / width * pi + phase)`, then the homography `matrix`
-    follows.
+    """Flat page to photograph: y grows by `reach * sin(turns * x / width * pi + phase)`, then comes the homography.
 
     `source` and `target` are (width, height) in pixels of the flat page and of the photograph.
     """
@@ -111,10 +110,9 @@ class Style:
 
 
 def draw_page(options: PageOptions, index: int) -> tuple[np.ndarray, QuadTexts]:
-    """Return page `index`: image BGR uint8 (H, W, 3) and its lines [(quad float32 (4, 2) TL TR BR BL in pixels, text)].
+    """Page `index`: image BGR uint8 (H, W, 3) and its lines [(quad float32 (4, 2) TL TR BR BL in pixels, text)].
 
-    A quad runs with its line and encloses the ink with a margin of a twentieth of an em. Raises DataError as `line`
-    does.
+    A quad runs with its line and encloses the ink with a margin of a twentieth of an em. Raises DataError.
     """
     rng = np.random.default_rng((options.line.seed, index, 1))
     sheet, lines = flat_page(rng, options)

@@ -58,8 +58,7 @@ def keeps(word: str, script: Script, allowed: frozenset[str]) -> bool:
 
 @lru_cache(maxsize=16)
 def vocabulary(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) -> tuple[tuple[str, ...], ...]:
-    """One tuple of usable words per word file, so that each language is drawn equally often, most frequent words first;
-    lists of a kindred script come last.
+    """One tuple of usable words per word file, most frequent first; lists of a kindred script come last.
 
     Files with fewer than 50 usable words are left out, and so are Brahmic lists that lost their vowel signs. Raises
     DataError when most of the words that are written in the script have characters that `allowed` lacks.
@@ -142,8 +141,7 @@ STOPS = (0x15, 0x1A, 0x1F, 0x24, 0x2A)
 def homorganic(word: str, name: str) -> str:
     """Return `word` with every anusvara before a stop spelled as the nasal of that stop's row, as Sanskrit has it.
 
-    अंक is अङ्क. The rows (k, c, ṭ, t, p) of five letters, the nasal last, stand at the same places in every Brahmic
-    block.
+    अंक is अङ्क. The rows (k, c, ṭ, t, p) of five letters, the nasal last, have the same places in every Brahmic block.
     """
     base = INDIC[name]
     anusvara, virama = chr(base + 0x02), chr(base + 0x4D)
@@ -182,10 +180,9 @@ GREEK_DIPHTHONGS = ("αι", "ει", "οι", "υι", "αυ", "ευ", "ου", "η�
 
 
 def polytonic(rng: np.random.Generator, word: str) -> str:
-    """A modern Greek `word` spelled the old way: breathings on first vowels, three accents, iota subscripts.
+    """A modern Greek `word` with the old signs: breathings on first vowels, three accents, iota subscripts.
 
-    Not a correct spelling but a correct set of letters: where each sign may stand is respected, which one stands there
-    is drawn.
+    Not a correct spelling but a correct set of letters: each sign stands where it may, which one is drawn.
     """
     lowered = unicodedata.normalize("NFD", word.lower())
     first = next((i for i, c in enumerate(lowered) if c.isalpha()), 0)

@@ -24,7 +24,7 @@ TABLES: tuple[tuple[str, type, frozenset[str]], ...] = (
     ),
     ("Reading files", ReadOptions, frozenset()),
     ("Searchable PDFs: `inkline ocr --format pdf`", PdfOptions, frozenset(flat_fields(ReadOptions))),
-    ("Long runs: `inkline run`", RunOptions, frozenset()),
+    ("Long runs: `inkline run` (`--strict` of `inkline ocr`, too)", RunOptions, frozenset()),
     ("The service: `inkline serve`", ServeOptions, frozenset()),
 )
 

@@ -315,6 +315,7 @@ class RunOptions:
     time_limit: float = opt(
         300.0, "time_limit", "a file may take this many seconds, and a document as many for each page; 0: no limit", 0
     )
+    strict: bool = opt(False, "strict", "exit status 1 also when files were damaged and read in part")
     watch_interval: float = opt(2.0, "watch_interval", "with --watch, seconds between two looks at the source", 0.05)
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ A *quad* is a float32 array (4, 2): the corners top-left, top-right, bottom-righ
 line that runs down, up or upside down, `Line.reading_quad` starts where the text starts.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
 Floats = NDArray[np.float32]
+DAMAGED = "damaged"  # how a page's warning begins when a part of the page could not be decoded
 Store = Literal["single", "half", "byte"]  # how the weights of a file are kept: in 4, 2 or 1 bytes
 
 
@@ -187,6 +188,11 @@ def _between(left: Line, right: Line) -> str:
     return "\n" if left.paragraph == right.paragraph else "\n\n"
 
 
+def damage_in(warnings: Iterable[str]) -> str:
+    """The first of a page's warnings that says what could not be decoded; empty when the page is whole."""
+    return next((warning for warning in warnings if warning.startswith(DAMAGED)), "")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Page:
     """One page that was read.
@@ -221,6 +227,11 @@ class Page:
         return "".join(
             (_between(self.lines[i - 1], line) if i else "") + line.text for i, line in enumerate(self.lines)
         )
+
+    @property
+    def damage(self) -> str:
+        """The warning that a part of the page could not be decoded; empty for a page that is whole."""
+        return damage_in(self.warnings)
 
     @property
     def image(self) -> Image:

@@ -22,7 +22,7 @@ from inkline.formats.write import PER_PAGE, save
 from inkline.io.read import count_pages, read
 from inkline.io.sources import Source, document_stem
 from inkline.options import ReadOptions, parse_page_range
-from inkline.types import Detections, Document, Floats, Image, Line, Page, Transform, Word
+from inkline.types import Detections, Document, Floats, Image, Line, Page, Transform, Word, damage_in
 
 FORMATS_FROM_FILE = frozenset({"pdf"})  # formats that open the source's own file by the name the pages carry
 
@@ -66,7 +66,9 @@ def read_file(reader: PageReader, task: FileTask, workspace: Workspace, on_page:
     if errors and errors[0].may_pass:
         raise errors[0]
     count = len(unfinished.indices) or int(single is not None)
-    return TaskResult(task.content, count, (*unfinished.outputs, *outputs), str(errors[0]) if errors else "")
+    error = str(errors[0]) if errors else ""
+    damage = unfinished.damage if single is None else single.damage
+    return TaskResult(task.content, count, (*unfinished.outputs, *outputs), error, damage)
 
 
 def split_formats(formats: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -150,6 +152,7 @@ class UnfinishedDocument:
     def __init__(self, path: Path, destination: Destination) -> None:
         self._path = path
         self._outputs: dict[int, list[str]] = {}  # by the page's index
+        self._damage: dict[int, str] = {}  # likewise
         if not path.exists():
             return
         # Always the same temporary name, so that a kill at this moment leaves nothing behind for ever.
@@ -158,7 +161,7 @@ class UnfinishedDocument:
             for line in old:
                 row = _whole_row(line)
                 if row and row["page"]["page_index"] not in self._outputs and destination.has_all(row["outputs"]):
-                    self._outputs[row["page"]["page_index"]] = row["outputs"]
+                    self._note(row["page"], row["outputs"])
                     new.write(line)
         kept.replace(path)
 
@@ -172,11 +175,22 @@ class UnfinishedDocument:
         """The results of all pages, in the order of the pages."""
         return [name for index in self.indices for name in self._outputs[index]]
 
+    @property
+    def damage(self) -> str:
+        """Which page is damaged, the first of them; empty when all are whole."""
+        damaged = [(index + 1, self._damage[index]) for index in self.indices if self._damage[index]]
+        more = f"; {len(damaged)} pages are" if len(damaged) > 1 else ""
+        return f"page {damaged[0][0]}: {damaged[0][1]}{more}" if damaged else ""
+
     def add(self, record: Record, outputs: list[str]) -> None:
         """Add a page, as a record, whose results are in place."""
         with open(self._path, "ab") as file:
             file.write(json.dumps({"page": record, "outputs": outputs}).encode() + b"\n")
+        self._note(record, outputs)
+
+    def _note(self, record: Record, outputs: list[str]) -> None:
         self._outputs[record["page_index"]] = outputs
+        self._damage[record["page_index"]] = damage_in(record["warnings"])
 
     def pages(self) -> list[Page]:
         """All pages, without images, in order."""

@@ -21,7 +21,7 @@ import filelock
 
 from inkline.batch.task import FileTask, TaskResult
 from inkline.errors import OutputError
-from inkline.io.sources import document_stem
+from inkline.io.sources import document_stem, storable
 
 LEDGER_VERSION = 1
 CALLS_PER_COMMIT = 1000  # of look-ups, which may be lost; results are committed at once
@@ -37,16 +37,18 @@ CREATE TABLE IF NOT EXISTS files (
     fingerprint TEXT NOT NULL DEFAULT '',
     content     TEXT NOT NULL DEFAULT '',   -- sha256
     options     TEXT NOT NULL DEFAULT '',   -- hash of all that decides what the results are
-    state       TEXT NOT NULL DEFAULT 'open',   -- open, done or failed
+    state       TEXT NOT NULL DEFAULT 'open',   -- open, done, partial (damaged, read in part) or failed
     pages       INTEGER NOT NULL DEFAULT 0,
     outputs     TEXT NOT NULL DEFAULT '[]',
-    error       TEXT NOT NULL DEFAULT '',
+    error       TEXT NOT NULL DEFAULT '',   -- why it failed, or what of it is damaged
     attempts    INTEGER NOT NULL DEFAULT 0,
     seconds     REAL NOT NULL DEFAULT 0,
     finished    REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS by_state ON files (state, seen);
 """
+
+READ_STATES = frozenset(("done", "partial"))  # such a file is not read again
 
 OutputsExist = Callable[[list[str]], bool]
 
@@ -87,6 +89,8 @@ class Ledger:
                     "or give this run another destination or --ledger"
                 ) from error
             raise OutputError(f"{self.path}: another run uses this ledger; wait for it or stop it") from error
+        except OSError as error:
+            raise OutputError(f"{self.path}: the ledger cannot be written: {error.strerror or error}") from error
 
     def _open_database(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path)
@@ -122,8 +126,8 @@ class Ledger:
         with _clear_errors(self.path):
             row = self._db.execute(
                 "SELECT state FROM files WHERE name=? AND source=? AND fingerprint=? AND options=? "
-                "AND (state='done' OR state='failed' AND finished>=?)",
-                (task.name, task.source, task.fingerprint, self._options, self._opened_at),
+                "AND (state IN ('done', 'partial') OR state='failed' AND finished>=?)",
+                (storable(task.name), storable(task.source), task.fingerprint, self._options, self._opened_at),
             ).fetchone()
         return row is not None
 
@@ -139,7 +143,8 @@ class Ledger:
             task = replace(task, name=name, stem=row["stem"])
             if row["seen"] == self._scan:
                 return "seen", task
-            self._db.execute("UPDATE files SET seen=?, source=? WHERE name=?", (self._scan, task.source, name))
+            source = storable(task.source)
+            self._db.execute("UPDATE files SET seen=?, source=? WHERE name=?", (self._scan, source, name))
             self._commit_sometimes()
             return self._state_of(task, row, outputs_exist)
 
@@ -147,38 +152,48 @@ class Ledger:
         """The state of a file that has a row."""
         same_options = row["options"] == self._options
         same_file = same_options and row["fingerprint"] and row["fingerprint"] == task.fingerprint
-        if same_file and row["state"] == "done" and outputs_exist(json.loads(row["outputs"])):
+        if same_file and row["state"] in READ_STATES and outputs_exist(json.loads(row["outputs"])):
             return "done", task
         if same_file and row["state"] == "failed" and row["finished"] >= self._opened_at:
             return "failed", task
-        changed = same_options and row["state"] == "done" and not same_file
+        changed = same_options and row["state"] in READ_STATES and not same_file
         return "open", replace(task, changed=changed)
 
     def has_content(self, task: FileTask, content: str, outputs_exist: OutputsExist) -> bool:
         """Whether a file that looked changed was read before with this very content; then its fingerprint is updated."""
         with _clear_errors(self.path):
             row = self._row(task.name)
-            if row is None or (row["content"], row["options"], row["state"]) != (content, self._options, "done"):
+            if row is None or (row["content"], row["options"]) != (content, self._options):
                 return False
-            if not outputs_exist(json.loads(row["outputs"])):
+            if row["state"] not in READ_STATES or not outputs_exist(json.loads(row["outputs"])):
                 return False
             self._db.execute("UPDATE files SET fingerprint=? WHERE name=?", (task.fingerprint, task.name))
             self._commit_sometimes()
             return True
+
+    def is_partial(self, task: FileTask) -> bool:
+        """Whether a file that is done was damaged and read in part."""
+        with _clear_errors(self.path):
+            row = self._row(task.name)
+        return row is not None and bool(row["state"] == "partial")
 
     def save_result(self, task: FileTask, result: TaskResult, seconds: float) -> list[str]:
         """Note how a file ended, for good.
 
         Gives results of the same options that no longer belong to this file: of pages that a changed document has lost.
         """
+        if result.error:
+            state, reason = "failed", result.error
+        else:
+            state, reason = "partial" if result.damage else "done", result.damage
         with _clear_errors(self.path):
             before = self._row(task.name)
             assert before is not None  # `look_up` has made it
             self._db.execute(
                 "UPDATE files SET fingerprint=?, content=?, options=?, state=?, pages=?, outputs=?, error=?, attempts=?, "
                 "seconds=?, finished=? WHERE name=?",
-                (task.fingerprint, result.content, self._options, "failed" if result.error else "done", result.pages,
-                 json.dumps(result.outputs), result.error, task.attempt, round(seconds, 3), time.time(), task.name),
+                (task.fingerprint, result.content, self._options, state, result.pages,
+                 json.dumps(result.outputs), storable(reason), task.attempt, round(seconds, 3), time.time(), task.name),
             )  # fmt: skip
             self._db.commit()
         old_outputs = json.loads(before["outputs"]) if before["options"] == self._options else []
@@ -200,6 +215,7 @@ class Ledger:
 
     def _row_of(self, task: FileTask) -> tuple[str, sqlite3.Row | None]:
         """The name and the row of a file; another name when this scan met the name for another source."""
+        task = replace(task, name=storable(task.name), source=storable(task.source))
         name, count = task.name, 1
         while (row := self._row(name)) is not None and row["seen"] == self._scan and row["source"] != task.source:
             count += 1
@@ -208,14 +224,14 @@ class Ledger:
 
     def _claim_stem(self, name: str, task: FileTask) -> str:
         """A stem that no other file has: the name without its suffix, else with it, else with a number."""
-        place = PurePosixPath(task.name)
+        place = PurePosixPath(storable(task.name))
         short = document_stem(place.name)
         for choice in chain((short, place.name[-200:]), (f"{short}_{i}" for i in range(2, 10**6))):
             stem = str(place.parent / choice)
             cursor = self._db.execute(
                 "INSERT INTO files (name, stem, folded, source, seen) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (folded) DO NOTHING",
-                (name, stem, stem.casefold(), task.source, self._scan),
+                (name, stem, stem.casefold(), storable(task.source), self._scan),
             )
             if cursor.rowcount:
                 self._commit_sometimes()

@@ -33,9 +33,9 @@ ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz
 # The last part of archives' suffixes; a name that ends in `.gz` alone is not yet an archive.
 LAST_SUFFIXES = frozenset("." + name.rpartition(".")[2] for name in ARCHIVE_SUFFIXES)
 
-# What damaged archives raise.
+# What damaged archives raise; ValueError for a name that is said to be UTF-8 and is not.
 ARCHIVE_FORMAT_ERRORS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
-ARCHIVE_ERRORS = (*ARCHIVE_FORMAT_ERRORS, EOFError, OSError, NotImplementedError)
+ARCHIVE_ERRORS = (*ARCHIVE_FORMAT_ERRORS, EOFError, OSError, NotImplementedError, ValueError)
 
 # A file in an archive: its name, a stamp that changes with it, whether it is encrypted, and what opens it.
 Member = tuple[str, str, bool, Callable[[], BinaryIO]]
@@ -177,6 +177,7 @@ def _in_archive(path: Path, prefix: str, label: str, stamp: str) -> Iterator[Fil
     """
     members = _zip_members if path.name.lower().endswith((".zip", ".cbz")) else _tar_members
     try:
+        _refuse_pipes(path)
         for name, member_stamp, encrypted, opener in members(path):
             if _is_hidden(name) or not _is_wanted(name, None if encrypted else opener):
                 continue
@@ -189,6 +190,12 @@ def _in_archive(path: Path, prefix: str, label: str, stamp: str) -> Iterator[Fil
         reason = " ".join(str(error).split()) or type(error).__name__
         damaged = f"{label}: damaged or no archive ({reason})"
         yield FileTask(prefix or path.name, label, fingerprint=stamp, error=damaged)
+
+
+def _refuse_pipes(path: Path) -> None:
+    """OSError for a pipe or a device, of which the opening or the reading may never end."""
+    if path.exists() and not path.is_file():
+        raise OSError("a pipe or a device, not a file")
 
 
 def is_archive(name: str) -> bool:

@@ -101,12 +101,13 @@ def write_failures(context: RunContext) -> None:
 
 @dataclass
 class RunSummary:
-    """How a run went. skipped: files that were done before."""
+    """How a run went. skipped: files that were done before. damaged: those of both that were read in part."""
 
     done: int = 0
     pages: int = 0
     skipped: int = 0
     failed: int = 0
+    damaged: int = 0
     started_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -132,7 +133,7 @@ class RunProgress:
         self._display.update(lambda: f"inkline: {self._line(summary, unfinished_pages)}")
 
     def failed(self, error: str) -> None:
-        """A file was given up."""
+        """A file was given up, or is damaged."""
         self._display.say(f"inkline: {error}")
 
     def _line(self, summary: RunSummary, unfinished_pages: int) -> str:
@@ -230,12 +231,17 @@ class Scheduler:
             heapq.heappush(self._retries, (time.monotonic() + wait, next(self._numbers), again))
             return
         if result.already_done:
-            self.summary.skipped += 1
+            self._skip(task)
         else:
             self._save(task, result, seconds)
         self._unfinished.discard(task.name)
         if task.temporary:
             Path(task.location).unlink(missing_ok=True)
+
+    def _skip(self, task: FileTask) -> None:
+        """Count a file that was done before."""
+        self.summary.skipped += 1
+        self.summary.damaged += self._context.ledger.is_partial(task)
 
     def _save(self, task: FileTask, result: TaskResult, seconds: float) -> None:
         """Note a result in the ledger, and count it."""
@@ -247,6 +253,9 @@ class Scheduler:
             self._progress.failed(result.error)
         else:
             self.summary.done += 1
+            if result.damage:
+                self.summary.damaged += 1
+                self._progress.failed(f"{task.source}: {result.damage}")
             unfinished_path(self._workspace, task.stem, result.content).unlink(missing_ok=True)
 
     def _prepare(self, listed: FileTask) -> FileTask | None:
@@ -255,7 +264,7 @@ class Scheduler:
         destination = self._context.destination
         state, task = self._context.ledger.look_up(listed, destination.has_all)
         if state == "done":
-            self.summary.skipped += 1
+            self._skip(task)
         if state != "open" or task.name in self._unfinished:
             return None
         # What cannot be read is noted at once.

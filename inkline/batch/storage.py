@@ -51,6 +51,8 @@ class Destination:
 
         The content is on the disk before the name is, so that a power cut leaves no empty file behind.
         """
+        if _leaves_its_folder(name):
+            raise OutputError(f"{name}: is not below {self.root}, so it is not written; move the ledger away")
         if not self.local:
             _upload(path, self.address(name))
             return
@@ -71,11 +73,18 @@ class Destination:
             self.put(mark, STATE_FOLDER)
 
     def has_all(self, names: Iterable[str]) -> bool:
-        """Whether all these results exist; for a store that is assumed."""
+        """Whether all these results exist below the destination; for a store that is assumed."""
+        names = list(names)
+        if any(map(_leaves_its_folder, names)):
+            return False
         return not self.local or all(os.path.exists(os.path.join(self.root, name)) for name in names)
 
     def remove(self, name: str) -> None:
-        """Delete a result if it exists."""
+        """Delete a result if it exists; a name from a ledger made by hand, which leads elsewhere, is left alone."""
+        if _leaves_its_folder(name):
+            return
+        if self.local and not _is_within(os.path.dirname(os.path.join(self.root, name)), self.root):
+            return  # a link leads out of the destination
         if self.local:
             Path(self.root, name).unlink(missing_ok=True)
         else:
@@ -116,6 +125,12 @@ def check_destination(sources: Sequence[str], destination: Destination) -> None:
                 f"the destination {destination.root} is inside the source {source}: its results would be read as pages; "
                 "choose a folder outside"
             )
+
+
+def _leaves_its_folder(name: str) -> bool:
+    """Whether a name below a folder is none: absolute, or with `..` in it."""
+    parts = name.replace(os.sep, "/").split("/")
+    return ".." in parts or not parts[0] or bool(os.path.splitdrive(name)[0])
 
 
 def _is_within(path: str, folder: str) -> bool:

@@ -54,6 +54,8 @@ class FileTask:
 class TaskResult:
     """How reading a file ended. error: empty when all of it was read. outputs: names below the destination.
 
+    damage: what could not be decoded of a file that was read, empty when it was whole.
+
     already_done: the ledger had this content. retryable: another attempt may succeed. destination_full: every other file
     would fail the same way.
     """
@@ -62,6 +64,7 @@ class TaskResult:
     pages: int = 0
     outputs: tuple[str, ...] = ()
     error: str = ""
+    damage: str = ""
     already_done: bool = False
     retryable: bool = False
     destination_full: bool = False

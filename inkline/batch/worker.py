@@ -128,9 +128,9 @@ def fetch_file(location: str, source: str, staging: Path, options: ReadOptions) 
 
 
 def content_hash(path: Path) -> str:
-    """The sha256 of a file; empty for a missing file or a folder, so that reading it says what is wrong."""
+    """The sha256 of a file; empty for what is missing or no file (a pipe never ends): reading it says what is wrong."""
     try:
-        return sha256_of(path)
+        return sha256_of(path) if path.is_file() else ""
     except (FileNotFoundError, IsADirectoryError, PermissionError, ValueError):
         return ""
 

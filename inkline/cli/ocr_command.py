@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkline.cli.options_help import GroupedCommand, from_options, given, model_choice
+from inkline.cli.options_help import GroupedCommand, from_options, given, model_choice, say_damaged, strict_flag
 from inkline.cli.paddle_flags import engine_options, old_options, translated
 from inkline.errors import InklineError, OutputError, UsageError
 from inkline.flat import apply, flat_fields
@@ -36,6 +36,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="print one JSON line per page instead of the text")
 @click.option("--quiet", is_flag=True, help="no progress, no text; errors only")
+@strict_flag
 @click.option("--image_dir", hidden=True)
 @model_choice
 @from_options(OcrOptions, without=flat_fields(EngineOptions))
@@ -45,7 +46,8 @@ Examples:
 def ocr(inputs: tuple[str, ...], more_inputs: tuple[str, ...], image_dir: str | None, **values: Any) -> None:
     """Find and read the text of images, PDFs, folders, globs, URLs or standard input (-).
 
-    Exit status: 0 when all was read, 1 when some input could not be read (the rest is), 2 for wrong usage.
+    Exit status: 0 when all was read, 1 when some input could not be read (the rest is) or, with --strict, was damaged and
+    read in part, 2 for wrong usage.
     """
     sources = [*inputs, *more_inputs]
     if image_dir is not None:  # PaddleOCR up to 2.x, which wrote its pictures to this folder
@@ -63,37 +65,55 @@ def read_all(
     sources: list[str], save_path: str | None, formats: str, as_json: bool, quiet: bool, values: dict[str, Any]
 ) -> None:
     """Read the sources and write or print what was read; exits with status 1 when some failed."""
-    from inkline.formats.write import check_formats
+    from inkline.formats.write import check_formats, check_packages
     from inkline.pipeline import Ocr
     from inkline.registry import set_offline
 
-    names = check_formats(formats)
+    names, strict = check_formats(formats), values.pop("strict", False)
+    if save_path:
+        check_packages(names)
     if values.pop("offline"):
         set_offline()
     password = values.get("pdf_password")  # for reading PDFs and for writing them
     pdf_options = apply(PdfOptions(), **given(PdfOptions, values))
     options = translated(values | {"pdf_password": password})
     failures = Failures()
+    damaged: set[str | None] = set()  # sources
     with Ocr(**options) as reader, LogProgress(None) if quiet else open_progress("pages") as display:
         prints = not quiet and (as_json or not save_path)
-        pages = _shown(reader.stream(sources, on_error=failures), display, prints, as_json)
+        pages = _shown(reader.stream(sources, on_error=failures), display, damaged, prints, as_json)
         if save_path:
             pages = ResultWriter(save_path, names, pdf_options, failures).written(pages)
         count = sum(1 for _ in pages)
     if save_path and not quiet:
         click.echo(f"inkline: {count} page{'s' * (count != 1)} read, results in {save_path}", err=True)
+    say_damaged(len(damaged))
     failures.exit_if_any()
+    if damaged and strict:
+        raise SystemExit(1)
 
 
-def _shown(pages: Iterable["Page"], display: LogProgress, prints: bool, as_json: bool) -> Iterator["Page"]:
-    """The pages as they pass: the display follows them, warnings are told, the text is printed if asked for."""
+def _shown(
+    pages: Iterable["Page"], display: LogProgress, damaged: set[str | None], prints: bool, as_json: bool
+) -> Iterator["Page"]:
+    """The pages as they pass: the display follows them, warnings are told, the text is printed if asked for.
+
+    damaged: gets the sources of pages that could only be read in part.
+    """
     for count, page in enumerate(pages, 1):
         display.update(str(page.source or ""), count)
+        if page.damage:
+            damaged.add(page.source)
         for warning in page.warnings:
             click.echo(f"inkline: {page.source or '-'}: {warning}", err=True)
         if prints:
-            click.echo(json.dumps(page.to_dict(), ensure_ascii=False) if as_json else page.text)
+            click.echo(_json_line(page) if as_json else page.text)
         yield page
+
+
+def _json_line(page: "Page") -> str:
+    """A page as a line of JSON; a byte of a file name that is not UTF-8 is JSON's escape of a lone surrogate."""
+    return json.dumps(page.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 class Failures:

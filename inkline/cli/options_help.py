@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from inkline.flat import Shape, flat_fields, old_names
-from inkline.options import OcrOptions
+from inkline.options import OcrOptions, RunOptions
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -21,7 +21,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         *("max_output_", "on_request"),
     ),
     "Input": ("more_inputs", "pdf_", "page_range", "max_image", "max_source", "allow_urls", "url_"),
-    "Output": ("save_path", "formats", "as_json", "quiet"),
+    "Output": ("save_path", "formats", "as_json", "quiet", "strict"),
     "Language and models": ("lang", "ocr_version", "model_", "offline", "paddlex_config", "rules"),
     "Turning and flattening": ("use_", "doc_", "textline_", "topk"),
     "Finding text": ("text_det_", "limit_", "thresh", "box_thresh", "unclip_ratio"),
@@ -138,6 +138,20 @@ model_choice = all_of(
     click.option("--offline", is_flag=True, help="never use the network, not even to fetch a model"),
     click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`"),
 )
+
+
+strict_flag = click.option("--strict", is_flag=True, help=flat_fields(RunOptions)["strict"][1].metadata["help"])
+
+
+def files_text(count: int) -> str:
+    """`1 file`, `3 files`."""
+    return f"{count} file{'s' * (count != 1)}"
+
+
+def say_damaged(count: int) -> None:
+    """Say how many files were read in part, if any were."""
+    if count:
+        click.echo(f"inkline: {files_text(count)} {'was' if count == 1 else 'were'} damaged and read in part", err=True)
 
 
 def given(cls: type, values: dict[str, Any]) -> dict[str, Any]:

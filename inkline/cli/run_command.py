@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkline.cli.options_help import GroupedCommand, from_options, given, model_choice
+from inkline.cli.options_help import (
+    GroupedCommand,
+    files_text,
+    from_options,
+    given,
+    model_choice,
+    say_damaged,
+    strict_flag,
+)
 from inkline.cli.paddle_flags import translated
 from inkline.errors import UsageError
 from inkline.flat import apply
@@ -40,7 +48,8 @@ Examples:
 @click.option("--ray", metavar="ADDRESS|local", help="run on a Ray cluster (extra `ray`): host:port, auto or local")
 @click.option("--quiet", is_flag=True, help="no progress and no summary; failures only")
 @model_choice
-@from_options(RunOptions)
+@strict_flag
+@from_options(RunOptions, without=("strict",))
 @from_options(OcrOptions, without=("cpu_threads",))
 def run(places: tuple[str, ...], **values: Any) -> None:
     """Read all files of folders, globs, lists (@list.txt), archives and object stores into files below DEST.
@@ -49,7 +58,7 @@ def run(places: tuple[str, ...], **values: Any) -> None:
     command again reads what is new, what changed and what failed, and resumes a run that was killed.
 
     Exit status: 0 when all was read, 1 when some files could not be read (DEST/failures.jsonl lists them; the rest is
-    done), 2 for wrong usage.
+    done) or, with --strict, were damaged and read in part, 2 for wrong usage.
     """
     if len(places) < 2:
         raise UsageError(
@@ -80,10 +89,11 @@ def run(places: tuple[str, ...], **values: Any) -> None:
 def run_config(sources: tuple[str, ...], dest: str, values: dict[str, Any]) -> "RunConfig":
     """What is to be done, from the command's arguments; UsageError or ModelError when it cannot be."""
     from inkline.batch.task import RunConfig
-    from inkline.formats.write import check_formats
+    from inkline.formats.write import check_formats, check_packages
     from inkline.registry import options_for
 
     formats, ledger = check_formats(values.pop("formats")), values.pop("ledger")
+    check_packages(formats)
     run_options = apply(RunOptions(), **given(RunOptions, values))
     if "-" in sources:
         raise UsageError("standard input cannot be read again after a stop: save it to a file, or use `inkline ocr -`")
@@ -116,19 +126,21 @@ def progress(config: "RunConfig", quiet: bool, watch: bool) -> Iterator["RunProg
 
 
 def end(summary: "RunSummary", config: "RunConfig", quiet: bool) -> None:
-    """Say how the run went; exit status 1 when files failed."""
+    """Say how the run went; exit status 1 when files failed, or were damaged and that counts."""
     from inkline.batch.scheduler import format_rate
 
     if not quiet:
         rate = format_rate(summary.pages / max(summary.seconds, 1e-6))
-        parts = [f"{_files(summary.done)} read", f"{summary.pages} page{'s' * (summary.pages != 1)}", rate]
-        parts += [f"{_files(summary.skipped)} done before"] if summary.skipped else []
+        parts = [f"{files_text(summary.done)} read", f"{summary.pages} page{'s' * (summary.pages != 1)}", rate]
+        parts += [f"{files_text(summary.skipped)} done before"] if summary.skipped else []
         click.echo(f"inkline: {', '.join(parts)}; results in {config.destination}", err=True)
     if summary.failed:
         click.echo(
-            f"inkline: {_files(summary.failed)} could not be read: see {config.destination.rstrip('/')}/failures.jsonl",
+            f"inkline: {files_text(summary.failed)} could not be read: see {config.destination.rstrip('/')}/failures.jsonl",
             err=True,
         )
+    say_damaged(summary.damaged)
+    if summary.failed or (summary.damaged and config.run_options.strict):
         raise SystemExit(1)
 
 
@@ -144,7 +156,3 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'s' * (count != 1)}"

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from inkline.errors import OutputError
 from inkline.flat import to_flat
 from inkline.formats.line_geometry import bounds, lines_by_paragraph, place_words
+from inkline.formats.write import check_packages
 from inkline.options import OcrOptions
 from inkline.types import Document, Floats, Line, Page, Word
 
@@ -38,7 +38,8 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     """The page as plain JSON values with the keys of PaddleOCR 3.x, in its order; coordinates in whole source pixels.
 
     `dt_polys` and `textline_orientation_angles` (0 or 1; -1 where lines were not classified) have an entry for each box
-    that was found; the `rec_` keys only for lines at or above the score threshold. Rule: PaddleX 3.7,
+    that was found; the `rec_` keys only for lines at or above the score threshold; `warnings` only where there are some,
+    last. Rule: PaddleX 3.7,
     `OCRResult.json["res"]`; unlike there, coordinates are those of the given file also after turning and unwarping.
     """
     settings = {**to_flat(OcrOptions()), **page.settings}  # a page made by hand may lack some
@@ -60,7 +61,8 @@ def page_to_dict(page: Page) -> dict[str, Any]:
         out["textline_orientation_angles"] = list(map(int, page.line_angles)) if known else [-1] * len(found)
     out["text_rec_score_thresh"] = settings["text_rec_score_thresh"]
     out["return_word_box"] = bool(settings["return_word_box"])
-    return out | _lines_to_dict(page, out["return_word_box"])
+    warnings = {"warnings": list(page.warnings)} if page.warnings else {}
+    return out | _lines_to_dict(page, out["return_word_box"]) | warnings
 
 
 def _preprocessing(page: Page, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,11 +146,10 @@ def render_parquet(document: Document) -> bytes:
 
     `page`, `line` and `paragraph` count from 0, `quad` is x1 y1 ... x4 y4 in source pixels, clockwise from its top left.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise OutputError("Parquet needs pyarrow: install it with `pip install inkline[parquet]`") from error
+    check_packages(["parquet"])
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     text, integer, number = pa.string(), pa.int32(), pa.float32()
     quad = pa.list_(number, 8)
     word = pa.struct({"text": text, "score": number, "quad": quad})

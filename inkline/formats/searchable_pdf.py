@@ -19,6 +19,7 @@ import numpy as np
 import inkline
 from inkline.errors import OutputError, PasswordError, SourceError
 from inkline.files import atomic_path
+from inkline.formats.write import EXTRA_PACKAGES
 from inkline.io.images import content_kind
 from inkline.io.pdf import PdfReader
 from inkline.io.sources import file_kind, open_regular_file
@@ -33,7 +34,7 @@ try:  # the extra `pdf`
     from inkline.formats.pdf_text_layer import TextOverlay, shown_box, user_affine
     from inkline.formats.pdfa import make_pdfa
 except ImportError as error:
-    raise OutputError("searchable PDF needs pikepdf and fontTools: pip install inkline[pdf]") from error
+    raise OutputError(EXTRA_PACKAGES["pdf"][0]) from error
 
 FONT_RESOURCE = "InklineText"
 

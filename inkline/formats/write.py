@@ -39,6 +39,27 @@ WRITERS: dict[str, tuple[str, str]] = {
 PER_PAGE = frozenset({"json", "img", "page"})
 
 
+# format -> (what to install, the modules it needs)
+EXTRA_PACKAGES = {
+    "pdf": (
+        "searchable PDF needs pikepdf and fontTools: pip install inkline[pdf]",
+        ("pikepdf", "fontTools.fontBuilder"),
+    ),
+    "parquet": ("Parquet needs pyarrow: install it with `pip install inkline[parquet]`", ("pyarrow.parquet",)),
+}
+
+
+def check_packages(formats: Iterable[str]) -> None:
+    """OutputError with the extra's name when what a format needs is not installed: better known before reading."""
+    for name in formats:
+        advice, modules = EXTRA_PACKAGES.get(name, ("", ()))
+        try:
+            for module in modules:
+                importlib.import_module(module)
+        except ImportError as error:
+            raise OutputError(advice) from error
+
+
 def check_formats(formats: str | Iterable[str]) -> tuple[str, ...]:
     """Format names from `"json,txt"` or a list of them, without repeats; UsageError for one that does not exist."""
     names = formats.split(",") if isinstance(formats, str) else list(formats)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from inkline.errors import SourceError, TooLargeError
 from inkline.io.pixels import background, check_size, flatten, grey_to_bgr, to_uint8, value_range
-from inkline.types import Image
+from inkline.types import DAMAGED, Image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -272,7 +272,8 @@ def _whiten_missing(image: Image, reason: str) -> str:
         raise SourceError(f"the image is damaged and nothing of it can be decoded ({reason})")
     image[rows[-1] + 1 :] = 255
     share = 100 * (len(image) - rows[-1] - 1) / len(image)
-    return f"damaged ({reason}); the lower {share:.0f} % is missing" if share >= 1 else f"damaged ({reason})"
+    damage = f"{DAMAGED} ({reason})"
+    return f"{damage}; the lower {share:.0f} % is missing" if share >= 1 else damage
 
 
 def _reason(error: Exception) -> str:

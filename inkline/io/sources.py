@@ -217,6 +217,19 @@ def document_stem(source: str | None, taken: dict[str, str] | None = None) -> st
     raise AssertionError("more names than sources")
 
 
+def storable(text: str) -> str:
+    """The text with `%E4` for a byte that is not UTF-8, which file systems, databases and terminals may refuse.
+
+    Python keeps such a byte of a file name as a lone surrogate; others, `%uD800`, come from names that Windows allows.
+    """
+    return re.sub("[\ud800-\udfff]", _escaped_surrogate, text)
+
+
+def _escaped_surrogate(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"%{code & 0xFF:02X}" if 0xDC80 <= code <= 0xDCFF else f"%u{code:04X}"
+
+
 def picture_suffix(source: str | None) -> str:
     """The ending of pictures made for a source: its own where pictures can have it, else `.png`."""
     ending = PurePath(_safe_file_name(source)).suffix if source is not None else ""
@@ -228,7 +241,7 @@ def _safe_file_name(source: str) -> str:
     if source == "-":
         return "stdin"
     path = unquote(urlsplit(source).path.rstrip("/").rpartition("/")[2]) if is_url(source) else PurePath(source).name
-    name = re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", path) or "page"
+    name = re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", storable(path)) or "page"
     if len(name.encode("utf-8", "replace")) <= MAX_FILE_NAME_BYTES:
         return name
     stem, dot, ending = name.rpartition(".")

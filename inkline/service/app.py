@@ -35,6 +35,7 @@ from inkline.service.schemas import (
     PreprocessingReply,
     PreprocessingRequest,
     parse_request,
+    printable,
 )
 from inkline.types import Page
 
@@ -208,7 +209,7 @@ class Exchange:
         if status == 500:
             log.error("request %s failed", self.log_id, exc_info=error)
         else:
-            log.info("request %s: %d %s", self.log_id, status, message)
+            log.info("request %s: %d %s", self.log_id, status, printable(message))
         return error_reply(self.log_id, status, message, error)
 
     def done(self, status: int) -> None:

@@ -185,6 +185,7 @@ def ocr_result(page: Page, contract: Contract, picture_side: int) -> OcrResult:
     out: OcrResult = {}
     pictures = pictures_of(page, contract, picture_side) if picture_side else {}
     full = page_to_dict(page)
+    full.pop("warnings", None)  # the reply has them for all pages
     if contract != "first":
         out = cast(OcrResult, {"prunedResult": prune(full), **pictures})
     if contract != "current":

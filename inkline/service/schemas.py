@@ -195,6 +195,11 @@ class BadRequest(InputError):
         self.log_id = log_id
 
 
+def printable(text: str) -> str:
+    """The text with `_` for line ends and other control characters, which would forge lines in a log."""
+    return "".join(sign if sign.isprintable() else "_" for sign in text)
+
+
 def parse_request(model: type[FileRequest], body: bytes, log_id: str) -> ParsedRequest:
     """A request's body, checked. log_id: used when the body has none.
 
@@ -208,7 +213,7 @@ def parse_request(model: type[FileRequest], body: bytes, log_id: str) -> ParsedR
         raise BadRequest("the body must be a JSON object with a field `file`", log_id)
     # The log id first, so that an error in another field is answered under it.
     given = data.get("logId")
-    log_id = given if isinstance(given, str) and 0 < len(given) <= MAX_LOG_ID_CHARS else log_id
+    log_id = printable(given) if isinstance(given, str) and 0 < len(given) <= MAX_LOG_ID_CHARS else log_id
     try:
         values = model.model_validate(data).model_dump(exclude_none=True)
         contract, overrides = _contract_of(values) if model is OcrRequest else ("current", _overrides(values))

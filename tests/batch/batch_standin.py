@@ -33,7 +33,7 @@ class Standin:
         self.note("opened")
 
     def note(self, text):
-        with open(self.log, "a") as file:
+        with open(self.log, "a", errors="backslashreplace") as file:
             file.write(text + "\n")
 
     def stream(self, sources, on_error, *, page_range):
@@ -56,7 +56,14 @@ class Standin:
         texts = [f"{Path(page_image.source).name} {page_image.page_index} {mean} {i}" for i in range(self.lines)]
         lines = tuple(Line(text, 0.9, QUAD + i, QUAD + i) for i, text in enumerate(texts))
         size = page_image.image.shape[1], page_image.image.shape[0]
-        return Page(lines, size, page_image.source, page_image.page_index, load_image=page_image.reload)
+        return Page(
+            lines,
+            size,
+            page_image.source,
+            page_image.page_index,
+            warnings=page_image.warnings,
+            load_image=page_image.reload,
+        )
 
     def misbehave(self, name):
         if "hang" in name:

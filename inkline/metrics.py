@@ -352,8 +352,8 @@ def page(
     neither way. Boxes are scored on pages where every true line has points. Without `case`, matched lines are folded.
     """
     # What counts: true lines that are not ignored, found boxes outside of the ignored regions.
-    lines = [row for row in labels if not row.get("ignore")]
-    kept = outside(polygons, [row["points"] for row in labels if row.get("ignore") and row.get("points")])
+    lines, ignored = _by_ignore(labels)
+    kept = outside(polygons, [row["points"] for row in ignored if row.get("points")])
     boxes, read = [polygons[i] for i in kept], [texts[i] for i in kept]
     truth = [str(row.get("text", "")) for row in lines]
     # Texts are compared wherever they stand; boxes, their lines and their order where the truth has boxes.
@@ -367,3 +367,8 @@ def page(
         matched=recognition((fold(truth[t], case), fold(read[f], case)) for t, f in pairs),
         flow=order([t for t, _ in sorted(pairs, key=lambda pair: pair[1])]),
     )
+
+
+def _by_ignore(labels: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The rows that count, and those to be ignored."""
+    return [row for row in labels if not row.get("ignore")], [row for row in labels if row.get("ignore")]

@@ -195,16 +195,21 @@ def load_labels(task: str, source: str, options: LoadOptions | None = None) -> t
     checked = [_checked(reader, found) if found is not None else None for found in _rows(reader, _label_file(source))]
     samples = [sample for sample in checked if sample is not None]
     report = LoadReport(task, len(samples), len(checked) - len(samples), tuple(reader.problems), reader.missing)
-    if reader.outside * 2 >= max(1, reader.seen) and reader.outside:
+    _check_charset_fits(source, reader)
+    if not samples:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in report.counts.items()) or "it is empty"
+        raise DataError(f"{source}: no usable {task} sample ({kinds}); see `inkline data check`")
+    return samples, report
+
+
+def _check_charset_fits(source: str, reader: _Reader) -> None:
+    """DataError when the charset lacks characters of half the labels or more."""
+    if reader.outside and reader.outside * 2 >= reader.seen:
         shown = "".join(c for c, _ in reader.missing.most_common(20))
         raise DataError(
             f"{source}: the charset lacks characters of {reader.outside} of {reader.seen} labels (such as {shown}); "
             "give the right charset"
         )
-    if not samples:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in report.counts.items()) or "it is empty"
-        raise DataError(f"{source}: no usable {task} sample ({kinds}); see `inkline data check`")
-    return samples, report
 
 
 def _label_file(source: str) -> Path:

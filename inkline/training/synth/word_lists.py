@@ -67,8 +67,7 @@ def vocabulary(sources: tuple[str, ...], script: Script, allowed: frozenset[str]
     written = usable = 0
     for file in word_files(sources, script):
         words = [word for word in read_words(file) if keeps(word, script, frozenset())]
-        # a Brahmic list of which less than a tenth has a vowel sign: its words do not exist
-        if script.name in INDIC and sum(any(map(_is_mark, word)) for word in words) * 10 < len(words):
+        if script.name in INDIC and _lost_its_marks(words):
             continue
         kept = tuple(word for word in words if not allowed or allowed.issuperset(word))
         written, usable = written + len(words), usable + len(kept)
@@ -80,6 +79,11 @@ def vocabulary(sources: tuple[str, ...], script: Script, allowed: frozenset[str]
             "give the charset of this script"
         )
     return (*lists, *borrowed(sources, script, allowed))
+
+
+def _lost_its_marks(words: list[str]) -> bool:
+    """Whether less than a tenth of the words of a Brahmic list have a vowel sign: such words do not exist."""
+    return sum(any(map(_is_mark, word)) for word in words) * 10 < len(words)
 
 
 def borrowed(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) -> list[tuple[str, ...]]:
@@ -187,7 +191,7 @@ def polytonic(rng: np.random.Generator, word: str) -> str:
     lowered = unicodedata.normalize("NFD", word.lower())
     first = next((i for i, c in enumerate(lowered) if c.isalpha()), 0)
     is_diphthong = lowered[first : first + 2] in GREEK_DIPHTHONGS
-    breathing_at = first + 1 if is_diphthong else first
+    breathing_at = first + is_diphthong
 
     out = [""]
     for i, c in enumerate(lowered):

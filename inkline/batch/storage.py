@@ -86,7 +86,10 @@ class Destination:
         if self.local and not _is_within(os.path.dirname(os.path.join(self.root, name)), self.root):
             return  # a link leads out of the destination
         if self.local:
-            Path(self.root, name).unlink(missing_ok=True)
+            try:
+                Path(self.root, name).unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(f"{self.root}: cannot remove {name}: {error.strerror or error}") from error
         else:
             fs, path = open_store(self.address(name))
             _ask(self.address(name), lambda: fs.rm_file(path) if fs.exists(path) else None)

@@ -223,3 +223,17 @@ def test_a_destination_that_cannot_be_written(folder, out, log, monkeypatch):
     monkeypatch.setattr(os, "open", read_only)
     with pytest.raises(OutputError, match=r"ledger\.sqlite: the ledger cannot be written: Read-only file system"):
         go(log, [folder], out)
+
+
+def test_a_destination_that_cannot_be_written_beside_a_ledger_that_can(folder, out, log, tmp_path, monkeypatch):
+    go(log, [folder], out, ledger=tmp_path / "ledger")
+    removed = Path.unlink
+
+    def read_only(path, missing_ok=False):
+        if path.parent == out:
+            raise OSError(30, "Read-only file system", str(path))
+        removed(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.raises(OutputError, match=r"cannot remove failures\.jsonl: Read-only file system"):
+        go(log, [folder], out, ledger=tmp_path / "ledger")

@@ -25,6 +25,8 @@ PdfBox = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max in user
 LETTER_BOX: PdfBox = (0.0, 0.0, 612.0, 792.0)  # what PDFium assumes for a page that does not state its size
 UNIT_POINTS = 0.1  # coordinates are written as whole numbers of these; lengths below that end in _UNITS count them
 TOLERANCE_UNITS = 5.0  # by which a size, a base line or a width may be off: one pixel at 150 dpi
+MIN_SPACE_PER_SIZE = 0.16  # poppler joins words that are closer than 0.15 of the font size, also across a space
+MAX_CUT_UNITS = 9.0  # off a word's end, to make room for its space
 MAX_CLIMB_UNITS = 4.0  # of a word's letters on a slanted base line
 MIN_SIDE_UNITS = 1.0  # nothing smaller can be marked
 MAX_SLANT_DEGREES = 15.0  # from here on text is set along its true angle
@@ -230,13 +232,14 @@ class _TextWriter:
         turned = is_turned(along)
         first = spans[0]
         self._begin_line(first, along, origin)
-        rises = [0]
-        for span in spans:
+        rises, first_size = [0], 0
+        for span, after in zip(spans, [*spans[1:], None], strict=True):
             if turned:
                 self._flush()
             # Size and rise give the lower and upper edge, the stretch and the step give the left and right edge.
             size, rise = self._size_and_rise(span, span.bottom - first.bottom, rises)
-            stretch = self._stretch_for(span, size)
+            first_size = first_size or size
+            stretch = self._stretch_for(span, size, _room(span, after, max(size, first_size)))
             self._set_state(size, rise, stretch)
             self._step_to(span.start - first.start)
             if turned:
@@ -282,14 +285,15 @@ class _TextWriter:
             self._sizes = [size, *self._sizes][:MAX_REMEMBERED_VALUES]
         return size, rise
 
-    def _stretch_for(self, span: WordSpan, size: int) -> float:
-        """The stretch that gives the word's width."""
-        width, natural_width = span.end - span.start, span.ems * size
-        stretch = _first_near(filter(None, (self._stretch, *self._stretches)), width, natural_width)
+    def _stretch_for(self, span: WordSpan, size: int, room: float) -> float:
+        """The stretch that gives the word's width, or `room` where that is less."""
+        width, natural_width = min(span.end - span.start, room), span.ems * size
+        known = [value for value in (self._stretch, *self._stretches) if 0 < value * natural_width <= room]
+        stretch = _first_near(known, width, natural_width)
         if stretch is None:
             # Two decimals where they are enough, else four.
             stretch = max(0.001, round(width / natural_width, 2) or round(width / natural_width, 4))
-            if abs(stretch * natural_width - width) > TOLERANCE_UNITS:
+            if abs(stretch * natural_width - width) > TOLERANCE_UNITS or stretch * natural_width > room:
                 stretch = round(width / natural_width, 4)
             self._stretches = [stretch, *self._stretches][:MAX_REMEMBERED_VALUES]
         return stretch
@@ -332,6 +336,19 @@ class _TextWriter:
         if self._shown:
             self._out.append(b"[" + b"".join(self._shown).replace(b")(", b"") + b"]TJ")
             self._shown = []
+
+
+def _room(span: WordSpan, after: WordSpan | None, size: int) -> float:
+    """How wide a word may be set, in units, for readers to see the space after it; at least half its width.
+
+    size: the larger font size of this word and of the line's first, by which poppler judges.
+    """
+    if after is None or not span.space_after:
+        return math.inf
+    # Both words may begin half the tolerance away from where they should.
+    room = after.start - span.start - TOLERANCE_UNITS - MIN_SPACE_PER_SIZE * size
+    width = span.end - span.start
+    return max(room, width - MAX_CUT_UNITS, width / 2)
 
 
 def _first_near(values: Iterable[Number], wanted: float, scale: float = 1.0) -> Number | None:

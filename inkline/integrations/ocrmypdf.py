@@ -9,10 +9,11 @@ of `inkline ocr` as `--inkline-option NAME=VALUE`. `--ocr-engine tesseract` read
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import yaml
@@ -23,25 +24,32 @@ from PIL import Image as Pillow
 from pydantic import BaseModel
 
 import inkline
-from inkline.detection.detector import Detector
 from inkline.errors import EngineError, InklineError, ModelError, UsageError
-from inkline.formats.line_geometry import angle, bounds, direction, lines_by_paragraph, place_words, reading_quad
+from inkline.formats.line_geometry import (
+    angle,
+    bounds,
+    direction,
+    line_height,
+    lines_by_paragraph,
+    place_words,
+    reading_quad,
+)
 from inkline.formats.xml import render_hocr
 from inkline.io.read import read
 from inkline.languages import GROUPS, LANGUAGES, canonical, language
 from inkline.options import OcrOptions
-from inkline.orientation.classifier import Classifier
 from inkline.pipeline import Ocr
 from inkline.registry import options_for, resolve
-from inkline.registry.inspect import ModelFile
-from inkline.runtime import open_engine
 from inkline.types import Document, Floats, Line, Page
 
 TESSERACT_PLUGIN = "ocrmypdf.builtin_plugins.tesseract_ocr"
 
 TEXT_LAYER_FONT = "F1"  # the only name under which OCRmyPDF copies a font together with the text
 UNSTATED_DPI = 300.0  # of page images that do not state theirs
-CONFIDENCE_AT_THRESHOLD = 15.0  # of a page turn; OCRmyPDF turns pages by default from a confidence of 14
+TURN_CONFIDENCE = (
+    15.0  # "very confident" in OCRmyPDF's units; it turns pages from --rotate-pages-threshold, 14 by default
+)
+MIN_SPACE_PER_HEIGHT = 0.2  # poppler joins words that are closer than 0.15 of the font size, also across a space
 MIN_LENGTH_PER_HEIGHT = 3.0  # lines at least so many times as long as high tell how a page is skewed
 
 # Tesseract's codes that are not ours, and ours; endings such as `_vert` and `_frak` are removed first.
@@ -63,7 +71,7 @@ class OcrFailed(ExitCodeException):
 
 
 class InklineOptions(BaseModel):
-    """The values of `--inkline-...`. threads: of one worker, set when the number of pages is known."""
+    """The values of `--inkline-...`. threads: of one process, set when the number of pages is known."""
 
     option: list[str] = []
     threads: int = 1
@@ -107,21 +115,22 @@ def check_options(options: Any) -> None:
     with _as_ocrmypdf_errors():
         chosen = options_for(**_settings(options))
         stages = ["text_detection", "text_recognition"]
-        if options.rotate_pages:
+        if options.rotate_pages and chosen.orient.page_rule != "lines":
             stages.append("doc_orientation_classify")
         for stage in stages:
-            _model(chosen, stage)
+            resolve(getattr(chosen, f"{stage}_model_name"), getattr(chosen, f"{stage}_model_dir"), stage)
     if options.pdf_renderer == "auto":
         options.pdf_renderer = "sandwich"  # the renderer that takes the engine's own text layer
 
 
 @hookimpl
 def validate(pdfinfo: Any, options: Any) -> None:
-    """Divide the processors among OCRmyPDF's workers, which read one page each."""
+    """Grant `--jobs` processors: to the one `Ocr` that worker threads share, or divided among worker processes."""
     cpus = OcrOptions().engine.cpu_threads  # by default, as many as this process may use
-    workers = max(1, min(len(pdfinfo), options.jobs or cpus))
+    granted = min(options.jobs or cpus, cpus)
+    processes = 1 if options.use_threads else min(len(pdfinfo), granted)
     # Where OCRmyPDF looks for plug-in options that come from the command line; it reaches the workers.
-    options.extra_attrs["inkline_threads"] = options.inkline.threads = max(1, cpus // workers)
+    options.extra_attrs["inkline_threads"] = options.inkline.threads = max(1, granted // max(1, processes))
 
 
 @hookimpl
@@ -130,7 +139,7 @@ def get_ocr_engine(options: Any) -> "InklineEngine | None":
 
 
 class InklineEngine(OcrEngine):
-    """OCRmyPDF's engine interface; one `Ocr` is opened in each worker process."""
+    """OCRmyPDF's engine interface; one `Ocr` is opened in each process, and its threads share it."""
 
     @staticmethod
     def version() -> str:
@@ -149,21 +158,23 @@ class InklineEngine(OcrEngine):
 
     @staticmethod
     def get_orientation(input_file: Path, options: Any) -> OrientationConfidence:
-        """By how many degrees clockwise the page must be turned; it will be where the score is above Inkline's threshold."""
+        """By how many degrees the page is turned clockwise, that is, must be turned back counter-clockwise.
+
+        So OCRmyPDF's pipeline and its Tesseract engine take it, though its docstring says the opposite. The rule is that
+        of `inkline ocr` (`doc_orientation_rule`): a page that it turns is turned, as the rule weighs its doubts itself.
+        """
         with _as_ocrmypdf_errors():
-            chosen = options_for(**_settings(options))
-            classify = _opened("orientation", chosen, _open_classifier)
-            seen = classify([next(read(input_file)).image])[0]
-        confidence = CONFIDENCE_AT_THRESHOLD * seen.score / chosen.orient.page_thresh
-        return OrientationConfidence(angle=-seen.angle % 360, confidence=confidence)
+            turned = _shared_ocr(options).straighten(
+                input_file, use_doc_orientation_classify=True, use_doc_unwarping=False
+            )
+            return OrientationConfidence(angle=next(turned).transform.angle, confidence=TURN_CONFIDENCE)
 
     @staticmethod
     def get_deskew(input_file: Path, options: Any) -> float:
         """By how many degrees counter-clockwise the page must be turned for its lines to be level."""
         with _as_ocrmypdf_errors():
-            chosen = options_for(**_settings(options))
-            detect = _opened("detection", chosen, _open_detector)
-            return -skew(detect(next(read(input_file)).image, chosen.detect).quads)
+            ocr = _shared_ocr(options)
+            return -skew(ocr._detect_one(next(read(input_file)).image, ocr.options.detect).quads)
 
     @staticmethod
     def generate_hocr(input_file: Path, output_hocr: Path, output_text: Path, options: Any) -> None:
@@ -216,9 +227,16 @@ def page_element(page: Page, dpi: float, page_number: int) -> Any:
 def _line_element(line: Line, page: Page) -> Any:
     from ocrmypdf.hocrtransform import OcrClass, OcrElement
 
+    placed = place_words(line)
+    boxes = [_box([item.word.quad], page) for item in placed]
+    space = MIN_SPACE_PER_HEIGHT * line_height(line)
     words = []
-    for word in (placed.word for placed in place_words(line)):
-        box = _box([word.quad], page)
+    for item, box, after in zip(placed, boxes, [*boxes[1:], None], strict=True):
+        # Make room for the space of words that nearly touch, at most half of the word.
+        if after is not None and item.space_after and box.left < after.left:
+            right = min(box.right, max(after.left - space, (box.left + box.right) / 2))
+            box = replace(box, right=right)
+        word = item.word
         words.append(OcrElement(ocr_class=OcrClass.WORD, bbox=box, text=word.text, confidence=word.score))
     return OcrElement(
         ocr_class=OcrClass.LINE,
@@ -293,40 +311,28 @@ def _settings(options: Any) -> dict[str, Any]:
     return settings
 
 
-_OPENED: dict[tuple[Any, ...], Any] = {}
+_OPENED: dict[tuple[int, OcrOptions], Ocr] = {}
 _LOCK = threading.Lock()
 
-Opened = TypeVar("Opened")
 
-
-def _opened(kind: str, options: OcrOptions, open_it: Callable[[OcrOptions], Opened]) -> Opened:
-    """What this process has opened with these options; a forked process must open its own."""
-    key = (kind, os.getpid(), options)
+def _shared_ocr(options: Any) -> Ocr:
+    """The `Ocr` of this process and these options, which all its threads share; a forked process opens its own."""
+    settings = {"return_word_box": True, **_settings(options)}
+    if options.rotate_pages:  # opens the classifier; whether it is used is said in each call
+        settings["use_doc_orientation_classify"] = True
+    chosen = options_for(**settings)
+    key = (os.getpid(), chosen)
     with _LOCK:
         if key not in _OPENED:
-            _OPENED[key] = open_it(options)
-        opened: Opened = _OPENED[key]
-    return opened
+            _OPENED[key] = Ocr(chosen)
+        return _OPENED[key]
 
 
 def _read(image: Path, options: Any) -> Page:
-    """Read a page image, with word boxes."""
+    """Read a page image, with word boxes; OCRmyPDF has turned it already, unless Inkline is told to turn it, too."""
     with _as_ocrmypdf_errors():
-        return _opened("ocr", options_for(**{"return_word_box": True, **_settings(options)}), Ocr)(image)
-
-
-def _open_detector(options: OcrOptions) -> Detector:
-    model = _model(options, "text_detection")
-    return Detector(open_engine(model.path, options.engine), model.metadata)
-
-
-def _open_classifier(options: OcrOptions) -> Classifier:
-    model = _model(options, "doc_orientation_classify")
-    return Classifier(open_engine(model.path, options.engine), model.metadata)
-
-
-def _model(options: OcrOptions, stage: str) -> ModelFile:
-    return resolve(getattr(options, f"{stage}_model_name"), getattr(options, f"{stage}_model_dir"), stage)
+        turns = options_for(**_settings(options)).use_doc_orientation_classify
+        return _shared_ocr(options)(image, use_doc_orientation_classify=turns)
 
 
 @contextmanager

@@ -71,6 +71,16 @@ def test_lines_read_as_they_were_given(tmp_path: Path) -> None:
             assert words in text
 
 
+def test_words_that_nearly_touch_keep_their_spaces(tmp_path: Path) -> None:
+    """Two pixels between words of 20: poppler sees a space from 0.15 of the font size."""
+    edges = {"June": (60, 100), "17,": (102, 124), "2013": (126, 168)}
+    words = tuple(Word(text, 0.9, sample.box(x0, 40, x1, 60)) for text, (x0, x1) in edges.items())
+    write_page(
+        (sample.line("June 17, 2013", sample.box(60, 40, 168, 60), 0, words=words),), (400, 200), tmp_path / "a.pdf"
+    )
+    assert poppler_text(tmp_path / "a.pdf").strip() == "June 17, 2013"
+
+
 @pytest.mark.parametrize("degrees", [-90, -45, -30, -8, -2, -0.5, 0.3, 1, 3, 10, 20, 60, 90, 135, 180])
 def test_turned_lines_keep_their_words_together(degrees: float, tmp_path: Path) -> None:
     lines = tuple(

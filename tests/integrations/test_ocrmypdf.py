@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,16 +16,16 @@ from PIL import Image
 
 from inkline.types import Document
 from tests.fixtures.draw import LETTER, RECEIPT, letter, receipt
-from tests.formats.pdf_readers import pdfium_text, poppler_words, render
+from tests.formats.pdf_readers import pdfium_text, poppler_text, poppler_words, render
 
 pytest.importorskip("ocrmypdf")
 pytest.importorskip("pikepdf")
 
+from ocrmypdf._defaults import DEFAULT_ROTATE_PAGES_THRESHOLD
 from ocrmypdf.exceptions import BadArgsError
 
 from inkline.integrations import ocrmypdf as plugin
 from inkline.languages import GROUPS, LANGUAGES, canonical
-from inkline.orientation.classifier import Orientation
 
 ROOT = Path(__file__).resolve().parents[2]
 DPI = 150
@@ -115,6 +116,48 @@ def test_skewed_pages_are_set_straight(tmp_path: Path) -> None:
     assert words[0].box[3] == pytest.approx(words[1].box[3], abs=2)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", ["auto", "fpdf2"])
+def test_turned_pages_come_out_upright(renderer: str, tmp_path: Path) -> None:
+    """Both pages at four turns: each is shown as it was drawn, and its text is found in order and with its spaces."""
+    upright = [page.convert("RGB") for page in (receipt(), letter())]
+    turned = [page.rotate(-clockwise, expand=True) for page in upright for clockwise in (0, 90, 180, 270)]
+    turned[0].save(tmp_path / "in.pdf", save_all=True, append_images=turned[1:], resolution=DPI, quality=95)
+    done = with_inkline(
+        "--rotate-pages", "--pdf-renderer", renderer, "--jobs", "2", tmp_path / "in.pdf", tmp_path / "out.pdf"
+    )
+    assert done.returncode == 0, done.stderr
+    texts = poppler_text(tmp_path / "out.pdf").split("\f")
+    for number, wanted in enumerate(page for page in upright for _ in range(4)):
+        shown = Image.fromarray(render(tmp_path / "out.pdf", number, DPI / 72)[:, :, ::-1]).convert("L")
+        assert abs(shown.width - wanted.width) <= 1 and abs(shown.height - wanted.height) <= 1
+        difference = np.asarray(shown.resize(wanted.size), float) - np.asarray(wanted.convert("L"), float)
+        assert np.abs(difference).mean() < 4, number
+        found, at = " ".join(texts[number].split()), -1
+        for text in (
+            ("CORNER BAKERY", "Cinnamon roll", "Thank you!") if number < 4 else ("Dear Ms Whitfield", "Jonas Hartmann")
+        ):
+            at = found.index(text, at + 1)
+
+
+@pytest.mark.slow
+def test_text_that_was_there_is_read_anew(scan: Path, tmp_path: Path) -> None:
+    assert with_inkline(scan, tmp_path / "once.pdf").returncode == 0
+    done = with_inkline("--redo-ocr", tmp_path / "once.pdf", tmp_path / "twice.pdf")
+    assert done.returncode == 0, done.stderr
+    assert words_found(tmp_path / "twice.pdf") > 0.95
+    assert pdfium_text(tmp_path / "twice.pdf").count("BAKERY") == 1
+
+
+@pytest.mark.slow
+def test_cleaned_pages_are_read(scan: Path, tmp_path: Path) -> None:
+    if shutil.which("unpaper") is None:
+        pytest.skip("unpaper is not installed")
+    done = with_inkline("--clean", "--deskew", "--rotate-pages", scan, tmp_path / "out.pdf")
+    assert done.returncode == 0, done.stderr
+    assert words_found(tmp_path / "out.pdf") > 0.95
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -169,19 +212,35 @@ def test_skew_is_that_of_the_long_lines(degrees: float) -> None:
 
 def options(**values: Any) -> Any:
     """What of OCRmyPDF's options the engine looks at."""
-    return SimpleNamespace(languages=["eng"], ocr_engine="auto", inkline=plugin.InklineOptions(**values))
+    given = {"languages": ["eng"], "ocr_engine": "auto", "rotate_pages": True, "extra_attrs": {}}
+    return SimpleNamespace(inkline=plugin.InklineOptions(threads=1), **(given | values))
 
 
-@pytest.mark.parametrize(("angle", "clockwise"), [(0, 0), (90, 270), (180, 180), (270, 90)])
-def test_orientation_is_clockwise_and_sure_from_our_threshold(
-    angle: int, clockwise: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = Orientation(angle, 0.95, (0.95,))
-    monkeypatch.setattr(plugin, "_open_classifier", lambda options: lambda images: [seen] * len(images))
-    monkeypatch.setattr(plugin, "_OPENED", {})
-    receipt().save(tmp_path / "page.png")
+@pytest.mark.parametrize("clockwise", [0, 90, 180, 270])
+@pytest.mark.parametrize("page", [receipt, letter])
+def test_orientation_is_how_far_a_page_is_turned_clockwise(page: Any, clockwise: int, tmp_path: Path) -> None:
+    page().rotate(-clockwise, expand=True).save(tmp_path / "page.png")
     found = plugin.InklineEngine.get_orientation(tmp_path / "page.png", options())
-    assert found.angle == clockwise and found.confidence > 15
+    assert found.angle == clockwise and found.confidence >= DEFAULT_ROTATE_PAGES_THRESHOLD
+
+
+def test_threads_share_one_ocr() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        opened = set(pool.map(lambda _: plugin._shared_ocr(options()), range(8)))
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("jobs", "use_threads", "granted"), [(None, True, 4), (3, True, 3), (None, False, 2), (1, True, 1), (9, True, 4)]
+)
+def test_jobs_are_shared_not_multiplied(
+    jobs: int | None, use_threads: bool, granted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pages on four processors: worker threads share one `Ocr`, processes have one each."""
+    monkeypatch.setattr(plugin, "OcrOptions", lambda: SimpleNamespace(engine=SimpleNamespace(cpu_threads=4)))
+    chosen = options(jobs=jobs, use_threads=use_threads)
+    plugin.validate([1, 2], chosen)
+    assert chosen.inkline.threads == chosen.extra_attrs["inkline_threads"] == granted
 
 
 def test_hocr_and_elements_hold_the_same_words(ocr: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,10 @@
-"""OCRmyPDF with Inkline and with Tesseract on the same pages: words found, bytes added, seconds.
+"""OCRmyPDF with Inkline and with Tesseract on the same turned pages: words found, pages turned upright, seconds, bytes.
 
-    python -m benchmarks.ocrmypdf_engines ../shared/data/scribe-docs/dev --pages 6
+    python -m benchmarks.ocrmypdf_engines ../shared/data --sets funsd sroie fondue-books scribe-docs --pages 4
 
-The folder holds `labels.jsonl` with the text of each image. All pages go into one PDF, which both engines read with two
-workers and without optimisation. Words are counted as poppler's `pdftotext` gives them back, without order.
+Each set's `dev/labels.jsonl` holds the text of each image. The pages go into one PDF per set, turned by 0, 90, 180, 270, 0, ...
+degrees, which every engine reads with `--rotate-pages`, two workers and without optimisation. Words are counted as poppler's
+`pdftotext` gives them back, without order. A page counts as upright when the PDF shows it as it was before it was turned.
 """
 
 import argparse
@@ -17,6 +18,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pypdfium2
 from PIL import Image
 
 from benchmarks.common import ROOT, conditions, table
@@ -26,14 +29,17 @@ ENGINES = {
     "Inkline, OCRmyPDF's renderer": ["--plugin", "inkline.integrations.ocrmypdf", "--pdf-renderer", "fpdf2"],
     "Tesseract": [],
 }
+COMPARED_SIDE_PX = 64  # pages are compared as pictures of this size
+HEAD = ("set", "engine", "words found", "pages upright", "seconds a page", "bytes added a page")
 
 
-def scan(folder: Path, count: int, path: Path) -> tuple[int, list[Counter[str]]]:
-    """Put the first images into a PDF at 200 dpi; their number and the words of each."""
+def turned_scan(folder: Path, count: int, path: Path) -> tuple[list[Image.Image], list[Counter[str]]]:
+    """Put the first images of a set into a PDF at 200 dpi, turned; the upright pages and the words of each."""
     records = [json.loads(row) for row in (folder / "labels.jsonl").read_text("utf-8").splitlines()][:count]
     pages = [Image.open(folder / record["image"]).convert("RGB") for record in records]
-    pages[0].save(path, save_all=True, append_images=pages[1:], resolution=200)
-    return len(pages), [words(" ".join(line["text"] for line in record["lines"])) for record in records]
+    turned = [page.rotate(-90 * (i % 4), expand=True) for i, page in enumerate(pages)]
+    turned[0].save(path, save_all=True, append_images=turned[1:], resolution=200, quality=95)
+    return pages, [words(" ".join(line["text"] for line in record["lines"])) for record in records]
 
 
 def words(text: str) -> Counter[str]:
@@ -41,29 +47,54 @@ def words(text: str) -> Counter[str]:
     return Counter(re.findall(r"\w+", text.casefold()))
 
 
+def upright_count(path: Path, pages: list[Image.Image]) -> int:
+    """How many pages of a PDF look more like the upright page than like it at any other turn."""
+    count = 0
+    document = pypdfium2.PdfDocument(path)
+    for i, page in enumerate(pages):
+        shown = _thumbnail(document[i].render(scale=0.5).to_pil())
+        away = [np.abs(shown - _thumbnail(page.rotate(-angle, expand=True))).mean() for angle in (0, 90, 180, 270)]
+        count += int(np.argmin(away)) == 0
+    document.close()
+    return count
+
+
+def _thumbnail(page: Image.Image) -> np.ndarray:
+    return np.asarray(page.convert("L").resize((COMPARED_SIDE_PX, COMPARED_SIDE_PX), Image.Resampling.BOX), np.float32)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--pages", type=int, default=12)
+    parser.add_argument("data", type=Path, help="the folder of the sets")
+    parser.add_argument("--sets", nargs="+", default=["funsd", "sroie", "fondue-books", "scribe-docs"])
+    parser.add_argument("--pages", type=int, default=4, help="of each set")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     arguments = parser.parse_args()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    rows = []
+    print(f"{conditions()}\n\n{table(HEAD, [])}", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
-        source, out = Path(temporary) / "in.pdf", Path(temporary) / "out.pdf"
-        count, wanted = scan(arguments.folder, arguments.pages, source)
-        total = sum(sum(page.values()) for page in wanted)
-        for name, choice in ENGINES.items():
-            command = [sys.executable, "-m", "ocrmypdf", "-q", "--jobs", "2", "--optimize", "0", "--output-type", "pdf"]
-            start = time.perf_counter()
-            subprocess.run([*command, *choice, str(source), str(out)], check=True, env=environment)
-            seconds = time.perf_counter() - start
-            text = subprocess.run(["pdftotext", str(out), "-"], capture_output=True, text=True, check=True).stdout
-            found = [words(page) for page in text.split("\f")]
-            hits = sum(sum((want & have).values()) for want, have in zip(wanted, found, strict=False))
-            added = (out.stat().st_size - source.stat().st_size) / count
-            rows.append((name, f"{hits / total:.1%}", f"{added:.0f}", f"{seconds / count:.1f}"))
-    print(f"{arguments.folder.parent.name}, {count} pages, {total} words; {conditions()}\n")
-    print(table(("engine", "words found", "bytes added a page", "seconds a page"), rows))
+        for name in arguments.sets:
+            source, out = Path(temporary) / "in.pdf", Path(temporary) / "out.pdf"
+            pages, wanted = turned_scan(arguments.data / name / "dev", arguments.pages, source)
+            for engine in arguments.engines:
+                print(f"| {' | '.join((name, *measure(engine, source, out, pages, wanted)))} |", flush=True)
+
+
+def measure(
+    engine: str, source: Path, out: Path, pages: list[Image.Image], wanted: list[Counter[str]]
+) -> tuple[str, ...]:
+    """One row of the table, without the set's name."""
+    command = [sys.executable, "-m", "ocrmypdf", "-q", "--jobs", "2", "--optimize", "0", "--output-type", "pdf"]
+    command += ["--rotate-pages", *ENGINES[engine], str(source), str(out)]
+    start = time.perf_counter()
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    seconds = (time.perf_counter() - start) / len(pages)
+    # What poppler finds of the words, page by page.
+    text = subprocess.run(["pdftotext", str(out), "-"], capture_output=True, text=True, check=True).stdout
+    hits = sum((want & words(have)).total() for want, have in zip(wanted, text.split("\f"), strict=False))
+    total = sum(want.total() for want in wanted)
+    added = (out.stat().st_size - source.stat().st_size) / len(pages)
+    upright = f"{upright_count(out, pages)} of {len(pages)}"
+    return engine, f"{hits / total:.1%}", upright, f"{seconds:.1f}", f"{added:.0f}"
 
 
 if __name__ == "__main__":

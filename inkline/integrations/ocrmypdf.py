@@ -167,7 +167,9 @@ class InklineEngine(OcrEngine):
             turned = _shared_ocr(options).straighten(
                 input_file, use_doc_orientation_classify=True, use_doc_unwarping=False
             )
-            return OrientationConfidence(angle=next(turned).transform.angle, confidence=TURN_CONFIDENCE)
+            transform = next(turned).transform
+        angle = 0 if transform is None else transform.angle
+        return OrientationConfidence(angle=angle, confidence=TURN_CONFIDENCE)
 
     @staticmethod
     def get_deskew(input_file: Path, options: Any) -> float:

@@ -95,9 +95,7 @@ def main() -> None:
     covered, others = {}, {}
     for name in args.sets.split(","):
         rows = list(labels(str(args.data / name / "dev")))
-        has = [
-            bool(args.reference) and (args.reference / name / f"{Path(r['image']).name}.json").exists() for r in rows
-        ]
+        has = [bool(args.reference) and (args.reference / name / f"{Path(r['image']).name}.json").exists() for r in rows]
         covered[name] = [row for row, yes in zip(rows, has, strict=True) if yes]
         others[name] = [row for row, yes in zip(rows, has, strict=True) if not yes]
     for sets, reference in ((covered, args.reference), (others, None)):

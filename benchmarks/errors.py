@@ -122,9 +122,7 @@ def analyse(row: dict[str, Any], boxes: Sequence[Any], texts: Sequence[str]) -> 
         score = tokens([line["text"]], [read])
         if score.hit < score.truth:
             cause = cause_of(i, near, of_line, of_box, (line["text"], read))
-            yield Lost(
-                cause, traits_of(image, line["points"]), score.truth - score.hit, line["text"], read, row["image"]
-            )
+            yield Lost(cause, traits_of(image, line["points"]), score.truth - score.hit, line["text"], read, row["image"])
     for j, text in enumerate(texts):
         count = tokens([], [text]).found
         if count and (not len(lines) or of_box[:, j].sum() < 0.3):
@@ -134,9 +132,7 @@ def analyse(row: dict[str, Any], boxes: Sequence[Any], texts: Sequence[str]) -> 
 def by_text(image: str, truth: Sequence[str], texts: Sequence[str]) -> Iterator[Lost]:
     """The same where only the text is known: each line against the most similar line that was read."""
     for text in truth:
-        read = max(
-            texts, key=lambda t: len([1 for a, b in aligned(text, t) if text[a] == t[b]]) - len(t) / 9, default=""
-        )
+        read = max(texts, key=lambda t: len([1 for a, b in aligned(text, t) if text[a] == t[b]]) - len(t) / 9, default="")
         score = tokens([text], [read])
         if score.hit < score.truth:
             alike = sum(fold(text)[a] == fold(read)[b] for a, b in aligned(fold(text), fold(read)))

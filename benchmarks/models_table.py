@@ -97,9 +97,7 @@ def measure(name: str, folder: Path, rounds: int) -> Row:
         runner(path, interface.shape), runner(exported(standard, folder), NETS[standard].interface.shape), rounds
     )
     weights = onnx.load(path).graph.initializer
-    parameters = sum(
-        torch.Size(tensor.dims).numel() for tensor in weights if tensor.data_type == onnx.TensorProto.FLOAT
-    )
+    parameters = sum(torch.Size(tensor.dims).numel() for tensor in weights if tensor.data_type == onnx.TensorProto.FLOAT)
     flops = count_flops(net.fuse(), interface.shape)
     size = path.stat().st_size
     return Row(name, interface.shape, parameters, size, flops, statistics.median(ratios), ratios[0], ratios[-1], worst)

@@ -25,8 +25,8 @@ from PIL import Image
 from benchmarks.common import ROOT, conditions, table
 
 ENGINES = {
-    "Inkline, own text layer": ["--plugin", "inkline.integrations.ocrmypdf"],
-    "Inkline, OCRmyPDF's renderer": ["--plugin", "inkline.integrations.ocrmypdf", "--pdf-renderer", "fpdf2"],
+    "Inkline, own text layer": ["--plugin", "inkline.ocrmypdf_plugin"],
+    "Inkline, OCRmyPDF's renderer": ["--plugin", "inkline.ocrmypdf_plugin", "--pdf-renderer", "fpdf2"],
     "Tesseract": [],
 }
 COMPARED_SIDE_PX = 64  # pages are compared as pictures of this size
@@ -79,9 +79,7 @@ def main() -> None:
                 print(f"| {' | '.join((name, *measure(engine, source, out, pages, wanted)))} |", flush=True)
 
 
-def measure(
-    engine: str, source: Path, out: Path, pages: list[Image.Image], wanted: list[Counter[str]]
-) -> tuple[str, ...]:
+def measure(engine: str, source: Path, out: Path, pages: list[Image.Image], wanted: list[Counter[str]]) -> tuple[str, ...]:
     """One row of the table, without the set's name."""
     command = [sys.executable, "-m", "ocrmypdf", "-q", "--jobs", "2", "--optimize", "0", "--output-type", "pdf"]
     command += ["--rotate-pages", *ENGINES[engine], str(source), str(out)]

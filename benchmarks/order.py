@@ -41,9 +41,7 @@ def main() -> None:
             for row in labels(str(args.data / name / "dev")):
                 for rule in total:
                     total[rule] += order(places(row, ocr(row["image"], reading_order=rule).lines))
-            print(
-                f"{name:<20}" + "".join(f"  {rule} {counts.recall:.4f}" for rule, counts in total.items()), flush=True
-            )
+            print(f"{name:<20}" + "".join(f"  {rule} {counts.recall:.4f}" for rule, counts in total.items()), flush=True)
 
 
 if __name__ == "__main__":

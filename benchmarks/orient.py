@@ -121,9 +121,7 @@ def measure_upright(arguments: argparse.Namespace) -> None:
                 if told:
                     print(f"{name:22s} {path.name:40s} told {told}", flush=True)
     seconds = (time.process_time() - start) / total
-    print(
-        f"{wrong} of {total} upright pages would be turned, {seconds:.2f} s of processor time a page, decoding included"
-    )
+    print(f"{wrong} of {total} upright pages would be turned, {seconds:.2f} s of processor time a page, decoding included")
 
 
 def measure_bent(arguments: argparse.Namespace) -> None:

@@ -48,9 +48,7 @@ def main() -> None:
     sources = list(expand(given.pages))
     chosen = sources[:: -(-len(sources) // given.limit)]  # from all folders
     files = [Path(source.data).read_bytes() for source in chosen]
-    print(
-        f"{len(files)} pages, {given.rounds} rounds of {given.requests} requests, {given.clients} clients. {conditions()}\n"
-    )
+    print(f"{len(files)} pages, {given.rounds} rounds of {given.requests} requests, {given.clients} clients. {conditions()}\n")
     truth = one_thread(files)
     inside, served, answers = [], [], list[Answered]()
     with Ocr(cpu_threads=given.threads) as ocr, service(["--cpu_threads", str(given.threads)]) as address:
@@ -59,8 +57,7 @@ def main() -> None:
         for _ in range(given.rounds):
             inside.append(given.requests / timed(lambda: streamed(ocr, files, given.requests)))
             served.append(
-                given.requests
-                / timed(lambda: answers.extend(ask(address, bodies(files), given.requests, given.clients)))
+                given.requests / timed(lambda: answers.extend(ask(address, bodies(files), given.requests, given.clients)))
             )
     report(answers, truth, inside, served)
 
@@ -106,9 +103,7 @@ def bodies(files: Sequence[bytes]) -> list[dict[str, Any]]:
 
 def ask(address: str, requests: Sequence[dict[str, Any]], count: int, clients: int) -> list[Answered]:
     """So many requests from so many clients at once; who is told to come later, does."""
-    with httpx.Client(
-        base_url=address, timeout=300, trust_env=False, limits=httpx.Limits(max_connections=clients)
-    ) as http:
+    with httpx.Client(base_url=address, timeout=300, trust_env=False, limits=httpx.Limits(max_connections=clients)) as http:
 
         def one(which: int) -> Answered:
             began, refused = time.monotonic(), 0

@@ -81,9 +81,7 @@ def measure(root: Path) -> dict[str, str]:
         if path.name not in ("__init__.py", "__main__.py"):
             files[path.name].add(path.parent)
         for node in trees[name].body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and not node.name.startswith(
-                "_"
-            ):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
                 names[node.name].add(name)
 
     # Comments and conditional expressions, per 100 lines that are not blank.
@@ -93,9 +91,7 @@ def measure(root: Path) -> dict[str, str]:
     conditionals = [n for tree in trees.values() for n in ast.walk(tree) if isinstance(n, ast.IfExp)]
     nested = [n for n in conditionals if any(isinstance(c, ast.IfExp) for c in ast.walk(n) if c is not n)]
 
-    functions = [
-        n for t in trees.values() for n in ast.walk(t) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
+    functions = [n for t in trees.values() for n in ast.walk(t) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     complexities = [complexity(function) for function in functions]
     unseen = sum(lines[n] for n in known if any(fnmatch(n, p) for p in untyped_modules(root)))
     physical = {name: text.count("\n") for name, text in source.items()}
@@ -110,9 +106,7 @@ def measure(root: Path) -> dict[str, str]:
         "comments per 100 lines": f"{100 * comments / total:.1f}",
         "conditional expressions per 100 lines": f"{100 * len(conditionals) / total:.1f}",
         "nested conditional expressions": f"{len(nested)}",
-        "functions of complexity over 15 / 12 / 10": " / ".join(
-            str(sum(c > k for c in complexities)) for k in (15, 12, 10)
-        ),
+        "functions of complexity over 15 / 12 / 10": " / ".join(str(sum(c > k for c in complexities)) for k in (15, 12, 10)),
         "code that mypy does not see": f"{100 * unseen / total:.0f} %",
         "lines, reading half": f"{sum(physical.values()) - teaching:,}",
         "lines, training half": f"{teaching:,}",

@@ -336,9 +336,7 @@ class PageScore(_Sums):
             return {"pages": self.pages} | texts
         boxes = {"det_p": self.detection.precision, "det_r": self.detection.recall, "det_h": self.detection.f1}
         lines = self.matched.summary()
-        matched = {"matched": lines["lines"]} | {
-            n: lines[n] for n in ("cer", "acc", "space_f1", "digit_acc") if n in lines
-        }
+        matched = {"matched": lines["lines"]} | {n: lines[n] for n in ("cer", "acc", "space_f1", "digit_acc") if n in lines}
         return {"pages": self.pages} | boxes | texts | matched | {"order": self.flow.recall}
 
 

@@ -57,9 +57,7 @@ def processor_count() -> int:
 
 def _check_channels(name: str, shape: Shape | None) -> None:
     if shape is not None and shape[0] != 3:
-        raise UsageError(
-            f"{name}={' '.join(map(str, shape))}: nets take 3 channels, for instance 3 {shape[1]} {shape[2]}"
-        )
+        raise UsageError(f"{name}={' '.join(map(str, shape))}: nets take 3 channels, for instance 3 {shape[1]} {shape[2]}")
 
 
 @dataclass(frozen=True)
@@ -74,9 +72,7 @@ class DetectOptions:
         "resize_long: always bring the longer side to it",
     )
     max_enlarge: float = opt(1.5, "text_det_max_enlarge", "small images are enlarged at most by this factor", 1)
-    max_side_limit: int = opt(
-        4000, "text_det_max_side_limit", "no side of the detector's input is longer, in pixels", 32
-    )
+    max_side_limit: int = opt(4000, "text_det_max_side_limit", "no side of the detector's input is longer, in pixels", 32)
     tile_side: int = opt(
         1600,
         "text_det_tile_side",
@@ -97,13 +93,9 @@ class DetectOptions:
     )
     thresh: float = opt(0.3, "text_det_thresh", "a pixel is text above this probability", 0, 1)
     box_thresh: float = opt(0.6, "text_det_box_thresh", "a box is kept from this mean probability", 0, 1)
-    unclip_ratio: float = opt(
-        1.5, "text_det_unclip_ratio", "how far boxes grow: distance = area * ratio / perimeter", 0
-    )
+    unclip_ratio: float = opt(1.5, "text_det_unclip_ratio", "how far boxes grow: distance = area * ratio / perimeter", 0)
     max_candidates: int = opt(3000, "text_det_max_candidates", "at most this many contours are examined", 1)
-    use_dilation: bool = opt(
-        False, "text_det_use_dilation", "thicken the text mask by one pixel before finding contours"
-    )
+    use_dilation: bool = opt(False, "text_det_use_dilation", "thicken the text mask by one pixel before finding contours")
     score_mode: Literal["fast", "slow"] = opt(
         "fast", "text_det_score_mode", "box score over the rectangle (fast) or the contour (slow)"
     )
@@ -163,9 +155,7 @@ class RecognizeOptions:
         0,
         1,
     )
-    max_width: int = opt(
-        3200, "text_rec_max_width", "longer lines are read in parts of this width, in pixels of the net", 32
-    )
+    max_width: int = opt(3200, "text_rec_max_width", "longer lines are read in parts of this width, in pixels of the net", 32)
     input_shape: Shape | None = opt(None, "text_rec_input_shape", "fixed recogniser input C H W instead of own widths")
     charset: str = opt("", "text_rec_charset", "only these characters may be read (a space counts); empty: all")
     return_word_box: bool = opt(False, "return_word_box", "also give a box for each word")
@@ -251,9 +241,7 @@ class OcrOptions:
 
     text_detection_model_name: str = opt("PP-OCRv6_small_det", "text_detection_model_name", "name of the detector")
     text_detection_model_dir: str = opt("", "text_detection_model_dir", "folder or file of the detector")
-    text_recognition_model_name: str = opt(
-        "PP-OCRv6_small_rec", "text_recognition_model_name", "name of the recogniser"
-    )
+    text_recognition_model_name: str = opt("PP-OCRv6_small_rec", "text_recognition_model_name", "name of the recogniser")
     text_recognition_model_dir: str = opt("", "text_recognition_model_dir", "folder or file of the recogniser")
     textline_orientation_model_name: str = opt(
         "PP-LCNet_x0_25_textline_ori", "textline_orientation_model_name", "name of the line-orientation classifier"
@@ -305,13 +293,9 @@ class OcrOptions:
 class RunOptions:
     """How a long run goes about its files."""
 
-    workers: int = opt(
-        EngineOptions.cpu_threads, "workers", "processes that read, each a file at a time on one thread", 1
-    )
+    workers: int = opt(EngineOptions.cpu_threads, "workers", "processes that read, each a file at a time on one thread", 1)
     retries: int = opt(2, "retries", "how often a file is tried again after an error that may pass", 0)
-    retry_wait: float = opt(
-        2.0, "retry_wait", "seconds before the first retry; each further one waits twice as long", 0
-    )
+    retry_wait: float = opt(2.0, "retry_wait", "seconds before the first retry; each further one waits twice as long", 0)
     time_limit: float = opt(
         300.0, "time_limit", "a file may take this many seconds, and a document as many for each page; 0: no limit", 0
     )

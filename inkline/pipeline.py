@@ -192,9 +192,7 @@ class Ocr:
         self._check(options)
         fixed = [name for name in overrides if "_model_" in name or name in flat_fields(EngineOptions)]
         if fixed:
-            raise UsageError(
-                f"{fixed[0]}: models and engines are chosen when Ocr is made, not in a call; make another Ocr"
-            )
+            raise UsageError(f"{fixed[0]}: models and engines are chosen when Ocr is made, not in a call; make another Ocr")
         return options
 
     def _check(self, options: OcrOptions) -> None:

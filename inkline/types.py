@@ -224,9 +224,7 @@ class Page:
     @property
     def text(self) -> str:
         """The page's text: a line of it per row, a tab between what stands apart on a row, an empty line between paragraphs."""
-        return "".join(
-            (_between(self.lines[i - 1], line) if i else "") + line.text for i, line in enumerate(self.lines)
-        )
+        return "".join((_between(self.lines[i - 1], line) if i else "") + line.text for i, line in enumerate(self.lines))
 
     @property
     def damage(self) -> str:

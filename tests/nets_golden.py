@@ -101,9 +101,7 @@ def filled_net(name: str, net: nn.Module) -> nn.Module:
 def targets_of(description: dict, arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     """The training targets that the golden figures were made with."""
     shapes = {output["name"]: output["shape"] for output in description["outputs"]}
-    return {
-        ours: torch.from_numpy(arrays[name].reshape(shapes[name])) for name, ours in TARGETS.items() if name in arrays
-    }
+    return {ours: torch.from_numpy(arrays[name].reshape(shapes[name])) for name, ours in TARGETS.items() if name in arrays}
 
 
 class Tap:
@@ -227,8 +225,6 @@ def deviations(description: dict, arrays: dict[str, np.ndarray], outputs: dict[s
         if theirs.dtype.kind in "iu":
             worst[name] = 0.0 if np.array_equal(ours, theirs) else np.inf
             continue
-        error = np.abs(ours.astype(np.float64) - theirs) / (
-            max(entry["std"], 1e-30) + np.abs(theirs.astype(np.float64))
-        )
+        error = np.abs(ours.astype(np.float64) - theirs) / (max(entry["std"], 1e-30) + np.abs(theirs.astype(np.float64)))
         worst[name] = float(error.max() / max(TOLERANCE, entry.get("tol", 0.0)))
     return worst

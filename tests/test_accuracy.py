@@ -26,11 +26,7 @@ SETS = [
 @pytest.mark.parametrize("name", SETS)
 def test_token_f1_is_at_least_that_of_the_reference(shared, ocr, name):
     folder = shared / "reference/PP-OCRv6_small" / name
-    rows = [
-        row
-        for row in labels(str(shared / "data" / name / "dev"))
-        if (folder / f"{Path(row['image']).name}.json").exists()
-    ]
+    rows = [row for row in labels(str(shared / "data" / name / "dev")) if (folder / f"{Path(row['image']).name}.json").exists()]
     assert rows
     ours = theirs = PageScore()
     for row, read in zip(rows, ocr.stream(row["image"] for row in rows), strict=True):

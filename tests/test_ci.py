@@ -12,9 +12,7 @@ SKIPPED = 'import pytest\n\n\ndef test_one():\n    pytest.skip("no tool")\n\n\nd
 NOT_COLLECTED = 'import pytest\n\npytest.importorskip("no_such_module_here")\n'
 
 
-@pytest.mark.parametrize(
-    ("ci", "outcome"), [("true", "1 failed, 1 passed, 1 error in"), ("", "1 passed, 2 skipped in")]
-)
+@pytest.mark.parametrize(("ci", "outcome"), [("true", "1 failed, 1 passed, 1 error in"), ("", "1 passed, 2 skipped in")])
 def test_what_is_skipped_fails_in_ci_alone(tmp_path, ci, outcome):
     (tmp_path / "test_skipped.py").write_text(SKIPPED)
     (tmp_path / "test_not_collected.py").write_text(NOT_COLLECTED)

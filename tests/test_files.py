@@ -12,9 +12,7 @@ def test_a_file_is_written_as_it_is_and_nothing_is_left_beside_it(tmp_path, cont
     atomic_write(tmp_path / "out", "before")
     atomic_write(tmp_path / "out", content)
     expected = content.encode() if isinstance(content, str) else content
-    assert (tmp_path / "out").read_bytes() == expected and sha256_of(tmp_path / "out") == hashlib.sha256(
-        expected
-    ).hexdigest()
+    assert (tmp_path / "out").read_bytes() == expected and sha256_of(tmp_path / "out") == hashlib.sha256(expected).hexdigest()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

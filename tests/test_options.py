@@ -21,9 +21,7 @@ from inkline.registry.inspect import ModelFile
 def test_flat_names_are_unique_and_reach_every_field():
     flat = to_flat(OcrOptions())
     assert set(flat) == set(flat_fields(OcrOptions)) - {"pdf_password"}  # which no result may show
-    changed = apply(
-        OcrOptions(), text_det_thresh=0.2, return_word_box=True, cpu_threads=3, text_det_input_shape=[3, 64, 64]
-    )
+    changed = apply(OcrOptions(), text_det_thresh=0.2, return_word_box=True, cpu_threads=3, text_det_input_shape=[3, 64, 64])
     assert (changed.detect.thresh, changed.recognize.return_word_box, changed.engine.cpu_threads) == (0.2, True, 3)
     assert changed.detect.input_shape == (3, 64, 64)
     assert OcrOptions() == OcrOptions() and apply(OcrOptions()) == OcrOptions()
@@ -188,6 +186,4 @@ def test_every_option_is_told_in_a_document(cls):
 
 
 def test_the_table_of_options_is_current():
-    assert (ROOT / "docs/options.md").read_text("utf-8") == document(), (
-        "python -m benchmarks.options_table > docs/options.md"
-    )
+    assert (ROOT / "docs/options.md").read_text("utf-8") == document(), "python -m benchmarks.options_table > docs/options.md"

@@ -236,6 +236,4 @@ def test_what_a_peer_lacks_is_named():
     with pytest.raises(CannotRun, match=r"needs Python 3\.70 or newer"):
         environments.interpreter((3, 70))
     with pytest.raises(CannotRun, match="apt-get install a-package"):
-        environments.build(
-            "x", Peer("X", "read_tesseract.py", program="no-such-program", packages=("a-package",)), None, print
-        )
+        environments.build("x", Peer("X", "read_tesseract.py", program="no-such-program", packages=("a-package",)), None, print)

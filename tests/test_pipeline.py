@@ -19,9 +19,7 @@ def same(a, b):
     x, y = a.to_dict(), b.to_dict()
     for page in (x, y):
         page.pop("input_path"), page.pop("page_index")
-    return x == y and all(
-        np.array_equal(p.quad, q.quad) and p.score == q.score for p, q in zip(a.lines, b.lines, strict=True)
-    )
+    return x == y and all(np.array_equal(p.quad, q.quad) and p.score == q.score for p, q in zip(a.lines, b.lines, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +123,7 @@ def test_one_bad_source_does_not_stop_the_others(ocr, pages, tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no picture")
     failed = []
-    read = list(
-        ocr.stream([pages[5], str(bad), pages[5]], on_error=lambda source, error: failed.append((source, error)))
-    )
+    read = list(ocr.stream([pages[5], str(bad), pages[5]], on_error=lambda source, error: failed.append((source, error))))
     assert len(read) == 2 and failed[0][0].label == str(bad) and str(bad) in str(failed[0][1])
     with pytest.raises(SourceError, match=r"bad\.png"):
         list(ocr.stream([str(bad)]))

@@ -36,9 +36,7 @@ def write_unwarp_net(path: Path, grid: Floats, sample: bool = True, give: str = 
         helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
         helper.make_node("Add", ["nothing", "grid"], ["points"]),
     ]
-    output = helper.make_tensor_value_info(
-        give, TensorProto.FLOAT, [1, 1, 1, 1] if give == "mean" else [1, 2, *grid.shape[:2]]
-    )
+    output = helper.make_tensor_value_info(give, TensorProto.FLOAT, [1, 1, 1, 1] if give == "mean" else [1, 2, *grid.shape[:2]])
     weights = {"zero": np.zeros(1, np.float32), "grid": points}
     if sample:
         nodes += [

@@ -49,9 +49,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no further page after so long")
     parser.add_argument("--envs", type=Path, default=Path(platformdirs.user_cache_dir("inkline-peers")),
                         help="where virtual environments and weights are kept (default: %(default)s)")  # fmt: skip
-    parser.add_argument(
-        "--out", type=Path, default=OUT, help="the table; the figures lie beside it (default: %(default)s)"
-    )
+    parser.add_argument("--out", type=Path, default=OUT, help="the table; the figures lie beside it (default: %(default)s)")
     parser.add_argument("--build", action="store_true", help="only build the environments")
     parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
     given = parser.parse_args()
@@ -87,9 +85,7 @@ def main() -> None:
         return worker
 
     builds = {name: k["build"] for name, k in known.items()}
-    for name in [
-        name for name in builds if record.peer(name).get("reason")
-    ]:  # failed before: sets need not wait for it
+    for name in [name for name in builds if record.peer(name).get("reason")]:  # failed before: sets need not wait for it
         try:
             start(name).close()
             del record.peer(name)["reason"]

@@ -98,9 +98,7 @@ def versions(python: Path) -> dict[str, str]:
 
 def site_bytes(python: Path) -> int:
     """Bytes in site-packages without models and without what every new environment holds."""
-    folder = Path(
-        _run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], "python: ").strip()
-    )
+    folder = Path(_run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], "python: ").strip())
     return sum(
         path.stat().st_size
         for path in folder.rglob("*")

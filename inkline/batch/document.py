@@ -94,16 +94,13 @@ def _remaining_pages(
     yield from reader.stream([source], on_error=lambda _, error: errors.append(error), page_range=page_range)
 
 
-def _all_pages(
-    single: Page | None, task: FileTask, workspace: Workspace, unfinished: "UnfinishedDocument"
-) -> tuple[Page, ...]:
+def _all_pages(single: Page | None, task: FileTask, workspace: Workspace, unfinished: "UnfinishedDocument") -> tuple[Page, ...]:
     """All pages of the document, with their images where a format asks for them."""
     if single is not None:
         return (single,)
     path, options = Path(task.location), workspace.read_options
     return tuple(
-        replace(page, load_image=partial(_load_image, path, page.page_index or 0, options))
-        for page in unfinished.pages()
+        replace(page, load_image=partial(_load_image, path, page.page_index or 0, options)) for page in unfinished.pages()
     )
 
 

@@ -229,8 +229,7 @@ class Ledger:
         for choice in chain((short, place.name[-200:]), (f"{short}_{i}" for i in range(2, 10**6))):
             stem = str(place.parent / choice)
             cursor = self._db.execute(
-                "INSERT INTO files (name, stem, folded, source, seen) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (folded) DO NOTHING",
+                "INSERT INTO files (name, stem, folded, source, seen) VALUES (?, ?, ?, ?, ?) ON CONFLICT (folded) DO NOTHING",
                 (name, stem, stem.casefold(), storable(task.source), self._scan),
             )
             if cursor.rowcount:

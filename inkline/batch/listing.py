@@ -59,9 +59,7 @@ def list_files(sources: Sequence[str], staging: Path) -> Iterator[FileTask]:
             yield FileTask(_relative_name(given), given, error=str(error))
 
 
-def watch_files(
-    list_again: Callable[[], Iterator[FileTask]], ledger: Ledger, interval: float
-) -> Iterator[FileTask | None]:
+def watch_files(list_again: Callable[[], Iterator[FileTask]], ledger: Ledger, interval: float) -> Iterator[FileTask | None]:
     """The files of a source that is listed again and again, each when two scans in a row saw it the same; never ends.
 
     Between two scans it gives None. Kept in memory are only the files that are not settled in the ledger. What is not

@@ -107,9 +107,7 @@ def _check_address(address: str) -> None:
         raise EngineError(f"no Ray cluster at {address!r} ({error}); give host:port, auto or local") from error
 
 
-def split_task(
-    task: FileTask, scheduler: Scheduler, collector: "ResultCollector", context: RunContext
-) -> list[FileTask]:
+def split_task(task: FileTask, scheduler: Scheduler, collector: "ResultCollector", context: RunContext) -> list[FileTask]:
     """A task as units of work: itself, or parts of a long local document without the pages that are done already."""
     path = Path(task.location)
     if path.suffix.lower() not in MULTI_PAGE_SUFFIXES and not task.changed:
@@ -144,9 +142,7 @@ class UnitAnswer:
     seconds: float
 
 
-def _read_units(
-    units: list[FileTask], config: RunConfig, open_reader: OpenReader, workers: int
-) -> Iterator[UnitAnswer]:
+def _read_units(units: list[FileTask], config: RunConfig, open_reader: OpenReader, workers: int) -> Iterator[UnitAnswer]:
     """The answers for all units, as they come; Ray holds them back when they come faster than they are taken."""
     import ray
     from ray.data import ActorPoolStrategy, DataContext

@@ -195,9 +195,7 @@ def lines(folder: str | None, max_chars: int, scene: float, capitals: float, tok
 @synth.command("pages")
 @click.argument("folder", required=False)
 @drawing
-@click.option(
-    "--layout", "layouts", multiple=True, help="paragraphs, columns, table, form, receipt, scattered  [default: all]"
-)
+@click.option("--layout", "layouts", multiple=True, help="paragraphs, columns, table, form, receipt, scattered  [default: all]")
 @share_option("--camera", 0.3, "share that looks photographed")
 def pages(folder: str | None, layouts: tuple[str, ...], camera: float, **how: Any) -> None:
     """Whole pages: images and labels.jsonl with a quad per line, and det.txt as PaddleOCR reads it."""

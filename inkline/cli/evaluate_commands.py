@@ -58,9 +58,7 @@ def evaluate() -> None:
 
 @evaluate.command("ocr", epilog=OCR_EXAMPLES)
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
-@click.option(
-    "--results", type=click.Path(exists=True, file_okay=False), help="score <stem>_res.json files, read nothing"
-)
+@click.option("--results", type=click.Path(exists=True, file_okay=False), help="score <stem>_res.json files, read nothing")
 @click.option("--save_path", help="also write each page's <stem>_res.json here")
 @click.option("--case", is_flag=True, help="capital letters count")
 @click.option("--limit", type=click.IntRange(1), help="only the first pages of each set")
@@ -197,18 +195,14 @@ def save_picture(image: Any, path: Path) -> None:
 def eval_command(task: str, what: str, names: tuple[str, ...]) -> click.Command:
     """`inkline eval det`, `rec` or `cls`; names: the options of inference that it takes."""
 
-    @click.command(
-        task, epilog=MODEL_EXAMPLES, help=f"{what}\n\nMODEL: a zoo name, an ONNX file or folder, or a checkpoint."
-    )
+    @click.command(task, epilog=MODEL_EXAMPLES, help=f"{what}\n\nMODEL: a zoo name, an ONNX file or folder, or a checkpoint.")
     @click.argument("model")
     @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
     @click.option("--worst", help="draw the worst cases onto one picture and write it here")
     @click.option("--limit", type=click.IntRange(1), help="only the first samples of each set")
     @click.option("--root", help="folder the image paths start from  [default: the label file's own]")
     @click.option("--no_case", is_flag=True, hidden=task != "rec", help="capital letters do not count")
-    @click.option(
-        "--no_marks", is_flag=True, hidden=task != "rec", help="vowel marks and kashidas do not count; ٣ is 3"
-    )
+    @click.option("--no_marks", is_flag=True, hidden=task != "rec", help="vowel marks and kashidas do not count; ٣ is 3")
     @click.option("--json", "as_json", is_flag=True, help="one JSON line per set, tables included")
     @from_options(OcrOptions, (*names, *ENGINE_OPTIONS))
     def command(model: str, datasets: tuple[str, ...], **values: Any) -> None:

@@ -31,9 +31,7 @@ Examples:
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("-i", "--input", "more_inputs", multiple=True, help="another input, as PaddleOCR spells it")
 @click.option("--save_path", help="folder for the results; without it the text goes to standard output")
-@click.option(
-    "--format", "formats", default="json,img", show_default=True, help="what to save, for instance json,txt,img"
-)
+@click.option("--format", "formats", default="json,img", show_default=True, help="what to save, for instance json,txt,img")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON line per page instead of the text")
 @click.option("--quiet", is_flag=True, help="no progress, no text; errors only")
 @strict_flag
@@ -54,9 +52,7 @@ def ocr(inputs: tuple[str, ...], more_inputs: tuple[str, ...], image_dir: str | 
         sources.append(image_dir)
         values["save_path"] = values["save_path"] or "./inference_results"
     if not sources:
-        raise UsageError(
-            "no input: give files, folders, URLs or - for standard input, for instance `inkline ocr page.png`"
-        )
+        raise UsageError("no input: give files, folders, URLs or - for standard input, for instance `inkline ocr page.png`")
     save_path, formats, as_json, quiet = (values.pop(name) for name in ("save_path", "formats", "as_json", "quiet"))
     read_all(sources, save_path, formats, as_json, quiet, values)
 

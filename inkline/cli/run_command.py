@@ -42,9 +42,7 @@ Examples:
 @click.argument("places", nargs=-1, metavar="SOURCE... DEST")
 @click.option("--format", "formats", default="json", show_default=True, help="what to write, for instance json,txt")
 @click.option("--watch", is_flag=True, help="keep running: read what is put into SOURCE, once it has stopped growing")
-@click.option(
-    "--ledger", default="", help="folder of the ledger; default: DEST/.inkline, for stores a folder of the user's"
-)
+@click.option("--ledger", default="", help="folder of the ledger; default: DEST/.inkline, for stores a folder of the user's")
 @click.option("--ray", metavar="ADDRESS|local", help="run on a Ray cluster (extra `ray`): host:port, auto or local")
 @click.option("--quiet", is_flag=True, help="no progress and no summary; failures only")
 @model_choice
@@ -61,9 +59,7 @@ def run(places: tuple[str, ...], **values: Any) -> None:
     done) or, with --strict, were damaged and read in part, 2 for wrong usage.
     """
     if len(places) < 2:
-        raise UsageError(
-            "give what to read and the folder or store to write into, for instance `inkline run scans/ out`"
-        )
+        raise UsageError("give what to read and the folder or store to write into, for instance `inkline run scans/ out`")
     *sources, dest = places
     quiet, watch, offline, ray = (values.pop(name) for name in ("quiet", "watch", "offline", "ray"))
     if ray and watch:

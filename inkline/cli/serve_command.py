@@ -22,9 +22,7 @@ Examples:
 
 @click.command(cls=GroupedCommand, epilog=EXAMPLES)
 @click.option("--ray", metavar="ADDRESS|local", help="serve on a Ray cluster (extra `ray`): host:port, auto or local")
-@click.option(
-    "--replicas", type=click.IntRange(1), default=1, show_default=True, help="with --ray, processes that read"
-)
+@click.option("--replicas", type=click.IntRange(1), default=1, show_default=True, help="with --ray, processes that read")
 @model_choice
 @from_options(ServeOptions)
 @from_options(OcrOptions, without=(*flat_fields(EngineOptions), *flat_fields(ReadOptions)))

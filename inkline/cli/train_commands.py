@@ -59,9 +59,7 @@ def as_overrides(**values: Any) -> list[str]:
 
 @click.command("train", epilog=TRAIN_EXAMPLES)
 @click.argument("config")
-@click.option(
-    "--data", multiple=True, help="label file, LMDB, or generated text such as lines:latin:20000 (data.train)"
-)
+@click.option("--data", multiple=True, help="label file, LMDB, or generated text such as lines:latin:20000 (data.train)")
 @click.option("--eval", "evaluation", multiple=True, help="label file to evaluate on (data.evaluate)")
 @click.option("--output", help="folder for checkpoints and log (run.output)")
 @click.option("--device", help="auto, cpu, gpu or gpu:N (run.device)")
@@ -178,9 +176,7 @@ def export(
     else:
         metadata = description(from_dict(trained, checkpoint), characters, **said)
     deviation = run(net, Path(out), metadata, store)
-    click.echo(
-        f"{out}: {about.name}, {Path(out).stat().st_size / 1e6:.1f} MB, within {deviation:.1e} of torch", err=True
-    )
+    click.echo(f"{out}: {about.name}, {Path(out).stat().st_size / 1e6:.1f} MB, within {deviation:.1e} of torch", err=True)
 
 
 def setting(text: str) -> tuple[str, Any]:

@@ -46,9 +46,7 @@ def db_boxes(probability: Floats, width: int, height: int, options: DetectOption
     return Detections(np.stack(shapes), np.array(scores, np.float32))
 
 
-def _quads(
-    probability: Floats, contours: Sequence[NDArray[Any]], options: DetectOptions
-) -> Iterator[tuple[Floats, float]]:
+def _quads(probability: Floats, contours: Sequence[NDArray[Any]], options: DetectOptions) -> Iterator[tuple[Floats, float]]:
     """Each contour's rectangle, grown, and its score."""
     for contour in contours:
         quad, short = min_area_quad(contour)
@@ -65,9 +63,7 @@ def _quads(
             yield grown, score
 
 
-def _polygons(
-    probability: Floats, contours: Sequence[NDArray[Any]], options: DetectOptions
-) -> Iterator[tuple[Floats, float]]:
+def _polygons(probability: Floats, contours: Sequence[NDArray[Any]], options: DetectOptions) -> Iterator[tuple[Floats, float]]:
     """Each contour's outline, simplified and grown, and its score."""
     for contour in contours:
         tolerance = 0.002 * cv2.arcLength(contour, True)

@@ -97,9 +97,7 @@ class Detector:
                 return None
         return probability
 
-    def _detect_at(
-        self, image: Image, size: tuple[int, int], options: DetectOptions, seen: Floats | None = None
-    ) -> Detections:
+    def _detect_at(self, image: Image, size: tuple[int, int], options: DetectOptions, seen: Floats | None = None) -> Detections:
         """Boxes of a pass at a net size; with `seen`, a coarse pass's map, only where that saw anything."""
         if self._multiscale:
             maps = [self._map(image, size, options, seen)[None]]

@@ -125,9 +125,7 @@ def coarse_passes(
     return (round_to_stride(coarse[0] / 2, coarse[1] / 2), 0.2, 0.5), (coarse, MIN_TEXT_PROBABILITY, 0.7)
 
 
-def text_windows(
-    probability: Floats, size: tuple[int, int], side: int, least: float = MIN_TEXT_PROBABILITY
-) -> list[Tile]:
+def text_windows(probability: Floats, size: tuple[int, int], side: int, least: float = MIN_TEXT_PROBABILITY) -> list[Tile]:
     """Windows of a net input of `size` (height, width) around all that a coarse pass takes for text, however doubtful.
 
     probability: that pass's map (h, w), of which pixels above `least` count. What lies near joins one window where that
@@ -184,9 +182,7 @@ def _area(box: Box) -> int:
     return (box[1] - box[0]) * (box[3] - box[2])
 
 
-def finer_size(
-    found: Detections, height: int, width: int, size: tuple[int, int], options: DetectOptions
-) -> tuple[int, int]:
+def finer_size(found: Detections, height: int, width: int, size: tuple[int, int], options: DetectOptions) -> tuple[int, int]:
     """The net size for another pass over an image of height x width after one at `size`; `size` itself if that will do.
 
     Where half of the boxes are lower than `small_text` in the net's pixels, letters are lost; the page is enlarged so

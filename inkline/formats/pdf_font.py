@@ -121,9 +121,7 @@ def to_unicode_map(codes: dict[str, int]) -> bytes:
         *("1 begincodespacerange", "<0000> <FFFF>", "endcodespacerange"),
         *("1 beginbfrange", f"<{FIRST_CODE:04X}> <007E> <{FIRST_CODE:04X}>", "endbfrange"),
     ]
-    entries = [
-        f"<{code:04X}> <{cluster.encode('utf-16-be').hex().upper()}>" for cluster, code in codes.items() if code > 126
-    ]
+    entries = [f"<{code:04X}> <{cluster.encode('utf-16-be').hex().upper()}>" for cluster, code in codes.items() if code > 126]
     for start in range(0, len(entries), 100):
         group = entries[start : start + 100]
         lines += [f"{len(group)} beginbfchar", *group, "endbfchar"]

@@ -206,9 +206,7 @@ def _open_pdf(source: Path | bytes, password: str) -> pikepdf.Pdf:
         why = "pdf_password is wrong for this PDF" if password else "this PDF needs a password; give it as pdf_password"
         raise PasswordError(f"{_label(source)}: {why}") from error
     except pikepdf.PdfError as error:
-        raise SourceError(
-            f"{_label(source)}: the PDF is damaged ({error}); repair it, for instance with qpdf"
-        ) from error
+        raise SourceError(f"{_label(source)}: the PDF is damaged ({error}); repair it, for instance with qpdf") from error
 
 
 def _label(source: Path | bytes) -> str:

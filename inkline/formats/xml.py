@@ -127,9 +127,7 @@ def _alto_page(layout: ET.Element, page: Page, number: int) -> None:
 
 
 def _alto_line(block: ET.Element, line: Line, number: str) -> None:
-    node = _element(
-        block, "TextLine", ID=f"line_{number}", **_alto_box([line.quad]), BASEDIRECTION=writing_direction(line)
-    )
+    node = _element(block, "TextLine", ID=f"line_{number}", **_alto_box([line.quad]), BASEDIRECTION=writing_direction(line))
     node.set("BASELINE", _points(reading_quad(line)[[3, 2]]))
     _alto_shape(node, line.quad)
     for j, placed in enumerate(place_words(line), 1):
@@ -207,9 +205,7 @@ def _page_text(node: ET.Element, text: str, scores: Sequence[float]) -> None:
 
 
 def _root(tag: str, namespace: str, schema: str) -> ET.Element:
-    return ET.Element(
-        tag, {"xmlns": namespace, "xmlns:xsi": XSI_NAMESPACE, "xsi:schemaLocation": f"{namespace} {schema}"}
-    )
+    return ET.Element(tag, {"xmlns": namespace, "xmlns:xsi": XSI_NAMESPACE, "xsi:schemaLocation": f"{namespace} {schema}"})
 
 
 def _element(parent: ET.Element, tag: str, text: str = "", /, **attributes: object) -> ET.Element:

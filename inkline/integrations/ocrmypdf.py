@@ -46,9 +46,7 @@ TESSERACT_PLUGIN = "ocrmypdf.builtin_plugins.tesseract_ocr"
 
 TEXT_LAYER_FONT = "F1"  # the only name under which OCRmyPDF copies a font together with the text
 UNSTATED_DPI = 300.0  # of page images that do not state theirs
-TURN_CONFIDENCE = (
-    15.0  # "very confident" in OCRmyPDF's units; it turns pages from --rotate-pages-threshold, 14 by default
-)
+TURN_CONFIDENCE = 15.0  # "very confident" in OCRmyPDF's units; it turns pages from --rotate-pages-threshold, 14 by default
 MIN_SPACE_PER_HEIGHT = 0.2  # poppler joins words that are closer than 0.15 of the font size, also across a space
 MIN_LENGTH_PER_HEIGHT = 3.0  # lines at least so many times as long as high tell how a page is skewed
 
@@ -164,9 +162,7 @@ class InklineEngine(OcrEngine):
         of `inkline ocr` (`doc_orientation_rule`): a page that it turns is turned, as the rule weighs its doubts itself.
         """
         with _as_ocrmypdf_errors():
-            turned = _shared_ocr(options).straighten(
-                input_file, use_doc_orientation_classify=True, use_doc_unwarping=False
-            )
+            turned = _shared_ocr(options).straighten(input_file, use_doc_orientation_classify=True, use_doc_unwarping=False)
             transform = next(turned).transform
         angle = 0 if transform is None else transform.angle
         return OrientationConfidence(angle=angle, confidence=TURN_CONFIDENCE)

@@ -107,9 +107,7 @@ class ImageReader:
             with _quiet():
                 self._image: ImageFile = opener(file)
         except Exception as error:  # what Pillow raises on hostile bytes is not a closed list
-            raise SourceError(
-                f"the image's header is damaged ({_reason(error)}); save it again from its source"
-            ) from error
+            raise SourceError(f"the image's header is damaged ({_reason(error)}); save it again from its source") from error
         self._frames = self._tiff_pages() if kind == "Tiff" else [0]
         self.count = len(self._frames)
         self.numbered = self.count > 1

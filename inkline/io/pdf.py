@@ -20,9 +20,7 @@ from inkline.types import Image
 # collected as garbage closes its document on whatever thread the collector runs, perhaps one that holds the lock.
 PDFIUM_LOCK = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a fork waits for the call that runs: a child would wait for ever for its end
-    os.register_at_fork(
-        before=PDFIUM_LOCK.acquire, after_in_parent=PDFIUM_LOCK.release, after_in_child=PDFIUM_LOCK.release
-    )
+    os.register_at_fork(before=PDFIUM_LOCK.acquire, after_in_parent=PDFIUM_LOCK.release, after_in_child=PDFIUM_LOCK.release)
 
 MAX_SIDE_PX = 65_500  # PDFium and the picture formats end near 2**16
 

@@ -122,9 +122,7 @@ def _open_reader(data: Path | bytes, options: ReadOptions) -> PdfReader | ImageR
         # A decoder may hold the whole file, except of a TIFF, whose pages are read one by one.
         size = file.seek(0, io.SEEK_END)
         if size > options.max_source_bytes and kind != "Tiff":
-            raise TooLargeError(
-                f"{size} bytes are more than max_source_bytes={options.max_source_bytes}; raise the limit"
-            )
+            raise TooLargeError(f"{size} bytes are more than max_source_bytes={options.max_source_bytes}; raise the limit")
         return ImageReader(file, kind, options.max_image_pixels)
     except BaseException:
         file.close()

@@ -29,9 +29,7 @@ def fetch(url: str, options: ReadOptions) -> bytes:
     end = time.monotonic() + options.url_timeout
     try:
         with (
-            httpx.Client(
-                timeout=timeout, follow_redirects=True, max_redirects=MAX_REDIRECTS, headers=headers
-            ) as client,
+            httpx.Client(timeout=timeout, follow_redirects=True, max_redirects=MAX_REDIRECTS, headers=headers) as client,
             client.stream("GET", url) as response,
         ):
             if response.status_code != 200:

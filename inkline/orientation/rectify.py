@@ -115,9 +115,7 @@ class Rectifier:
             if missing:
                 raise StageError(f"{name}=True: {NOT_OPENED}")
 
-    def __call__(
-        self, image: Image, options: OcrOptions, reading: ReadingTest | None = None
-    ) -> tuple[Image, Transform]:
+    def __call__(self, image: Image, options: OcrOptions, reading: ReadingTest | None = None) -> tuple[Image, Transform]:
         """image: uint8 (H, W, 3) BGR, given back itself when nothing was to be done.
 
         reading: asked where the classifier is not sure; without it such a page is left as it is. Also asked whether a

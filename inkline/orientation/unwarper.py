@@ -44,6 +44,4 @@ class Unwarper:
             if output.ndim == 4 and 2 in (output.shape[1], output.shape[3]):
                 points = output[0] if output.shape[3] == 2 else output[0].transpose(1, 2, 0)
                 return np.ascontiguousarray((points + 1) / 2, np.float32)
-        raise ModelError(
-            "this unwarping net gives no sampling grid; use the published UVDoc or one of `inkline export`"
-        )
+        raise ModelError("this unwarping net gives no sampling grid; use the published UVDoc or one of `inkline export`")

@@ -59,9 +59,7 @@ IGNORED_KEYWORDS = {
     "warmup": "the first call is as good as any other",
     "gpu_id": "write device='gpu:N'",
     "gpu_mem": "ONNX Runtime takes the memory it needs",
-    **dict.fromkeys(
-        ("use_xpu", "use_npu", "use_mlu", "use_gcu"), "devices are cpu and gpu:N; leave it out, or use device"
-    ),
+    **dict.fromkeys(("use_xpu", "use_npu", "use_mlu", "use_gcu"), "devices are cpu and gpu:N; leave it out, or use device"),
     **dict.fromkeys(("ir_optim", "min_subgraph_size"), "it sets up Paddle's runtime, and Inkline runs without Paddle"),
     **dict.fromkeys(("use_onnx", "onnx_providers", "onnx_sess_options"), "ONNX Runtime is what runs here anyway"),
     **dict.fromkeys(("use_mp", "total_process_num", "process_id", "max_batch_size"), _ONE_PROCESS),
@@ -126,9 +124,7 @@ class TranslatedKeywords:
 def bind_arguments(positional: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Positional arguments of the constructor by name, with its keywords; TypeError as Python raises it."""
     if len(positional) > len(POSITIONAL_KEYWORDS):
-        raise TypeError(
-            f"PaddleOCR takes {len(POSITIONAL_KEYWORDS)} positional arguments, {len(positional)} were given"
-        )
+        raise TypeError(f"PaddleOCR takes {len(POSITIONAL_KEYWORDS)} positional arguments, {len(positional)} were given")
     named = dict(zip(POSITIONAL_KEYWORDS, positional, strict=False))
     twice = named.keys() & keywords.keys()
     if twice:
@@ -146,9 +142,7 @@ def translate_keywords(keywords: Mapping[str, Any], limit_type_known: bool = Fal
     # What was given, under the names of today.
     given = {name: value for name, value in keywords.items() if value is not None}
     given = current_names(OcrOptions, given, warn=True)
-    check_known(
-        given, (*flat_fields(OcrOptions), *POSITIONAL_KEYWORDS, *RENAMED_KEYWORDS, *IGNORED_KEYWORDS, *NO_OPTIONS)
-    )
+    check_known(given, (*flat_fields(OcrOptions), *POSITIONAL_KEYWORDS, *RENAMED_KEYWORDS, *IGNORED_KEYWORDS, *NO_OPTIONS))
     if "rec_char_dict_path" in given:
         raise UsageError(
             "rec_char_dict_path: put the dictionary beside the model, in the folder of text_recognition_model_dir, "

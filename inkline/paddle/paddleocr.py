@@ -132,9 +132,7 @@ class DocPreprocessor:
         """Turn and flatten all pages given; `use_doc_orientation_classify`, `use_doc_unwarping` hold for this call."""
         return list(self.predict_iter(input, **options))
 
-    def predict_iter(
-        self, input: Any, *, on_error: OnError | None = None, **options: Any
-    ) -> Iterator[DocPreprocessorResult]:
+    def predict_iter(self, input: Any, *, on_error: OnError | None = None, **options: Any) -> Iterator[DocPreprocessorResult]:
         """The same results one by one. on_error: takes what cannot be read, as in `Ocr.stream`."""
         check_known(options, self.CALL)
         asked = apply(self._options, **{name: value for name, value in options.items() if value is not None})

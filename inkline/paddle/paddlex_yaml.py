@@ -64,9 +64,7 @@ def read_config(config: Config | str | Path) -> Config:
     try:
         loaded = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(
-            f"pipeline configuration {config}: cannot be read ({error.strerror}); give a YAML file"
-        ) from error
+        raise UsageError(f"pipeline configuration {config}: cannot be read ({error.strerror}); give a YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"pipeline configuration {config}: not YAML ({str(error).splitlines()[0]})") from error
     if not isinstance(loaded, Mapping):
@@ -130,9 +128,7 @@ def to_config(options: OcrOptions, name: str = "OCR") -> dict[str, Any]:
         for key in place[:-1]:
             section = section.setdefault(key, {"module_name": MODULE_NAMES[key]} if key in MODULE_NAMES else {})
         section[place[-1]] = None if flat[option] == "" else flat[option]
-    out["SubPipelines"]["DocPreprocessor"] = {"pipeline_name": "doc_preprocessor"} | out["SubPipelines"][
-        "DocPreprocessor"
-    ]
+    out["SubPipelines"]["DocPreprocessor"] = {"pipeline_name": "doc_preprocessor"} | out["SubPipelines"]["DocPreprocessor"]
     return out if name == "OCR" else dict(out["SubPipelines"]["DocPreprocessor"])
 
 

@@ -205,9 +205,7 @@ class DocPreprocessorResult(PaddleResult):
 class SingleModelResult(PaddleResult):
     """What a single model says of one image; `draw` makes its picture, BGR uint8."""
 
-    def __init__(
-        self, page_image: PageImage, values: Mapping[str, Any], draw: Callable[[], Image], names: Names
-    ) -> None:
+    def __init__(self, page_image: PageImage, values: Mapping[str, Any], draw: Callable[[], Image], names: Names) -> None:
         origin = {"input_path": page_image.source, "page_index": page_image.page_index}
         super().__init__({**origin, **values}, {"input_img": page_image.reload}, names)
         self.pictures["res"] = draw

@@ -52,9 +52,7 @@ def split_windows(crop: Image, height: int, options: RecognizeOptions) -> list[t
     return [(start, crop[:, round(start * scale) : round((start + side) * scale)]) for start in starts]
 
 
-def make_batches(
-    crops: Sequence[Image], height: int, options: RecognizeOptions, lines: Sequence[Image] = ()
-) -> list[Batch]:
+def make_batches(crops: Sequence[Image], height: int, options: RecognizeOptions, lines: Sequence[Image] = ()) -> list[Batch]:
     """Divide crops into batches; every crop is in exactly one. lines: the lines that the crops are windows of, if they are.
 
     `own`: each crop at its own width, narrowed as the options say; those whose widths round up to the same multiple of 16

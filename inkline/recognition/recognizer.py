@@ -25,9 +25,7 @@ from inkline.runtime import Engine
 from inkline.runtime.tensors import normalize_table, resize, to_tensor
 from inkline.types import Floats, Image, Text
 
-LONG_LINE_RATIO = (
-    8.0  # width to height; a wider line that was narrowed is read again at its own width below this score:
-)
+LONG_LINE_RATIO = 8.0  # width to height; a wider line that was narrowed is read again at its own width below this score:
 RETRY_BELOW_SCORE = 0.9
 
 ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -67,9 +65,7 @@ class Recognizer:
         line that was narrowed and is doubtful is read again at its own width, and the better reading counts.
         """
         texts = self._read_once(crops, options, run)
-        again = [
-            i for i, text in enumerate(texts) if text.score < RETRY_BELOW_SCORE and self._is_narrowed(crops[i], options)
-        ]
+        again = [i for i, text in enumerate(texts) if text.score < RETRY_BELOW_SCORE and self._is_narrowed(crops[i], options)]
         retried = self._read_once([crops[i] for i in again], replace(options, width_scale=1.0), run)
         for i, text in zip(again, retried, strict=True):
             texts[i] = max(texts[i], text, key=lambda text: text.score)
@@ -133,12 +129,8 @@ class Recognizer:
             return [attention_decode(self._decoder, b, p, self.charset) for b, p in zip(best, prob, strict=True)]
         if allowed is not None:
             options = replace(options, accent_thresh=1.0)  # the plain letter may not be among those allowed
-        extents = [
-            (own_width(crops[i], height), w / batch.width) for i, w in zip(batch.indices, batch.widths, strict=True)
-        ]
-        return [
-            self._path(best[row], prob[row], probability[row], extent, options) for row, extent in enumerate(extents)
-        ]
+        extents = [(own_width(crops[i], height), w / batch.width) for i, w in zip(batch.indices, batch.widths, strict=True)]
+        return [self._path(best[row], prob[row], probability[row], extent, options) for row, extent in enumerate(extents)]
 
     def _path(
         self, best: Classes, prob: Floats, probability: Floats, extent: tuple[int, float], options: RecognizeOptions

@@ -14,9 +14,7 @@ from inkline.errors import UsageError, near
 from inkline.languages import codes_under
 
 # What the options of a model begin with: `<task>_model_name`, `<task>_model_dir`.
-Task = Literal[
-    "text_detection", "text_recognition", "textline_orientation", "doc_orientation_classify", "doc_unwarping"
-]
+Task = Literal["text_detection", "text_recognition", "textline_orientation", "doc_orientation_classify", "doc_unwarping"]
 
 
 @dataclass(frozen=True)
@@ -166,8 +164,7 @@ def _card(entry: Mapping[str, Any]) -> ModelCard:
     fields["languages"] = tuple(code for code in codes if code not in left_out)
     test_sets = _table()["test_sets"]
     fields["figures"] = tuple(
-        Figure(metric, value, test_sets.get(test_set, test_set))
-        for metric, value, test_set in fields.get("figures", ())
+        Figure(metric, value, test_sets.get(test_set, test_set)) for metric, value, test_set in fields.get("figures", ())
     )
     fields["metadata"] = {f"inkline.{key}": value for key, value in fields["metadata"].items()}
     fields["sources"] = tuple(_source(source, fields["name"]) for source in fields.get("sources", ()))

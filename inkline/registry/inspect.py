@@ -171,9 +171,7 @@ def _check_labels(given: Path, metadata: Mapping[str, str]) -> None:
     """ModelError when nothing says what the classes of a classifier mean."""
     if metadata[TASK] in ("textline_orientation", "doc_orientation_classify") and LABELS not in metadata:
         known = ", ".join(names_for(metadata[TASK]))
-        raise ModelError(
-            f"{given} does not say what its classes are (it has no inference.yml); name the model: {known}"
-        )
+        raise ModelError(f"{given} does not say what its classes are (it has no inference.yml); name the model: {known}")
 
 
 def _charset_beside(path: Path) -> dict[str, str]:
@@ -275,9 +273,7 @@ def _postprocess_metadata(path: Path, post: dict[str, Any]) -> dict[str, str]:
         out[DECODER] = OFFICIAL_DECODERS[name]
     if name in OFFICIAL_POSTPROCESSES:
         out["inkline.postprocess"] = OFFICIAL_POSTPROCESSES[name]
-    options = {
-        OFFICIAL_THRESHOLDS[k]: v for k, v in post.items() if k in OFFICIAL_THRESHOLDS and isinstance(v, int | float)
-    }
+    options = {OFFICIAL_THRESHOLDS[k]: v for k, v in post.items() if k in OFFICIAL_THRESHOLDS and isinstance(v, int | float)}
     if options:
         out["inkline.official_options"] = json.dumps(options)
     if isinstance(post.get("character_dict"), list):

@@ -85,9 +85,7 @@ def convert_paddle_net(program: Path, made: Path) -> Path:
     out = made / "inference.onnx"
     command = [sys.executable, "-P", str(EXPORTER), str(local), str(made / WEIGHTS_FILE), str(out)]
     try:
-        run = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=CONVERT_TIMEOUT_S, check=False
-        )
+        run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=CONVERT_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise ModelError(f"{program}: the conversion did not end within {CONVERT_TIMEOUT_S} s") from error
     if run.returncode or not out.is_file() or not out.stat().st_size:  # some failures end quietly with nothing written

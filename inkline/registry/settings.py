@@ -56,6 +56,4 @@ def cache_lock(name: str, settings: Settings) -> Iterator[None]:
 def cache_error(settings: Settings, error: OSError) -> ModelError:
     """The error to raise when nothing can be written into the cache."""
     reason = error.strerror or error
-    return ModelError(
-        f"the model cache {settings.cache} cannot be written ({reason}); set INKLINE_CACHE to a folder that can"
-    )
+    return ModelError(f"the model cache {settings.cache} cannot be written ({reason}); set INKLINE_CACHE to a folder that can")

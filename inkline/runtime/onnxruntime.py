@@ -82,9 +82,7 @@ def _open_session(path: Path, options: EngineOptions, streams: int) -> ort.Infer
         raise
     except Exception as error:
         reason = str(error).splitlines()[0][:200]
-        raise ModelError(
-            f"{path}: not a model that ONNX Runtime can open ({reason}); `inkline models verify`"
-        ) from error
+        raise ModelError(f"{path}: not a model that ONNX Runtime can open ({reason}); `inkline models verify`") from error
 
 
 def _providers(options: EngineOptions) -> list[Any]:

@@ -120,9 +120,7 @@ class ServiceMetrics:
         prometheus.ProcessCollector(registry=self._registry)
         prometheus.PlatformCollector(registry=self._registry)
         known: dict[str, Any] = {"namespace": "inkline", "registry": self._registry}
-        self._requests = prometheus.Counter(
-            "requests", "requests by route and HTTP status", ["route", "status"], **known
-        )
+        self._requests = prometheus.Counter("requests", "requests by route and HTTP status", ["route", "status"], **known)
         duration = "time from a request's arrival to the end of its answer"
         self._seconds = prometheus.Histogram("request_seconds", duration, ["route"], buckets=BUCKET_SECONDS, **known)
         self._pages = prometheus.Counter("pages", "pages that were read", **known)
@@ -221,9 +219,7 @@ class StreamedReply(Response):
 
     media_type = NDJSON
 
-    def __init__(
-        self, first: bytes, rest: AsyncGenerator[bytes, None], held: AsyncExitStack, exchange: Exchange
-    ) -> None:
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None], held: AsyncExitStack, exchange: Exchange) -> None:
         super().__init__()
         del self.headers["content-length"]
         self._first, self._rest, self._held, self._exchange = first, rest, held, exchange
@@ -274,9 +270,7 @@ def error_reply(log_id: str, status: int, message: str, error: Exception | None 
 
 
 def _app(service: Service) -> FastAPI:
-    app = FastAPI(
-        title="Inkline", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None
-    )
+    app = FastAPI(title="Inkline", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None)
     _add_file_routes(app, service)
     _add_other_routes(app, service)
 

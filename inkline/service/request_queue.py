@@ -66,9 +66,7 @@ class RequestQueue:
         if self.closed:
             raise TooBusy("the service is shutting down", self._retry_after())
         if self.admitted >= self._options.parallel + self._options.queue_size:
-            raise TooBusy(
-                f"{self.admitted} requests are being worked on or waiting; try again later", self._retry_after()
-            )
+            raise TooBusy(f"{self.admitted} requests are being worked on or waiting; try again later", self._retry_after())
         self.admitted += 1
         try:
             yield

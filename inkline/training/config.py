@@ -216,9 +216,7 @@ class RunConfig:
 
 def sections() -> dict[str, type]:
     """Name of a section of a configuration -> its dataclass."""
-    return {
-        name: hint for name, hint in get_type_hints(Config).items() if isinstance(hint, type) and is_dataclass(hint)
-    }
+    return {name: hint for name, hint in get_type_hints(Config).items() if isinstance(hint, type) and is_dataclass(hint)}
 
 
 @dataclass(frozen=True)

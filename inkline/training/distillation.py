@@ -89,8 +89,7 @@ def teacher_losses(student: Outputs, teacher: Outputs, batch: Mapping[str, Any])
     """What the teacher's answers ask of a student: its text map as truth, or its class probabilities."""
     if "shrink" in student:
         shrink, binary, truth = (
-            outputs[name][:, 0].float()
-            for outputs, name in ((student, "shrink"), (student, "binary"), (teacher, "shrink"))
+            outputs[name][:, 0].float() for outputs, name in ((student, "shrink"), (student, "binary"), (teacher, "shrink"))
         )
         return losses.teacher_map_loss(shrink, binary, truth, batch["shrink_mask"])
     shared = [name for name in _scores(student) if name in teacher]

@@ -223,9 +223,7 @@ def open_model(task: str, model: str, overrides: Sequence[tuple[str, Any]] = ())
 def find_model(model: str) -> ModelFile:
     """A model of the zoo by name, or the one in an ONNX file or folder."""
     settings = settings_from_environment()
-    return (
-        resolve_model("", model, settings) if Path(model).expanduser().exists() else resolve_model(model, "", settings)
-    )
+    return resolve_model("", model, settings) if Path(model).expanduser().exists() else resolve_model(model, "", settings)
 
 
 def opened_model(task: str, engine: Any, charset: Sequence[str], metadata: Any, options: OcrOptions) -> EvalModel:
@@ -264,9 +262,7 @@ def _from_checkpoint(task: str, model: str, overrides: dict[str, Any]) -> EvalMo
     return opened_model(task, TorchEngine(net, device), about.charset, metadata, options)
 
 
-def evaluate_set(
-    task: str, model: EvalModel, path: str, limit: int = 0, root: str = "", fold: Fold = str
-) -> Evaluation:
+def evaluate_set(task: str, model: EvalModel, path: str, limit: int = 0, root: str = "", fold: Fold = str) -> Evaluation:
     """Score a model on a label file, LMDB or folder. DataError for unusable data.
 
     limit: at most so many samples; 0: all. root: folder the image paths start from; empty: the label file's own. fold:

@@ -164,11 +164,7 @@ def known_abilities(config: Config, start_weights: StartWeights) -> tuple[str, .
     if config.task != "rec":
         return (f"lines:latin:{SAMPLES_PER_KNOWN_SCRIPT}",)
     have = set(start_weights.charset)
-    known = [
-        s.name
-        for s in SCRIPTS.values()
-        if have.issuperset(s.probe) and share(s.letters, have) >= MIN_KNOWN_LETTERS_SHARE
-    ]
+    known = [s.name for s in SCRIPTS.values() if have.issuperset(s.probe) and share(s.letters, have) >= MIN_KNOWN_LETTERS_SHARE]
     return tuple(f"lines:{name}:{SAMPLES_PER_KNOWN_SCRIPT}" for name in known or ["english"])
 
 

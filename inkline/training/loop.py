@@ -62,9 +62,7 @@ def run_training(config: Config, resume: bool = False) -> TrainResult:
             output.mkdir(parents=True, exist_ok=True)
             save_config(config, output / "config.yaml")
         broadcast(env)  # no process goes on before the folder is there
-        with TrainingLog(
-            output, run.total_steps, config.run.log_steps, config.run.tensorboard, silent=not env.is_main
-        ) as log:
+        with TrainingLog(output, run.total_steps, config.run.log_steps, config.run.tensorboard, silent=not env.is_main) as log:
             log.say(describe_run(run, progress, weights_summary))
             return train_loop(run, progress, log)
 

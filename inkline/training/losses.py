@@ -240,9 +240,7 @@ def decoupled_loss(student: Tensor, teacher: Tensor, truth: Tensor, beta: float 
     p_right, q_right = (x[right] for x in (p, q))
     p_two, q_two = (torch.stack([x, 1 - x], dim=1).clamp_min(1e-10) for x in (p_right, q_right))
     target = functional.kl_div(p_two.log(), q_two, reduction="batchmean")
-    p_rest, q_rest = (
-        functional.log_softmax(x.float().masked_fill(right, -1000.0), dim=1) for x in (student, teacher.detach())
-    )
+    p_rest, q_rest = (functional.log_softmax(x.float().masked_fill(right, -1000.0), dim=1) for x in (student, teacher.detach()))
     rest = functional.kl_div(p_rest, q_rest, reduction="batchmean", log_target=True)
     return target + beta * rest
 

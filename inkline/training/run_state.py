@@ -68,9 +68,7 @@ class TrainRun:
         return self.average.net if self.average else self.net.student
 
 
-def prepare_run(
-    config: Config, env: DistributedEnv, stored: Mapping[str, Any] | None
-) -> tuple[TrainRun, TrainProgress, str]:
+def prepare_run(config: Config, env: DistributedEnv, stored: Mapping[str, Any] | None) -> tuple[TrainRun, TrainProgress, str]:
     """Data, nets and optimiser, as new or as a checkpoint left them; and a sentence about the weights."""
     torch.manual_seed(config.run.seed)
 

@@ -75,18 +75,14 @@ def load_start_weights(source: str, name: str = "") -> StartWeights:
     if source.endswith(".pt"):
         net, about = load_checkpoint(path)
         if name and about.name != name:
-            raise ModelError(
-                f"{source} holds {about.name}, not {name}; give a checkpoint of {name}, or train {about.name}"
-            )
+            raise ModelError(f"{source} holds {about.name}, not {name}; give a checkpoint of {name}, or train {about.name}")
         return _start_weights(source, net, about)
     charset = None
     if not path.exists() or path.is_dir() or path.suffix == ".onnx":
         file = find_model(source)
         path, name, charset = file.path, name or file.metadata.get("inkline.net") or file.name, file.charset
     if name not in NETS:
-        raise UsageError(
-            f"{source} does not say which net it holds; give -o model.name=NET, for instance PP-OCRv6_small_rec"
-        )
+        raise UsageError(f"{source} does not say which net it holds; give -o model.name=NET, for instance PP-OCRv6_small_rec")
     with tempfile.TemporaryDirectory() as folder:
         convert(path, name, Path(folder) / "start.pt", charset)
         return _start_weights(source, *load_checkpoint(Path(folder) / "start.pt"))

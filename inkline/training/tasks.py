@@ -46,9 +46,7 @@ def build_training_net(config: Config, data: TrainingData) -> tuple[TrainingNet,
         if weights.charset != data.charset:
             raise UsageError(f"distill.teacher {config.distill.teacher} has another charset than the student")
         if config.distill.decoupled and not any(name.startswith("head.gtc_head.") for name in weights.state):
-            raise UsageError(
-                f"distill.decoupled: {config.distill.teacher} has no NRTR branch; give a training checkpoint"
-            )
+            raise UsageError(f"distill.decoupled: {config.distill.teacher} has no NRTR branch; give a training checkpoint")
         teacher, _ = init_from(build(weights.name, data.classes), weights, data.charset)
         said += f"; taught by {weights.name}"
     return TrainingNet(student, twin, teacher), said

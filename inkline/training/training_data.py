@@ -112,9 +112,7 @@ def fixed_length(config: Config) -> bool:
 def _generated(spec: str, config: Config, charset: Sequence[str], seed: int) -> SampleSource:
     kind, script, count = (*spec.split(":"), "", "")[:3]
     if not script or not count.isdigit() or int(count) < 1:
-        raise UsageError(
-            f"{spec}: generated text is lines:SCRIPT:COUNT or pages:SCRIPT:COUNT, such as lines:latin:20000"
-        )
+        raise UsageError(f"{spec}: generated text is lines:SCRIPT:COUNT or pages:SCRIPT:COUNT, such as lines:latin:20000")
     script_of(script)  # an unknown one is refused here, not sample by sample
     base = config.lines if kind == "lines" else config.pages.line
     longest = min(base.max_chars, config.data.max_text_length) if fixed_length(config) else base.max_chars
@@ -195,9 +193,7 @@ def prepare_unwarp(config: Config, rank: int, world: int) -> TrainingData:
 
     def warped(specs: Sequence[str], seed: int) -> Dataset[Any]:
         if len(specs) != 1 or not specs[0].startswith("pages:"):
-            raise UsageError(
-                f"an unwarping net learns from one entry pages:SCRIPT:COUNT, not {', '.join(specs) or '(none)'}"
-            )
+            raise UsageError(f"an unwarping net learns from one entry pages:SCRIPT:COUNT, not {', '.join(specs) or '(none)'}")
         pages = _generated(specs[0], config, (), seed)
         assert isinstance(pages, SynthPages)
         return Unwarping(pages.options, pages.count)

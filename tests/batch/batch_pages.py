@@ -20,9 +20,7 @@ def draw_pdf(path, pages, side=300):
     for i in range(pages):
         content = b"0.%d g %d %d 50 50 re f" % (i % 9, i % (side - 50), i % 97)
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
-        objects.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R >>" % (side, side, len(objects))
-        )
+        objects.append(b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R >>" % (side, side, len(objects)))
     kids = b" ".join(b"%d 0 R" % (4 + 2 * i) for i in range(pages))
     objects[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (pages, kids)
     out, places = bytearray(b"%PDF-1.4\n"), []

@@ -83,9 +83,7 @@ class Standin:
 
 def config(sources, dest, formats=("json", "txt"), ledger="", **run_options):
     options = RunOptions(**{"workers": 2, "retry_wait": 0.05, **run_options})
-    return RunConfig(
-        tuple(map(str, sources)), str(dest), tuple(formats), OcrOptions(), run_options=options, ledger=str(ledger)
-    )
+    return RunConfig(tuple(map(str, sources)), str(dest), tuple(formats), OcrOptions(), run_options=options, ledger=str(ledger))
 
 
 def go(log, sources, dest, watch=False, seconds=0.0, lines=2, read_options=ReadOptions(), **keywords):

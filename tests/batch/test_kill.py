@@ -42,9 +42,7 @@ def settled(out):
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as ledger:
             rows = ledger.execute("SELECT source, outputs FROM files WHERE state='done'").fetchall()
         for source, outputs in rows:
-            pages = [
-                Path(o).name.split("_")[1] for o in json.loads(outputs) if o.endswith("_res.json") and o.count("_") == 2
-            ]
+            pages = [Path(o).name.split("_")[1] for o in json.loads(outputs) if o.endswith("_res.json") and o.count("_") == 2]
             done |= {f"read {source} {page}" for page in pages or ["None"]}
     for file in (out / ".inkline/pages").glob("*.jsonl"):
         for line in file.read_bytes().splitlines(keepends=True):

@@ -198,9 +198,7 @@ def test_damage_in_the_summary_and_the_exit_status(folder, out, capfd, command, 
 @pytest.mark.parametrize(
     ("format", "module", "advice"), [("pdf", "pikepdf", "inkline[pdf]"), ("parquet", "pyarrow.parquet", "[parquet]")]
 )
-def test_a_missing_package_is_told_before_anything_is_read(
-    folder, out, capfd, monkeypatch, command, format, module, advice
-):
+def test_a_missing_package_is_told_before_anything_is_read(folder, out, capfd, monkeypatch, command, format, module, advice):
     monkeypatch.setitem(sys.modules, module, None)
     where = [str(folder), str(out)] if command == "run" else [str(folder), "--save_path", str(out)]
     with pytest.raises(SystemExit) as end:

@@ -90,9 +90,7 @@ def test_paddlex_style() -> None:
     assert paddlex_style(["--serve", "--pipeline", "OCR", "--port", "80"], NAMES) == ["serve", "--port", "80"]
     untouched = ["ocr", "a.png", "--pipeline", "OCR"]
     assert paddlex_style(untouched, NAMES) == untouched
-    with pytest.raises(
-        UsageError, match="pipeline 'ocr' is not here: OCR and doc_preprocessor are; did you mean 'OCR'"
-    ):
+    with pytest.raises(UsageError, match="pipeline 'ocr' is not here: OCR and doc_preprocessor are; did you mean 'OCR'"):
         paddlex_style(["--pipeline", "ocr"], NAMES)
     with pytest.raises(UsageError, match="--pipeline needs a name"):
         paddlex_style(["--pipeline"], NAMES)
@@ -135,18 +133,14 @@ def test_old_flags_are_remarked_upon(
         (["--pipeline", "seal", "--input", "a.png"], "pipeline 'seal' is not here"),
     ],
 )
-def test_wrong_usage_is_one_line_and_status_2(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_usage_is_one_line_and_status_2(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     said = capsys.readouterr().err
     assert stopped.value.code == 2 and message in said and said.count("\n") == 1
 
 
-def test_a_bad_input_does_not_stop_the_others(
-    tmp_path: Path, fixtures: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bad_input_does_not_stop_the_others(tmp_path: Path, fixtures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.png").write_bytes(b"x")
     shutil.copyfile(fixtures / "receipt.png", tmp_path / "good.png")
     with pytest.raises(SystemExit) as stopped:
@@ -198,9 +192,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_set_in_another_script_is_scored_with_its_language(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_set_in_another_script_is_scored_with_its_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "Счёт от пятого мая"
     image = Image.new("RGB", (640, 120), "white")
     ImageDraw.Draw(image).text((30, 30), text, font=sized_font(text, 40), fill="black")

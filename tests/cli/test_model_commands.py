@@ -44,9 +44,7 @@ def names(*arguments: str) -> list[str]:
 
 def test_list(cache: Path) -> None:
     assert names() == list(all_cards())
-    assert (
-        set(names("--task", "doc_ori")) == set(names("--task", "doc_orientation_classify")) == {"PP-LCNet_x1_0_doc_ori"}
-    )
+    assert set(names("--task", "doc_ori")) == set(names("--task", "doc_orientation_classify")) == {"PP-LCNet_x1_0_doc_ori"}
     assert "korean_PP-OCRv5_mobile_rec" in names("--lang", "ko") and "PP-OCRv6_small_rec" not in names("--lang", "ko")
     assert names("--lang", "cyrillic", "--task", "det") == []
     assert names("--here") == OURS
@@ -97,9 +95,7 @@ def test_pull_offline_without_names_speaks_of_the_default_models(cache: Path) ->
 
 def test_languages() -> None:
     rows = json.loads(run("languages", "--json").stdout)
-    assert {"code": "ar", "name": "Arabic", "direction": "rtl"}.items() <= next(
-        r for r in rows if r["code"] == "ar"
-    ).items()
+    assert {"code": "ar", "name": "Arabic", "direction": "rtl"}.items() <= next(r for r in rows if r["code"] == "ar").items()
     assert len(run("languages").stdout.splitlines()) == len(rows) == 117
     few = json.loads(run("languages", "--ocr-version", "PP-OCRv4", "--json").stdout)
     assert [row["code"] for row in few] == ["ch", "en"] and few[1]["recognizer"] == "en_PP-OCRv4_mobile_rec"

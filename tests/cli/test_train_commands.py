@@ -48,9 +48,7 @@ def test_the_checkpoint_of_a_run_keeps_what_it_was_trained_for(tmp_path):
 def test_foreign_files_are_refused(tmp_path):
     foreign = tmp_path / "x.pdparams"
     foreign.write_bytes(b"hello")
-    done = CliRunner().invoke(
-        inkline, ["convert", str(foreign), "--name", "PP-OCRv6_small_det", "-o", str(tmp_path / "x.pt")]
-    )
+    done = CliRunner().invoke(inkline, ["convert", str(foreign), "--name", "PP-OCRv6_small_det", "-o", str(tmp_path / "x.pt")])
     assert isinstance(done.exception, InklineError) and "x.pdparams" in str(done.exception)
     assert not (tmp_path / "x.pt").exists()
 

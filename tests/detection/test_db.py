@@ -82,6 +82,4 @@ def test_polygon_mode_keeps_the_outline():
 
 def test_mean_inside_clips_to_the_map():
     probability = np.full((20, 20), 0.5, np.float32)
-    assert mean_inside(probability, np.array([[-5, -5], [30, -5], [30, 30], [-5, 30]], np.float32)) == pytest.approx(
-        0.5
-    )
+    assert mean_inside(probability, np.array([[-5, -5], [30, -5], [30, 30], [-5, 30]], np.float32)) == pytest.approx(0.5)

@@ -40,9 +40,7 @@ def poppler_text(path: Path) -> str:
 def poppler_words(path: Path) -> list[Found]:
     """The words of all pages."""
     out = subprocess.run([need_poppler(), "-bbox", str(path), "-"], capture_output=True, check=True).stdout.decode()
-    return [
-        Found(html.unescape(text), (float(a), float(b), float(c), float(d))) for a, b, c, d, text in _WORD.findall(out)
-    ]
+    return [Found(html.unescape(text), (float(a), float(b), float(c), float(d))) for a, b, c, d, text in _WORD.findall(out)]
 
 
 def pdfium_text(path: Path, page: int = 0) -> str:
@@ -95,9 +93,7 @@ def unmatched(given: list[Found], found: list[Found], tolerance: float) -> list[
     left = list(found)
     missing = []
     for word in given:
-        hit = next(
-            (o for o in left if o.text == word.text and np.abs(np.subtract(o.box, word.box)).max() <= tolerance), None
-        )
+        hit = next((o for o in left if o.text == word.text and np.abs(np.subtract(o.box, word.box)).max() <= tolerance), None)
         if hit is None:
             missing.append(word)
         else:

@@ -90,9 +90,7 @@ def test_straightening_undoes_turns_and_bends() -> None:
     rng = np.random.default_rng(0)
     image = cv2.resize(rng.integers(0, 256, (8, 10, 3), dtype=np.uint8), (200, 160), interpolation=cv2.INTER_CUBIC)
     for angle in (0, 90, 180, 270):
-        np.testing.assert_array_equal(
-            draw.straighten(image, Transform((200, 160), angle)), np.rot90(image, angle // 90)
-        )
+        np.testing.assert_array_equal(draw.straighten(image, Transform((200, 160), angle)), np.rot90(image, angle // 90))
     rows, cols = np.mgrid[0:20, 0:30].astype(np.float32) / np.array([[[19]], [[29]]], np.float32)
     grid = np.stack([cols, rows], axis=-1)
     flat = draw.straighten(image, Transform((200, 160), 0, grid))

@@ -75,9 +75,7 @@ def test_words_that_nearly_touch_keep_their_spaces(tmp_path: Path) -> None:
     """Two pixels between words of 20: poppler sees a space from 0.15 of the font size."""
     edges = {"June": (60, 100), "17,": (102, 124), "2013": (126, 168)}
     words = tuple(Word(text, 0.9, sample.box(x0, 40, x1, 60)) for text, (x0, x1) in edges.items())
-    write_page(
-        (sample.line("June 17, 2013", sample.box(60, 40, 168, 60), 0, words=words),), (400, 200), tmp_path / "a.pdf"
-    )
+    write_page((sample.line("June 17, 2013", sample.box(60, 40, 168, 60), 0, words=words),), (400, 200), tmp_path / "a.pdf")
     assert poppler_text(tmp_path / "a.pdf").strip() == "June 17, 2013"
 
 
@@ -85,9 +83,7 @@ def test_words_that_nearly_touch_keep_their_spaces(tmp_path: Path) -> None:
 def test_turned_lines_keep_their_words_together(degrees: float, tmp_path: Path) -> None:
     lines = tuple(
         sample.line(f"words number {i} of turned lines", sample.turned(*at, 500, 24, degrees), 0)
-        for i, at in enumerate(
-            [(700, 700), (700 + 60 * np.sin(np.radians(degrees)), 700 + 60 * np.cos(np.radians(degrees)))]
-        )
+        for i, at in enumerate([(700, 700), (700 + 60 * np.sin(np.radians(degrees)), 700 + 60 * np.cos(np.radians(degrees)))])
     )
     page = write_page(lines, (1400, 1400), tmp_path / "a.pdf")
     given = given_words(page, 72 / DPI)
@@ -184,9 +180,7 @@ def labelled_page(record: dict, folder: Path) -> Page:
         if not item.get("points") or not item["text"].strip():
             continue
         quad = bounding(item["points"])
-        inside = [
-            Word(t, 1.0, q) for t, q in words if (quad[0] <= q.mean(axis=0)).all() and (q.mean(axis=0) <= quad[2]).all()
-        ]
+        inside = [Word(t, 1.0, q) for t, q in words if (quad[0] <= q.mean(axis=0)).all() and (q.mean(axis=0) <= quad[2]).all()]
         lines.append(Line(item["text"], 1.0, quad, quad, words=tuple(inside)))
     return Page(tuple(lines), (record["width"], record["height"]), str(folder / record["image"]))
 

@@ -105,7 +105,5 @@ def test_hocr_follows_its_rules() -> None:
             assert re.fullmatch(PROPERTIES[name], value), part
     turn = next(node for node in nodes if node.get("id") == "line_1_6_1")
     assert "textangle 12.00" in turn.get("title")
-    rtl = next(
-        node for node in nodes if "".join(node.itertext()) == "مرحبا بالعالم 2024" and node.tag == f"{xhtml}span"
-    )
+    rtl = next(node for node in nodes if "".join(node.itertext()) == "مرحبا بالعالم 2024" and node.tag == f"{xhtml}span")
     assert rtl.get("dir") == "rtl"

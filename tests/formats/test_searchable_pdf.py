@@ -278,9 +278,7 @@ def test_growth_stays_small_over_many_pages(tmp_path: Path) -> None:
         for row in range(45):
             text = " ".join(random.choice(words, 11))
             y = 60 + 34 * row + float(random.uniform(-2, 2))
-            lines.append(
-                sample.line(text, sample.turned(90 + float(random.uniform(-3, 3)), y, 1050, 28, 0.2), row // 6)
-            )
+            lines.append(sample.line(text, sample.turned(90 + float(random.uniform(-3, 3)), y, 1050, 28, 0.2), row // 6))
         pages.append(Page(tuple(lines), (1240, 1650), page_index=index))
     source = make_pdf(tmp_path / "in.pdf", [(b"0 0 10 10 re f", {"MediaBox": [0, 0, 595, 792]})] * 10)
     write_searchable_pdf(Document(tuple(pages)), source, tmp_path / "out.pdf")

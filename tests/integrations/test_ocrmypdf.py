@@ -61,7 +61,7 @@ def ocrmypdf(*arguments: object, path: str | None = None) -> subprocess.Complete
 
 
 def with_inkline(*arguments: object, path: str | None = None) -> subprocess.CompletedProcess[str]:
-    return ocrmypdf("--plugin", "inkline.integrations.ocrmypdf", *arguments, path=path)
+    return ocrmypdf("--plugin", "inkline.ocrmypdf_plugin", *arguments, path=path)
 
 
 def words_found(path: Path) -> float:
@@ -123,9 +123,7 @@ def test_turned_pages_come_out_upright(renderer: str, tmp_path: Path) -> None:
     upright = [page.convert("RGB") for page in (receipt(), letter())]
     turned = [page.rotate(-clockwise, expand=True) for page in upright for clockwise in (0, 90, 180, 270)]
     turned[0].save(tmp_path / "in.pdf", save_all=True, append_images=turned[1:], resolution=DPI, quality=95)
-    done = with_inkline(
-        "--rotate-pages", "--pdf-renderer", renderer, "--jobs", "2", tmp_path / "in.pdf", tmp_path / "out.pdf"
-    )
+    done = with_inkline("--rotate-pages", "--pdf-renderer", renderer, "--jobs", "2", tmp_path / "in.pdf", tmp_path / "out.pdf")
     assert done.returncode == 0, done.stderr
     texts = poppler_text(tmp_path / "out.pdf").split("\f")
     for number, wanted in enumerate(page for page in upright for _ in range(4)):
@@ -134,9 +132,7 @@ def test_turned_pages_come_out_upright(renderer: str, tmp_path: Path) -> None:
         difference = np.asarray(shown.resize(wanted.size), float) - np.asarray(wanted.convert("L"), float)
         assert np.abs(difference).mean() < 4, number
         found, at = " ".join(texts[number].split()), -1
-        for text in (
-            ("CORNER BAKERY", "Cinnamon roll", "Thank you!") if number < 4 else ("Dear Ms Whitfield", "Jonas Hartmann")
-        ):
+        for text in ("CORNER BAKERY", "Cinnamon roll", "Thank you!") if number < 4 else ("Dear Ms Whitfield", "Jonas Hartmann"):
             at = found.index(text, at + 1)
 
 
@@ -258,9 +254,7 @@ def test_hocr_and_elements_hold_the_same_words(ocr: Any, tmp_path: Path, monkeyp
     assert words == [word.text for word in parsed.iter_by_class("ocrx_word")] == text.split()
     assert text == (tmp_path / "page.txt").read_text() == Document((page,)).text
     assert (tree.dpi, tree.page_number, tree.bbox.right) == (pytest.approx(DPI, abs=0.1), 4, page.size[0])
-    assert all(
-        line.bbox.left <= word.bbox.left + 1 for line in tree.iter_by_class("ocr_line") for word in line.children
-    )
+    assert all(line.bbox.left <= word.bbox.left + 1 for line in tree.iter_by_class("ocr_line") for word in line.children)
 
 
 def test_engine_steps_back_for_another_choice() -> None:

@@ -27,9 +27,7 @@ def turned(x0: float, y0: float, length: float, height: float, degrees: float) -
     a = np.radians(degrees)
     along, down = np.array([np.cos(a), -np.sin(a)]), np.array([np.sin(a), np.cos(a)])
     top = np.array([x0, y0])
-    return np.stack([top, top + along * length, top + along * length + down * height, top + down * height]).astype(
-        np.float32
-    )
+    return np.stack([top, top + along * length, top + along * length + down * height, top + down * height]).astype(np.float32)
 
 
 def line(text: str, quad: np.ndarray, paragraph: int, score: float = 0.98, words: tuple[Word, ...] = ()) -> Line:

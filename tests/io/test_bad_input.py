@@ -57,9 +57,7 @@ class Apart:
             command = [sys.executable, "-W", "error", "-c", READER]
             pipe = subprocess.PIPE
             with open(self.log, "w") as log:
-                self.process = subprocess.Popen(
-                    command, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, stderr=log, text=True
-                )
+                self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, stderr=log, text=True)
         self.process.stdin.write(json.dumps([str(path), password]) + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()

@@ -175,9 +175,7 @@ def test_an_animation_gives_its_first_frame() -> None:
     assert page_image.page_index is None and "animated" in page_image.warnings[0]
 
 
-@pytest.mark.parametrize(
-    ("kind", "mode"), [("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGB"), ("PNG", "L")]
-)
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGB"), ("PNG", "L")])
 def test_a_truncated_picture_gives_its_upper_part(kind: str, mode: str) -> None:
     noise = Pillow.fromarray(RNG.integers(0, 256, (200, 160, 3), dtype=np.uint8)).convert(mode)
     content = encoded(noise, kind)

@@ -52,9 +52,7 @@ def test_globs(folder: Path) -> None:
     assert labels(f"{folder}/odd[1].png", folder) == ["odd[1].png"]
 
 
-@pytest.mark.parametrize(
-    "name", ["*.gif", "none.png", "empty.png", "with\0nul.png", "x" * 5000 + ".png", "s3://bucket/a.png"]
-)
+@pytest.mark.parametrize("name", ["*.gif", "none.png", "empty.png", "with\0nul.png", "x" * 5000 + ".png", "s3://bucket/a.png"])
 def test_what_is_not_there_fails_when_it_is_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty.png").mkdir()
     given = name if "://" in name else f"{tmp_path}/{name}"

@@ -33,9 +33,7 @@ def dark_above(x):
     return [np.stack([upright, 1 - upright], axis=1)]
 
 
-@pytest.mark.parametrize(
-    ("rule", "shown"), [("stretch", [0.5]), ("parts", [0.0, 0.5, 0.5, 0.5, 1.0, 0.0, 0.5, 0.5, 0.5, 1.0])]
-)
+@pytest.mark.parametrize(("rule", "shown"), [("stretch", [0.5]), ("parts", [0.0, 0.5, 0.5, 0.5, 1.0, 0.0, 0.5, 0.5, 0.5, 1.0])])
 def test_of_long_lines_several_parts_are_looked_at(rule, shown):
     engine = Recorder()
     line = np.full((10, 400, 3), 127, np.uint8)

@@ -99,9 +99,7 @@ def test_gated_the_lines_are_asked_only_where_the_net_is_not_sure_that_a_page_is
     ("depth", "better", "flattened"),
     [(0.0, True, False), (0.005, True, False), (0.05, True, True), (0.05, False, False), (0.05, None, True)],
 )
-def test_a_page_is_flattened_when_it_is_bent_and_reads_better(
-    depth: float, better: bool | None, flattened: bool
-) -> None:
+def test_a_page_is_flattened_when_it_is_bent_and_reads_better(depth: float, better: bool | None, flattened: bool) -> None:
     reading = None if better is None else Saying(0, better)
     _, transform = Rectifier(None, unwarper(curl(depth)))(BLANK, FLATTEN, reading)
     assert (transform.grid is not None) == flattened
@@ -152,9 +150,7 @@ def lines_of(rows: list[tuple[int, int, int, int]]) -> Detections:
         ([(5, 5, 20, 20)], "x", (0.1, 0.9), 0),
     ],
 )
-def test_what_lines_say(
-    rows: list[tuple[int, int, int, int]], text: str, scores: tuple[float, float], expected: int
-) -> None:
+def test_what_lines_say(rows: list[tuple[int, int, int, int]], text: str, scores: tuple[float, float], expected: int) -> None:
     answers = list(scores)
 
     def read_lines(crops: Sequence[Image]) -> list[Text]:
@@ -197,9 +193,7 @@ def test_a_turned_page_is_read_by_its_lines(receipt: Image, angle: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_bent_page_is_flattened_and_its_lines_lie_on_the_bent_page(
-    receipt: Image, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bent_page_is_flattened_and_its_lines_lie_on_the_bent_page(receipt: Image, monkeypatch: pytest.MonkeyPatch) -> None:
     # A page bent so that `curl` flattens it: look up, for each bent pixel, where it came from.
     grid = curl(0.15)
     h, w = receipt.shape[:2]

@@ -70,9 +70,7 @@ def test_a_turned_line_gives_turned_words():
 
 def test_no_words_in_white_space():
     assert (
-        split_words(
-            Text("", 0, np.zeros(0, np.float32), np.zeros((0, 2), np.float32)), np.zeros((4, 4, 3), np.uint8), QUAD
-        )
+        split_words(Text("", 0, np.zeros(0, np.float32), np.zeros((0, 2), np.float32)), np.zeros((4, 4, 3), np.uint8), QUAD)
         == ()
     )
 

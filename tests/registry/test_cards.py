@@ -96,9 +96,7 @@ def test_sums_are_those_published(shared: Path) -> None:
     in_wheels = [source for card in CARDS.values() for source in card.sources if isinstance(source, WheelFile)]
     for wheel in published["wheels"]:
         files = {
-            s.path: s.sha256
-            for s in in_wheels
-            if (s.distribution, s.version) == (wheel["distribution"], wheel["version"])
+            s.path: s.sha256 for s in in_wheels if (s.distribution, s.version) == (wheel["distribution"], wheel["version"])
         }
         assert not files or files == {file["path"]: file["sha256"] for file in wheel["files"]}
 

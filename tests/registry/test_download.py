@@ -167,9 +167,7 @@ def test_offline_touches_no_network(settings: Settings, monkeypatch: pytest.Monk
     no_network(monkeypatch)
     archive = Archive("https://example.invalid/a.tar", "inference.pdmodel")
     with pytest.raises(DownloadError) as caught:
-        fetch_model(
-            card(Url("https://example.invalid/a"), wheel_file(), archive), dataclasses.replace(settings, offline=True)
-        )
+        fetch_model(card(Url("https://example.invalid/a"), wheel_file(), archive), dataclasses.replace(settings, offline=True))
     assert str(caught.value).count(": offline") == 3
 
 
@@ -182,13 +180,9 @@ def test_wheel_comes_from_the_configured_index(settings: Settings, index: Callab
 def test_wheel_serves_all_models_it_holds(
     settings: Settings, index: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index(
-        "fake-models", "1.0", {"fake_models/a.onnx": DATA, "fake_models/b.onnx": DATA + b"b", "fake_models/c.onnx": b""}
-    )
+    index("fake-models", "1.0", {"fake_models/a.onnx": DATA, "fake_models/b.onnx": DATA + b"b", "fake_models/c.onnx": b""})
     a = card(wheel_file())
-    b = dataclasses.replace(
-        a, name="b", sources=(WheelFile("fake-models", "1.0", "fake_models/b.onnx", sha256(DATA + b"b")),)
-    )
+    b = dataclasses.replace(a, name="b", sources=(WheelFile("fake-models", "1.0", "fake_models/b.onnx", sha256(DATA + b"b")),))
     wrong = dataclasses.replace(a, name="c", sources=(WheelFile("fake-models", "1.0", "fake_models/c.onnx", SUM),))
     monkeypatch.setattr(fetch_module, "all_cards", lambda: {one.name: one for one in (a, b, wrong)})
     fetch_model(a, settings)
@@ -201,9 +195,7 @@ def test_wheel_serves_all_models_it_holds(
     ("sum", "version", "reason"),
     [(SUM, "2.0", "pip: No matching distribution found for fake-models==2.0"), ("0" * 64, "1.0", "sha256 is")],
 )
-def test_wheel_that_will_not_do(
-    settings: Settings, index: Callable[..., Path], sum: str, version: str, reason: str
-) -> None:
+def test_wheel_that_will_not_do(settings: Settings, index: Callable[..., Path], sum: str, version: str, reason: str) -> None:
     index("fake-models", "1.0", {"fake_models/a.onnx": DATA})
     with pytest.raises(DownloadError, match=f"wheel fake-models {version}: .*{reason}"):
         fetch_model(card(wheel_file(sum, version)), settings)
@@ -234,9 +226,7 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch, version: str = "1.0")
     monkeypatch.syspath_prepend(str(folder))
 
 
-def test_installed_wheel_is_used_without_network(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_installed_wheel_is_used_without_network(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path / "site", monkeypatch)
     no_network(monkeypatch)
     offline = dataclasses.replace(settings, offline=True, first="url")
@@ -327,9 +317,7 @@ def test_two_processes_fetch_once(server: Server, settings: Settings) -> None:
 
 def test_settings_come_from_the_environment(tmp_path: Path) -> None:
     assert settings_from_environment({}).first == "wheel" and not settings_from_environment({}).offline
-    given = settings_from_environment(
-        {"INKLINE_CACHE": str(tmp_path), "INKLINE_OFFLINE": "1", "INKLINE_MODEL_SOURCE": "url"}
-    )
+    given = settings_from_environment({"INKLINE_CACHE": str(tmp_path), "INKLINE_OFFLINE": "1", "INKLINE_MODEL_SOURCE": "url"})
     assert (given.cache, given.offline, given.first) == (tmp_path / "models", True, "url")
     with pytest.raises(UsageError, match="INKLINE_OFFLINE='maybe'"):
         settings_from_environment({"INKLINE_OFFLINE": "maybe"})

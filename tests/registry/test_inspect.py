@@ -209,9 +209,7 @@ def test_options_for_a_language(caplog: pytest.LogCaptureFixture) -> None:
     assert options.text_detection_model_name == "PP-OCRv4_mobile_det"
     assert options.text_recognition_model_name == "arabic_PP-OCRv5_mobile_rec"
     assert not caplog.text
-    options_for(
-        ocr_version="PP-OCRv3", text_detection_model_name="UVDoc", text_recognition_model_name="PP-OCRv4_mobile_rec"
-    )
+    options_for(ocr_version="PP-OCRv3", text_detection_model_name="UVDoc", text_recognition_model_name="PP-OCRv4_mobile_rec")
     assert "choose nothing" in caplog.text
     with pytest.raises(UsageError, match="unknown option 'text_det_tresh'; did you mean 'text_det_thresh'"):
         options_for(text_det_tresh=0.1)

@@ -35,9 +35,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 199))
-def test_any_bytes_end_in_a_header_or_a_model_error(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, at: int
-) -> None:
+def test_any_bytes_end_in_a_header_or_a_model_error(tmp_path_factory: pytest.TempPathFactory, data: bytes, at: int) -> None:
     path = tmp_path_factory.mktemp("any") / "a.onnx"
     whole = bytearray(onnx_bytes({"y": (-1, 5)}, {"key": "value"}))
     whole[at % len(whole) : at % len(whole) + len(data)] = data

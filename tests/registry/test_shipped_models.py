@@ -90,9 +90,7 @@ READ = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("lang", "script", "drawn", "lines"), READ, ids=[row[0] for row in READ])
-def test_lines_are_read_and_the_language_chooses_the_model(
-    lang: str, script: str, drawn: str, lines: list[str]
-) -> None:
+def test_lines_are_read_and_the_language_chooses_the_model(lang: str, script: str, drawn: str, lines: list[str]) -> None:
     if _font_for(drawn) == BUNDLED_FONT:
         pytest.skip(f"no font here draws {script} (Debian: apt-get install fonts-dejavu-core)")
     image, font = Image.new("RGB", (900, 200), "white"), sized_font("".join(lines), 36)

@@ -49,9 +49,7 @@ def test_the_grid_is_the_one_the_net_samples_by(tmp_path: Path, page: Image) -> 
         low = np.floor([v, u]).astype(int)
         patch = page[low[0] : low[0] + 2, low[1] : low[1] + 2].astype(float)
         fv, fu = v - low[0], u - low[1]
-        mixed = (patch[0, 0] * (1 - fu) + patch[0, 1] * fu) * (1 - fv) + (
-            patch[1, 0] * (1 - fu) + patch[1, 1] * fu
-        ) * fv
+        mixed = (patch[0, 0] * (1 - fu) + patch[0, 1] * fu) * (1 - fv) + (patch[1, 0] * (1 - fu) + patch[1, 1] * fu) * fv
         assert np.abs(ours[int(y0), int(x0)] - mixed).max() < 8
 
 

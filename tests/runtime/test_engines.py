@@ -52,9 +52,7 @@ def test_metadata_of_the_file_is_there(name):
 @pytest.mark.parametrize("name", ENGINES)
 def test_any_thread_may_call(name):
     engine = opened(name, "PP-OCRv6_small_rec", streams=2)
-    inputs = [
-        np.random.default_rng(i).uniform(-1, 1, (1, 3, 48, 32 * (1 + i % 4))).astype(np.float32) for i in range(8)
-    ]
+    inputs = [np.random.default_rng(i).uniform(-1, 1, (1, 3, 48, 32 * (1 + i % 4))).astype(np.float32) for i in range(8)]
     expected = [engine(x)[0] for x in inputs]
     wrong = []
 

@@ -75,9 +75,7 @@ def test_a_locked_pdf_is_told_in_terms_of_the_request(served):
     locked = io.BytesIO()
     with pikepdf.open(io.BytesIO(pages(1))) as pdf:
         pdf.save(locked, encryption=pikepdf.Encryption(user="secret", owner="secret"))
-    body = refused(
-        served.post(file=b64(locked.getvalue())), 422, "file: this PDF needs a password", "send it decrypted"
-    )
+    body = refused(served.post(file=b64(locked.getvalue())), 422, "file: this PDF needs a password", "send it decrypted")
     assert "pdf_password" not in body["errorMsg"]
 
 

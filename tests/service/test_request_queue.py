@@ -144,9 +144,7 @@ def test_a_deadline_in_a_stream_is_its_last_line(held):
     with running(held, parallel=1, request_timeout=1.5) as service:
         held.go.set()
         seen = []
-        with service.client.stream(
-            "POST", "/ocr", json={"file": b64(pages(10)), "stream": True, "visualize": False}
-        ) as answer:
+        with service.client.stream("POST", "/ocr", json={"file": b64(pages(10)), "stream": True, "visualize": False}) as answer:
             for line in answer.iter_lines():
                 held.go.clear()
                 seen.append(json.loads(line))

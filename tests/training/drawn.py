@@ -13,9 +13,7 @@ def word(text: str, height: int = 32) -> np.ndarray:
     """Black text on a light ground, BGR uint8 (height, W, 3)."""
     (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, height / 40, 1)
     image = np.full((height, width + 8, 3), 230, np.uint8)
-    cv2.putText(
-        image, text, (4, round(height * 0.72)), cv2.FONT_HERSHEY_SIMPLEX, height / 40, (20, 20, 20), 1, cv2.LINE_AA
-    )
+    cv2.putText(image, text, (4, round(height * 0.72)), cv2.FONT_HERSHEY_SIMPLEX, height / 40, (20, 20, 20), 1, cv2.LINE_AA)
     return image
 
 

@@ -207,11 +207,7 @@ def test_an_epoch_goes_on_where_it_stopped(line_set: Path) -> None:
 def test_worker_processes_give_the_same_batches(page_set: Path) -> None:
     data = Detection(labelled("det", page_set), Config("det"))
     for a, b in zip(loader(data, BatchPlan(2), 1), loader(data, BatchPlan(2), 1, workers=2), strict=True):
-        assert (
-            a["key"] == b["key"]
-            and torch.equal(a["image"], b["image"])
-            and torch.equal(a["thresh_map"], b["thresh_map"])
-        )
+        assert a["key"] == b["key"] and torch.equal(a["image"], b["image"]) and torch.equal(a["thresh_map"], b["thresh_map"])
 
 
 def test_unreadable_images_are_replaced_or_fatal(line_set: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,9 +17,7 @@ def write(folder: Path, text: str, name: str = "run.yaml") -> Path:
 
 def test_values_and_overrides(tmp_path: Path) -> None:
     path = write(tmp_path, "task: det\noptimizer:\n  learning_rate: 1e-3\nloss:\n  auxiliary: {p4: 0.2}\n")
-    config = configs.load_config(
-        path, ["optimizer.learning_rate=5e-4", "run.epochs=3", "model.labels=[0, 90]", "run.seed=7"]
-    )
+    config = configs.load_config(path, ["optimizer.learning_rate=5e-4", "run.epochs=3", "model.labels=[0, 90]", "run.seed=7"])
     assert config.task == "det"
     assert config.optimizer.learning_rate == 5e-4
     assert config.loss.auxiliary == {"p4": 0.2}

@@ -70,9 +70,7 @@ def test_teachers_that_cannot_teach(tmp_path: Path) -> None:
     quick = [f"data.train=[{data}]", "data.workers=0", "data.batch_size=2", "evaluate.every=0", "run.max_steps=1"]
     quick += ["run.threads=1", "run.tensorboard=false"]
     recipe = configs.find_config("CRNN_MobileNetV3")
-    teacher = (
-        run_training(configs.load_config(recipe, [*quick, f"run.output={tmp_path / 'teacher'}"])).output / "best.pt"
-    )
+    teacher = run_training(configs.load_config(recipe, [*quick, f"run.output={tmp_path / 'teacher'}"])).output / "best.pt"
     taught = [*quick, f"distill.teacher={teacher}", f"run.output={tmp_path / 'run'}"]
     with pytest.raises(UsageError, match="has no NRTR branch"):
         run_training(configs.load_config(recipe, [*taught, "distill.decoupled=1"]))

@@ -91,9 +91,7 @@ def outcome_of(path: Path, lost: bool) -> FinetuneResult:
 
 def test_a_lost_ability_refuses_export_without_force(trained: Path, tmp_path: Path) -> None:
     lost = outcome_of(trained, lost=True)
-    with pytest.raises(
-        ModelError, match=r"not exported, acc fell on old\.txt from 0\.9000 to 0\.7000, by more than 0\.01"
-    ):
+    with pytest.raises(ModelError, match=r"not exported, acc fell on old\.txt from 0\.9000 to 0\.7000, by more than 0\.01"):
         export_finetuned(lost, tmp_path / "a.onnx")
     assert not (tmp_path / "a.onnx").exists() and "(lost)" in lost.table()
     export_finetuned(lost, tmp_path / "a.onnx", force=True)
@@ -179,9 +177,7 @@ def test_commands_from_training_to_evaluation(tmp_path: Path) -> None:
     )
     shown = call(finetune_command, "--from", tmp_path / "run/best.pt", *files, "--epochs", 1, "--bound", 1, *quick)
     assert "| set | kind | measure | old | new | change |" in shown and "exported to" in shown
-    shown = call(
-        eval_rec, tmp_path / "a.onnx", data, "--worst", tmp_path / "worst.png", "--text_recognition_batch_size", 4
-    )
+    shown = call(eval_rec, tmp_path / "a.onnx", data, "--worst", tmp_path / "worst.png", "--text_recognition_batch_size", 4)
     assert "cer" in shown and "scripts:" in shown and (tmp_path / "worst.png").exists()
     row = json.loads(call(eval_rec, tmp_path / "tuned/best.pt", data, "--json", "--limit", 3))
     assert row["lines"] == 3 and row["model"] == "CRNN_MobileNetV3"

@@ -47,9 +47,7 @@ def test_the_charset_comes_with_the_file(tmp_path):
 
 def test_another_net_in_the_file(tmp_path):
     _, path = exported("PP-LCNet_x0_25_textline_ori", tmp_path)
-    with pytest.raises(
-        ModelError, match=r"holds another net: the file has .* that the net lacks; the net needs besides"
-    ):
+    with pytest.raises(ModelError, match=r"holds another net: the file has .* that the net lacks; the net needs besides"):
         convert(path, "PP-LCNet_x1_0_textline_ori", tmp_path / "net.pt")
     with pytest.raises(ModelError, match="another net"):
         convert(path, "PP-OCRv4_mobile_det", tmp_path / "net.pt")
@@ -153,10 +151,7 @@ def test_layer_norm_spelt_out_and_scalar_affine():
 
 def chain(*labels):
     """Operations one after the other; "a0" has kind a and shape (0,)."""
-    return [
-        Operation(label[0], (int(label[1:]),), frozenset([i - 1]) if i else frozenset())
-        for i, label in enumerate(labels)
-    ]
+    return [Operation(label[0], (int(label[1:]),), frozenset([i - 1]) if i else frozenset()) for i, label in enumerate(labels)]
 
 
 def test_pairs_follow_the_graph_and_not_the_order():

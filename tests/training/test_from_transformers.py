@@ -54,9 +54,7 @@ def published(name):
     return net, tensors
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n.endswith(HEAVY) else ()) for n in sorted(NAMES)]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n.endswith(HEAVY) else ()) for n in sorted(NAMES)])
 def test_published_files(tmp_path, name):
     net, tensors = published(name)
     save_file(tensors, tmp_path / "model.safetensors")

@@ -52,9 +52,7 @@ def test_a_perturbed_parameter_is_noticed(arch):
 def test_parameters_are_the_references(arch):
     _, description, _, net = arch
     linear = {f"{n}.weight" for n, m in net.named_modules() if isinstance(m, torch.nn.Linear)}
-    listed = {
-        from_paddle_name(name): shape for name, shape, *_ in description["params"] if from_paddle_name(name) is not None
-    }
+    listed = {from_paddle_name(name): shape for name, shape, *_ in description["params"] if from_paddle_name(name) is not None}
     expected = {key: shape[::-1] if key in linear else shape for key, shape in listed.items()}
     ours = {k: list(v.shape) for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     assert ours == expected

@@ -69,9 +69,7 @@ def test_a_run_leaves_what_it_should(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [row["step"] for row in log_of(output, "train")] == list(range(1, 9))
     assert [row["step"] for row in log_of(output, "eval")] == [4, 8]
     assert any(p.name.startswith("events.out.tfevents") for p in output.iterdir())
-    assert configs.load_config(output / "config.yaml") == configs.from_dict(
-        read_run_checkpoint(output / "last.pt")["config"]
-    )
+    assert configs.load_config(output / "config.yaml") == configs.from_dict(read_run_checkpoint(output / "last.pt")["config"])
     last, best = read_run_checkpoint(output / "last.pt"), read_run_checkpoint(output / "best.pt")
     assert {"optimizer", "average", "progress"} <= last.keys() and "optimizer" not in best
     assert not same(last["average"], last["model"])
@@ -109,9 +107,7 @@ def test_a_killed_run_ends_as_one_that_was_not(tmp_path: Path) -> None:
     configs.save_config(config, tmp_path / "killed.yaml")
     command = [sys.executable, str(SCRIPT), str(tmp_path / "killed.yaml")]
     log = Path(config.run.output) / "log.jsonl"
-    done = subprocess.run(
-        [*command, "--kill-at", "7"], env=environment(), stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    done = subprocess.run([*command, "--kill-at", "7"], env=environment(), stderr=subprocess.DEVNULL, start_new_session=True)
     assert done.returncode == -signal.SIGKILL
     killed = read_run_checkpoint(log.parent / "last.pt")
     assert killed["progress"]["step"] == 6  # saved with the evaluation; step 7 was lost
@@ -168,9 +164,7 @@ def test_two_processes_take_the_step_of_one(tmp_path: Path) -> None:
     config = config_of(tmp_path / "two", *more, "data.batch_size=2")
     configs.save_config(config, tmp_path / "two.yaml")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    subprocess.run(
-        [*launcher, str(SCRIPT), str(tmp_path / "two.yaml")], env=environment(), check=True, capture_output=True
-    )
+    subprocess.run([*launcher, str(SCRIPT), str(tmp_path / "two.yaml")], env=environment(), check=True, capture_output=True)
     two = weights(Path(config.run.output) / "last.pt")
     start = weights(run_training(config_of(tmp_path / "none", *more, "optimizer.learning_rate=0")).output / "last.pt")
     moved_one, moved_two = one["head.fc.bias"] - start["head.fc.bias"], two["head.fc.bias"] - start["head.fc.bias"]
@@ -194,9 +188,7 @@ def test_a_loss_that_is_no_number_names_the_sample(tmp_path: Path, monkeypatch: 
 
 
 def test_weights_that_explode_stop_the_run(tmp_path: Path) -> None:
-    config = config_of(
-        tmp_path, "evaluate.every=0", "optimizer.learning_rate=1e30", "optimizer.name=momentum", "run.epochs=9"
-    )
+    config = config_of(tmp_path, "evaluate.every=0", "optimizer.learning_rate=1e30", "optimizer.name=momentum", "run.epochs=9")
     with pytest.raises(DataError, match=r"(loss|gradient)=(nan|inf) at step \d+, from one of the samples"):
         run_training(config)
 
@@ -235,9 +227,7 @@ def test_the_last_step_is_scored_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read_run_checkpoint(result.output / "last.pt")["progress"]["stale"] == 1
 
 
-def test_a_run_killed_in_its_last_evaluation_is_evaluated_when_resumed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_killed_in_its_last_evaluation_is_evaluated_when_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(tmp_path, "run.save_steps=2")
     scripted(monkeypatch, [0.1])  # the second evaluation, after the last step, finds no value and ends the run
     with pytest.raises((StopIteration, RuntimeError)):
@@ -255,9 +245,7 @@ def test_gradients_are_exchanged_once_per_step(tmp_path: Path) -> None:
     """Two batches that add up to a step cost as many exchanges between processes as one."""
     torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
     try:
-        run, _, _ = prepare_run(
-            config_of(tmp_path, "run.accumulate=2"), DistributedEnv(0, 1, torch.device("cpu")), None
-        )
+        run, _, _ = prepare_run(config_of(tmp_path, "run.accumulate=2"), DistributedEnv(0, 1, torch.device("cpu")), None)
         parallel = torch.nn.parallel.DistributedDataParallel(run.net, find_unused_parameters=True)
         run.model = parallel
         exchanged = 0
@@ -291,9 +279,7 @@ def test_processes_wait_for_a_long_evaluation(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_bf16_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_training(
-        config_of(tmp_path, "run.max_steps=2", "run.precision=bf16", "evaluate.every=0", "optimizer.clip_norm=1")
-    )
+    run_training(config_of(tmp_path, "run.max_steps=2", "run.precision=bf16", "evaluate.every=0", "optimizer.clip_norm=1"))
     assert "bfloat16" in capsys.readouterr().err
 
 

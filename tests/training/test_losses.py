@@ -57,9 +57,7 @@ def ctc_case(focal: bool, small: bool) -> Case:
         logits[:, :, 0] += 4
         logits[np.arange(3), 3, labels[:, 0]] += 8
         lengths = np.array([1, 1, 1])
-    return {"logits": tensor(logits)}, lambda x: {
-        "loss": losses.ctc_loss(x["logits"], tensor(labels), tensor(lengths), focal)
-    }
+    return {"logits": tensor(logits)}, lambda x: {"loss": losses.ctc_loss(x["logits"], tensor(labels), tensor(lengths), focal)}
 
 
 def nrtr_case() -> Case:
@@ -205,9 +203,7 @@ def test_auxiliary_maps_count_with_their_weight() -> None:
 def test_focal_loss_of_one_pixel() -> None:
     one = torch.ones(1, 1, 1)
     assert losses.focal(one * 0.5, one, one, 0.25, 2.0).item() == pytest.approx(-0.25 * 0.25 * np.log(0.5), rel=1e-5)
-    assert losses.focal(one * 0.2, one * 0, one, 0.25, 2.0).item() == pytest.approx(
-        -0.75 * 0.04 * np.log(0.8), rel=1e-5
-    )
+    assert losses.focal(one * 0.2, one * 0, one, 0.25, 2.0).item() == pytest.approx(-0.75 * 0.04 * np.log(0.8), rel=1e-5)
     assert losses.focal(one * 0.5, one, one * 0, 0.25, 2.0).item() == 0
 
 
@@ -256,9 +252,7 @@ def test_mutual_learning_is_symmetric_and_zero_for_twins() -> None:
 def test_decoupled_distillation_sums_to_plain_divergence() -> None:
     """KL(teacher, student) = TCKD + (1 - teacher's probability of the truth) * NCKD (Zhao et al. 2022, eq. 5)."""
     student, teacher, truth = torch.randn(1, 6), torch.randn(1, 6), torch.tensor([2])
-    both = torch.nn.functional.kl_div(
-        student.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True
-    )
+    both = torch.nn.functional.kl_div(student.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True)
     right = teacher.softmax(1)[0, 2].item()
     ours = losses.decoupled_loss(student, teacher, truth, beta=1 - right)
     assert ours.item() == pytest.approx(both.item(), rel=1e-4)

@@ -31,9 +31,7 @@ def test_check_decodes_every_image(line_set: Path) -> None:
 
 def test_split_keeps_documents_together_and_lines_as_they_are(page_set: Path) -> None:
     seed = next(
-        s
-        for s in range(50)
-        if part_of_document("book0", {"a": 1, "b": 1}, s) != part_of_document("book1", {"a": 1, "b": 1}, s)
+        s for s in range(50) if part_of_document("book0", {"a": 1, "b": 1}, s) != part_of_document("book1", {"a": 1, "b": 1}, s)
     )
     files = split_set("det", str(page_set), {"a": 1, "b": 1}, seed)
     assert [f.name for f in files.values()] == ["labels.a.jsonl", "labels.b.jsonl"]

@@ -185,8 +185,7 @@ def test_the_mesh_flattens_the_photograph(options: LineOptions) -> None:
     at = (dense + 1) / 2 * (np.array([seen.shape[1], seen.shape[0]], np.float32) - 1)
     back = cv2.remap(seen, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
     a, b = (
-        cv2.GaussianBlur(cv2.cvtColor(i, cv2.COLOR_BGR2GRAY), (0, 0), 3).astype(float)[20:-20, 20:-20]
-        for i in (back, flat)
+        cv2.GaussianBlur(cv2.cvtColor(i, cv2.COLOR_BGR2GRAY), (0, 0), 3).astype(float)[20:-20, 20:-20] for i in (back, flat)
     )
     assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.8
 

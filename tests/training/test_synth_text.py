@@ -92,9 +92,7 @@ def test_a_brahmic_list_without_vowel_signs_is_not_used(tmp_path: Path) -> None:
 
 
 def test_kannada_and_devanagari_borrow_the_words_of_telugu(tmp_path: Path) -> None:
-    (tmp_path / "te.txt").write_text(
-        "\n".join("కమలము" + a + b for a in "కగచజతదపబ" for b in "కగచజతదపబ"), encoding="utf-8"
-    )
+    (tmp_path / "te.txt").write_text("\n".join("కమలము" + a + b for a in "కగచజతదపబ" for b in "కగచజతదపబ"), encoding="utf-8")
     borrowed = {name: vocabulary((str(tmp_path),), script_of(name), frozenset()) for name in ("kannada", "devanagari")}
     assert borrowed["kannada"][0][0] == "ಕಮಲಮುಕಕ" and borrowed["devanagari"][0][0] == "कमलमुकक"
     # Tamil has no letters for half of the sounds

@@ -27,9 +27,7 @@ def test_old_characters_keep_their_scores(name: str) -> None:
     torch.manual_seed(0)
     special = NETS[name]
     old = build(name, len(OLD) + special).eval()
-    new, said = init_from(
-        build(name, len(NEW) + special), StartWeights("old", name, old.state_dict(), OLD, None, False), NEW
-    )
+    new, said = init_from(build(name, len(NEW) + special), StartWeights("old", name, old.state_dict(), OLD, None, False), NEW)
     assert "3 characters kept, 2 new, 2 dropped" in said
     image = torch.rand(2, 3, 48 if "PP-OCRv" in name and "v2" not in name else 32, 96)
     if special == 1:

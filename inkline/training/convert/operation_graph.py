@@ -66,9 +66,7 @@ def check_labels(theirs: Sequence[Operation[Any]], ours: Sequence[Operation[Any]
     if have != need:
         extra = [f"{count} x {label}" for label, count in sorted((have - need).items())]
         missing = [f"{count} x {label}" for label, count in sorted((need - have).items())]
-        raise GraphMismatch(
-            f"the file has {listed(extra)} that the net lacks; the net needs besides: {listed(missing)}"
-        )
+        raise GraphMismatch(f"the file has {listed(extra)} that the net lacks; the net needs besides: {listed(missing)}")
 
 
 def without(operations: list[Operation[Content]], dropped: set[int]) -> list[Operation[Content]]:
@@ -160,9 +158,7 @@ class Recorder(TorchFunctionMode):
         self.alive.append(result)
         return result
 
-    def note(
-        self, function: str, args: Any, parents: frozenset[int], shapes: dict[str, tuple[int, ...]]
-    ) -> frozenset[int]:
+    def note(self, function: str, args: Any, parents: frozenset[int], shapes: dict[str, tuple[int, ...]]) -> frozenset[int]:
         """Add the operation of one call with the parameters of `shapes`, in order; gives the sources of its result."""
         weights = list(shapes)
         shape = shapes[weights[0]]

@@ -126,9 +126,7 @@ def net_from_safetensors(path: Path, name: str) -> LoadedNet:
     # under those of transformers
     if name not in from_transformers.TRANSFORMERS_NAMES:
         known = ", ".join(from_transformers.TRANSFORMERS_NAMES)
-        raise ModelError(
-            f"{path}: the tensor names are not ours, and {name} is not published this way (known: {known})"
-        )
+        raise ModelError(f"{path}: the tensor names are not ours, and {name} is not published this way (known: {known})")
     try:
         found = from_transformers.renamed(tensors, name)
     except (ValueError, KeyError) as error:
@@ -204,9 +202,7 @@ def sized(path: Path, name: str, tensors: Callable[[Net], dict[str, Tensor]]) ->
     raise ModelError(f"{path}: no tensor that tells the number of classes ({', '.join(layers)}); is it {name}?")
 
 
-def filled(
-    path: Path, name: str, net: Net, classes: int | None, tensors: dict[str, Tensor], partial: bool
-) -> LoadedNet:
+def filled(path: Path, name: str, net: Net, classes: int | None, tensors: dict[str, Tensor], partial: bool) -> LoadedNet:
     """`net` with `tensors` in it; ModelError that lists what differs."""
     try:
         load_tensors(net, tensors, TRAINING_ONLY if partial else ())
@@ -224,9 +220,7 @@ def file_in(folder: Path) -> Path:
         return found[0]
     if any((folder / program).is_file() for program in PROGRAM_FILES):
         return converted_onnx(folder, settings_from_environment())
-    raise ModelError(
-        f"{folder} holds no weights: neither .onnx, .safetensors, .pdparams nor {' nor '.join(PROGRAM_FILES)}"
-    )
+    raise ModelError(f"{folder} holds no weights: neither .onnx, .safetensors, .pdparams nor {' nor '.join(PROGRAM_FILES)}")
 
 
 def charset_beside(path: Path) -> tuple[str, ...]:

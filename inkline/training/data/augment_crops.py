@@ -149,8 +149,7 @@ def concatenate(images: Sequence[np.ndarray], texts: Sequence[str], rtl: bool = 
     """Join lines into one of the first one's height; texts follow reading order, so right-to-left ones turn around."""
     height = images[0].shape[0]
     scaled = [
-        cv2.resize(i, (max(1, round(i.shape[1] * height / i.shape[0])), height), interpolation=cv2.INTER_LINEAR)
-        for i in images
+        cv2.resize(i, (max(1, round(i.shape[1] * height / i.shape[0])), height), interpolation=cv2.INTER_LINEAR) for i in images
     ]
     return np.concatenate(scaled, axis=1), "".join(reversed(texts) if rtl else texts)
 

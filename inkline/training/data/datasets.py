@@ -44,9 +44,7 @@ def centred(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray((image.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1))
 
 
-def fit_line(
-    image: np.ndarray, height: int, max_width: int, min_width: int = 1, width_scale: float = 1.0
-) -> np.ndarray:
+def fit_line(image: np.ndarray, height: int, max_width: int, min_width: int = 1, width_scale: float = 1.0) -> np.ndarray:
     """Resize a line to `height` and `width_scale` of the width that keeps its shape, within the limits; bilinear."""
     width = int(np.ceil(image.shape[1] * height / image.shape[0] * width_scale))
     width = max(1, min(max_width, max(width, min_width)))
@@ -123,9 +121,7 @@ class Detection(SourceDataset):
 class Recognition(SourceDataset):
     """Text lines with their label ids, for each of the `encoders`."""
 
-    def __init__(
-        self, source: SampleSource, config: Config, alphabet: Alphabet, encoders: tuple[str, ...] = ("ctc",)
-    ) -> None:
+    def __init__(self, source: SampleSource, config: Config, alphabet: Alphabet, encoders: tuple[str, ...] = ("ctc",)) -> None:
         super().__init__(source, config)
         encode(alphabet, "", encoders)  # refuses unknown encoders
         self.alphabet, self.encoders = alphabet, encoders
@@ -144,9 +140,7 @@ class Recognition(SourceDataset):
         ids = encode(self.alphabet, text, self.encoders)
         return {"image": image, "text": text, "length": len(text), "key": key, **ids}
 
-    def _joined(
-        self, rng: np.random.Generator, image: np.ndarray, text: str, at: SampleIndex
-    ) -> tuple[np.ndarray, str]:
+    def _joined(self, rng: np.random.Generator, image: np.ndarray, text: str, at: SampleIndex) -> tuple[np.ndarray, str]:
         """Join more lines to this one while they fit into the label and the width."""
         recipe = self.config.augment.rec
         images, texts = [image], [text]

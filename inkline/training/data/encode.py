@@ -33,9 +33,7 @@ class Alphabet:
     def room(self, text: str) -> np.ndarray:
         """As `ids`, for decoders of fixed length. Raises DataError for a text longer than `max_text_length`."""
         if len(text) > self.max_text_length:
-            raise DataError(
-                f"the label {text!r} has {len(text)} characters, {self.max_text_length} fit; raise max_text_length"
-            )
+            raise DataError(f"the label {text!r} has {len(text)} characters, {self.max_text_length} fit; raise max_text_length")
         return self.ids(text)
 
 

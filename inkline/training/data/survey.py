@@ -62,9 +62,7 @@ def split_set(
     empty = [name for name in shares if name not in parts]
     if empty:
         count = len({sample.doc for sample in samples})
-        raise DataError(
-            f"{source}: no document of {count} falls into {', '.join(empty)}; use larger shares or another seed"
-        )
+        raise DataError(f"{source}: no document of {count} falls into {', '.join(empty)}; use larger shares or another seed")
 
     written = {name: file.with_name(f"{file.stem}.{name}{file.suffix}") for name in shares}
     for name, target in written.items():
@@ -98,9 +96,7 @@ class SetStats:
         """The figures as text."""
         out = [f"{self.samples} samples of {self.documents} documents"]
         out.append(
-            "width {} / {} / {} px, height {} / {} / {} px (lowest / median / highest)".format(
-                *self.width, *self.height
-            )
+            "width {} / {} / {} px, height {} / {} / {} px (lowest / median / highest)".format(*self.width, *self.height)
         )
         if self.task == "det":
             out.append("regions on a page {} / {} / {}, ".format(*self.regions) + f"{self.ignored} ignored in all")

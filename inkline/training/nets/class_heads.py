@@ -125,9 +125,7 @@ class MultiHead(Head):
 class NRTRMultiHead(MultiHead):
     """CTC beside an NRTR decoder: `nrtr_logits` (N, L - 1, classes + 4) when `targets` has `nrtr` (N, L)."""
 
-    def __init__(
-        self, encoder: nn.Module, ctc_head: CTCHead, detach: bool, inputs: int, nrtr: NRTRHead, channels: int
-    ) -> None:
+    def __init__(self, encoder: nn.Module, ctc_head: CTCHead, detach: bool, inputs: int, nrtr: NRTRHead, channels: int) -> None:
         super().__init__(encoder, ctc_head, detach)
         self.before_gtc = nn.Sequential(Tokens(), Chain(fc=nn.Linear(inputs, channels, bias=False)))
         self.gtc_head = nrtr

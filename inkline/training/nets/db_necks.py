@@ -105,9 +105,7 @@ class DilatedRepConv(Layer):
         self.lk_origin = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
         self.origin_bn = nn.BatchNorm2d(channels)
         for size, step in DILATED_BRANCHES[kernel]:
-            conv = nn.Conv2d(
-                channels, channels, size, padding=size // 2 * step, dilation=step, groups=channels, bias=False
-            )
+            conv = nn.Conv2d(channels, channels, size, padding=size // 2 * step, dilation=step, groups=channels, bias=False)
             self.add_module(f"dil_conv_k{size}_{step}", conv)
             self.add_module(f"dil_bn_k{size}_{step}", nn.BatchNorm2d(channels))
 
@@ -216,9 +214,7 @@ class PathAggregation(nn.Module):
         quarter = outputs // 4
         self.ins_conv = nn.ModuleList(nn.Conv2d(width, outputs, 1, bias=False) for width in inputs)
         self.inp_conv = nn.ModuleList(large_kernel(outputs, quarter) for _ in inputs)
-        self.pan_head_conv = nn.ModuleList(
-            nn.Conv2d(quarter, quarter, 3, stride=2, padding=1, bias=False) for _ in inputs[1:]
-        )
+        self.pan_head_conv = nn.ModuleList(nn.Conv2d(quarter, quarter, 3, stride=2, padding=1, bias=False) for _ in inputs[1:])
         self.pan_lat_conv = nn.ModuleList(large_kernel(quarter, quarter) for _ in inputs)
         for level in range(1, 5):
             self.add_module(f"incl{level}", IntraCL(quarter) if intracl else nn.Identity())

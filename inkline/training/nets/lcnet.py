@@ -109,9 +109,7 @@ class RepConv(Layer):
         super().__init__()
         self.kernel, self.stride, self.groups = kernel, stride, groups
         self.identity = nn.BatchNorm2d(inputs) if inputs == outputs and stride == 1 else None
-        self.conv_kxk = nn.ModuleList(
-            ConvBN(inputs, outputs, kernel, stride, groups=groups) for _ in range(PARALLEL_CONVS)
-        )
+        self.conv_kxk = nn.ModuleList(ConvBN(inputs, outputs, kernel, stride, groups=groups) for _ in range(PARALLEL_CONVS))
         self.conv_1x1 = ConvBN(inputs, outputs, 1, stride, groups=groups) if kernel > 1 else None
         self.lab = LearnableAffine()
         self.act = Chain(act=nn.Hardswish(), lab=LearnableAffine())
@@ -280,9 +278,7 @@ class LCNetV4Det(PageBackbone):
         mid, inputs, stages = V4_DETECTION[size]
         self.stem = BranchStem(mid, inputs)
         for i, (width, blocks) in enumerate(stages):
-            self.add_module(
-                f"blocks_s{i + 1}", _v4_stage(inputs, width, blocks, 1 if i == 0 else 2, V4_DETECTION_SE[i])
-            )
+            self.add_module(f"blocks_s{i + 1}", _v4_stage(inputs, width, blocks, 1 if i == 0 else 2, V4_DETECTION_SE[i]))
             inputs = width
         self.out_channels = [width for width, _ in stages]
 

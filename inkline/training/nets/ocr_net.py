@@ -52,9 +52,7 @@ class OcrNet(Net):
     the module is.
     """
 
-    def __init__(
-        self, backbone: nn.Module, neck: nn.Module | None, head: Head, transform: nn.Module | None = None
-    ) -> None:
+    def __init__(self, backbone: nn.Module, neck: nn.Module | None, head: Head, transform: nn.Module | None = None) -> None:
         super().__init__()
         self.transform = transform
         self.backbone = backbone

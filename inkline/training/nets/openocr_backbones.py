@@ -186,12 +186,8 @@ class RepViTBlock(Layer):
         if stride == 1:
             self.token_mixer = nn.Sequential(RepDepthwise(inputs, bias=True), gate)
         else:
-            self.token_mixer = nn.Sequential(
-                ConvBN(inputs, inputs, 3, stride, groups=inputs), gate, ConvBN(inputs, outputs)
-            )
-        self.channel_mixer = Residual(
-            nn.Sequential(ConvBN(outputs, 2 * outputs), nn.GELU(), ConvBN(2 * outputs, outputs))
-        )
+            self.token_mixer = nn.Sequential(ConvBN(inputs, inputs, 3, stride, groups=inputs), gate, ConvBN(inputs, outputs))
+        self.channel_mixer = Residual(nn.Sequential(ConvBN(outputs, 2 * outputs), nn.GELU(), ConvBN(2 * outputs, outputs)))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.channel_mixer(self.token_mixer(x))

@@ -70,9 +70,7 @@ DEPTHS: dict[int, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, ...]]] =
 
 def _stem(stride: int) -> nn.Sequential:
     """(N, 3, H, W) -> (N, 64, H/stride, W/stride) by three 3x3 convolutions."""
-    return nn.Sequential(
-        ConvBN(3, 32, 3, stride, nn.ReLU), ConvBN(32, 32, 3, act=nn.ReLU), ConvBN(32, 64, 3, act=nn.ReLU)
-    )
+    return nn.Sequential(ConvBN(3, 32, 3, stride, nn.ReLU), ConvBN(32, 32, 3, act=nn.ReLU), ConvBN(32, 64, 3, act=nn.ReLU))
 
 
 def _stages(
@@ -210,6 +208,4 @@ class ResNetFPN(LineBackbone):
 
 def _mix(in_channels: int, out_channels: int) -> nn.Sequential:
     """(N, in, H, W) -> (N, out, H, W): 1x1, 3x3 (both with bias), batch norm, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 1), ConvBN(out_channels, out_channels, 3, act=nn.ReLU, bias=True)
-    )
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), ConvBN(out_channels, out_channels, 3, act=nn.ReLU, bias=True))

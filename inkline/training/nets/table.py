@@ -114,9 +114,7 @@ def _classifier(
 
 DB = _detector("db", 32, ("probability",))
 EAST = _detector("east", 32, ("score", "geometry"), {"text_det_thresh": 0.8, "text_det_box_thresh": 0.1})
-SAST = _detector(
-    "sast", 128, ("score", "border", "corners", "centre"), {"text_det_thresh": 0.5, "text_det_box_thresh": 0.1}
-)
+SAST = _detector("sast", 128, ("score", "border", "corners", "centre"), {"text_det_thresh": 0.5, "text_det_box_thresh": 0.1})
 WORD = _recognizer(32, 100)
 WORD_ATTENTION = _recognizer(32, 100, "attention")
 LINE_32 = _recognizer(32, 320)
@@ -183,9 +181,7 @@ def _east(backbone: PageBackbone, size: str) -> OcrNet:
     return OcrNet(backbone, neck, EASTHead(neck.out_channels, size))
 
 
-def _ctc(
-    backbone: LineBackbone, hidden: int | None, classes: int, mid: int | None = None, tps: TPS | None = None
-) -> OcrNet:
+def _ctc(backbone: LineBackbone, hidden: int | None, classes: int, mid: int | None = None, tps: TPS | None = None) -> OcrNet:
     """CTC recogniser whose recurrent neck has `hidden` units per direction; None: no recurrent neck."""
     neck = SequenceEncoder(backbone.out_channels, hidden)
     return OcrNet(backbone, neck, CTCHead(neck.out_channels, classes, mid), tps)
@@ -270,9 +266,7 @@ NETS: dict[str, NetEntry] = {
     "CRNN_ResNet34_vd": NetEntry(WORD, lambda n: _ctc(RecResNetVd(34), 256, n), 37),
     "CRNN_MobileNetV3": NetEntry(WORD, lambda n: _ctc(RecMobileNetV3("large", 0.5), 96, n), 37),
     "STARNet_ResNet34_vd": NetEntry(WORD, lambda n: _ctc(RecResNetVd(34), 256, n, tps=TPS(20, "large")), 37),
-    "STARNet_MobileNetV3": NetEntry(
-        WORD, lambda n: _ctc(RecMobileNetV3("large", 0.5), 96, n, tps=TPS(20, "small")), 37
-    ),
+    "STARNet_MobileNetV3": NetEntry(WORD, lambda n: _ctc(RecMobileNetV3("large", 0.5), 96, n, tps=TPS(20, "small")), 37),
     "RARE_ResNet34_vd": NetEntry(WORD_ATTENTION, lambda n: _rare(RecResNetVd(34), 256, n, "large"), 38),
     "RARE_MobileNetV3": NetEntry(WORD_ATTENTION, lambda n: _rare(RecMobileNetV3("large", 0.5), 96, n, "small"), 38),
     "ch_ppocr_mobile_v2.0_rec": NetEntry(

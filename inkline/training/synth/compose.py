@@ -42,9 +42,7 @@ def compose(rng: np.random.Generator, options: LineOptions, low: int, length: in
                 text = text.replace(" ", "")
         if len(text) >= low:
             return text
-    raise DataError(
-        f"the charset of {len(options.charset)} characters lets no {script.name} text of {low} characters through"
-    )
+    raise DataError(f"the charset of {len(options.charset)} characters lets no {script.name} text of {low} characters through")
 
 
 def target_lengths(options: LineOptions, indices: np.ndarray) -> np.ndarray:
@@ -125,9 +123,7 @@ def _is_allowed(piece: str, allowed: frozenset[str]) -> bool:
     return not allowed or allowed.issuperset(piece.replace(" ", ""))
 
 
-def _piece(
-    rng: np.random.Generator, script: Script, words: tuple[str, ...], options: LineOptions, shares: PieceShares
-) -> str:
+def _piece(rng: np.random.Generator, script: Script, words: tuple[str, ...], options: LineOptions, shares: PieceShares) -> str:
     """One word, invented word, foreign word or token."""
     if rng.random() < shares.tokens:
         return _token(rng, script, words)

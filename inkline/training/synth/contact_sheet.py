@@ -28,9 +28,7 @@ def caption_font(text: str, size: int = 14) -> ImageFont.FreeTypeFont | ImageFon
     return ImageFont.truetype(best.path, size, index=best.index) if best else ImageFont.load_default(size)
 
 
-def contact_sheet(
-    samples: Sequence[tuple[np.ndarray, str]], columns: int = 2, cell: tuple[int, int] = (620, 64)
-) -> np.ndarray:
+def contact_sheet(samples: Sequence[tuple[np.ndarray, str]], columns: int = 2, cell: tuple[int, int] = (620, 64)) -> np.ndarray:
     """One BGR uint8 picture of `samples` (image, caption), each scaled to fit `cell` (width, height) above its caption."""
     width, height = cell
     step = height + CAPTION_HEIGHT_PX * max((text.count("\n") + 1 for _, text in samples), default=1)

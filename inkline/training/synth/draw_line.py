@@ -151,9 +151,7 @@ def draw_fitting_text(rng: np.random.Generator, options: LineOptions, length: in
             ink = draw_styled(rng, face, text, em, script)
         if ink is not None:
             return text, ink
-    raise DataError(
-        f"no font draws {script.name} text such as {text!r}; install more fonts for it or narrow the charset"
-    )
+    raise DataError(f"no font draws {script.name} text such as {text!r}; install more fonts for it or narrow the charset")
 
 
 def _can_write(text: str, face: Face, allowed: frozenset[str]) -> bool:

@@ -55,8 +55,7 @@ def require_shaping() -> None:
     """Raise DataError when Pillow cannot shape text (no libraqm)."""
     if not features.check("raqm"):
         raise DataError(
-            "Pillow was built without raqm, so scripts cannot be shaped; "
-            "install a Pillow wheel from PyPI or libraqm0 (Debian)"
+            "Pillow was built without raqm, so scripts cannot be shaped; install a Pillow wheel from PyPI or libraqm0 (Debian)"
         )
 
 
@@ -100,9 +99,7 @@ def _inked(font: TTFont, cmap: dict[int, str]) -> list[int]:
 def _outlined(font: TTFont, cmap: dict[int, str]) -> list[int]:
     """Code points whose TrueType glyph has an outline of its own: not empty, nor a box copied under many names."""
     offsets, data = font["loca"].locations, font.reader["glyf"]
-    outlines = {
-        name: data[low:high] for name, (low, high) in zip(font.getGlyphOrder(), pairwise(offsets), strict=False)
-    }
+    outlines = {name: data[low:high] for name, (low, high) in zip(font.getGlyphOrder(), pairwise(offsets), strict=False)}
     drawn = {point: outlines.get(glyph, b"") for point, glyph in cmap.items()}
     users = Counter(drawn.values())
     return sorted(
@@ -221,9 +218,7 @@ def families(sources: tuple[str, ...], script: Script) -> tuple[tuple[Face, ...]
             groups.setdefault(_stem(face.family), []).append(face)
     if not groups:
         where = ", ".join(sources) if sources else "the system's font folders"
-        raise DataError(
-            f"no font in {where} draws {script.name} ({script.probe}); install {PACKAGES} or give a font folder"
-        )
+        raise DataError(f"no font in {where} draws {script.name} ({script.probe}); install {PACKAGES} or give a font folder")
     return tuple(tuple(groups[name]) for name in sorted(groups))
 
 

@@ -28,9 +28,7 @@ def draw_sample(options: LineOptions | PageOptions, index: int) -> tuple[np.ndar
     return draw_page(options, index) if isinstance(options, PageOptions) else draw_line(options, index)
 
 
-def stream(
-    options: LineOptions | PageOptions, start: int, count: int, workers: int
-) -> Iterator[tuple[np.ndarray, Any]]:
+def stream(options: LineOptions | PageOptions, start: int, count: int, workers: int) -> Iterator[tuple[np.ndarray, Any]]:
     """Yield samples `start` to `start + count - 1` in order, drawn by `workers` processes (0 or 1: in this one)."""
     yield from map_chunks(partial(_draw_chunk, options), start, count, workers)
 
@@ -89,9 +87,7 @@ def new_folder(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written ({error.strerror or error}); check space and permissions"
-        ) from None
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); check space and permissions") from None
 
 
 def _write_chunk(

@@ -114,9 +114,7 @@ INDIC_LANGUAGES = {
 BORROWS = {"devanagari": "telugu", "kannada": "telugu"}
 CJK_MARKS = ",.，。、；：！？"
 CJK_QUOTES = ("()", "（）", "“”", "《》", "【】", "「」")
-_LATIN_CODES = (
-    "en de fr es it pt pt_br nl pl cs sk hu ro hr sl bs sv da no fi et lv lt tr vi ca is sq eu id ms af gl br eo tl"
-)
+_LATIN_CODES = "en de fr es it pt pt_br nl pl cs sk hu ro hr sl bs sv da no fi et lv lt tr vi ca is sq eu id ms af gl br eo tl"
 LATIN_LANGUAGES = tuple(_LATIN_CODES.split())
 
 
@@ -167,9 +165,7 @@ _SCRIPTS = (
     ),
     Script("hebrew", _chars(*HEBREW), "אבגדת", ("he",), HEBREW, rtl=True),
     Script("thai", _chars(*THAI), "กขฮาิ", ("th",), THAI, THAI_DIGITS, spaces=False, joined=True),
-    Script(
-        "chinese", _chars(*HAN), CHINESE_PROBE, ("zh_cn", "zh"), HAN, avoid=(" JP", " KR", "IPA", "Nanum"), **_UNSPACED
-    ),
+    Script("chinese", _chars(*HAN), CHINESE_PROBE, ("zh_cn", "zh"), HAN, avoid=(" JP", " KR", "IPA", "Nanum"), **_UNSPACED),
     Script(
         "japanese",
         _chars(*KANA, *HAN),

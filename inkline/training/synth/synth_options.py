@@ -42,13 +42,10 @@ class LineOptions:
     def __post_init__(self) -> None:
         if not 1 <= self.min_chars <= self.max_chars:
             raise DataError(
-                f"lines of {self.min_chars} to {self.max_chars} characters cannot be drawn; "
-                "use 1 <= min_chars <= max_chars"
+                f"lines of {self.min_chars} to {self.max_chars} characters cannot be drawn; use 1 <= min_chars <= max_chars"
             )
         if not 8 <= self.height[0] <= self.height[1]:
-            raise DataError(
-                f"lines {self.height[0]} to {self.height[1]} px high cannot be drawn; use 8 <= lowest <= highest"
-            )
+            raise DataError(f"lines {self.height[0]} to {self.height[1]} px high cannot be drawn; use 8 <= lowest <= highest")
         for name in ("tokens", "rare", "latin", "marks", "notes", "punctuation", "capitals", "scene", "degrade"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DataError(f"{name}={getattr(self, name)} is no share; give a number between 0 and 1")
@@ -83,8 +80,6 @@ class PageOptions:
         if unknown or not self.layouts:
             raise DataError(f"no layout {', '.join(unknown) or '(none given)'}; there are {', '.join(LAYOUTS)}")
         if not (
-            64 <= self.width[0] <= self.width[1]
-            and 0 < self.ratio[0] <= self.ratio[1]
-            and 6 <= self.font[0] <= self.font[1]
+            64 <= self.width[0] <= self.width[1] and 0 < self.ratio[0] <= self.ratio[1] and 6 <= self.font[0] <= self.font[1]
         ):
             raise DataError(f"pages of width {self.width}, ratio {self.ratio} and font {self.font} px cannot be drawn")

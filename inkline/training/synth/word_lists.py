@@ -246,7 +246,5 @@ def prereform(word: str) -> str:
     """A Russian `word` with the letters of before 1918: ъ behind a last consonant, і before vowels, ѣ in common roots."""
     root = next((root for root in YAT if root in word), None)
     word = word.replace(root, YAT[root], 1) if root else word
-    letters = [
-        "і" if c == "и" and word[i + 1 : i + 2] and word[i + 1] in SOFT_VOWELS else c for i, c in enumerate(word)
-    ]
+    letters = ["і" if c == "и" and word[i + 1 : i + 2] and word[i + 1] in SOFT_VOWELS else c for i, c in enumerate(word)]
     return "".join(letters) + ("ъ" if word[-1:] and word[-1] in HARD_ENDS else "")

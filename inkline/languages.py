@@ -9,7 +9,7 @@ from typing import Literal
 from inkline.errors import UsageError, near
 
 Group = Literal[
-    "ch", "chinese_cht", "en", "japan", "korean", "th", "el", "te", "ta", "ka",
+    "ch", "chinese_cht", "en", "japan", "korean", "th", "el", "te", "ta", "ka", "he",
     "latin", "arabic", "eslav", "cyrillic", "devanagari",
 ]  # fmt: skip
 Direction = Literal["ltr", "rtl"]
@@ -35,6 +35,7 @@ LANGUAGES: dict[str, Language] = {
     "te": Language("Telugu", "te"),
     "ta": Language("Tamil", "ta"),
     "ka": Language("Kannada", "ka"),
+    "he": Language("Hebrew", "he", "rtl"),
     "af": Language("Afrikaans", "latin"),
     "az": Language("Azerbaijani", "latin"),
     "bs": Language("Bosnian", "latin"),
@@ -144,7 +145,7 @@ LANGUAGES: dict[str, Language] = {
 SPELLINGS: dict[str, str] = {
     **{"rslatin": "rs_latin", "rscyrillic": "rs_cyrillic", "sr": "rs_cyrillic"},
     **{"zh": "ch", "zh-cn": "ch", "zh-hans": "ch", "zh-tw": "chinese_cht", "zh-hant": "chinese_cht"},
-    **{"ja": "japan", "ko": "korean", "kn": "ka", "ab": "abq", "av": "ava", "ce": "che", "lki": "lbe"},
+    **{"ja": "japan", "ko": "korean", "kn": "ka", "ab": "abq", "av": "ava", "ce": "che", "lki": "lbe", "iw": "he"},
 }
 
 # Names of whole groups, which are taken wherever a code is.
@@ -171,6 +172,10 @@ OWN: dict[str, str] = {
     "devanagari": "devanagari_PP-OCRv6_small_rec",
     "ka": "kannada_PP-OCRv6_small_rec",
     "ta": "tamil_PP-OCRv6_small_rec",
+    "te": "telugu_PP-OCRv6_small_rec",
+    "korean": "korean_PP-OCRv6_small_rec",
+    "he": "hebrew_PP-OCRv6_small_rec",
+    "vi": "latin_PP-OCRv6_small_rec",  # other languages in Latin script are read better by PP-OCRv6 as published
 }
 
 SCRIPTS: tuple[Group, ...] = ("latin", "arabic", "eslav", "cyrillic", "devanagari")
@@ -249,10 +254,11 @@ def route(lang: str = "", ocr_version: str = "") -> tuple[str, str]:
         raise UsageError(f"ocr_version={ocr_version!r}: must be one of {', '.join(ROUTES)}{near(ocr_version, ROUTES)}")
     code = canonical(lang) if lang else "ch"
     versions = versions_of(code)
-    if ocr_version and ocr_version not in versions:
-        raise UsageError(f"{ocr_version} has no model for lang={lang!r}; it is read by {' and '.join(versions)}")
     group = language(code).group
     own = OWN.get(code) or OWN.get(group)
+    if ocr_version and ocr_version not in versions:
+        readers = " and ".join(versions) or f"{own}, which lang alone means"
+        raise UsageError(f"{ocr_version} has no model for lang={lang!r}; it is read by {readers}")
     if own and not ocr_version:
         return V6_PAIR[0], own
     detector, recognisers = ROUTES[ocr_version or versions[0]]

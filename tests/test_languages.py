@@ -6,6 +6,7 @@ from inkline.errors import UsageError
 from inkline.languages import (
     GROUPS,
     LANGUAGES,
+    OWN,
     ROUTES,
     SPELLINGS,
     V6_GROUPS,
@@ -36,9 +37,9 @@ def test_codes() -> None:
     for group, codes in GROUP_CODES.items():
         assert sorted(codes_of(group)) == sorted(codes.split())
         assert set(codes_under(group)) == set(codes.split())
-    singles = {"ch", "en", "korean", "japan", "chinese_cht", "te", "ka", "ta", "th", "el"}
+    singles = {"ch", "en", "korean", "japan", "chinese_cht", "te", "ka", "ta", "th", "el", "he"}
     assert LANGUAGES.keys() == singles | {c for codes in GROUP_CODES.values() for c in codes.split()}
-    assert {c for c in LANGUAGES if LANGUAGES[c].direction == "rtl"} == set(GROUP_CODES["arabic"].split())
+    assert {c for c in LANGUAGES if LANGUAGES[c].direction == "rtl"} == {*GROUP_CODES["arabic"].split(), "he"}
     assert not SPELLINGS.keys() & LANGUAGES.keys() and set(SPELLINGS.values()) <= LANGUAGES.keys()
     # 52 codes of PP-OCRv6 name 50 languages: `french` and `german` are second spellings.
     assert sum("PP-OCRv6" in versions_of(code) for code in LANGUAGES) == 52
@@ -83,8 +84,13 @@ def test_codes() -> None:
         ("devanagari", "", ("PP-OCRv6_small_det", "devanagari_PP-OCRv6_small_rec")),
         ("devanagari", "PP-OCRv5", (V5_DET, "devanagari_PP-OCRv5_mobile_rec")),
         ("ta", "PP-OCRv5", (V5_DET, "ta_PP-OCRv5_mobile_rec")),
+        ("ko", "", ("PP-OCRv6_small_det", "korean_PP-OCRv6_small_rec")),
+        ("korean", "PP-OCRv5", (V5_DET, "korean_PP-OCRv5_mobile_rec")),
+        ("he", "", ("PP-OCRv6_small_det", "hebrew_PP-OCRv6_small_rec")),
+        ("vi", "", ("PP-OCRv6_small_det", "latin_PP-OCRv6_small_rec")),
+        ("vi", "PP-OCRv6", SMALL),
     ]
-    + [(lang, "", (V5_DET, f"{lang}_PP-OCRv5_mobile_rec")) for lang in ("korean", "th", "te")],
+    + [(lang, "", (V5_DET, f"{lang}_PP-OCRv5_mobile_rec")) for lang in ("th",)],
 )
 def test_route(lang: str, version: str, pair: tuple[str, str]) -> None:
     assert route(lang, version) == pair
@@ -92,13 +98,13 @@ def test_route(lang: str, version: str, pair: tuple[str, str]) -> None:
 
 def test_every_code_is_read_by_some_version() -> None:
     for lang in (*LANGUAGES, *GROUPS):
-        assert versions_of(lang)
+        assert versions_of(lang) or lang in OWN
         for version in ROUTES:
             if version in versions_of(lang):
                 detector, recognizer = route(lang, version)
                 assert version in detector and version in recognizer
             else:
-                with pytest.raises(UsageError, match=f"{version} has no model for lang='{lang}'; it is read by PP-OCR"):
+                with pytest.raises(UsageError, match=f"{version} has no model for lang='{lang}'; it is read by "):
                     route(lang, version)
 
 

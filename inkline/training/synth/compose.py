@@ -101,7 +101,7 @@ def _sequence(rng: np.random.Generator, options: LineOptions, script: Script, le
         if refused < TRIES and not _is_allowed(piece, options.allowed):
             refused += 1
             continue
-        if text and script.spaces:
+        if text and (script.spaces or (script.phrases and rng.random() < script.phrases)):
             text.append(" ")
         text.append(piece)
         size += len(piece) + int(script.spaces)

@@ -25,6 +25,7 @@ class Script:
     quotes: tuple[str, ...] = ('""', "''", "()", "[]", "«»", "“”", "„“", "‘’")
     rtl: bool = False
     spaces: bool = True
+    phrases: float = 0.0  # share of gaps between words that have a space where `spaces` is false
     cased: bool = False
     joined: bool = False
     avoid: tuple[str, ...] = ()
@@ -42,7 +43,17 @@ def _ranges(text: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(end[0], 16), int(end[-1], 16)) for end in ends)
 
 
-LATIN = _ranges("41-5A 61-7A C0-D6 D8-F6 F8-17F 218-21B 1E80-1E85 1EA0-1EF9")
+LATIN = _ranges("41-5A 61-7A C0-D6 D8-F6 F8-17F 1A0-1A1 1AF-1B0 218-21B 1E80-1E85 1E9E 1EA0-1EF9")
+VIETNAMESE = (
+    "AĂÂBCDĐEÊGHIKLMNOÔƠPQRSTUƯVXYaăâbcdđeêghiklmnoôơpqrstuưvxy"
+    + "".join(map(chr, range(0x1EA0, 0x1EFA)))
+    + "ÀÁÃÈÉÌÍÒÓÕÙÚÝàáãèéìíòóõùúýĨĩŨũ"
+)
+# Letters of romanised Sanskrit, Arabic, Hebrew, Chinese and Cyrillic, of Hausa, Ewe, Welsh and old Irish.
+ROMANISED = (
+    "abcdefghijklmnopqrstuvwxyzaeiourstnlmkdhbABDEGHIKLMNRSTUZāēīōūĀĒĪŌŪḍḏḥḫḳḵḷḹḻṁṃṅṇṉṛṝṟṣśšṡṭṯẏẓẕżžġḡğĝčćċñẖḃḋḟṗṫẁẃẅŵŷ"
+    "ḌḎḤḪḲḴḶḺṀṂṄṆṈṚṞṢŚŠṠṬṮẎẒẔŻŽĠḠĞČĆĊÑḂḊḞṖṪẀẂẄŴŶǎǐǒǔǖǘǚǜǍǏǑǓĭŭĕŏăêôâîûëïəƏɓɗƙƴɛɔŋƒƁƊƘƳƐƆŊʻʼʾʿʹʺ"
+)
 CYRILLIC = _ranges(
     "400-45F 462-463 472-475 490-493 496-49B 4A0-4A5 4AA-4AB 4AE-4B3 4B6-4B7 4BA-4BB 4C0 4CF-4D1 4D6-4D9 4DC-4DF 4E2-4E9"
     " 4EE-4F1 4F4-4F5 4F8-4F9"
@@ -55,7 +66,7 @@ KANA = _ranges("3041-3096 30A1-30FA 30FC")
 # Letters and vowel marks of running Arabic, Persian and Urdu; the signs of Koranic recitation are left out.
 ARABIC = _ranges("621-63A 641-652 670-671 679 67E 686 688 691 698 6A9 6AF 6BA 6BE 6C1 6CC 6D2")
 HEBREW = _ranges("5D0-5EA")
-HANGUL = _ranges("AC00-D7A3")
+HANGUL = _ranges("AC00-D7A3 3131-3163")
 THAI = _ranges("E01-E3A E40-E4E")
 
 
@@ -143,9 +154,14 @@ CYRILLIC_LANGUAGES = ("ru", "uk", "bg", "sr", "mk", "kk")
 ARABIC_DIGITS, THAI_DIGITS = "٠١٢٣٤٥٦٧٨٩", "๐๑๒๓๔๕๖๗๘๙"
 ARABIC_QUOTES = ('""', "()", "«»")
 CHINESE_PROBE, JAPANESE_PROBE = "的一是不了在人有我他這这", "のはをアイウ日本語国"
+LATIN_QUOTES = (*('""', "''", "()", "[]", "«»", "“”", "„“", "‘’", "„”", "‚‘", "”“", "‹›", "»«", "{}", "¡!", "¿?", "¡!", "¿?"),)
+KOREAN_QUOTES = ('""', "''", "()", "[]", "“”", "‘’", "「」", "『』", "《》", "〈〉", "【】")
+HEBREW_QUOTES = ('""', "''", "()", "[]", "”“", "״״", "„“")
 _UNSPACED: dict[str, Any] = {"marks": CJK_MARKS, "quotes": CJK_QUOTES, "spaces": False}
 _SCRIPTS = (
-    Script("latin", _chars(*LATIN), "AZazéü", LATIN_LANGUAGES, LATIN, cased=True),
+    Script("latin", _chars(*LATIN), "AZazéü", LATIN_LANGUAGES, LATIN, quotes=LATIN_QUOTES, cased=True),
+    Script("vietnamese", VIETNAMESE, "AZazạảấộữựơưđ", ("vi",), LATIN, quotes=LATIN_QUOTES, cased=True),
+    Script("romanised", ROMANISED, "AZazāḥṭṇś", (), (*LATIN, (0x180, 0x2FF), (0x1E00, 0x1EFF)), quotes=LATIN_QUOTES),
     Script("english", _chars(*LATIN[:2]), "AZaz", ("en",), LATIN[:2], cased=True),
     Script("cyrillic", _chars(*CYRILLIC), "АЯаяыё", CYRILLIC_LANGUAGES, CYRILLIC, cased=True),
     Script("prereform", _chars(*PREREFORM), "АЯаяѣіѳ", ("ru",), PREREFORM, cased=True),
@@ -163,8 +179,8 @@ _SCRIPTS = (
         rtl=True,
         joined=True,
     ),
-    Script("hebrew", _chars(*HEBREW), "אבגדת", ("he",), HEBREW, rtl=True),
-    Script("thai", _chars(*THAI), "กขฮาิ", ("th",), THAI, THAI_DIGITS, spaces=False, joined=True),
+    Script("hebrew", _chars(*HEBREW), "אבגדת", ("he",), HEBREW, marks=",.;:!?־", quotes=HEBREW_QUOTES, rtl=True),
+    Script("thai", _chars(*THAI), "กขฮาิ", ("th",), THAI, THAI_DIGITS, spaces=False, phrases=0.25, joined=True),
     Script("chinese", _chars(*HAN), CHINESE_PROBE, ("zh_cn", "zh"), HAN, avoid=(" JP", " KR", "IPA", "Nanum"), **_UNSPACED),
     Script(
         "japanese",
@@ -175,7 +191,16 @@ _SCRIPTS = (
         avoid=(" SC", " TC", " HK", " KR"),
         **_UNSPACED,
     ),
-    Script("korean", _chars(*HANGUL), "가각힣이의를", ("ko",), HANGUL, avoid=(" SC", " TC", " HK", " JP")),
+    Script(
+        "korean",
+        _chars(*HANGUL),
+        "가각힣이의를",
+        ("ko",),
+        HANGUL,
+        marks=",.,.;:!?~·…",
+        quotes=KOREAN_QUOTES,
+        avoid=(" SC", " TC", " HK", " JP"),
+    ),
     *map(_brahmic, INDIC),
 )
 SCRIPTS: dict[str, Script] = {script.name: script for script in _SCRIPTS}

@@ -6,7 +6,8 @@ from typing import TypeVar
 import numpy as np
 
 T = TypeVar("T")
-CURRENCIES = "$€£¥₹"
+CURRENCIES = "$$$€€€£££¥¥₹₹₺₪₫₩₽₴₦₱¢"
+SIGNS = "©®™°µ×÷±§¶†‡•‰½¼¾²³¹№→←≤≥≈≠−∞√·¬¦¤ªº★■□●○✓↑↓ΩπαβγδλσθΔΣφ⅓⅔′″‐―❑‹›¡¿‚„"
 UNITS = ("mm", "cm", "m", "km", "g", "kg", "ml", "l", "kW", "MB", "GB", "Hz", "°C", "h", "min", "pt", "V")
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DIGITS = "0123456789"
@@ -131,6 +132,9 @@ def mark(rng: np.random.Generator) -> str:
         f"{n}–{n + 3}",
         "©",
         "®",
+        pick(rng, SIGNS),
+        f"{n}{pick(rng, SIGNS)}",
+        f"{pick(rng, SIGNS)} {n}",
     )
     return pick(rng, forms)
 

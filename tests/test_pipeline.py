@@ -101,6 +101,7 @@ def test_batches_do_not_change_what_is_read(ocr, pages):
         assert [line.text for line in single.lines] == [line.text for line in batched.lines]
 
 
+@pytest.mark.slow
 def test_thirty_two_threads_read_as_one(ocr, pages):
     expected = [ocr(image) for image in pages]
     wrong, start = [], threading.Barrier(32)

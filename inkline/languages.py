@@ -172,6 +172,7 @@ OWN: dict[str, str] = {
     "devanagari": "devanagari_PP-OCRv6_small_rec",
     "ka": "kannada_PP-OCRv6_small_rec",
     "ta": "tamil_PP-OCRv6_small_rec",
+    "th": "thai_PP-OCRv6_small_rec",
     "te": "telugu_PP-OCRv6_small_rec",
     "korean": "korean_PP-OCRv6_small_rec",
     "he": "hebrew_PP-OCRv6_small_rec",

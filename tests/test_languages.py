@@ -89,8 +89,10 @@ def test_codes() -> None:
         ("he", "", ("PP-OCRv6_small_det", "hebrew_PP-OCRv6_small_rec")),
         ("vi", "", ("PP-OCRv6_small_det", "latin_PP-OCRv6_small_rec")),
         ("vi", "PP-OCRv6", SMALL),
-    ]
-    + [(lang, "", (V5_DET, f"{lang}_PP-OCRv5_mobile_rec")) for lang in ("th",)],
+        ("th", "", ("PP-OCRv6_small_det", "thai_PP-OCRv6_small_rec")),
+        ("te", "", ("PP-OCRv6_small_det", "telugu_PP-OCRv6_small_rec")),
+        ("th", "PP-OCRv5", (V5_DET, "th_PP-OCRv5_mobile_rec")),
+    ],
 )
 def test_route(lang: str, version: str, pair: tuple[str, str]) -> None:
     assert route(lang, version) == pair

@@ -1,6 +1,6 @@
 """What each accuracy rule is worth: token F1 and detection Hmean of every set, one rule after the other switched on.
 
-usage: python benchmarks/accuracy.py DATA [--reference DIR] [--sets NAME,NAME] [--set NAME=VALUE ...]
+usage: python -m benchmarks.accuracy DATA [--reference DIR] [--sets NAME,NAME] [--set NAME=VALUE ...]
 
 DATA holds <set>/dev/labels.jsonl. With --reference (folders <set>/<image name>.json of another system's answers) its own
 score comes first, the pages it covers are one table and all other pages a second. Nothing is read twice: the nets'
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from errors import overrides
-from tune_detect import Memory
 
+from benchmarks.errors import overrides
+from benchmarks.tune_detect import Memory
 from inkline.cli.evaluate_commands import labels
 from inkline.metrics import PageScore, page
 from inkline.pipeline import Ocr
@@ -31,7 +31,7 @@ RULES: dict[str, dict[str, Any]] = {
     "+ further looks": {"text_det_small_text": 0.0, "text_det_sparse_side_len": 0},
     "+ doubtful accents settled": {"text_rec_accent_thresh": 1.0},
     "+ long lines squeezed": {"text_rec_width_scale": 1.0},
-    "+ boxes drawn in to their ink": {"text_box_rule": "reference"},
+    "+ boxes shrunk to the ink": {"text_box_rule": "reference"},
 }
 
 

@@ -1,6 +1,6 @@
 """What a line's score says: of the tokens in lines of each score, the share that stands in the labels at that place.
 
-usage: python benchmarks/calibration.py DATASET... [--set NAME=VALUE ...]
+usage: python -m benchmarks.calibration DATASET... [--set NAME=VALUE ...]
 
 DATASET is a folder with a labels.jsonl whose lines have boxes. Lines in ignored regions are left out.
 """
@@ -8,8 +8,8 @@ DATASET is a folder with a labels.jsonl whose lines have boxes. Lines in ignored
 import argparse
 
 import numpy as np
-from errors import overrides, shares
 
+from benchmarks.errors import overrides, shares
 from inkline.cli.evaluate_commands import labels
 from inkline.metrics import Counts, outside, tokens
 from inkline.pipeline import Ocr

@@ -1,6 +1,6 @@
 """Where text is lost: every wrong line of a data set by cause and trait, with examples.
 
-usage: python benchmarks/errors.py DATASET... [--results DIR] [--examples N] [--set NAME=VALUE ...]
+usage: python -m benchmarks.errors DATASET... [--results DIR] [--examples N] [--set NAME=VALUE ...]
 
 DATASET is a folder with a labels.jsonl. A line counts when tokens of it (runs of letters and digits, case folded) stand in
 no box over it; its cause is the first that holds:

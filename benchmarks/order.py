@@ -1,6 +1,6 @@
 """Reading order: the share of pairs of lines that are read in the order of the labels, for both rules.
 
-usage: python benchmarks/order.py DATA [--sets NAME,NAME]
+usage: python -m benchmarks.order DATA [--sets NAME,NAME]
 
 DATA holds <set>/dev/labels.jsonl. Lines are matched by their boxes, or by their text where labels have no boxes (lines
 whose text occurs once, spaces aside).

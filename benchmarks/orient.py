@@ -1,4 +1,4 @@
-"""Measure when turning and flattening help and when they harm: `python benchmarks/orient.py WHAT DATA`.
+"""Measure when turning and flattening help and when they harm: `python -m benchmarks.orient WHAT DATA`.
 
 lines: lines cut from upright pages, shown upright and upside down, to the classifier and the recogniser.
 pages: pages turned by known angles (`orientation/dev.jsonl`), read as they are and turned as the rule says.

@@ -1,4 +1,4 @@
-"""The house in figures: files, lines by room, importers, repeated names, comments, conditionals, complexity, typed code.
+"""The code in figures: files, lines by package, importers, repeated names, comments, conditionals, complexity, typed code.
 
 `python -m benchmarks.structure` measures the checkout it stands in; `python -m benchmarks.structure REV` also measures a
 commit and prints both side by side.
@@ -95,7 +95,7 @@ def measure(root: Path) -> dict[str, str]:
     complexities = [complexity(function) for function in functions]
     unseen = sum(lines[n] for n in known if any(fnmatch(n, p) for p in untyped_modules(root)))
     physical = {name: text.count("\n") for name, text in source.items()}
-    torch = tuple(f"inkline.{room}" for room in ("training", "train", "nets", "convert", "export", "rounding"))
+    torch = tuple(f"inkline.{package}" for package in ("training", "train", "nets", "convert", "export", "rounding"))
     teaching = sum(n for name, n in physical.items() if name.startswith(torch))
     figures = {
         "files": f"{len(known)}",
@@ -112,10 +112,10 @@ def measure(root: Path) -> dict[str, str]:
         "lines, training half": f"{teaching:,}",
         "lines, all": f"{sum(physical.values()):,}",
     }
-    rooms = Counter()
+    packages = Counter()
     for name, count in physical.items():
-        rooms[name.split(".")[1] if known[name].parent != root / "inkline" else "(top)"] += count
-    return figures | {f"lines in {room}": f"{count:,}" for room, count in sorted(rooms.items())}
+        packages[name.split(".")[1] if known[name].parent != root / "inkline" else "(top)"] += count
+    return figures | {f"lines in {package}": f"{count:,}" for package, count in sorted(packages.items())}
 
 
 def main(arguments: list[str]) -> None:

@@ -1,10 +1,10 @@
 """Search the detection settings of a model: one line a setting, token F1 and detection Hmean of each set and their means.
 
-usage: python benchmarks/tune_detect.py DATASET... [--grid NAME=V,V,... ...] [--set NAME=VALUE ...] [--limit N]
+usage: python -m benchmarks.tune_detect DATASET... [--grid NAME=V,V,... ...] [--set NAME=VALUE ...] [--limit N]
 
 Without --grid: the thresholds and sizes around the defaults, one changed at a time. With it: every combination. Answers
 of the nets are remembered, so settings that only change the post-processing cost little. Example, for another pair:
-    python benchmarks/tune_detect.py data/*/dev --set text_detection_model_name=PP-OCRv4_mobile_det \\
+    python -m benchmarks.tune_detect data/*/dev --set text_detection_model_name=PP-OCRv4_mobile_det \\
         --set text_recognition_model_name=PP-OCRv4_mobile_rec --grid text_det_box_thresh=0.4,0.5,0.6
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from errors import overrides
 
+from benchmarks.errors import overrides
 from inkline.cli.evaluate_commands import labels
 from inkline.metrics import PageScore, page
 from inkline.pipeline import Ocr

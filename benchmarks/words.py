@@ -1,6 +1,6 @@
 """How well word boxes lie: the share of true words that a box of `return_word_box` covers at IoU 0.5, one to one.
 
-usage: python benchmarks/words.py DATASET...
+usage: python -m benchmarks.words DATASET...
 
 DATASET is a folder with a labels.jsonl whose rows have `words`, or whose lines are words.
 """

@@ -148,13 +148,13 @@ def flat_fields(cls: type) -> dict[str, FlatField]:
 
 
 def old_names(cls: type) -> dict[str, str]:
-    """Flat names of the version before, which are still taken -> the names of today."""
+    """Flat names of the previous version, which are still accepted -> the current names."""
     fields_of = flat_fields(cls).items()
     return {f.metadata["old_name"]: name for name, (_, f, _) in fields_of if "old_name" in f.metadata}
 
 
 def current_names(cls: type, values: Mapping[str, Any], warn: bool = False) -> dict[str, Any]:
-    """`values` under the names of today. warn: a DeprecationWarning for each old name, as for keywords; files keep quiet."""
+    """`values` under the current names. warn: a DeprecationWarning for each old name, as for keywords; not for files."""
     known, renamed = flat_fields(cls), old_names(cls)
     for name in values:
         instead = renamed.get(name) or (known[name][1].metadata.get("instead") if name in known else None)
@@ -203,7 +203,7 @@ def _presets(options: Any, values: Mapping[str, Any]) -> dict[str, Any]:
             continue
         value, now = values[name], getattr(getattr(options, group) if group else options, f.name)
         if value in get_args(hint) and value != now and value not in presets:
-            raise UsageError(f"{name}={value!r}: what {name}={now!r} has changed is not known any more; begin anew")
+            raise UsageError(f"cannot switch back from {name}={now!r} to {name}={value!r}; make a new Ocr(...)")
         out |= presets.get(value, {}) if value != now else {}
     return out
 

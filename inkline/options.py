@@ -64,7 +64,7 @@ def _check_channels(name: str, shape: Shape | None) -> None:
 class DetectOptions:
     """How text is found on a page; defaults are those searched for PP-OCRv6_small_det (`benchmarks/tune_detect.py`)."""
 
-    limit_side_len: int = opt(1280, "text_det_limit_side_len", "side length in pixels that limit_type speaks of", 1)
+    limit_side_len: int = opt(1280, "text_det_limit_side_len", "in pixels, applied as --text_det_limit_type says", 1)
     limit_type: LimitType = opt(
         "resize_long",
         "text_det_limit_type",
@@ -173,7 +173,7 @@ class OrientOptions:
         "gated",
         "doc_orientation_rule",
         "gated: unless the classifier is sure that a page is upright, a sample of its lines, read both ways, tells how it is "
-        "turned; lines: the same for every page; net: the classifier tells it, the lines where it is not sure",
+        "turned; lines: the same for every page; net: the classifier decides; where it is unsure, reading the lines decides",
     )
     page_thresh: float = opt(0.9, "doc_orientation_thresh", "the classifier is sure from this probability", 0, 1)
     line_rule: Literal["read", "net"] = opt(
@@ -201,7 +201,7 @@ class EngineOptions:
     engine: Literal["auto", "onnxruntime", "openvino"] = opt(
         "auto", "engine", "runtime of the nets; auto takes the faster of those installed (docs/engines.md)"
     )
-    device: str = opt("cpu", "device", "cpu, gpu or gpu:N; what is not there is an error, never a silent fall-back")
+    device: str = opt("cpu", "device", "cpu, gpu or gpu:N; an unavailable device is an error")
     cpu_threads: int = opt(processor_count(), "cpu_threads", "processor threads used in all", 1)
 
     def __post_init__(self) -> None:
@@ -297,7 +297,7 @@ class RunOptions:
     retries: int = opt(2, "retries", "how often a file is tried again after an error that may pass", 0)
     retry_wait: float = opt(2.0, "retry_wait", "seconds before the first retry; each further one waits twice as long", 0)
     time_limit: float = opt(
-        300.0, "time_limit", "a file may take this many seconds, and a document as many for each page; 0: no limit", 0
+        300.0, "time_limit", "an image, or each page of a document, may take this many seconds; 0: no limit", 0
     )
     strict: bool = opt(False, "strict", "exit status 1 also when files were damaged and read in part")
     watch_interval: float = opt(2.0, "watch_interval", "with --watch, seconds between two looks at the source", 0.05)
@@ -322,7 +322,7 @@ class ServeOptions:
         120.0, "request_timeout", "a request may take this many seconds, with its wait; then it is answered 504", 0.1
     )
     max_body_bytes: int = opt(64 << 20, "max_body_bytes", "larger requests are answered 413", 1024)
-    max_pages: int = opt(10, "max_pages", "of a longer PDF or TIFF only so many pages are read", 1)
+    max_pages: int = opt(10, "max_pages", "at most this many pages of a PDF or TIFF are read", 1)
     max_image_pixels: int = opt_like(ReadOptions, "max_image_pixels")
     pdf_dpi: int = opt_like(ReadOptions, "pdf_dpi")
     allow_urls: bool = opt_like(

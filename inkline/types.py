@@ -87,7 +87,8 @@ class Word:
 class Line:
     """One line of text.
 
-    quad: (4, 2) float32 in source pixels, ending at the line's ink (`text_box_rule`). score: the recogniser's, 0..1.
+    quad: (4, 2) float32 in source pixels, ending at the line's ink (with `rules="reference"` the detector's box).
+    score: the recogniser's, 0..1.
     straight_quad: the detector's box, which the line was cut out with and which layout goes by, in straight pixels.
     angle: by how many degrees (0, 90, 180, 270) the cut-out line was turned counter-clockwise to be read.
     words: filled when word boxes were asked for. paragraph: index of the paragraph within the page, from 0.

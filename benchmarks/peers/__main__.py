@@ -40,7 +40,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of page sets, SET/dev/labels.jsonl each")
     parser.add_argument("--sets", default=SETS, help="page sets below DATA (default: %(default)s)")
-    parser.add_argument("--pages", type=int, default=10, help="the first so many of each set (default: %(default)s)")
+    parser.add_argument("--pages", type=int, default=10, help="the first N pages of each set (default: %(default)s)")
     parser.add_argument("--peers", default=",".join(DEFAULT),
                         help=f"of {', '.join(PEERS)} (default: those not of {MOBILE} weights)")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=1, help="how often each page is read (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""Every raw figure in one JSON file, kept after each page, so that a run goes on where it was ended."""
+"""Every raw figure in one JSON file, kept after each page, so that a run resumes where it stopped."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def scored(row: Mapping[str, Any], answer: Measure) -> Measure:
 
 
 class Record:
-    """The JSON file of every raw figure; written after each page, so that a run goes on where it was ended."""
+    """The JSON file of every raw figure; written after each page, so that a run resumes where it stopped."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

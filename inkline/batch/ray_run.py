@@ -30,7 +30,7 @@ from inkline.errors import EngineError, InklineError, UsageError
 from inkline.formats.write import render
 from inkline.types import Document
 
-PAGES_PER_UNIT = 16  # a long document is divided into parts of so many pages
+PAGES_PER_UNIT = 16  # a long document is divided into parts of this many pages
 UNITS_PER_BLOCK = 4  # what an actor gets at once
 UNITS_PER_WAVE = 20_000  # listed and given to Ray at once: bounds what the starting process holds
 BYTES_PER_WAVE = 1 << 30  # of files unpacked from archives
@@ -266,7 +266,7 @@ class ResultCollector:
         self._documents: dict[str, DocumentParts] = {}
 
     def expect_parts(self, task: FileTask, unfinished: UnfinishedDocument, count: int) -> None:
-        """Say that a document will come in so many parts."""
+        """Say that a document will come in `count` parts."""
         self._documents[task.name] = DocumentParts(task, unfinished, count)
         if not count:
             self._write_document(self._documents.pop(task.name))

@@ -176,7 +176,7 @@ class Worker:
             self.connection.send(value)
 
     def handle_message(self, is_done: IsDone) -> TaskResult | None:
-        """Answer its next message; gives how its task ended, once it has, be it that the worker died.
+        """Answer its next message; gives how its task ended, once it has, also when the worker died.
 
         Raises what kept it from opening its models.
         """

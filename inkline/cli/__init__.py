@@ -71,7 +71,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"token_normalize_func": same_name, "help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-v", "--version", prog_name="inkline")
-@click.option("--verbose", is_flag=True, help="say what is going on, on standard error")
+@click.option("--verbose", is_flag=True, help="log progress to standard error")
 def inkline(verbose: bool) -> None:
     """Inkline reads text in images and documents. `inkline COMMAND --help` shows each command's options and examples.
 

@@ -66,7 +66,7 @@ def evaluate() -> None:
 @click.option("--lang", help="language or script of the text, see `inkline languages`")
 @from_options(OcrOptions)
 def ocr(datasets: tuple[str, ...], results: str | None, save_path: str | None, **values: Any) -> None:
-    """Detection precision, recall and Hmean (IoU > 0.5, ignored regions count neither way), order-free token and
+    """Detection precision, recall and Hmean (IoU > 0.5, ignored regions are not scored), order-free token and
     character F1; of the matched lines character error rate, F1 of the spaces, share of digits right, and order.
 
     A data set is a labels.jsonl or its folder, with a line per page: {"image", "lines": [{"points", "text", "ignore"}]}.
@@ -213,7 +213,7 @@ def eval_command(task: str, what: str, names: tuple[str, ...]) -> click.Command:
 
 eval_det = eval_command(
     "det",
-    "Precision, recall and Hmean of a text detector (IoU > 0.5, ignored regions count neither way).",
+    "Precision, recall and Hmean of a text detector (IoU > 0.5, ignored regions are not scored).",
     DETECT_OPTIONS,
 )
 eval_rec = eval_command(

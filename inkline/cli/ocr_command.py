@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkline.cli.options_help import GroupedCommand, from_options, given, model_choice, say_damaged, strict_flag
+from inkline.cli.options_help import FORMATS, GroupedCommand, from_options, given, model_choice, say_damaged, strict_flag
 from inkline.cli.paddle_flags import engine_options, old_options, translated
 from inkline.errors import InklineError, OutputError, UsageError
 from inkline.flat import apply, flat_fields
@@ -31,7 +31,7 @@ Examples:
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("-i", "--input", "more_inputs", multiple=True, help="another input, as PaddleOCR spells it")
 @click.option("--save_path", help="folder for the results; without it the text goes to standard output")
-@click.option("--format", "formats", default="json,img", show_default=True, help="what to save, for instance json,txt,img")
+@click.option("--format", "formats", default="json,img", show_default=True, help=f"comma-separated formats out of {FORMATS}")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON line per page instead of the text")
 @click.option("--quiet", is_flag=True, help="no progress, no text; errors only")
 @strict_flag

@@ -7,12 +7,16 @@ import click
 
 from inkline.flat import Shape, flat_fields, old_names
 from inkline.options import OcrOptions, RunOptions
+from inkline.paddle.arguments import SINGLE_MODEL_KEYWORDS
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
 TRUE = frozenset(("true", "yes", "t", "y", "1", "on"))
 FALSE = frozenset(("false", "no", "f", "n", "0", "off"))
+
+# The keys of `inkline.formats.write.WRITERS`, whose module takes too long to load for a help text (a test compares them).
+FORMATS = "json, txt, img, layout, md, tsv, csv, jsonl, hocr, alto, page, parquet, pdf"
 
 # Title in the help -> beginnings of the names of its options; the longest that fits decides.
 SECTIONS: dict[str, tuple[str, ...]] = {
@@ -21,16 +25,16 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         *("max_output_", "on_request"),
     ),
     "Input": ("more_inputs", "pdf_", "page_range", "max_image", "max_source", "allow_urls", "url_"),
-    "Output": ("save_path", "formats", "as_json", "quiet", "strict"),
+    "Output": ("save_path", "formats", "as_json", "quiet", "strict", "text_layer", "pdfa"),
     "Language and models": ("lang", "ocr_version", "model_", "offline", "paddlex_config", "rules"),
     "Turning and flattening": ("use_", "doc_", "textline_", "topk"),
-    "Finding text": ("text_det_", "limit_", "thresh", "box_thresh", "unclip_ratio"),
-    "Reading text": ("text_rec_", "text_recognition_batch_size", "return_word_box", "reading_order", "input_shape"),
+    "Finding text": ("text_det_",),
+    "Reading text": ("text_rec_", "text_recognition_batch_size", "return_word_box", "reading_order"),
     "Running": (
         *("device", "engine", "cpu_threads", "workers", "retries", "retry_wait", "time_limit", "watch", "ledger"),
         *("ray", "replicas"),
     ),
-    "Without effect, taken so that PaddleOCR's commands run": (
+    "Without effect, accepted so that PaddleOCR's commands run": (
         *("enable_hpi", "use_tensorrt", "precision", "enable_mkldnn", "mkldnn_cache_capacity", "enable_cinn"),
         *("use_hpip", "hpi_config"),
     ),
@@ -46,6 +50,11 @@ def section_of(name: str) -> str:
     return max(fitting)[1]
 
 
+def flat_name(ctx: click.Context, name: str) -> str:
+    """What the pipeline calls an option of a single model's command."""
+    return SINGLE_MODEL_KEYWORDS.get(ctx.command.name or "", {}).get(name) or name
+
+
 class GroupedCommand(click.Command):
     """A command whose help shows its examples (the epilog) before its options, and these in groups."""
 
@@ -59,8 +68,8 @@ class GroupedCommand(click.Command):
         groups: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
-                groups[section_of(param.name or "")].append(record)
+            if record is not None and record[1]:  # an argument without a text is in the usage line
+                groups[section_of(flat_name(ctx, param.name or ""))].append(record)
         for title, records in groups.items():
             if records:
                 with formatter.section(title):

@@ -48,7 +48,7 @@ old_options = all_of(
 
 
 def translated(values: dict[str, Any]) -> dict[str, Any]:
-    """Options of the pipeline out of a command's keyword arguments; old flags are remarked upon.
+    """Options of the pipeline out of a command's keyword arguments; a note is printed for each old flag.
 
     A `paddlex_config` among them is read, and gives way to the flags.
     """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inkline.cli.options_help import (
+    FORMATS,
     GroupedCommand,
     files_text,
     from_options,
@@ -34,13 +35,13 @@ Examples:
   inkline run 'scans/**/*.tif' @more.txt out        globs, and a list with one path per line
   inkline run letters.zip s3://bucket/results       archives (zip, tar); stores need the extra `cloud`
   inkline run /data/scans /data/out --ray head:6379
-  inkline run inbox/ out --watch                    whatever is put into inbox, until you stop it
+  inkline run inbox/ out --watch                    new files in inbox/, until stopped
 """
 
 
 @click.command(cls=GroupedCommand, epilog=EXAMPLES)
 @click.argument("places", nargs=-1, metavar="SOURCE... DEST")
-@click.option("--format", "formats", default="json", show_default=True, help="what to write, for instance json,txt")
+@click.option("--format", "formats", default="json", show_default=True, help=f"comma-separated formats out of {FORMATS}")
 @click.option("--watch", is_flag=True, help="keep running: read what is put into SOURCE, once it has stopped growing")
 @click.option("--ledger", default="", help="folder of the ledger; default: DEST/.inkline, for stores a folder of the user's")
 @click.option("--ray", metavar="ADDRESS|local", help="run on a Ray cluster (extra `ray`): host:port, auto or local")

@@ -16,6 +16,7 @@ TRAIN_EXAMPLES = """\b
 Examples:
   inkline train PP-OCRv4_mobile_det --data train.txt --eval val.txt
   inkline train my.yaml -o optimizer.learning_rate=5e-4 -o run.epochs=50
+  inkline train PP-OCRv4_mobile_rec --data lines.txt --eval val.txt -o model.charset=charsets/latin.txt
   inkline train CRNN_MobileNetV3 --data lines:english:100000 --eval words.txt --output runs/crnn
   inkline train my.yaml --resume
   torchrun --nproc_per_node 4 -m inkline train my.yaml         four GPUs

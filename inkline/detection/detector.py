@@ -89,7 +89,7 @@ class Detector:
     def _coarse_map(
         self, image: Image, coarse: tuple[int, int], size: tuple[int, int], options: DetectOptions
     ) -> Floats | None:
-        """The map (h, w) of a pass at the size `coarse`; None where one at `size` had better see the whole page."""
+        """The map (h, w) of a pass at the size `coarse`; None where the pass at `size` should see the whole page."""
         probability = None
         for pass_size, least, most in coarse_passes(image.shape[0], coarse, size):
             probability = self._map(image, pass_size, options)

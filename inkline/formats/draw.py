@@ -17,7 +17,7 @@ from inkline.layout.geometry import crop_size, sample_by_grid, turn
 from inkline.types import Document, Floats, Image, Line, Page, Transform
 
 CAPTION_PX = 25  # height of a panel's caption
-# A box more than so many times as high as wide, and higher than so many pixels, is a column (docs/reference_rules.md,
+# A box more than COLUMN_RATIO times as high as wide, and higher than MIN_COLUMN_PX, is a column (docs/reference_rules.md,
 # "Results").
 COLUMN_RATIO, MIN_COLUMN_PX = 2, 30
 MAX_TEXT_PIXELS = 1 << 22  # that the text of one line is drawn with

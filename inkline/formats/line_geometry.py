@@ -24,7 +24,7 @@ SPECIAL_WIDTHS = {
 ZERO_WIDTH_JOINER = "\u200d"
 JOINERS = ZERO_WIDTH_JOINER + "\u200c"
 
-VERTICAL_RATIO = 1.5  # a box so many times as high as wide is written from top to bottom, as when crops are turned
+VERTICAL_RATIO = 1.5  # a box this many times as high as wide is written from top to bottom, as when crops are turned
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,7 +120,7 @@ def _dpi(image: Pillow.Image) -> tuple[float, float]:
 
 
 def _stream(pdf: Any, data: bytes, size: tuple[int, int], colors: Any, bits: int, **more: Any) -> pikepdf.Stream:
-    """An image XObject of so many bits per component; `more` are entries of its dictionary."""
+    """An image XObject of `bits` bits per component; `more` are entries of its dictionary."""
     width, height = size
     kind = {"Type": Name.XObject, "Subtype": Name.Image, "Width": width, "Height": height}
     return Stream(pdf, data, **kind, ColorSpace=colors, BitsPerComponent=bits, **more)

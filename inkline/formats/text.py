@@ -17,7 +17,7 @@ COLUMN_SNAP_CELLS = 0.75  # by which the left edges of lines in one column may d
 MAX_EMPTY_ROWS = 2  # between two rows of text
 ROW_PITCH = 1.2  # distance of two rows as a multiple of their height
 
-# Markdown: a paragraph of at most MAX_HEADING_LINES is a heading when its letters are so many times as high as is usual.
+# Markdown: a paragraph of at most MAX_HEADING_LINES is a heading when its letters are this many times as high as is usual.
 HEADING_RATIOS = ((1.9, "# "), (1.45, "## "))
 MAX_HEADING_LINES = 3
 MIN_LINES_FOR_HEADINGS = 5  # with fewer lines on the page nobody can tell what is usual

@@ -48,7 +48,7 @@ TEXT_LAYER_FONT = "F1"  # the only name under which OCRmyPDF copies a font toget
 UNSTATED_DPI = 300.0  # of page images that do not state theirs
 TURN_CONFIDENCE = 15.0  # "very confident" in OCRmyPDF's units; it turns pages from --rotate-pages-threshold, 14 by default
 MIN_SPACE_PER_HEIGHT = 0.2  # poppler joins words closer than about 0.1 of the font size, also across a space
-MIN_LENGTH_PER_HEIGHT = 3.0  # lines at least so many times as long as high tell how a page is skewed
+MIN_LENGTH_PER_HEIGHT = 3.0  # lines at least this many times as long as high tell how a page is skewed
 
 # Tesseract's codes that are not ours, and ours; endings such as `_vert` and `_frak` are removed first.
 TESSERACT_CODES = dict(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 1024  # of a file, that tell what it is
 STRIP_PIXELS = 1 << 22  # pixels converted at a time, so that a large page is not in memory three times
-DECODER_COPIES = {"WEBP": 2, "AVIF": 2}  # kinds whose decoders hold every pixel twice: so many times fewer are allowed
+DECODER_COPIES = {"WEBP": 2, "AVIF": 2}  # kinds whose decoders hold every pixel twice: this many times fewer are allowed
 MAX_TIFF_PAGES = 10_000  # a chain of millions of empty pages fits into a small file
 MAX_REASON_LENGTH = 120
 WARNINGS_LOCK = threading.Lock()

@@ -135,7 +135,7 @@ def open_regular_file(path: Path) -> BinaryIO:
     except FileNotFoundError as error:
         is_address = "://" in str(path) or ":/" in str(path)[2:]
         hint = "; only http and https addresses are fetched" if is_address else ""
-        raise SourceError(f"no such file{hint}") from error
+        raise SourceError(f"no such file or folder{hint}") from error
     except PermissionError as error:
         raise SourceError("no permission to read this file") from error
     except (OSError, ValueError) as error:

@@ -16,7 +16,7 @@ from inkline.orientation.classifier import Classifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.types import Detections, Floats, Image, Text, Transform
 
-NOT_OPENED = "this object was opened without that model; say so when it is made: Ocr(...), PaddleOCR(...)"
+NOT_OPENED = "this object was opened without that model; enable the stage when creating the object: Ocr(use_...=True)"
 
 MAX_SAMPLE_LINES = 8  # lines of a page that are read to learn which way is up
 MAX_LENGTH_RATIO = 12  # a line longer than this many times its height tells no more

@@ -139,7 +139,7 @@ def translate_keywords(keywords: Mapping[str, Any], limit_type_known: bool = Fal
     one, as in 2.x; unless `limit_type_known`. UsageError for an unknown keyword, with the nearest known one, and for an
     old name beside its new one.
     """
-    # What was given, under the names of today.
+    # What was given, under the current names.
     given = {name: value for name, value in keywords.items() if value is not None}
     given = current_names(OcrOptions, given, warn=True)
     check_known(given, (*flat_fields(OcrOptions), *POSITIONAL_KEYWORDS, *RENAMED_KEYWORDS, *IGNORED_KEYWORDS, *NO_OPTIONS))

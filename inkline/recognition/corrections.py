@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from inkline.types import Floats, Text
 
-# A page has accents where one letter of so many bears one: French one of 25, German one of 60; an English page with a few
+# A page has accents where one letter of this many bears one: French one of 25, German one of 60; an English page with a few
 # foreign names has fewer.
 MAX_LETTERS_PER_ACCENT = 200
 

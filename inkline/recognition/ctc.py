@@ -14,7 +14,7 @@ class CtcPath:
     """What a net saw in a line, step by step.
 
     best: (T,) the most probable class of each step; prob: (T,) its probability; plain: (T,) as best, without doubtful
-    accents (`doubtful_accents`). width: of the line at the net's height, in pixels, before it was narrowed; used: the
+    accents (`remove_doubtful_accents`). width: of the line at the net's height, in pixels, before it was narrowed; used: the
     fraction of the T steps that the line covers, the rest being padding.
     """
 

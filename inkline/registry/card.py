@@ -113,7 +113,7 @@ class ModelCard:
 
     @property
     def fetchable(self) -> bool:
-        """Whether some source gives a file that runs, be it after a conversion that needs no one's hand."""
+        """Whether some source gives a file that runs, possibly after an automatic conversion."""
         return any(not isinstance(source, Weights) for source in self.sources)
 
 

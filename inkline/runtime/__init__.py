@@ -51,7 +51,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class PerProcess(Generic[Opened]):
-    """Something open, as a session with threads of its own; in a forked child it is opened anew when first asked for."""
+    """Something open, such as a session with its own threads; a forked child opens it again on first use."""
 
     def __init__(self, open_it: Callable[[], Opened]) -> None:
         self._open = open_it

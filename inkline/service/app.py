@@ -50,7 +50,7 @@ PAGE_HEADERS = {"Content-Security-Policy": CSP, "X-Content-Type-Options": "nosni
 
 ABOUT = """Reads text in images and PDFs. Answers carry `logId`, `errorCode` (0, or the HTTP status) and `errorMsg`.
 
-Two contracts are spoken on `/ocr`: a request with `inferenceParams` is answered with `texts` and `image`; one with any
+`POST /ocr` supports two request formats: a request with `inferenceParams` is answered with `texts` and `image`; one with any
 other parameter with `prunedResult`, `ocrImage`, `docPreprocessingImage` and `inputImage`; one with neither with both."""
 
 BASE64 = "iVBORw0KGgo...  (the file in Base64)"
@@ -60,7 +60,7 @@ ERRORS = {
     413: "the body is larger than `max_body_bytes`",
     415: "the body is not `application/json`",
     422: "a field or the file cannot be used: wrong type, unknown name, not Base64, not an image or PDF, too many pixels",
-    500: "a mistake of the server",
+    500: "an internal error",
     503: "the queue is full or the server is shutting down; `Retry-After` says when to send the request again",
     504: "not finished within `request_timeout`",
 }

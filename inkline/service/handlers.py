@@ -105,7 +105,7 @@ def success(log_id: str, result: Mapping[str, Any]) -> bytes:
 
 
 def open_request_file(request: ParsedRequest, options: ServeOptions) -> RequestFile:
-    """The request's file, fetched or decoded from Base64; its type is told by its content.
+    """The request's file, fetched or decoded from Base64; the type is detected from the content.
 
     Errors: SourceError for what is neither an image nor a PDF, or not of the kind that `fileType` says.
     """

@@ -2,7 +2,8 @@
 
 On Ray (extra `ray`) the same application runs in several replicas behind Ray Serve's proxy, which spreads requests over
 them, starts a replica again when it dies or says that it is ill, and lets it end what it was given before it is stopped.
-Inside a replica the rules of the request queue hold: so many requests at once, so many that wait, the rest refused with 503.
+Inside a replica the rules of the request queue hold: `parallel` requests at once, `queue_size` waiting, the rest refused
+with 503.
 """
 
 import asyncio

@@ -265,7 +265,7 @@ def _from_checkpoint(task: str, model: str, overrides: dict[str, Any]) -> EvalMo
 def evaluate_set(task: str, model: EvalModel, path: str, limit: int = 0, root: str = "", fold: Fold = str) -> Evaluation:
     """Score a model on a label file, LMDB or folder. DataError for unusable data.
 
-    limit: at most so many samples; 0: all. root: folder the image paths start from; empty: the label file's own. fold:
+    limit: at most this many samples; 0: all. root: folder the image paths start from; empty: the label file's own. fold:
     what a recogniser's text and the label are compared as (`folding`).
     """
     if task not in ZOO_TASKS:

@@ -11,11 +11,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 from inkline.cli import COMMANDS, inkline, main
-from inkline.cli.options_help import SECTIONS, section_of
+from inkline.cli.options_help import FORMATS, SECTIONS, section_of
 from inkline.cli.paddle_flags import paddlex_style
 from inkline.errors import UsageError
 from inkline.flat import current_options
 from inkline.formats.fonts import sized_font
+from inkline.formats.write import WRITERS
 from inkline.options import OcrOptions
 
 NAMES = list(COMMANDS)
@@ -75,6 +76,16 @@ def test_every_option_has_a_section() -> None:
     assert list(SECTIONS)[-1] == "Other"
     for name in current_options(OcrOptions):
         assert section_of(name) != "Other", name
+
+
+def test_help_names_the_formats_that_exist() -> None:
+    assert ", ".join(WRITERS) == FORMATS
+
+
+def test_an_option_of_a_single_model_is_shown_in_its_section(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["text_detection", "-h"])
+    finding = capsys.readouterr().out.partition("Finding text:")[2]
+    assert "--input_shape" in finding.partition("\n\n")[0]
 
 
 def test_paddlex_style() -> None:

@@ -124,7 +124,7 @@ def test_there_are_54_cases(shared: Path) -> None:
         ("bomb_declared_100000x100000.png", "max_image_pixels"),
         ("bomb_valid_30000x30000_1bit.png", "max_image_pixels"),
         ("directory.png", "holds no images"),
-        ("does_not_exist.png", "no such file"),
+        ("does_not_exist.png", "no such file or folder"),
         ("corrupt.pdf", "damaged"),
         ("text_renamed.pdf", "neither an image nor a PDF"),
     ],

@@ -194,7 +194,7 @@ def test_a_page_reloads_after_its_file_was_closed_and_fails_clearly_when_it_is_g
     (page_image,) = read(folder / "b.png")
     assert page_image.reload().shape == (9, 12, 3)
     (folder / "b.png").unlink()
-    with pytest.raises(SourceError, match=r"b\.png: no such file"):
+    with pytest.raises(SourceError, match=r"b\.png: no such file or folder"):
         page_image.reload()
 
 

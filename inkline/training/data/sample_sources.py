@@ -171,7 +171,7 @@ class Mixture:
         return int(self._ends[-1])
 
     def _find(self, epoch: int, index: int) -> tuple[SampleSource, int, int]:
-        """The source of an index, and its own epoch and index there: it goes on where the last epoch stopped."""
+        """The source of an index, and its own epoch and index there: it resumes where the last epoch stopped."""
         part = int(np.searchsorted(self._ends, index, side="right"))
         start = int(self._ends[part - 1]) if part else 0
         source, taken = self.parts[part][0], int(self._ends[part]) - start

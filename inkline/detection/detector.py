@@ -91,9 +91,9 @@ class Detector:
     ) -> Floats | None:
         """The map (h, w) of a pass at the size `coarse`; None where the pass at `size` should see the whole page."""
         probability = None
-        for pass_size, least, most in coarse_passes(image.shape[0], coarse, size):
-            probability = self._map(image, pass_size, options)
-            if windows_share(probability, size, least) > most:
+        for step in coarse_passes(image.shape[0], coarse, size):
+            probability = self._map(image, step.size, options)
+            if windows_share(probability, size, step.min_probability) > step.max_share:
                 return None
         return probability
 

@@ -21,6 +21,7 @@ MAX_STRIP_RATIO = 3  # a longer strip counts as this many times as long as wide,
 TILE_OVERLAP_PX = 256  # shared by two neighbouring tiles; each gives up half of it, where it sees too little around
 
 FINE_BOX_HEIGHT_PX = 20  # the box height that a finer pass aims at
+MIN_FINER_GAIN = 1.2  # a finer pass enlarges the page by more than this factor, or it is not made
 VANISHED_SCALE = 0.25  # a page shrunk below this that shows nothing may have lost its text
 
 MIN_TEXT_PROBABILITY = 0.005  # from here a pixel of a coarse pass is worth another pass
@@ -28,6 +29,16 @@ MARGIN_CELLS = 2  # cells around such a pixel that are seen with it
 EXTRA_CALL_CELLS = 4  # cells: what one more call of the net costs
 MIN_COARSE_SCALE = 0.25  # of the image, in a coarse pass: below it letters of 12 px would be lower than 3
 MAX_COARSE_COST = 0.3  # of the pixels of the full pass, what the coarse one may cost
+
+MIN_FIRST_LOOK_PROBABILITY = 0.2  # the same for the first coarse pass, which only tells signs and photos from written pages
+MAX_FIRST_LOOK_SHARE = 0.5  # of the page: where windows after the first coarse pass cover more, the full pass sees it all
+MAX_WINDOWS_SHARE = 0.7  # the same after the second coarse pass
+
+MAX_NEW_COVERED = 0.3  # a box of another pass is new when boxes at hand cover less than this share of it
+MAX_OLD_COVERED = 0.5  # and when it covers no more than this share of any of them
+PIECE_INSIDE = 0.7  # a box is a piece of a longer line when more than this share of it lies within
+MAX_PIECES_COVER = 0.6  # pieces that cover less than this share of a line give way to it
+OTHER_LINE_COVER = 0.1  # a box that is no piece and covers more than this share of the line is another line
 
 LINE_SQUARE_PX = 48 * 48  # what reading a square of a line costs, in pixels of a net
 SPARSE_COST = 0.25  # a page whose lines cost less than this share of a pass to read has time for another pass
@@ -110,19 +121,32 @@ def _spans(length: int, side: int) -> list[tuple[tuple[int, int], tuple[int, int
     return [((s, s + side), (borders[i], borders[i + 1])) for i, s in enumerate(starts)]
 
 
-def coarse_passes(
-    height: int, coarse: tuple[int, int], full: tuple[int, int]
-) -> tuple[tuple[tuple[int, int], float, float], ...]:
-    """The passes over an image of `height` before one at the size `full`: each (net size, probability, share).
+@dataclass(frozen=True)
+class CoarsePass:
+    """A pass at the net size `size` (height, width) before the full one.
 
-    It pays to go on where pixels of at least that probability need windows over no more than that share of the page. The
-    first, a sixteenth of the pixels, tells signs and photos from written pages; the second, at `coarse`, gives the windows.
-    None where `coarse` would see too little or saves nothing.
+    It pays to continue where the pixels above `min_probability` need windows over at most `max_share` of the page.
+    """
+
+    size: tuple[int, int]
+    min_probability: float
+    max_share: float
+
+
+def coarse_passes(height: int, coarse: tuple[int, int], full: tuple[int, int]) -> tuple[CoarsePass, ...]:
+    """The passes over an image of `height` before one at the size `full`.
+
+    The first, with a quarter of the pixels of `coarse`, tells signs and photos from written pages; the second, at `coarse`,
+    gives the windows. None where `coarse` would see too little or saves nothing.
     """
     too_small = coarse[0] < MIN_COARSE_SCALE * height
     if too_small or coarse[0] * coarse[1] > MAX_COARSE_COST * full[0] * full[1]:
         return ()
-    return (round_to_stride(coarse[0] / 2, coarse[1] / 2), 0.2, 0.5), (coarse, MIN_TEXT_PROBABILITY, 0.7)
+    half = round_to_stride(coarse[0] / 2, coarse[1] / 2)
+    return (
+        CoarsePass(half, MIN_FIRST_LOOK_PROBABILITY, MAX_FIRST_LOOK_SHARE),
+        CoarsePass(coarse, MIN_TEXT_PROBABILITY, MAX_WINDOWS_SHARE),
+    )
 
 
 def text_windows(probability: Floats, size: tuple[int, int], side: int, least: float = MIN_TEXT_PROBABILITY) -> list[Tile]:
@@ -198,7 +222,7 @@ def finer_size(found: Detections, height: int, width: int, size: tuple[int, int]
     elif not len(found) and scale < VANISHED_SCALE and options.small_text > 0:
         wanted = scale / VANISHED_SCALE
     wanted = min(wanted, max(options.max_enlarge, 1), math.sqrt(MAX_NET_PX / (height * width)))
-    return round_to_stride(height * wanted, width * wanted) if wanted > 1.2 * scale else size
+    return round_to_stride(height * wanted, width * wanted) if wanted > MIN_FINER_GAIN * scale else size
 
 
 def box_heights(quads: Floats) -> Floats:
@@ -214,28 +238,28 @@ def has_little_text(found: Detections, size: tuple[int, int]) -> bool:
     return squares * LINE_SQUARE_PX < SPARSE_COST * size[0] * size[1]
 
 
-def merge_passes(first: Detections, second: Detections) -> Detections:
-    """All boxes of the first pass, and from the second what the first did not find.
+def merge_passes(preferred: Detections, other: Detections) -> Detections:
+    """All boxes of the preferred pass, and from the other what the preferred one did not find.
 
-    A box of the second is taken where the first's cover less than 0.3 of it, and in the place of pieces that lie within
-    it and cover less than 0.6 of it: a line of large letters that fell apart.
+    A box of the other is taken where those of the preferred cover less than MAX_NEW_COVERED of it, and in the place of
+    pieces that lie within it and cover less than MAX_PIECES_COVER of it: a line of large letters that fell apart.
     """
-    quads = [*first.quads, *second.quads]
+    quads = [*preferred.quads, *other.quads]
     area = np.array([cv2.contourArea(quad) for quad in quads])
-    kept = list(range(len(first)))
-    for new in range(len(first), len(quads)):
+    kept = list(range(len(preferred)))
+    for new in range(len(preferred), len(quads)):
         # What the boxes kept so far share with the new one.
         shared = np.array([shared_area(quads[old], quads[new]) for old in kept])
         covered = sum(shared) / max(area[new], 1)
-        if covered < 0.3 and not (shared > 0.5 * area[kept]).any():
+        if covered < MAX_NEW_COVERED and not (shared > MAX_OLD_COVERED * area[kept]).any():
             kept.append(new)
             continue
         # A whole line takes the place of its pieces, unless it reaches into another line.
-        is_piece = shared > 0.7 * area[kept]
-        reaches_others = ((shared > 0.1 * area[new]) & ~is_piece).any()
-        if is_piece.any() and not reaches_others and covered < 0.6:
+        is_piece = shared > PIECE_INSIDE * area[kept]
+        reaches_others = ((shared > OTHER_LINE_COVER * area[new]) & ~is_piece).any()
+        if is_piece.any() and not reaches_others and covered < MAX_PIECES_COVER:
             kept = [old for old, piece in zip(kept, is_piece, strict=True) if not piece] + [new]
-    return _concatenate(first, second)[kept]
+    return _concatenate(preferred, other)[kept]
 
 
 def _concatenate(first: Detections, second: Detections) -> Detections:

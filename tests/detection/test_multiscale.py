@@ -5,6 +5,7 @@ import pytest
 
 from inkline.detection.multiscale import (
     TILE_OVERLAP_PX,
+    CoarsePass,
     coarse_passes,
     detect_size,
     finer_size,
@@ -63,8 +64,8 @@ def test_windows_near_each_other_are_one_and_large_ones_become_tiles():
 
 
 def test_a_coarse_pass_comes_first_where_it_can_save_something():
-    (half, *_), (small, *_) = coarse_passes(720, (352, 640), (704, 1280))
-    assert (half, small) == ((192, 320), (352, 640))
+    passes = coarse_passes(720, (352, 640), (704, 1280))
+    assert passes == (CoarsePass((192, 320), 0.2, 0.5), CoarsePass((352, 640), 0.005, 0.7))
     assert coarse_passes(3000, (640, 448), (1280, 896)) == ()  # small text would vanish
     assert coarse_passes(720, (352, 640), (512, 928)) == ()  # it costs half of what it could save
 

@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "inkline"
 
 # Each part may import what stands above it in this list, and its own modules.
 BASE = ("types", "errors", "flat", "options", "languages", "files", "progress", "metrics", "stages")
-ROOMS = ("layout", "runtime", "registry", "detection", "recognition", "orientation", "io", "formats")
-READING = (*BASE, *ROOMS, "pipeline")
+PACKAGES = ("layout", "runtime", "registry", "detection", "recognition", "orientation", "io", "formats")
+READING = (*BASE, *PACKAGES, "pipeline")
 FACES = ("paddle", "integrations", "ocrmypdf_plugin", "service", "batch", "cli")
 
 # part of the package -> the parts it may import

@@ -82,7 +82,7 @@ def _shape(value: Any, where: str) -> Shape:
 
 
 def _choice(allowed: tuple[Any, ...], value: Any, where: str) -> Any:
-    if value not in allowed:
+    if not isinstance(value, (str, int)) or value not in allowed:
         raise UsageError(f"{where}={value!r}: must be one of {', '.join(map(str, allowed))}{near(value, allowed)}")
     return value
 
@@ -112,7 +112,10 @@ def _scalar(hint: type, value: Any, where: str, parse_numbers: bool) -> Any:
     if hint in (str, Path) and isinstance(plain, (str, os.PathLike)):
         plain = hint(plain)
     elif hint is float and type(plain) is not bool and isinstance(plain, numbers.Real):
-        plain = float(plain)
+        try:
+            plain = float(plain)
+        except OverflowError:
+            raise UsageError(f"{where}: a whole number of {len(str(plain))} digits is too large") from None
     if type(plain) is not hint:
         raise UsageError(f"{where}={value!r}: must be {TYPE_WORDS.get(hint, hint.__name__)}")
     if hint is float and plain != plain:
@@ -154,13 +157,13 @@ def old_names(cls: type) -> dict[str, str]:
 
 
 def current_names(cls: type, values: Mapping[str, Any], warn: bool = False) -> dict[str, Any]:
-    """`values` under the current names. warn: a DeprecationWarning for each old name, as for keywords; not for files."""
+    """`values` under the current names. warn: a FutureWarning, which users see, for each old name; none for files."""
     known, renamed = flat_fields(cls), old_names(cls)
     for name in values:
         instead = renamed.get(name) or (known[name][1].metadata.get("instead") if name in known else None)
         if warn and instead:
             text = f"{name} is now {'part of ' * (name in known)}{instead}; the old name goes with the next version"
-            warnings.warn(text, DeprecationWarning, stacklevel=_level_outside())
+            warnings.warn(text, FutureWarning, stacklevel=_level_outside())
         if name in renamed and renamed[name] in values:
             raise UsageError(f"{name} is the old name of {renamed[name]}: give only one of them")
     return {renamed.get(name, name): value for name, value in values.items()}
@@ -202,7 +205,8 @@ def _presets(options: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         if not presets or name not in values:
             continue
         value, now = values[name], getattr(getattr(options, group) if group else options, f.name)
-        if value in get_args(hint) and value != now and value not in presets:
+        value = check_value(hint, value, name)
+        if value != now and value not in presets:
             raise UsageError(f"cannot switch back from {name}={now!r} to {name}={value!r}; make a new Ocr(...)")
         out |= presets.get(value, {}) if value != now else {}
     return out

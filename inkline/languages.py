@@ -216,6 +216,8 @@ def codes_of(*groups: Group) -> tuple[str, ...]:
 
 def canonical(lang: str) -> str:
     """The code or group name meant by `lang`, whatever its case and spelling; UsageError that lists what is near."""
+    if not isinstance(lang, str):
+        raise UsageError(f"lang={lang!r}: must be one code, for instance en; `inkline languages` lists all")
     wanted = lang.strip().lower().replace("_", "-")
     codes = {name.replace("_", "-"): name for name in (*LANGUAGES, *GROUPS)}
     wanted = SPELLINGS.get(wanted, wanted).replace("_", "-")

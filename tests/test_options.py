@@ -66,14 +66,14 @@ def test_reference_rules_are_flat_names():
 
 def test_an_old_name_still_works_and_warns_but_files_keep_quiet():
     said = "text_rec_squeeze is now text_rec_width_scale"
-    with pytest.warns(DeprecationWarning, match=said) as seen:
+    with pytest.warns(FutureWarning, match=said) as seen:
         assert apply(OcrOptions(), text_rec_squeeze=0.9).recognize.width_scale == 0.9
     assert seen[0].filename == __file__
-    with pytest.warns(DeprecationWarning, match=said):
+    with pytest.warns(FutureWarning, match=said):
         assert options_for(text_rec_squeeze=0.9).recognize.width_scale == 0.9
-    with pytest.warns(DeprecationWarning, match=said):
+    with pytest.warns(FutureWarning, match=said):
         assert translate_keywords({"text_rec_squeeze": 0.9}).options == {"text_rec_width_scale": 0.9}
-    with pytest.warns(DeprecationWarning, match=said):
+    with pytest.warns(FutureWarning, match=said):
         assert setting("text_rec_squeeze=0.9") == ("text_rec_width_scale", 0.9)
     assert current_names(OcrOptions, {"text_rec_squeeze": 0.9}) == {"text_rec_width_scale": 0.9}
     file = ModelFile(Path("a.onnx"), "a", "rec", {"inkline.options": json.dumps({"text_rec_squeeze": 0.9})})
@@ -131,7 +131,7 @@ def test_rules_are_a_preset_that_gives_way_to_what_is_named():
 
 @pytest.mark.parametrize("name", ["text_rec_width_rule", "text_crop_rule", "text_box_rule"])
 def test_the_rules_of_the_version_before_still_work_alone(name):
-    with pytest.warns(DeprecationWarning, match=f"{name} is now part of rules"):
+    with pytest.warns(FutureWarning, match=f"{name} is now part of rules"):
         assert to_flat(apply(OcrOptions(), **{name: "reference"})) == to_flat(OcrOptions()) | {name: "reference"}
 
 
@@ -187,3 +187,12 @@ def test_every_option_is_told_in_a_document(cls):
 
 def test_the_table_of_options_is_current():
     assert (ROOT / "docs/options.md").read_text("utf-8") == document(), "python -m benchmarks.options_table > docs/options.md"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rules", ["reference"]), ("text_det_limit_type", ["max"]), ("text_det_thresh", 10**400), ("text_det_limit_type", {})],
+)
+def test_values_of_an_odd_kind_are_told_in_one_line(name, value):
+    with pytest.raises(UsageError, match=name):
+        apply(OcrOptions(), **{name: value})

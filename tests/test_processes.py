@@ -108,3 +108,31 @@ def test_forked_children_read_as_their_parent(engine: str, tmp_path: Path) -> No
     command = [sys.executable, "-W", "ignore", "-c", FORKED, engine, str(SAMPLE), str(pdf)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+
+
+AFTER_CLOSING = """
+import os, sys
+import cv2
+from inkline import Ocr
+from inkline.errors import EngineError
+
+image = cv2.imread(sys.argv[2])[:150]
+ocr = Ocr(engine=sys.argv[1], cpu_threads=1)
+Ocr(engine=sys.argv[1], cpu_threads=1).close()
+child = os.fork()
+if child == 0:
+    try:
+        assert ocr(image).text
+    except EngineError as error:  # OpenVINO would hang
+        assert "spawn" in str(error)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked on POSIX systems alone")
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_child_forked_after_another_was_closed_reads_or_says_why_not(engine: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", AFTER_CLOSING, engine, str(SAMPLE)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -83,7 +84,9 @@ def inkline(verbose: bool) -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point. Errors of ours are one line on standard error and an exit status: 1, or 2 for wrong usage."""
     try:
-        return inkline.main(arguments, prog_name="inkline", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: click.echo(f"inkline: {message}", err=True)
+            return inkline.main(arguments, prog_name="inkline", standalone_mode=False)
     except InklineError as error:
         click.echo(f"inkline: {error}", err=True)
         sys.exit(error.exit_code)

@@ -1,5 +1,7 @@
 """OpenVINO, an engine for x86 and ARM processors (extra `openvino`); the only file that imports it."""
 
+import os
+import weakref
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -23,6 +25,7 @@ class OpenVinoEngine:
         self._compiled = PerProcess(partial(_compile, path, options, streams))
         self.metadata = self._compiled.get().metadata
         self.streams = streams
+        weakref.finalize(self, _note_freed).atexit = False
 
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
         compiled = self._compiled.get()
@@ -58,11 +61,31 @@ def _core() -> Any:
 
 open_file = OpenVinoEngine
 
+# Where a net was freed before a fork, OpenVINO hangs for ever when the child compiles one (seen with 2026.4.1).
+_process = {"freed": False, "cannot_compile": False}
+
+
+def _note_freed() -> None:
+    _process["freed"] = True
+
+
+def _after_fork() -> None:
+    _process["cannot_compile"] = _process["freed"]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 
 def _compile(path: Path, options: EngineOptions, streams: int) -> _Compiled:
     """Open an ONNX file on the CPU with float32 arithmetic, so that answers equal those of the other engines."""
     if options.device != "cpu":
         raise EngineError(f"device {options.device!r}: the openvino engine runs on the cpu; use engine onnxruntime")
+    if _process["cannot_compile"]:
+        raise EngineError(
+            "OpenVINO cannot open nets in a forked process whose parent closed one before: start processes by spawn, "
+            "fork before anything is closed, or take engine onnxruntime"
+        )
     core = _core()
     try:
         model = core.read_model(str(path))

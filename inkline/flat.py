@@ -112,15 +112,19 @@ def _scalar(hint: type, value: Any, where: str, parse_numbers: bool) -> Any:
     if hint in (str, Path) and isinstance(plain, (str, os.PathLike)):
         plain = hint(plain)
     elif hint is float and type(plain) is not bool and isinstance(plain, numbers.Real):
-        try:
-            plain = float(plain)
-        except OverflowError:
-            raise UsageError(f"{where}: a whole number of {len(str(plain))} digits is too large") from None
+        plain = _as_float(plain, where)
     if type(plain) is not hint:
         raise UsageError(f"{where}={value!r}: must be {TYPE_WORDS.get(hint, hint.__name__)}")
     if hint is float and plain != plain:
         raise UsageError(f"{where}={value!r}: must be a number")
     return plain
+
+
+def _as_float(value: Any, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise UsageError(f"{where}: a whole number of {len(str(value))} digits is too large") from None
 
 
 def _plain(value: Any) -> Any:

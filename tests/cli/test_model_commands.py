@@ -96,7 +96,7 @@ def test_pull_offline_without_names_speaks_of_the_default_models(cache: Path) ->
 def test_languages() -> None:
     rows = json.loads(run("languages", "--json").stdout)
     assert {"code": "ar", "name": "Arabic", "direction": "rtl"}.items() <= next(r for r in rows if r["code"] == "ar").items()
-    assert len(run("languages").stdout.splitlines()) == len(rows) == 117
+    assert len(run("languages").stdout.splitlines()) == len(rows) == 118
     few = json.loads(run("languages", "--ocr-version", "PP-OCRv4", "--json").stdout)
     assert [row["code"] for row in few] == ["ch", "en"] and few[1]["recognizer"] == "en_PP-OCRv4_mobile_rec"
     with pytest.raises(UsageError, match="must be one of"):

@@ -22,12 +22,14 @@ def texts(count: int, seed: int = 0, charset: tuple[str, ...] = CHARSET) -> list
     return ["".join(rng.choice(charset, rng.integers(3, 7))) for _ in range(count)]
 
 
-def lines(folder: Path, count: int, seed: int = 0) -> Path:
-    """A recognition set: `rec.txt` and images."""
+def lines(folder: Path, count: int, seed: int = 0, width: int = 0) -> Path:
+    """A recognition set: `rec.txt` and images, with paper at their right up to `width` pixels."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for i, text in enumerate(texts(count, seed)):
-        cv2.imwrite(str(folder / f"{i}.png"), word(text))
+        image = word(text)
+        paper = np.full((len(image), max(width - image.shape[1], 0), 3), 230, np.uint8)
+        cv2.imwrite(str(folder / f"{i}.png"), np.concatenate([image, paper], axis=1))
         rows.append(f"{i}.png\t{text}\n")
     (folder / "rec.txt").write_text("".join(rows), encoding="utf-8")
     return folder / "rec.txt"

@@ -39,6 +39,7 @@ def test_small_labels_of_a_large_drawing_are_read(ocr):
     assert read(ocr, image, places, text_det_small_text=0) < 0.9  # what one look at the whole page finds
 
 
+@pytest.mark.slow
 def test_a_line_longer_than_the_widest_input_is_read_in_windows(ocr):
     text = " ".join(WORDS * 6)
     places = [(20, 12, text)]

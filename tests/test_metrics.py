@@ -168,6 +168,7 @@ def test_random_pages_agree_with_a_plain_greedy_count() -> None:
         assert metrics.match(truth, found) == pairs
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the scorer leaves its files to the garbage collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("pair", ["PP-OCRv6_small", "PP-OCRv4_mobile"])

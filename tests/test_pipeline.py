@@ -88,6 +88,7 @@ def test_what_a_call_cannot_change_is_an_error(ocr, override, message):
         ocr(str(SAMPLE), **override)
 
 
+@pytest.mark.slow
 def test_a_stream_gives_the_pages_of_the_one_page_call(ocr, pages):
     streamed = list(ocr.stream(pages))
     assert len(streamed) == len(pages)
@@ -95,6 +96,7 @@ def test_a_stream_gives_the_pages_of_the_one_page_call(ocr, pages):
         assert same(page, ocr(image))
 
 
+@pytest.mark.slow
 def test_batches_do_not_change_what_is_read(ocr, pages):
     for image in pages[:2]:
         single, batched = ocr(image), ocr(image, text_recognition_batch_size=8)
@@ -153,6 +155,7 @@ def test_words_lie_within_their_line(ocr):
             assert word.quad.min(axis=0)[1] >= y0 - 1 and word.quad.max(axis=0)[1] <= y1 + 1
 
 
+@pytest.mark.slow
 def test_turned_lines_are_read_with_the_classifier(ocr):
     upright = ocr(str(SAMPLE))
     with Ocr(engine="onnxruntime", use_textline_orientation=True) as turning:
@@ -162,6 +165,7 @@ def test_turned_lines_are_read_with_the_classifier(ocr):
     assert len(read & expected) >= 0.6 * len(expected)
 
 
+@pytest.mark.slow
 def test_openvino_reads_the_same_text(ocr):
     with Ocr(engine="openvino") as other:
         assert other(str(SAMPLE)).text == ocr(str(SAMPLE)).text

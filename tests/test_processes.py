@@ -98,6 +98,7 @@ print("ok")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked on POSIX systems alone")
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_forked_children_read_as_their_parent(engine: str, tmp_path: Path) -> None:
@@ -130,6 +131,7 @@ assert os.waitpid(child, 0)[1] == 0
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked on POSIX systems alone")
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_a_child_forked_after_another_was_closed_reads_or_says_why_not(engine: str) -> None:

@@ -33,6 +33,7 @@ def test_a_pdf_of_2000_pages_is_read_page_by_page(tmp_path):
     assert peaks[2000] - peaks[50] < 80, peaks
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_and_what_is_done_stays(tmp_path):
     source, out, log = tmp_path / "scans", tmp_path / "out", tmp_path / "log"
     source.mkdir()

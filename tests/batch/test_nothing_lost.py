@@ -176,6 +176,7 @@ def test_damaged_pages_of_a_document_are_remembered_over_a_stop(out):
     assert document.damage == UnfinishedDocument(path, destination).damage == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "status"), [([], 0), (["--strict"], 1)])
 @pytest.mark.parametrize("command", ["run", "ocr"])
 def test_damage_in_the_summary_and_the_exit_status(folder, out, capfd, command, arguments, status):

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from batch_pages import draw_pdf
 
 from inkline.batch.scheduler import RunProgress, RunSummary, format_duration, format_rate
@@ -23,6 +24,7 @@ def run(*arguments):
     return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=ROOT, timeout=200)
 
 
+@pytest.mark.slow
 def test_real_pages_equal_those_of_the_ocr_command(tmp_path):
     pages = ["examples/sample.png", "tests/fixtures/receipt.png"]
     done = run(*pages, tmp_path / "out", "--format", "json,txt", "--workers", "1")
@@ -71,6 +73,7 @@ def test_wrong_usage(tmp_path):
         assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
+@pytest.mark.slow
 def test_a_watch_ends_with_a_summary_when_it_is_told_to(tmp_path):
     inbox = tmp_path / "inbox"
     inbox.mkdir()

@@ -55,6 +55,7 @@ def fill(s3, tmp_path):
     s3.put_object(Bucket="inbox", Key="scans/notes.txt", Body=b"no page")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow")
 def test_from_store_to_store_and_again(s3, tmp_path):
     fill(s3, tmp_path)

@@ -24,6 +24,7 @@ def test_text_goes_to_standard_output_and_nothing_else():
     assert "Each board is oiled by hand" in done.stdout
 
 
+@pytest.mark.slow
 def test_files_have_the_names_of_the_field(tmp_path):
     done = run("ocr", SAMPLE, "--save-path", tmp_path / "out", "--format", "json,txt,img")
     assert done.returncode == 0 and done.stdout == ""
@@ -36,6 +37,7 @@ def test_files_have_the_names_of_the_field(tmp_path):
     assert result["input_path"] == SAMPLE and len(result["rec_texts"]) == len(result["rec_polys"]) > 10
 
 
+@pytest.mark.slow
 def test_json_lines_standard_input_and_options(tmp_path):
     command = [
         sys.executable,
@@ -126,6 +128,7 @@ def test_every_bad_input_is_answered_as_the_manifest_asks(shared, tmp_path):
         assert read is not None or path in done.stderr, f"{path}: silence"
 
 
+@pytest.mark.slow
 def test_a_searchable_pdf_of_an_image(tmp_path):
     import pypdfium2
 

@@ -3,6 +3,7 @@
 import json
 
 import cv2
+import pytest
 from click.testing import CliRunner
 
 from inkline.cli import inkline
@@ -13,6 +14,7 @@ def call(*arguments):
     return CliRunner().invoke(inkline, [str(a) for a in arguments])
 
 
+@pytest.mark.slow
 def test_a_made_set_is_checked_split_described_and_shown(tmp_path):
     made = call("synth", "lines", tmp_path / "set", "--count", 12, "--seed", 3)
     assert made.exit_code == 0, made.output

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from inkline.cli import inkline
@@ -18,6 +19,7 @@ def test_doctor_names_engines_models_and_advice(tmp_path, monkeypatch):
     assert "-> may read faster on this processor" in text and "inkline models pull PP-OCRv6_small_det" in text
 
 
+@pytest.mark.slow
 def test_bench_times_every_stage():
     done = CliRunner().invoke(inkline, ["bench", "examples/sample.png", "--rounds", "1", "--engine", "onnxruntime"])
     assert done.exit_code == 0, done.output

@@ -82,6 +82,7 @@ def test_a_page_without_text(ocr: PaddleOCR) -> None:
     assert legacy_result([result]) == [None]
 
 
+@pytest.mark.slow
 def test_every_kind_of_input(ocr: PaddleOCR, receipt: Path, tmp_path: Path) -> None:
     image = Pillow.open(receipt)
     content = receipt.read_bytes()
@@ -209,6 +210,7 @@ def test_devices() -> None:
             PaddleOCR(device="gpu:0", engine="onnxruntime")
 
 
+@pytest.mark.slow
 def test_configuration_goes_out_and_in(ocr: PaddleOCR, receipt: Path, tmp_path: Path) -> None:
     path = tmp_path / "OCR.yaml"
     with PaddleOCR(text_det_box_thresh=0.5, cpu_threads=1) as made:

@@ -72,6 +72,7 @@ def test_an_error_reaches_those_whose_rows_it_was_and_the_rest_goes_on():
         assert list(pool.map(call, [1, -1, 2, -1, 3])) == [2.0, "a negative row", 4.0, "a negative row", 6.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
 def test_pages_read_at_once_equal_pages_read_alone(name, ocr):
     pytest.importorskip(name)

@@ -98,6 +98,7 @@ def test_fields_reach_the_pipeline(served):
     assert params(textDetLimitSideLen=64)["text_det_params"]["limit_type"] == "min"  # as in PaddleOCR 3.x
 
 
+@pytest.mark.slow
 def test_a_pdf_of_eleven_pages_gives_ten_and_says_so(served):
     result = served.post(file=b64(pages(11)), fileType=0, visualize=False).json()["result"]
     texts = [words(one["prunedResult"]["rec_texts"][0]) for one in result["ocrResults"]]

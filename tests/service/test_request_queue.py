@@ -99,6 +99,7 @@ class Pausing:
             assert stop.wait(60)
 
 
+@pytest.mark.slow
 def test_a_real_pipeline_drops_what_it_has_not_begun(ocr, monkeypatch):
     """A client that leaves costs the pages being worked on, not those that would come."""
     begun, detect = [], ocr._detect_many

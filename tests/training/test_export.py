@@ -32,6 +32,7 @@ def weighed(name):
     return pytest.param(name, marks=pytest.mark.slow) if any(part in name for part in HEAVY) else name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [weighed(name) for name in NETS])
 def test_export(name, tmp_path):
     """In every engine the file equals torch at a size that the export itself did not try, is described, and leads back."""
@@ -170,6 +171,7 @@ def test_classic_detectors_run_through_the_ordinary_detector(name, tmp_path):
         assert (found.quads >= 0).all() and (found.quads <= [200, 100]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("store", "room", "tolerance"), [("half", 0.6, 0.02), ("byte", 0.35, 0.1)])
 def test_weights_kept_in_fewer_bits_take_less_room_and_compute_in_single(store, room, tolerance, tmp_path):
     """Every engine gives what torch gives with the rounded weights, and the file leads back to a net for fine-tuning."""

@@ -24,6 +24,7 @@ def test_every_net_equals_its_golden():
     assert [name for name, row in rows().items() if not row[-1].startswith("equal")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["CRNN_MobileNetV3", "PP-OCRv6_tiny_det", "ch_ppocr_mobile_v2.0_cls"])
 def test_rows_are_of_this_code(name):
     net = build(name).fuse()

@@ -123,6 +123,7 @@ except OutputError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     """Writing fails half-way, as on a full disk (here: a limit on the file size)."""
     path = tmp_path / "last.pt"

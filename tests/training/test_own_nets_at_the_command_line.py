@@ -51,6 +51,7 @@ def test_every_interface_is_among_the_nets():
     assert {id(NETS[name].interface) for name in CHOSEN_NETS} == {id(entry.interface) for entry in NETS.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [weighed(name) for name in CHOSEN_NETS])
 def test_a_net_of_ones_own_runs_at_the_command_line(name, tmp_path):
     """Both engines give the same; a recogniser reads in `inkline ocr` as well, named by its file alone."""

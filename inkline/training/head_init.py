@@ -7,6 +7,7 @@ parts, so that what is learned of ㄱ in one syllable serves all others from the
 the same place of a related script's block, where the net knows one (`--start kannada_PP-OCRv6_small_rec` for Telugu).
 """
 
+import operator
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -102,7 +103,7 @@ def init_related_rows(weight: Tensor, bias: Tensor, old: Mapping[str, tuple[Tens
         sister = brahmic_sister(c, old)
         count += 1
         if ord(c) in HANGUL_SYLLABLES:
-            weight[i] += sum(map(_row_at, parts, hangul_parts(c)))
+            weight[i] += sum(map(operator.getitem, parts, hangul_parts(c)))
         elif sister:
             weight[i], bias[i] = old[sister]
         elif base in known:
@@ -111,10 +112,6 @@ def init_related_rows(weight: Tensor, bias: Tensor, old: Mapping[str, tuple[Tens
         else:
             count -= 1
     return count
-
-
-def _row_at(rows: Tensor, at: int) -> Tensor:
-    return rows[at]
 
 
 @click.command(help=__doc__.splitlines()[0])

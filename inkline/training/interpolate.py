@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 
 from inkline.errors import UsageError
 from inkline.training.convert.net_checkpoint import read_checkpoint
 from inkline.training.head_init import CTC_BIAS
+from inkline.training.run_state import write_checkpoint
 from inkline.training.start_weights import load_start_weights
 
 
@@ -64,7 +64,7 @@ def bias_amounts(charset: Sequence[str], new_bias: float, known: str, single: Se
 def main(start: Path, trained: Path, share: float, output: Path, new_bias: float, known: str, bias: tuple[str, ...]) -> None:
     """Write the checkpoint."""
     content = interpolate(read_checkpoint(start), read_checkpoint(trained), share)
-    torch.save(shift_biases(content, bias_amounts(content["charset"], new_bias, known, bias)), output)
+    write_checkpoint(output, shift_biases(content, bias_amounts(content["charset"], new_bias, known, bias)))
 
 
 if __name__ == "__main__":

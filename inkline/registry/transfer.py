@@ -91,13 +91,13 @@ def _reason(error: Exception, timed_out: str) -> str:
     return timed_out if "time" in type(error).__name__.lower() or not text else text
 
 
-def installed_file(source: WheelFile) -> Path | None:
-    """The file inside an installed distribution of exactly this version, whole; nothing of it is imported."""
+def installed_file(source: WheelFile, member: str = "") -> Path | None:
+    """The file (or `member`) inside an installed distribution of exactly this version, whole; nothing of it is imported."""
     try:
         distribution = importlib.metadata.distribution(source.distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
-    path = Path(str(distribution.locate_file(source.path)))
+    path = Path(str(distribution.locate_file(member or source.path)))
     return path if distribution.version == source.version and path.is_file() else None
 
 

@@ -72,17 +72,17 @@ def test_show(cache: Path) -> None:
 
 def test_pull_path_and_verify(cache: Path, tmp_path: Path) -> None:
     assert run("models", "path").stdout.strip() == str(cache)
-    assert run("models", "path", "UVDoc").exit_code == 1
+    assert run("models", "path", "PP-OCRv3_server_det").exit_code == 1
     assert run("models", "verify").stdout.splitlines() == [f"{name}: as published" for name in OURS]
-    assert run("models", "verify", "UVDoc").exit_code == 1
-    (cache / "UVDoc.onnx").write_bytes(onnx_bytes({"y": (-1, 2, -1, -1)}))
-    (cache / "UVDoc.yml").write_text("Global: {model_name: UVDoc}")
-    assert run("models", "path", "UVDoc").stdout.strip() == str(cache / "UVDoc.onnx")
-    assert "UVDoc: as published" in run("models", "verify").stdout.splitlines()
-    result = run("models", "pull", "UVDoc", "RepSVTR_det", "--to", str(tmp_path / "out"))
-    assert result.exit_code == 1 and result.stdout.strip() == str(tmp_path / "out" / "UVDoc.onnx")
+    assert run("models", "verify", "PP-OCRv3_server_det").exit_code == 1
+    (cache / "PP-OCRv3_server_det.onnx").write_bytes(DET)
+    (cache / "PP-OCRv3_server_det.yml").write_text("Global: {model_name: PP-OCRv3_server_det}")
+    assert run("models", "path", "PP-OCRv3_server_det").stdout.strip() == str(cache / "PP-OCRv3_server_det.onnx")
+    assert "PP-OCRv3_server_det: as published" in run("models", "verify").stdout.splitlines()
+    result = run("models", "pull", "PP-OCRv3_server_det", "RepSVTR_det", "--to", str(tmp_path / "out"))
+    assert result.exit_code == 1 and result.stdout.strip() == str(tmp_path / "out" / "PP-OCRv3_server_det.onnx")
     assert "RepSVTR_det.onnx could not be fetched: no source of it is known" in result.stderr
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"UVDoc.onnx", "UVDoc.yml"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"PP-OCRv3_server_det.onnx", "PP-OCRv3_server_det.yml"}
     (cache / "PP-OCRv6_small_det.onnx").write_bytes(DET)
     result = run("models", "verify")
     assert result.exit_code == 1 and "PP-OCRv6_small_det: its sha256 is" in result.stdout

@@ -68,13 +68,18 @@ ARABIC = _ranges("621-63A 641-652 670-671 679 67E 686 688 691 698 6A9 6AF 6BA 6B
 HEBREW = _ranges("5D0-5EA")
 HANGUL = _ranges("AC00-D7A3 3131-3163")
 THAI = _ranges("E01-E3A E40-E4E")
+GEORGIAN = _ranges("10D0-10F6")
+ARMENIAN = _ranges("531-556 561-587")
+ETHIOPIC = _ranges("1200-1357")
+SINHALA = _ranges("D82-D96 D9A-DC6 DCA-DDE")
+KHMER = _ranges("1780-17A2 17A5-17A7 17A9-17B3 17B6-17D2")
+LAO = _ranges("E81-EBD EC0-ECD")
+MYANMAR = _ranges("1000-102A 102B-103E")
 
 
 @dataclass(frozen=True)
 class Indic:
-    """The parts of a Brahmic syllable, from the parallel layout of the Unicode blocks (block start as in Devanagari,
-    U+0900).
-    """
+    """The parts of a syllable of a Brahmic script. virama joins the next consonant, killer stands alone at the end."""
 
     consonants: str
     vowels: str
@@ -83,11 +88,12 @@ class Indic:
     finals: str
     avagraha: str
     ra: str
+    killer: str
 
 
 @cache
 def indic(base: int) -> Indic:
-    """The syllable parts of the Brahmic block that starts at code point `base`; unassigned cells are left out."""
+    """The syllable parts of a Brahmic block laid out as Devanagari's (U+0900), from code point `base`; only assigned cells."""
 
     def block(low: int, high: int, category: str) -> str:
         return _chars((base + low, base + high), categories=category)
@@ -100,6 +106,7 @@ def indic(base: int) -> Indic:
         finals=block(0x02, 0x03, "M"),
         avagraha=block(0x3D, 0x3D, "L"),
         ra=chr(base + 0x30),
+        killer=chr(base + 0x4D),
     )
 
 
@@ -113,6 +120,41 @@ INDIC = {
     "kannada": 0xC80,
     "malayalam": 0xD00,
 }
+# The parts of syllables of every script that is written in them; Lao vowels of the first kind stand before their consonant.
+SYLLABLES: dict[str, Indic] = {
+    **{name: indic(base) for name, base in INDIC.items()},
+    "sinhala": Indic(
+        _chars((0xD9A, 0xDC6)),
+        _chars((0xD85, 0xD96)),
+        _chars((0xDCF, 0xDDE)),
+        "\u0dca\u200d",
+        "\u0d82\u0d83",
+        "",
+        "ර",
+        "\u0dca",
+    ),
+    "khmer": Indic(
+        _chars((0x1780, 0x17A2)),
+        _chars((0x17A5, 0x17A7), (0x17A9, 0x17B3)),
+        _chars((0x17B6, 0x17C5)),
+        "\u17d2",
+        "ំះ់",
+        "",
+        "រ",
+        "់",
+    ),
+    "lao": Indic(_chars((0xE81, 0xEAE)), "ເແໂໃໄ", _chars((0xEB0, 0xEBC)), "", _chars((0xEC8, 0xECD)), "", "ຣ", ""),
+    "myanmar": Indic(
+        _chars((0x1000, 0x1021)),
+        _chars((0x1023, 0x102A)),
+        _chars((0x102B, 0x1032), (0x103B, 0x103E)),
+        "\u1039",
+        "ံ့း",
+        "",
+        "ရ",
+        "်",
+    ),
+}
 INDIC_LANGUAGES = {
     "devanagari": "hi mr ne sa",
     "bengali": "bn",
@@ -122,7 +164,7 @@ INDIC_LANGUAGES = {
     "malayalam": "ml",
 }
 # Scripts of one layout whose languages share learned words: a list of the second serves the first as well.
-BORROWS = {"devanagari": "telugu", "kannada": "telugu"}
+BORROWS = {"devanagari": "telugu", "kannada": "telugu", "gujarati": "devanagari", "gurmukhi": "devanagari"}
 CJK_MARKS = ",.，。、；：！？"
 CJK_QUOTES = ("()", "（）", "“”", "《》", "【】", "「」")
 _LATIN_CODES = "en de fr es it pt pt_br nl pl cs sk hu ro hr sl bs sv da no fi et lv lt tr vi ca is sq eu id ms af gl br eo tl"
@@ -152,6 +194,7 @@ def _brahmic(name: str) -> Script:
 
 CYRILLIC_LANGUAGES = ("ru", "uk", "bg", "sr", "mk", "kk")
 ARABIC_DIGITS, THAI_DIGITS = "٠١٢٣٤٥٦٧٨٩", "๐๑๒๓๔๕๖๗๘๙"
+KHMER_DIGITS, LAO_DIGITS, MYANMAR_DIGITS = "០១២៣៤៥៦៧៨៩", "໐໑໒໓໔໕໖໗໘໙", "၀၁၂၃၄၅၆၇၈၉"
 ARABIC_QUOTES = ('""', "()", "«»")
 CHINESE_PROBE, JAPANESE_PROBE = "的一是不了在人有我他這这", "のはをアイウ日本語国"
 LATIN_QUOTES = (*('""', "''", "()", "[]", "«»", "“”", "„“", "‘’", "„”", "‚‘", "”“", "‹›", "»«", "{}", "¡!", "¿?", "¡!", "¿?"),)
@@ -202,6 +245,13 @@ _SCRIPTS = (
         avoid=(" SC", " TC", " HK", " JP"),
     ),
     *map(_brahmic, INDIC),
+    Script("georgian", _chars(*GEORGIAN), "აბგდჰ", ("ka",), GEORGIAN),
+    Script("armenian", _chars(*ARMENIAN), "ԱՖաֆև", ("hy",), ARMENIAN, marks=",.։՝՞՜", cased=True),
+    Script("ethiopic", _chars(*ETHIOPIC), "ሀለሐመፐ", ("am",), ETHIOPIC, marks="።፣፤፥.!?"),
+    Script("sinhala", _chars(*SINHALA), "කවඅා්", ("si",), (*SINHALA, (0x200C, 0x200D)), joined=True),
+    Script("khmer", _chars(*KHMER), "កអា្ំ", ("km",), KHMER, KHMER_DIGITS, "។៖,.!?", spaces=False, phrases=0.25, joined=True),
+    Script("lao", _chars(*LAO), "ກຮາເ່", ("lo",), LAO, LAO_DIGITS, spaces=False, phrases=0.25, joined=True),
+    Script("myanmar", _chars(*MYANMAR), "ကအာ္်", ("my",), MYANMAR, MYANMAR_DIGITS, "။၊", spaces=False, phrases=0.4, joined=True),
 )
 SCRIPTS: dict[str, Script] = {script.name: script for script in _SCRIPTS}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inkline.errors import DataError
-from inkline.training.synth.scripts import BORROWS, INDIC, SCRIPTS, Indic, Script, indic
+from inkline.training.synth.scripts import BORROWS, INDIC, SCRIPTS, SYLLABLES, Indic, Script
 from inkline.training.synth.tokens import between, pick
 
 LONGEST_WORD = 24  # characters
@@ -94,7 +94,10 @@ def borrowed(sources: tuple[str, ...], script: Script, allowed: frozenset[str]) 
     step, (low, high) = INDIC[script.name] - INDIC[lender], SCRIPTS[lender].ranges[0]
     lists = []
     for file in word_files(sources, SCRIPTS[lender]):
-        moved = ("".join(chr(ord(c) + step) if low <= ord(c) <= high else c for c in word) for word in read_words(file))
+        words = read_words(file)
+        if _lost_its_marks(words):
+            continue
+        moved = ("".join(chr(ord(c) + step) if low <= ord(c) <= high else c for c in word) for word in words)
         kept = tuple(w for w in moved if keeps(w, script, allowed or frozenset(script.letters)))
         if len(kept) >= MIN_WORDS_PER_LIST:
             lists.append(kept)
@@ -111,14 +114,14 @@ def _starts_word(c: str) -> bool:
 
 def syllable(rng: np.random.Generator, name: str) -> str:
     """A syllable of a Brahmic script: conjunct consonants, a vowel sign, sometimes a final sign; or an avagraha."""
-    parts, is_tamil = indic(INDIC[name]), name == "tamil"
+    parts, is_tamil = SYLLABLES[name], name == "tamil"
     if rng.random() < 0.08:
         return pick(rng, parts.vowels)
     if parts.avagraha and rng.random() < 0.02:
         return parts.avagraha
     text = _conjunct(rng, parts, is_tamil)
     if rng.random() < (0.2 if is_tamil else 0.03):
-        return text + parts.virama
+        return text + parts.killer
     if rng.random() < 0.65:
         text += pick(rng, parts.signs)
     if parts.finals and rng.random() < 0.08 and not is_tamil:
@@ -160,7 +163,7 @@ def homorganic(word: str, name: str) -> str:
 def invent(rng: np.random.Generator, script: Script, allowed: frozenset[str]) -> str:
     """A made-up word whose letters are drawn evenly, so that rare letters are seen: syllables in Brahmic scripts."""
     size = between(rng, 1, 7)
-    if script.name in INDIC:
+    if script.name in SYLLABLES:
         syllables = [syllable(rng, script.name) for _ in range(size)]
         return unicodedata.normalize("NFC", "".join(filter(allowed.issuperset if allowed else None, syllables)))
     letters = letters_of(script, allowed)

@@ -20,6 +20,7 @@ from inkline.options import EngineOptions
 class Engine(Protocol):
     """An open net: `engine(x)` maps float32 (N, C, H, W) to its outputs, in the order of the file; any thread may call.
 
+    A net that works in half precision is given and gives float32 all the same.
     metadata: the file's own description (task, charset, mean, ...), string to string. `streams` calls at once keep the
     granted processors busy. An input that the net does not take is an EngineError. An engine works in a forked child, too.
     """
@@ -71,6 +72,11 @@ class PerProcess(Generic[Opened]):
         if self._opened is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._opened))
         self._opened, self._lock = None, Lock()
+
+
+def as_float32(output: NDArray[Any]) -> NDArray[Any]:
+    """The output itself, but half precision as float32."""
+    return output.astype(np.float32) if output.dtype == np.float16 else output
 
 
 # What a processor can have that decides how fast nets run on it.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inkline.errors import EngineError, ModelError
 from inkline.options import EngineOptions
-from inkline.runtime import PerProcess, refusal
+from inkline.runtime import PerProcess, as_float32, refusal
 
 TIDY_EVERY = 8  # calls
 TIDY = ort.RunOptions()
@@ -46,18 +46,20 @@ class OnnxRuntimeEngine:
         self._tidy = options.device == "cpu"
         session = self._session.get()
         self._input = session.get_inputs()[0].name
+        self._half = session.get_inputs()[0].type == "tensor(float16)"
         self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
         self.streams = streams
 
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
         tidy = self._tidy and next(self._calls) % TIDY_EVERY == 0
         try:
-            outputs: list[NDArray[Any]] = self._session.get().run(None, {self._input: x}, TIDY if tidy else None)
+            given = x.astype(np.float16) if self._half else x
+            outputs: list[NDArray[Any]] = self._session.get().run(None, {self._input: given}, TIDY if tidy else None)
         except Exception as error:  # ORT raises its own classes, which share no base but Exception
             raise refusal(x, error) from error
         if tidy:
             TRIM(0)
-        return outputs
+        return [as_float32(output) for output in outputs]
 
 
 open_file = OnnxRuntimeEngine

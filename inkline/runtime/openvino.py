@@ -15,7 +15,7 @@ from openvino.passes import ConstantFolding, Manager
 
 from inkline.errors import EngineError, ModelError
 from inkline.options import EngineOptions
-from inkline.runtime import PerProcess, refusal
+from inkline.runtime import PerProcess, as_float32, refusal
 
 
 class OpenVinoEngine:
@@ -32,7 +32,7 @@ class OpenVinoEngine:
         request = compiled.free.get()
         try:
             request.infer([x], share_inputs=True)
-            return [np.array(request.get_output_tensor(i).data) for i in range(compiled.output_count)]
+            return [as_float32(np.array(request.get_output_tensor(i).data)) for i in range(compiled.output_count)]
         except RuntimeError as error:
             raise refusal(x, error) from error
         finally:

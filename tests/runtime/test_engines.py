@@ -45,6 +45,19 @@ def test_same_answers_within_a_thousandth(name, model):
 
 
 @pytest.mark.parametrize("name", ENGINES)
+def test_a_net_in_half_precision_takes_and_gives_float32(name, tmp_path):
+    from onnx import TensorProto, helper, save
+
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT16, [1, 3, "H", "W"]) for n in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "half", [x], [y])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "half.onnx")
+    given = np.linspace(-1, 1, 48, dtype=np.float32).reshape(1, 3, 4, 4)
+    (found,) = open_engine(tmp_path / "half.onnx", EngineOptions(engine=name, cpu_threads=1))(given)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.maximum(given.astype(np.float16), 0).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ENGINES)
 def test_metadata_of_the_file_is_there(name):
     metadata = opened(name, "PP-OCRv6_small_rec").metadata
     assert len(metadata["character"].splitlines()) == 18708

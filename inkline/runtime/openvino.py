@@ -3,7 +3,7 @@
 import os
 import weakref
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -48,16 +48,14 @@ class _Compiled:
     free: SimpleQueue[Any] = field(default_factory=SimpleQueue)
 
 
-@cache
-def _core() -> Any:
-    """The one core of this process, which is never given back.
+# The one core of this process, which is never given back. Each core lays a signal stack of its own over the one before and
+# unmaps it at its end, in whatever order and thread that comes. Behind the end of the older of two the next signal that Python
+# handles (Ctrl-C, SIGTERM, SIGCHLD) would be a crash (seen with OpenVINO 2026.4.1).
+CORE = ov.Core()
 
-    Each core lays a signal stack of its own over the one before and unmaps it at its end, in whatever order and thread that
-    comes. Behind the end of the older of two the next signal that Python handles (Ctrl-C, SIGTERM, SIGCHLD) would be a
-    crash (seen with OpenVINO 2026.4.1).
-    """
-    return ov.Core()
-
+# OpenVINO makes its table of number types when it is first asked, holding a lock of its own while it takes Python's: two
+# threads that ask first at the same time wait for each other for ever. While this module is imported there is only one.
+ov.Tensor(np.zeros(1, np.float32)).get_element_type().to_dtype()
 
 open_file = OpenVinoEngine
 
@@ -86,14 +84,13 @@ def _compile(path: Path, options: EngineOptions, streams: int) -> _Compiled:
             "OpenVINO cannot open nets in a forked process whose parent closed one before: start processes by spawn, "
             "fork before anything is closed, or take engine onnxruntime"
         )
-    core = _core()
     try:
-        model = core.read_model(str(path))
+        model = CORE.read_model(str(path))
         # With two streams or more, OpenVINO 2026.4 answers NaN for weights stored in bytes, unless they are unpacked here.
         passes = Manager()
         passes.register_pass(ConstantFolding())
         passes.run_passes(model)
-        compiled = core.compile_model(
+        compiled = CORE.compile_model(
             model,
             "CPU",
             {

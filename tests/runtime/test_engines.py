@@ -165,3 +165,29 @@ print(most - resident())
 def test_memory_of_large_inputs_is_given_back() -> None:
     done = subprocess.run([sys.executable, "-c", GREEDY], cwd=ROOT, capture_output=True, text=True, check=True)
     assert float(done.stdout) > 100, done.stdout
+
+
+FIRST_ASKED_AT_ONCE = """
+import faulthandler, os, sys, threading
+faulthandler.dump_traceback_later(60, exit=True)
+import inkline.runtime.openvino
+from openvino import Type
+sys.setswitchinterval(1e-7)
+together = threading.Barrier(32)
+def ask(): together.wait(); Type.f32.to_dtype()
+def spin():
+    while True: sum(range(100))
+for _ in range(3): threading.Thread(target=spin, daemon=True).start()
+threads = [threading.Thread(target=ask, daemon=True) for _ in range(32)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+os._exit(0)
+"""
+
+
+@pytest.mark.slow
+def test_threads_that_are_first_at_openvino_at_once_do_not_wait_for_each_other_for_ever():
+    """Without what the module does when it is imported, every second of these processes hung."""
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", FIRST_ASKED_AT_ONCE], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr

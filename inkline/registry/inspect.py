@@ -17,7 +17,7 @@ from inkline.options import OcrOptions
 from inkline.registry.card import ModelCard, all_cards, current_name, find_card, names_for
 from inkline.registry.download import fetch_model
 from inkline.registry.onnx_file import OnnxHeader, read_onnx_header, with_grid_output
-from inkline.registry.paddle_files import PROGRAM_FILES, converted_onnx
+from inkline.registry.paddle_files import PROGRAM_FILES, converted_onnx, read_settings
 from inkline.registry.settings import Settings
 
 CHARSET, NAME, TASK, DECODER = "character", "inkline.name", "inkline.task", "inkline.decoder"
@@ -222,17 +222,7 @@ def read_inference_yml(path: Path) -> dict[str, str]:
     What it does not state is left out. The thresholds become `inkline.official_options`: they are the publisher's,
     for the reference rules, and not tuned for ours.
     """
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the charset is long: C takes a tenth of the time
-    try:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: not readable as YAML ({str(error).splitlines()[0]}); fetch it again") from error
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{path}: holds no settings; fetch it again")
+    config = read_settings(path)
     out: dict[str, str] = {}
     name = _section(config, "Global").get("model_name")
     if isinstance(name, str):

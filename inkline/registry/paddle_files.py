@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from inkline.errors import ModelError
 from inkline.files import sha256_of
@@ -58,6 +59,22 @@ def _companions(folder: Path) -> dict[str, Path]:
     texts = list(folder.glob("*.txt"))
     found = {"inference.yml": folder / "inference.yml", "inference.txt": texts[0] if len(texts) == 1 else folder}
     return {name: path for name, path in found.items() if path.is_file()}
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The content of an `inference.yml`, which PaddleX writes beside a model; ModelError when it is not readable."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the charset is long: C takes a tenth of the time
+    try:
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not readable as YAML ({str(error).splitlines()[0]}); fetch it again") from error
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path}: holds no settings; fetch it again")
+    return config
 
 
 def check_converter(program: str, place: str) -> None:

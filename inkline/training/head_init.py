@@ -4,7 +4,8 @@
 character the mean of the known rows. Here a letter with marks starts as the row of its letter plus the direction of each
 mark, taken from pairs that the net knows (á minus a); a Hangul syllable as the mean plus one direction for each of its
 parts, so that what is learned of ㄱ in one syllable serves all others from the first step; a Brahmic letter as the letter at
-the same place of a related script's block, where the net knows one (`--start kannada_PP-OCRv6_small_rec` for Telugu).
+the same place of a related script's block, where the net knows one (`--start kannada_PP-OCRv6_small_rec` for Telugu); an Arabic
+letter as the one that its name puts before "with" (dal with ring).
 """
 
 import operator

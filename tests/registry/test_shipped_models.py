@@ -129,7 +129,8 @@ TALE = (
 
 
 def test_a_page_on_its_side_and_a_line_on_its_head_are_told_by_our_classifiers() -> None:
-    with Ocr(use_doc_orientation_classify=True, use_textline_orientation=True, cpu_threads=1) as ocr:
+    names = {"doc_orientation_classify_model_name": "inkline_PP-LCNet_x1_0_doc_ori"}
+    with Ocr(use_doc_orientation_classify=True, use_textline_orientation=True, cpu_threads=1, **names) as ocr:
         page, line = ocr._rectify._classify, ocr._orient_line
         assert page is not None and line is not None
         text = Image.new("RGB", (560, 700), "white")

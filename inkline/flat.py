@@ -47,10 +47,13 @@ def validate(options: Any) -> None:
     """Bring every field to its type and check its bounds; UsageError names the value, what is allowed and its flat name."""
     hints = get_type_hints(type(options))
     for f in fields(options):
+        value = getattr(options, f.name)
         if "name" in f.metadata:
-            value = check_value(hints[f.name], getattr(options, f.name), f.metadata["name"])
+            value = check_value(hints[f.name], value, f.metadata["name"])
             _check_bounds(value, f.metadata["name"], f.metadata["low"], f.metadata["high"])
             object.__setattr__(options, f.name, value)
+        elif not isinstance(value, hints[f.name]):
+            raise UsageError(f"{f.name}={value!r}: must be {hints[f.name].__name__}(...)")
 
 
 def check_value(hint: Any, value: Any, where: str, parse_numbers: bool = False) -> Any:

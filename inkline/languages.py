@@ -1,233 +1,124 @@
-"""Which languages there are, by the codes PaddleOCR uses, and which pair of models reads each.
+"""Which languages there are, by which names, and which pair of models reads each; the table is `languages.toml`.
 
-A code names one language; a group name (`latin`, `arabic`, ...) stands for all languages of one recogniser.
+A code names one language, PaddleOCR's where it has one; a group name (`latin`, `arabic`, ...) stands for all languages of one
+recogniser.
 """
 
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any
 
 from inkline.errors import UsageError, near
 
-Group = Literal[
-    "ch", "chinese_cht", "en", "japan", "korean", "th", "el", "te", "ta", "ka", "he",
-    "latin", "arabic", "eslav", "cyrillic", "devanagari",
-]  # fmt: skip
-Direction = Literal["ltr", "rtl"]
+RTL_SCRIPTS = frozenset({"Arab", "Hebr", "Nkoo", "Syrc", "Thaa"})
+LATIN_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
 class Language:
-    """A language: its English name, the group whose recogniser reads it, and the direction it is written in."""
+    """A language or a group of them; the fields are those of `languages.toml`.
+
+    group: the languages whose recognisers read it. letters: in both cases, empty where not known. elsewhere: the language
+    that others mean by the same code. wrong: characters wrong in percent, None where not measured.
+    """
 
     name: str
-    group: Group
-    direction: Direction = "ltr"
+    group: str
+    script: str
+    tag: str
+    also: tuple[str, ...] = ()
+    letters: frozenset[str] = frozenset()
+    elsewhere: str = ""
+    wrong: float | None = None
+
+    @property
+    def direction(self) -> str:
+        return "rtl" if self.script in RTL_SCRIPTS else "ltr"
 
 
-LANGUAGES: dict[str, Language] = {
-    "ch": Language("Chinese, simplified", "ch"),
-    "chinese_cht": Language("Chinese, traditional", "chinese_cht"),
-    "en": Language("English", "en"),
-    "japan": Language("Japanese", "japan"),
-    "korean": Language("Korean", "korean"),
-    "th": Language("Thai", "th"),
-    "el": Language("Greek", "el"),
-    "te": Language("Telugu", "te"),
-    "ta": Language("Tamil", "ta"),
-    "ka": Language("Kannada", "ka"),
-    "he": Language("Hebrew", "he", "rtl"),
-    "af": Language("Afrikaans", "latin"),
-    "az": Language("Azerbaijani", "latin"),
-    "bs": Language("Bosnian", "latin"),
-    "ca": Language("Catalan", "latin"),
-    "cs": Language("Czech", "latin"),
-    "cy": Language("Welsh", "latin"),
-    "da": Language("Danish", "latin"),
-    "de": Language("German", "latin"),
-    "german": Language("German", "latin"),
-    "es": Language("Spanish", "latin"),
-    "et": Language("Estonian", "latin"),
-    "eu": Language("Basque", "latin"),
-    "fi": Language("Finnish", "latin"),
-    "fr": Language("French", "latin"),
-    "french": Language("French", "latin"),
-    "ga": Language("Irish", "latin"),
-    "gl": Language("Galician", "latin"),
-    "hr": Language("Croatian", "latin"),
-    "hu": Language("Hungarian", "latin"),
-    "id": Language("Indonesian", "latin"),
-    "is": Language("Icelandic", "latin"),
-    "it": Language("Italian", "latin"),
-    "ku": Language("Kurdish", "latin"),
-    "la": Language("Latin", "latin"),
-    "lb": Language("Luxembourgish", "latin"),
-    "lt": Language("Lithuanian", "latin"),
-    "lv": Language("Latvian", "latin"),
-    "mi": Language("Maori", "latin"),
-    "ms": Language("Malay", "latin"),
-    "mt": Language("Maltese", "latin"),
-    "nl": Language("Dutch", "latin"),
-    "no": Language("Norwegian", "latin"),
-    "oc": Language("Occitan", "latin"),
-    "pi": Language("Pali", "latin"),
-    "pl": Language("Polish", "latin"),
-    "pt": Language("Portuguese", "latin"),
-    "qu": Language("Quechua", "latin"),
-    "rm": Language("Romansh", "latin"),
-    "ro": Language("Romanian", "latin"),
-    "rs_latin": Language("Serbian, Latin script", "latin"),
-    "sk": Language("Slovak", "latin"),
-    "sl": Language("Slovenian", "latin"),
-    "sq": Language("Albanian", "latin"),
-    "sv": Language("Swedish", "latin"),
-    "sw": Language("Swahili", "latin"),
-    "tl": Language("Tagalog", "latin"),
-    "tr": Language("Turkish", "latin"),
-    "uz": Language("Uzbek", "latin"),
-    "vi": Language("Vietnamese", "latin"),
-    "ar": Language("Arabic", "arabic", "rtl"),
-    "bal": Language("Balochi", "arabic", "rtl"),
-    "fa": Language("Persian", "arabic", "rtl"),
-    "ps": Language("Pashto", "arabic", "rtl"),
-    "sd": Language("Sindhi", "arabic", "rtl"),
-    "ug": Language("Uyghur", "arabic", "rtl"),
-    "ur": Language("Urdu", "arabic", "rtl"),
-    "be": Language("Belarusian", "eslav"),
-    "ru": Language("Russian", "eslav"),
-    "uk": Language("Ukrainian", "eslav"),
-    "abq": Language("Abaza", "cyrillic"),
-    "ady": Language("Adyghe", "cyrillic"),
-    "ava": Language("Avar", "cyrillic"),
-    "ba": Language("Bashkir", "cyrillic"),
-    "bg": Language("Bulgarian", "cyrillic"),
-    "bua": Language("Buryat", "cyrillic"),
-    "che": Language("Chechen", "cyrillic"),
-    "cv": Language("Chuvash", "cyrillic"),
-    "dar": Language("Dargwa", "cyrillic"),
-    "inh": Language("Ingush", "cyrillic"),
-    "kaa": Language("Karakalpak", "cyrillic"),
-    "kbd": Language("Kabardian", "cyrillic"),
-    "kk": Language("Kazakh", "cyrillic"),
-    "kv": Language("Komi", "cyrillic"),
-    "ky": Language("Kyrgyz", "cyrillic"),
-    "lbe": Language("Lak", "cyrillic"),
-    "lez": Language("Lezgian", "cyrillic"),
-    "mhr": Language("Meadow Mari", "cyrillic"),
-    "mk": Language("Macedonian", "cyrillic"),
-    "mn": Language("Mongolian", "cyrillic"),
-    "mo": Language("Moldovan", "cyrillic"),
-    "os": Language("Ossetian", "cyrillic"),
-    "rs_cyrillic": Language("Serbian, Cyrillic script", "cyrillic"),
-    "sah": Language("Yakut", "cyrillic"),
-    "tab": Language("Tabasaran", "cyrillic"),
-    "tg": Language("Tajik", "cyrillic"),
-    "tt": Language("Tatar", "cyrillic"),
-    "tyv": Language("Tuvan", "cyrillic"),
-    "udm": Language("Udmurt", "cyrillic"),
-    "xal": Language("Kalmyk", "cyrillic"),
-    "ang": Language("Angika", "devanagari"),
-    "bgc": Language("Haryanvi", "devanagari"),
-    "bh": Language("Bihari", "devanagari"),
-    "bho": Language("Bhojpuri", "devanagari"),
-    "gom": Language("Goan Konkani", "devanagari"),
-    "hi": Language("Hindi", "devanagari"),
-    "mah": Language("Magahi", "devanagari"),
-    "mai": Language("Maithili", "devanagari"),
-    "mr": Language("Marathi", "devanagari"),
-    "ne": Language("Nepali", "devanagari"),
-    "new": Language("Newari", "devanagari"),
-    "sa": Language("Sanskrit", "devanagari"),
-    "sck": Language("Nagpuri", "devanagari"),
-}
-
-# Other spellings users write: those PaddleOCR's documents print, and ISO codes where PaddleOCR has its own.
-# `ka` stays Kannada, as PaddleOCR means it; ISO writes Kannada `kn` and Georgian, which no model reads, `ka`.
-SPELLINGS: dict[str, str] = {
-    **{"rslatin": "rs_latin", "rscyrillic": "rs_cyrillic", "sr": "rs_cyrillic"},
-    **{"zh": "ch", "zh-cn": "ch", "zh-hans": "ch", "zh-tw": "chinese_cht", "zh-hant": "chinese_cht"},
-    **{"ja": "japan", "ko": "korean", "kn": "ka", "ab": "abq", "av": "ava", "ce": "che", "lki": "lbe", "iw": "he"},
-}
-
-# Names of whole groups, which are taken wherever a code is.
-GROUPS: dict[str, Language] = {
-    "latin": Language("any in Latin script", "latin"),
-    "arabic": Language("any in Arabic script", "arabic", "rtl"),
-    "eslav": Language("any East Slavic", "eslav"),
-    "cyrillic": Language("any in Cyrillic script", "cyrillic"),
-    "devanagari": Language("any in Devanagari script", "devanagari"),
-}
-
-# What PP-OCRv6 reads: all groups here, but not Pali.
-V6_GROUPS: frozenset[Group] = frozenset({"ch", "chinese_cht", "en", "japan", "latin"})
-V6_LACKS: frozenset[str] = frozenset({"pi"})
-
-V6_PAIR = ("PP-OCRv6_small_det", "PP-OCRv6_small_rec")
-
-# Recognisers that come with Inkline, trained here, for groups and single languages that PP-OCRv6 as published does not read.
-# They are what `lang` alone means; a version asks for the published ones.
-OWN: dict[str, str] = {
-    **dict.fromkeys(("eslav", "cyrillic"), "cyrillic_PP-OCRv6_small_rec"),
-    "el": "greek_PP-OCRv6_small_rec",
-    **dict.fromkeys(("ar", "fa"), "arabic_PP-OCRv6_small_rec"),
-    "devanagari": "devanagari_PP-OCRv6_small_rec",
-    "ka": "kannada_PP-OCRv6_small_rec",
-    "ta": "tamil_PP-OCRv6_small_rec",
-    "th": "thai_PP-OCRv6_small_rec",
-    "te": "telugu_PP-OCRv6_small_rec",
-    "korean": "korean_PP-OCRv6_small_rec",
-    "he": "hebrew_PP-OCRv6_small_rec",
-    "vi": "latin_PP-OCRv6_small_rec",  # other languages in Latin script are read better by PP-OCRv6 as published
-}
-
-SCRIPTS: tuple[Group, ...] = ("latin", "arabic", "eslav", "cyrillic", "devanagari")
+def _language(code: str, entry: Mapping[str, Any]) -> Language:
+    letters = _letters(entry.get("letters", ""))
+    if entry["script"] == "Latn":
+        letters += LATIN_LETTERS
+    cased = frozenset(letters) | {c.upper() for c in letters if len(c.upper()) == 1}
+    also, group, tag = tuple(entry.get("also", "").split()), entry.get("group", code), entry.get("tag", code)
+    marks = entry.get("elsewhere", ""), entry.get("wrong")
+    return Language(entry["name"], group, entry["script"], tag, also, cased, *marks)
 
 
-def _named(pattern: str, *groups: Group) -> dict[Group, str]:
-    """Each group's recogniser, called after the group."""
-    return {group: pattern.format(group) for group in groups}
+def _letters(spelt: str) -> str:
+    """The letters that a range notation as `а-яё` means."""
+    head, *ranges = spelt.split("-")
+    for part in ranges:
+        head += "".join(map(chr, range(ord(head[-1]) + 1, ord(part[0])))) + part
+    return head
 
 
+_TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("languages.toml").read_text(encoding="utf-8"))
+LANGUAGES: dict[str, Language] = {code: _language(code, entry) for code, entry in _TABLE["languages"].items()}
+GROUPS: dict[str, Language] = {code: _language(code, entry) for code, entry in _TABLE["groups"].items()}
+# Group or code -> the recogniser of our own that reads it.
+OWN: dict[str, str] = _TABLE["own"]
 # version -> detector, and the recogniser of each group
-ROUTES: dict[str, tuple[str, dict[Group, str]]] = {
-    "PP-OCRv6": (V6_PAIR[0], dict.fromkeys(V6_GROUPS, V6_PAIR[1])),
-    "PP-OCRv5": (
-        "PP-OCRv5_server_det",
-        {
-            **dict.fromkeys(("ch", "chinese_cht", "japan"), "PP-OCRv5_server_rec"),
-            **_named("{}_PP-OCRv5_mobile_rec", "en", "korean", "th", "el", "te", "ta", *SCRIPTS),
-        },
-    ),
-    "PP-OCRv4": ("PP-OCRv4_mobile_det", {"ch": "PP-OCRv4_mobile_rec", "en": "en_PP-OCRv4_mobile_rec"}),
-    "PP-OCRv3": (
-        "PP-OCRv3_mobile_det",
-        {
-            "ch": "PP-OCRv3_mobile_rec",
-            **_named("{}_PP-OCRv3_mobile_rec", "chinese_cht", "en", "japan", "korean", "te", "ta", "ka", *SCRIPTS),
-            "eslav": "cyrillic_PP-OCRv3_mobile_rec",
-        },
-    ),
+ROUTES: dict[str, tuple[str, dict[str, str]]] = {
+    version: (entry["detector"], entry["readers"]) for version, entry in _TABLE["versions"].items()
 }
+V6_DETECTOR = ROUTES["PP-OCRv6"][0]
 
 
-def codes_of(*groups: Group) -> tuple[str, ...]:
+def _spelling(name: str) -> str:
+    """A name as it is looked up: BCP-47's dashes for underscores and spaces, in small letters."""
+    return unicodedata.normalize("NFC", name).strip().lower().replace("_", "-").replace(" ", "-")
+
+
+def _spellings() -> dict[str, str]:
+    """Every name of a language or group -> its code; a code goes before a tag, a tag before other names."""
+    known = LANGUAGES | GROUPS
+    out = {_spelling(code): code for code in known}
+    for names_of in (lambda one: (one.tag,), lambda one: one.also, lambda one: (one.name,)):
+        for code, one in known.items():
+            for name in names_of(one):
+                out.setdefault(_spelling(name), code)
+    return out
+
+
+SPELLINGS = _spellings()
+
+
+def codes_of(*groups: str) -> tuple[str, ...]:
     """The language codes of these groups, in the order of the table."""
     return tuple(code for code, known in LANGUAGES.items() if known.group in groups)
 
 
 def canonical(lang: str) -> str:
-    """The code or group name meant by `lang`, whatever its case and spelling; UsageError that lists what is near."""
-    if not isinstance(lang, str):
+    """The code or group name meant by `lang`: a code, a BCP-47 tag, an ISO 639 code or an English name, in any case.
+
+    Of a tag the region and variants count only where the table knows them (`zh-TW`); a script that is not the usual one of
+    its language means the group of that script (`az-Cyrl`). UsageError that lists what is near.
+    """
+    if not isinstance(lang, str) or "+" in lang:
         raise UsageError(f"lang={lang!r}: must be one code, for instance en; `inkline languages` lists all")
-    wanted = lang.strip().lower().replace("_", "-")
-    codes = {name.replace("_", "-"): name for name in (*LANGUAGES, *GROUPS)}
-    wanted = SPELLINGS.get(wanted, wanted).replace("_", "-")
-    if wanted in codes:
-        return codes[wanted]
-    names = {known.name.lower(): code for code, known in LANGUAGES.items()}
-    if wanted in names:
-        raise UsageError(f"lang={lang!r}: languages go by their codes; did you mean {names[wanted]!r}?")
-    hint = near(wanted, [*LANGUAGES, *GROUPS, *SPELLINGS])
-    raise UsageError(f"lang={lang!r} is not known{hint or '; `inkline languages` lists all'}")
+    wanted = _spelling(lang)
+    if wanted in SPELLINGS:
+        return SPELLINGS[wanted]
+    code = _of_tag(wanted)
+    if code is None:
+        raise UsageError(f"lang={lang!r} is not known{near(wanted, SPELLINGS) or '; `inkline languages` lists all'}")
+    return code
+
+
+def _of_tag(tag: str) -> str | None:
+    """The code or group that a BCP-47 tag in small letters means; None where its language or script is not known."""
+    primary, *rest = tag.split("-")
+    script = next((part for part in rest if len(part) == 4 and part.isalpha()), "")
+    exact = SPELLINGS.get(f"{primary}-{script}") or SPELLINGS.get("-".join([primary, *rest[-1:]]))
+    code = SPELLINGS.get(primary) if len(primary) <= 3 else None
+    if exact or code is None or any(len(part) > 8 for part in rest):
+        return exact
+    return code if script in ("", language(code).script.lower()) else SPELLINGS.get(script)
 
 
 def language(lang: str) -> Language:
@@ -243,26 +134,50 @@ def codes_under(lang: str) -> tuple[str, ...]:
 def versions_of(lang: str) -> list[str]:
     """The versions with a recogniser for a canonical code or group name, newest first."""
     group = language(lang).group
-    return [v for v, (_, groups) in ROUTES.items() if group in groups and not (v == "PP-OCRv6" and lang in V6_LACKS)]
+    versions = _TABLE["versions"].items()
+    return [version for version, entry in versions if group in entry["readers"] and lang not in entry.get("without", ())]
+
+
+def own_reader(lang: str) -> str:
+    """The recogniser of our own for a canonical code or group name, or an empty string."""
+    return OWN.get(lang) or OWN.get(language(lang).group, "")
+
+
+def is_read(lang: str) -> bool:
+    """Whether any model reads a canonical code or group name."""
+    return bool(own_reader(lang) or versions_of(lang))
+
+
+def missing_letters(lang: str, charset: Iterable[str]) -> str:
+    """The letters of a canonical code that a charset lacks, in order; a small letter stands for its capital."""
+    have = set("".join(charset))
+    missing = sorted(language(lang).letters - have)
+    return "".join(c for c in missing if c.lower() == c or c.lower() not in missing)
+
+
+def check_version(ocr_version: str) -> None:
+    """UsageError with what is near, unless this is one of the versions, or empty."""
+    if ocr_version and ocr_version not in ROUTES:
+        raise UsageError(f"ocr_version={ocr_version!r}: must be one of {', '.join(ROUTES)}{near(ocr_version, ROUTES)}")
 
 
 def route(lang: str = "", ocr_version: str = "") -> tuple[str, str]:
     """Names of the detector and the recogniser for a language and a PP-OCR version, as PaddleOCR 3.7 chooses them.
 
-    Empty means not said: the newest version that reads the language; Chinese when only a version is given. Two rules are
-    ours: PP-OCRv6 means its small pair, which runs well on a processor, and a language alone means the recogniser in
-    `OWN`, where there is one. UsageError for an unknown code or version, or a pair that has no model, with what is near.
+    Empty means not said: the newest version that reads the language; Chinese when only a version is given. Three rules are
+    ours: PP-OCRv6 means its small pair, which runs well on a processor; a language alone means the recogniser in [own],
+    where there is one; and with any recogniser the detector of PP-OCRv6, which finds lines of all scripts. UsageError for
+    an unknown code or version, or a pair that has no model, with what is near.
     """
-    if ocr_version and ocr_version not in ROUTES:
-        raise UsageError(f"ocr_version={ocr_version!r}: must be one of {', '.join(ROUTES)}{near(ocr_version, ROUTES)}")
+    check_version(ocr_version)
     code = canonical(lang) if lang else "ch"
-    versions = versions_of(code)
-    group = language(code).group
-    own = OWN.get(code) or OWN.get(group)
+    versions, own, known = versions_of(code), own_reader(code), language(code)
+    if not (versions or own):
+        raise UsageError(f"lang={lang!r}: {known.name} is not read by any model here; `inkline languages` lists what is")
     if ocr_version and ocr_version not in versions:
         readers = " and ".join(versions) or f"{own}, which lang alone means"
         raise UsageError(f"{ocr_version} has no model for lang={lang!r}; it is read by {readers}")
-    if own and not ocr_version:
-        return V6_PAIR[0], own
-    detector, recognisers = ROUTES[ocr_version or versions[0]]
-    return detector, recognisers[group]
+    if ocr_version:
+        detector, recognisers = ROUTES[ocr_version]
+        return detector, recognisers[known.group]
+    return V6_DETECTOR, own or ROUTES[versions[0]][1][known.group]

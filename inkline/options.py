@@ -207,7 +207,7 @@ class EngineOptions:
     def __post_init__(self) -> None:
         validate(self)
         kind, _, index = self.device.partition(":")
-        if kind not in ("cpu", "gpu") or (index and not index.isdigit()):
+        if kind not in ("cpu", "gpu") or (index and (kind == "cpu" or not index.isdigit())):
             raise UsageError(f"device {self.device!r}: must be cpu, gpu or gpu:N, for instance gpu:0")
 
 
@@ -239,6 +239,7 @@ class ReadOptions:
 class OcrOptions:
     """The whole pipeline: which models, which stages, and the options of each stage."""
 
+    lang: str = opt("", "lang", "language or script of the text: a code, tag or name, see `inkline languages`")
     text_detection_model_name: str = opt("PP-OCRv6_small_det", "text_detection_model_name", "name of the detector")
     text_detection_model_dir: str = opt("", "text_detection_model_dir", "folder or file of the detector")
     text_recognition_model_name: str = opt("PP-OCRv6_small_rec", "text_recognition_model_name", "name of the recogniser")

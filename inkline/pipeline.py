@@ -15,6 +15,7 @@ from inkline.errors import DownloadError, InklineError, SourceError, StageError,
 from inkline.flat import Shape, apply, flat_fields, to_flat
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
+from inkline.languages import missing_letters
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.reading_order import column_order, paragraphs, reference_order
 from inkline.options import EngineOptions, OcrOptions
@@ -68,7 +69,13 @@ class Ocr:
     """
 
     def __init__(self, options: OcrOptions | None = None, **overrides: Any) -> None:
-        self.options = apply(options, **overrides) if options is not None else options_for(**overrides)
+        if options is None:
+            options = options_for(**overrides)
+        elif not isinstance(options, OcrOptions) or "lang" in overrides:
+            raise UsageError(f"Ocr({options!r}, ...): options are given by name, for instance Ocr(lang='en')")
+        else:
+            options = apply(options, **overrides)
+        self.options = options
         o, threads = self.options, self.options.engine.cpu_threads
         # One page alone gets all threads for its detection; in a stream every page gets one, and pages run side by side.
         engine, detector = _open(o, "text_detection")
@@ -80,6 +87,9 @@ class Ocr:
         if o.recognize.batch_size > 1:
             engine = SharedBatches(engine, o.recognize.batch_size)
         self._recognize = Recognizer(engine, recognizer.charset or (), recognizer.metadata)
+        missing = missing_letters(o.lang, self._recognize.charset) if o.lang else ""
+        if missing:
+            log.warning("%s lacks letters of %s, which are read as others: %s", recognizer.name, o.lang, missing)
         # The optional stages.
         self._orient_line: Classifier | None = None
         if o.use_textline_orientation:
@@ -190,7 +200,7 @@ class Ocr:
             raise UsageError(CLOSED)
         options = apply(self.options, **overrides)
         self._check(options)
-        fixed = [name for name in overrides if "_model_" in name or name in flat_fields(EngineOptions)]
+        fixed = [name for name in overrides if "_model_" in name or name in ("lang", *flat_fields(EngineOptions))]
         if fixed:
             raise UsageError(f"{fixed[0]}: models and engines are chosen when Ocr is made, not in a call; make another Ocr")
         return options

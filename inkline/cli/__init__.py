@@ -94,7 +94,10 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo(error.ctx.get_help() if error.ctx else error.message)
         sys.exit(2)
     except click.ClickException as error:
-        name = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "inkline"
+        # click says of some mistakes not in which command they were made
+        asked = next((word for word in arguments or sys.argv[1:] if word in COMMANDS), "")
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        name = context.command_path if context else f"inkline {asked}".strip()
         click.echo(f"inkline: {error.format_message()} (`{name} --help` shows how)", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):

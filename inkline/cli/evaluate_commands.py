@@ -63,7 +63,6 @@ def evaluate() -> None:
 @click.option("--case", is_flag=True, help="capital letters count")
 @click.option("--limit", type=click.IntRange(1), help="only the first pages of each set")
 @click.option("--json", "as_json", is_flag=True, help="one JSON line per set")
-@click.option("--lang", help="language or script of the text, see `inkline languages`")
 @from_options(OcrOptions)
 def ocr(datasets: tuple[str, ...], results: str | None, save_path: str | None, **values: Any) -> None:
     """Detection precision, recall and Hmean (IoU > 0.5, ignored regions are not scored), order-free token and
@@ -74,9 +73,9 @@ def ocr(datasets: tuple[str, ...], results: str | None, save_path: str | None, *
     from inkline.metrics import PageScore, page
     from inkline.pipeline import Ocr
 
-    case, limit, as_json, lang = (values.pop(name) for name in ("case", "limit", "as_json", "lang"))
-    overrides = given(OcrOptions, values) | ({"lang": lang} if lang else {})
-    read = partial(from_files, Path(results)) if results else partial(read_pages, Ocr(**overrides), save_path)
+    case, limit, as_json = (values.pop(name) for name in ("case", "limit", "as_json"))
+    ocr = partial(Ocr, **given(OcrOptions, values))
+    read = partial(from_files, Path(results)) if results else partial(read_pages, ocr(), save_path)
     if not as_json:
         click.echo(f"{'set':<24}" + "".join(f"{name:>10}" for name in COLUMNS))
     for name in datasets:

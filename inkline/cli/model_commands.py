@@ -6,11 +6,12 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
-from inkline.errors import InklineError, OutputError, UsageError, near
-from inkline.languages import GROUPS, LANGUAGES, ROUTES, canonical, codes_under, route, versions_of
+from inkline.errors import InklineError, OutputError
+from inkline.languages import GROUPS, LANGUAGES, canonical, check_version, codes_under, is_read, language, route, versions_of
 from inkline.options import OcrOptions
 from inkline.registry import set_offline
 from inkline.registry.card import (
@@ -49,9 +50,9 @@ Examples:
 
 LANGUAGES_EXAMPLES = """\b
 Examples:
-  inkline languages                               every code and its recogniser
+  inkline languages                               every code, its recogniser and what was measured
   inkline languages --ocr_version PP-OCRv3        those of one generation
-  inkline ocr page.png --lang fr                  what the codes are for
+  inkline ocr page.png --lang fr                  what the codes are for; also fr-CA, fra, French
 """
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
@@ -267,21 +268,38 @@ def _kind(source: object) -> str:
 @click.option("--ocr_version", help="only what this version reads: PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6")
 @as_json_option
 def languages(ocr_version: str | None, as_json: bool) -> None:
-    """List the languages: code, name, and the models that read each when only `--lang` is given.
+    """List the languages: code, name, the recogniser that `--lang` means, whether it is here, and what was measured of it.
 
-    Beside the codes, the names of groups are taken: latin, arabic, eslav, cyrillic, devanagari.
+    Beside the codes, BCP-47 tags (pt-BR, sr-Latn), ISO 639 codes and English names are taken, and the names of groups:
+    latin, arabic, eslav, cyrillic, devanagari. Languages that no model reads come last.
     """
-    if ocr_version and ocr_version not in ROUTES:
-        raise UsageError(f"ocr_version={ocr_version!r}: must be one of {', '.join(ROUTES)}{near(ocr_version, ROUTES)}")
-    rows = []
-    for code, known in (LANGUAGES | GROUPS).items():
-        versions = versions_of(code)
-        if not ocr_version or ocr_version in versions:
-            pair = dict(zip(("detector", "recognizer"), route(code, ocr_version or ""), strict=True))
-            row = {"code": code, "name": known.name, "direction": known.direction, "versions": versions}
-            rows.append(row | pair)
+    check_version(ocr_version or "")
+    codes = sorted(LANGUAGES | GROUPS, key=is_read, reverse=True)
+    rows = [_language_row(code, ocr_version or "") for code in codes if not ocr_version or ocr_version in versions_of(code)]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     for row in rows:
-        click.echo(f"{row['code']:12}  {row['name']:24}  {row['recognizer']}")
+        click.echo(f"{row['code']:12}  {row['name']:25}  {_reader_text(row)}".rstrip())
+
+
+def _reader_text(row: dict[str, Any]) -> str:
+    """What a row of `inkline languages` says of the recogniser."""
+    if not row["recognizer"]:
+        return "not read by any model here"
+    wrong = "" if row["wrong"] is None else f"{row['wrong']:g} % of characters wrong"
+    return f"{row['recognizer']:29}  {urlsplit(row['where']).netloc or row['where']:18}  {wrong}"
+
+
+def _language_row(code: str, version: str) -> dict[str, Any]:
+    """What `inkline languages` tells of a language; the models None and `where` empty for one that none reads."""
+    known = language(code)
+    row = {"code": code, "tag": known.tag, "name": known.name, "script": known.script, "direction": known.direction}
+    more: dict[str, Any] = {"versions": versions_of(code), "detector": None, "recognizer": None, "where": ""}
+    more |= {"wrong": known.wrong}
+    if is_read(code):
+        more["detector"], more["recognizer"] = route(code, version)
+        card = find_card(more["recognizer"])
+        here = find_local(card, settings_from_environment())
+        more["where"] = "here" if here else _state(card, None) or address_of(card.sources[0])
+    return row | more

@@ -142,7 +142,6 @@ def _shown(default: Any) -> str:
 
 
 model_choice = all_of(
-    click.option("--lang", help="language or script of the text, see `inkline languages`"),
     click.option("--ocr_version", help="PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6"),
     click.option("--offline", is_flag=True, help="never use the network, not even to fetch a model"),
     click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`"),

@@ -36,7 +36,7 @@ from inkline.formats.line_geometry import (
 )
 from inkline.formats.xml import render_hocr
 from inkline.io.read import read
-from inkline.languages import GROUPS, LANGUAGES, canonical, language
+from inkline.languages import SPELLINGS, canonical, is_read, language
 from inkline.options import OcrOptions
 from inkline.pipeline import Ocr
 from inkline.registry import options_for, resolve
@@ -49,19 +49,6 @@ UNSTATED_DPI = 300.0  # of page images that do not state theirs
 TURN_CONFIDENCE = 15.0  # "very confident" in OCRmyPDF's units; it turns pages from --rotate-pages-threshold, 14 by default
 MIN_SPACE_PER_HEIGHT = 0.2  # poppler joins words closer than about 0.1 of the font size, also across a space
 MIN_LENGTH_PER_HEIGHT = 3.0  # lines at least this many times as long as high tell how a page is skewed
-
-# Tesseract's codes that are not ours, and ours; endings such as `_vert` and `_frak` are removed first.
-TESSERACT_CODES = dict(
-    pair.split(":", 1)
-    for pair in (  # noqa: SIM905
-        "eng:en deu:de fra:fr spa:es por:pt ita:it nld:nl pol:pl ces:cs slk:sk slv:sl hrv:hr bos:bs hun:hu ron:ro dan:da "
-        "swe:sv nor:no fin:fi isl:is est:et lav:lv lit:lt sqi:sq tur:tr aze:az uzb:uz ind:id msa:ms fil:tl tgl:tl vie:vi "
-        "swa:sw afr:af cym:cy gle:ga mlt:mt oci:oc lat:la mri:mi cat:ca eus:eu glg:gl ltz:lb que:qu kmr:ku "
-        "chi_sim:ch chi_tra:chinese_cht jpn:japan kor:korean tha:th ell:el tel:te tam:ta kan:ka "
-        "rus:ru bel:be ukr:uk bul:bg srp:rs_cyrillic srp_latn:rs_latin mkd:mk mon:mn kaz:kk kir:ky tgk:tg tat:tt "
-        "ara:ar fas:fa uig:ug urd:ur pus:ps snd:sd hin:hi mar:mr nep:ne san:sa"
-    ).split()
-)
 
 
 class OcrFailed(ExitCodeException):
@@ -152,7 +139,8 @@ class InklineEngine(OcrEngine):
 
     @staticmethod
     def languages(options: Any) -> set[str]:
-        return {*TESSERACT_CODES, *LANGUAGES, *GROUPS}
+        names = {name for name, code in SPELLINGS.items() if is_read(code)}
+        return names | {name.replace("-", "_") for name in names}
 
     @staticmethod
     def get_orientation(input_file: Path, options: Any) -> OrientationConfidence:
@@ -267,12 +255,12 @@ def language_of(codes: Sequence[str]) -> str:
 
     Latin letters are read by every recogniser, so English beside another script costs nothing.
     """
-    # Our code for each, in the order given.
+    # Our code for each, in the order given, without Tesseract's endings.
     found = []
     for code in codes:
         base = code.removesuffix("_vert").removesuffix("_frak").removesuffix("_old")
         try:
-            found.append(canonical(TESSERACT_CODES.get(base, base)))
+            found.append(canonical(base))
         except UsageError as error:
             raise BadArgsError(f"-l {'+'.join(codes)}: {error}") from error
     groups = {language(code).group: code for code in found}

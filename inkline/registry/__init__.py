@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from inkline.flat import apply, flat_fields
-from inkline.languages import route
+from inkline.languages import canonical, language, route
 from inkline.options import OcrOptions
 from inkline.registry.card import Task, find_card
 
@@ -41,6 +41,11 @@ def options_for(**overrides: Any) -> OcrOptions:
     # Which models: those named, else those of the language, else the defaults.
     lang, version = overrides.pop("lang", None) or "", overrides.pop("ocr_version", None) or ""
     names = _names_for_language(lang, version, overrides) if lang or version else {}
+    code = canonical(lang) if lang else ""
+    if code and code == lang.strip().lower() and language(code).elsewhere:
+        known = language(code)
+        text = "lang=%r is %s, as in PaddleOCR's list; elsewhere it is %s; %r is %s everywhere"
+        logger.warning(text, lang, known.name, known.elsewhere, known.tag, known.name)
     tuned: dict[str, Any] = {}
     for task in get_args(Task):
         key = f"{task}_model_name"
@@ -48,7 +53,7 @@ def options_for(**overrides: Any) -> OcrOptions:
         # What each of them was tuned with.
         names[key], values = _tuned_options(task, name, overrides)
         tuned |= values
-    return apply(apply(OcrOptions(), **tuned), **(overrides | names))
+    return apply(apply(OcrOptions(), **tuned), **(overrides | names), lang=code)
 
 
 def _names_for_language(lang: str, version: str, overrides: dict[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from inkline.cli import inkline
 from inkline.errors import UsageError
+from inkline.languages import GROUPS, LANGUAGES
 from inkline.registry.card import Shipped, all_cards
 from tests.registry.standins import onnx_bytes
 
@@ -119,10 +120,15 @@ def test_pull_offline_without_names_speaks_of_the_default_models(cache: Path) ->
     assert result.exit_code == 1 and result.stderr.count("could not be fetched") == 2  # the line classifier is here
 
 
-def test_languages() -> None:
+def test_languages(cache: Path) -> None:
     rows = json.loads(run("languages", "--json").stdout)
     assert {"code": "ar", "name": "Arabic", "direction": "rtl"}.items() <= next(r for r in rows if r["code"] == "ar").items()
-    assert len(run("languages").stdout.splitlines()) == len(rows) == 118
+    assert len(run("languages").stdout.splitlines()) == len(rows)
+    by_code = {row["code"]: row for row in rows}
+    assert len(by_code) == len(LANGUAGES | GROUPS) and rows[-1]["recognizer"] is None
+    assert {"tag": "sr-Latn", "script": "Latn", "where": "wheel rapidocr 3.10.0"}.items() <= by_code["rs_latin"].items()
+    assert "km            Khmer                      not read by any model here" in run("languages").stdout
+    assert by_code["km"]["recognizer"] is None and by_code["el"]["where"] == "here"
     few = json.loads(run("languages", "--ocr-version", "PP-OCRv4", "--json").stdout)
     assert [row["code"] for row in few] == ["ch", "en"] and few[1]["recognizer"] == "en_PP-OCRv4_mobile_rec"
     with pytest.raises(UsageError, match="must be one of"):

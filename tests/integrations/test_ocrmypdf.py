@@ -25,7 +25,7 @@ from ocrmypdf._defaults import DEFAULT_ROTATE_PAGES_THRESHOLD
 from ocrmypdf.exceptions import BadArgsError
 
 from inkline.integrations import ocrmypdf as plugin
-from inkline.languages import GROUPS, LANGUAGES, canonical
+from inkline.languages import LANGUAGES, canonical
 
 ROOT = Path(__file__).resolve().parents[2]
 DPI = 150
@@ -170,8 +170,14 @@ def test_wrong_options_are_told_in_a_line(arguments: tuple[str, ...], message: s
 
 
 def test_every_code_of_tesseract_means_a_language() -> None:
-    assert set(plugin.TESSERACT_CODES.values()) <= set(LANGUAGES) | set(GROUPS)
-    assert all(len(code) == 3 or "_" in code for code in plugin.TESSERACT_CODES)
+    codes = (  # noqa: SIM905
+        "eng deu fra spa por ita nld pol ces slk slv hrv bos hun ron dan swe nor fin isl est lav lit sqi tur aze uzb ind msa "
+        "fil tgl vie swa afr cym gle mlt oci lat mri cat eus glg ltz que kmr chi_sim chi_tra jpn kor tha ell tel tam kan rus "
+        "bel ukr bul srp srp_latn mkd mon kaz kir tgk tat ara fas uig urd pus snd hin mar nep san heb epo bre yid"
+    ).split()
+    known = plugin.InklineEngine.languages(None)
+    assert known.issuperset(codes) and not known & {"khm", "amh"}
+    assert [canonical(code) for code in ("jpn", "chi_tra", "srp_latn")] == ["japan", "chinese_cht", "rs_latin"]
 
 
 @pytest.mark.parametrize(

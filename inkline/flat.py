@@ -25,6 +25,9 @@ FlatField = tuple[str, "dataclasses.Field[Any]", Any]
 TYPE_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", Path: "a path"}
 
 
+KNOWN_FIELDS: dict[type, dict[str, FlatField]] = {}  # what `flat_fields` was asked for
+
+
 def opt(default: Any, name: str, help: str, low: float | None = None, high: float | None = None, **marks: Any) -> Any:
     """A dataclass field with its flat public name, help text and inclusive bounds.
 
@@ -147,6 +150,8 @@ def _check_bounds(value: Any, name: str, low: float | None, high: float | None) 
 
 def flat_fields(cls: type) -> dict[str, FlatField]:
     """Flat public name -> (group attribute or "", field, type), for the fields of an options class and all its groups."""
+    if cls in KNOWN_FIELDS:
+        return KNOWN_FIELDS[cls]
     out: dict[str, FlatField] = {}
     hints = get_type_hints(cls)
     for f in fields(cls):
@@ -154,6 +159,7 @@ def flat_fields(cls: type) -> dict[str, FlatField]:
             out[f.metadata["name"]] = ("", f, hints[f.name])
         else:
             out |= {n: (f.name, g, t) for n, (_, g, t) in flat_fields(hints[f.name]).items()}
+    KNOWN_FIELDS[cls] = out
     return out
 
 

@@ -23,7 +23,7 @@ from inkline.orientation.classifier import Classifier
 from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.corrections import resolve_accents
-from inkline.recognition.recognizer import Recognizer
+from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.words import ink_quad, split_words
 from inkline.registry import options_for, resolve
 from inkline.registry.inspect import ModelFile
@@ -31,7 +31,7 @@ from inkline.registry.onnx_file import read_onnx_header
 from inkline.runtime import Engine, open_engine, renew_in_children
 from inkline.runtime.shared_batches import SharedBatches
 from inkline.stages import overlap, unless
-from inkline.types import Detections, Document, Image, Line, Page, Text, Transform, Word
+from inkline.types import Detections, Document, Floats, Image, Line, Page, Text, Transform, Word
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ OnError = Callable[[Source, InklineError], None]
 class PreparedPage:
     """A page that is ready to be read: rectified, its lines found, put in order and cut out.
 
-    angles: per line, 0, 90, 180 or 270 as in `Line`. crops: of every line, then once more of the lines in `read_twice`,
-    turned by 180 degrees: of these the better reading counts.
+    crops: of every line, then once more of the lines in `read_twice`, turned by 180 degrees: of these the better reading
+    counts. Per crop, angles: 0, 90, 180 or 270 as in `Line`; boxes: where it lies, fitted to its ink if the options say so.
     """
 
     page_image: PageImage
@@ -55,6 +55,7 @@ class PreparedPage:
     found: Detections
     crops: tuple[Image, ...]
     angles: tuple[int, ...]
+    boxes: Iterable[Floats]
     read_twice: tuple[int, ...] = ()
 
 
@@ -123,7 +124,7 @@ class Ocr:
             count = "several" if page_images else "no"
             raise SourceError(f"{source.label} has {count} pages: use Ocr.read() or Ocr.stream()")
         # Rectify it, find its lines and cut them out; read the lines; put the page together.
-        prepared = self._prepare(page_images[0], options, self._detect_one)
+        prepared = self._prepare(page_images[0], options, self._detect_one, self._pool.map)
         texts = self._recognize(prepared.crops, options.recognize, self._pool.map)
         return _assemble(prepared, texts)
 
@@ -215,28 +216,32 @@ class Ocr:
             if shape is not None:
                 _check_input_shape(name, shape, model)
 
-    def _reading_test(self, find: Find, options: OcrOptions) -> ReadingTest:
-        return ReadingTest(find, lambda crops: self._recognize(crops, options.recognize))
+    def _reading_test(self, find: Find, options: OcrOptions, run: ParallelMap = map) -> ReadingTest:
+        return ReadingTest(find, lambda crops: self._recognize(crops, options.recognize, run))
 
-    def _prepare(self, page_image: PageImage, options: OcrOptions, detect: Detector) -> PreparedPage:
-        """All that is done to a page before its lines are read."""
+    def _prepare(self, page_image: PageImage, options: OcrOptions, detect: Detector, run: ParallelMap = map) -> PreparedPage:
+        """All that is done to a page before its lines are read; `run` maps over the lines, on a thread pool or not."""
         # Turn it upright and flatten it; a page that was searched to test it is not searched again.
         find = _once_per_image(lambda image: detect(image, options.detect))
-        image, transform = self._rectify(page_image.image, options, self._reading_test(find, options))
+        image, transform = self._rectify(page_image.image, options, self._reading_test(find, options, run))
         # Find its lines, put them in reading order, cut them out.
         found = find(image)
         order = reference_order if options.reading_order == "reference" else column_order
-        found, crops = _crop_lines(image, found[order(found.quads)], options.crop_rule == "reference")
+        found, crops = _crop_lines(image, found[order(found.quads)], options.crop_rule == "reference", run)
         # Turn what runs down the page, and what is upside down, or read that both ways.
         angles = [90 if is_upright_column(crop) else 0 for crop in crops]
         lines = [turn(crop, angle) for crop, angle in zip(crops, angles, strict=True)]
         upside_down = self._upside_down(lines, options)
-        if options.orient.line_rule == "read":
-            lines += [turn(lines[i], 180) for i in upside_down]
-            return PreparedPage(page_image, options, transform, found, tuple(lines), tuple(angles), upside_down)
-        for i in upside_down:
+        read_twice = upside_down if options.orient.line_rule == "read" else ()
+        for i in upside_down if not read_twice else ():
             lines[i], angles[i] = turn(lines[i], 180), angles[i] + 180
-        return PreparedPage(page_image, options, transform, found, tuple(lines), tuple(angles))
+        lines += [turn(lines[i], 180) for i in read_twice]
+        angles += [angles[i] + 180 for i in read_twice]
+        # Fit their boxes to the ink; workers do so while lines are read.
+        boxes: Iterable[Floats] = [*found.quads, *found.quads[list(read_twice)]]
+        if options.box_rule == "ink":
+            boxes = run(lambda line: _fit_to_ink(*line), list(zip(lines, boxes, angles, strict=True)))
+        return PreparedPage(page_image, options, transform, found, tuple(lines), tuple(angles), boxes, read_twice)
 
     def _upside_down(self, lines: list[Image], options: OcrOptions) -> tuple[int, ...]:
         """Indices of the lines that the classifier takes for turned by 180 degrees."""
@@ -272,9 +277,9 @@ def _once_per_image(detect: Find) -> Find:
     return find
 
 
-def _crop_lines(image: Image, found: Detections, reference: bool) -> tuple[Detections, list[Image]]:
+def _crop_lines(image: Image, found: Detections, reference: bool, run: ParallelMap) -> tuple[Detections, list[Image]]:
     """The boxes that are not empty, and what lies in them."""
-    crops = [crop_quad(image, quad, reference) for quad in found.quads]
+    crops = list(run(lambda quad: crop_quad(image, quad, reference), found.quads))
     kept = [i for i, crop in enumerate(crops) if crop is not None]
     return found[kept], [crop for crop in crops if crop is not None]
 
@@ -288,8 +293,8 @@ def _assemble(prepared: PreparedPage, texts: list[Text]) -> Page:
     options, quads = prepared.options, prepared.found.quads
     paragraph = paragraphs(quads) if options.reading_order == "columns" else np.zeros(len(texts), np.int64)
     lines = [
-        _line(prepared, i, text, int(paragraph[i]))
-        for i, text in enumerate(texts)
+        _line(prepared, i, text, tight, int(paragraph[i]))
+        for i, (text, tight) in enumerate(zip(texts, prepared.boxes, strict=True))
         if text.score >= options.recognize.score_thresh
     ]
     asked = options.use_textline_orientation
@@ -305,27 +310,34 @@ def _assemble(prepared: PreparedPage, texts: list[Text]) -> Page:
 
 def _better_way_up(prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedPage, list[Text]]:
     """The page with lines turned that read clearly better so, and one text per line."""
-    count = len(prepared.angles)
-    crops, angles, chosen = list(prepared.crops[:count]), list(prepared.angles), texts[:count]
-    for i, crop, text in zip(prepared.read_twice, prepared.crops[count:], texts[count:], strict=True):
-        if text.score >= chosen[i].score + MIN_TURNED_GAIN:
-            crops[i], angles[i], chosen[i] = crop, angles[i] + 180, text
-    return replace(prepared, crops=tuple(crops), angles=tuple(angles), read_twice=()), chosen
+    readings = list(zip(prepared.crops, prepared.angles, prepared.boxes, texts, strict=True))
+    chosen = readings[: len(prepared.found)]
+    for i, reading in zip(prepared.read_twice, readings[len(chosen) :], strict=True):
+        if reading[3].score >= chosen[i][3].score + MIN_TURNED_GAIN:
+            chosen[i] = reading
+    crops, angles, boxes, better = zip(*chosen, strict=True) if chosen else ((), (), (), ())
+    return replace(prepared, crops=crops, angles=angles, boxes=boxes, read_twice=()), list(better)
 
 
-def _line(prepared: PreparedPage, index: int, text: Text, paragraph: int) -> Line:
-    """A line of a page: its text, and where it and its words lie in source pixels."""
-    options, transform, crop = prepared.options, prepared.transform, prepared.crops[index]
-    # Boxes start where the text starts while they are fitted to the ink, and at their top left corner afterwards.
-    box, turns = prepared.found.quads[index], prepared.angles[index] // 90
-    reading = np.roll(box, -turns, axis=0)
-    tight = np.roll(ink_quad(crop, reading), turns, axis=0) if options.box_rule == "ink" else box
+def _line(prepared: PreparedPage, index: int, text: Text, tight: Floats, paragraph: int) -> Line:
+    """A line of a page: its text, and where it, as its box `tight`, and its words lie in source pixels."""
+    transform, box, angle = prepared.transform, prepared.found.quads[index], prepared.angles[index]
     words: tuple[Word, ...] = ()
-    if options.recognize.return_word_box:
-        found = split_words(text, crop, reading)
+    if prepared.options.recognize.return_word_box:
+        found = split_words(text, prepared.crops[index], _from_text_start(box, angle))
         words = tuple(replace(word, quad=transform.to_source(word.quad)) for word in found)
-    score, angle = float(prepared.found.scores[index]), prepared.angles[index]
+    score = float(prepared.found.scores[index])
     return Line(text.text, text.score, transform.to_source(tight), box, score, angle, words, paragraph)
+
+
+def _fit_to_ink(crop: Image, box: Floats, angle: int) -> Floats:
+    """The box (4, 2) of a crop that was turned by an angle, fitted to its ink."""
+    return _from_text_start(ink_quad(crop, _from_text_start(box, angle)), -angle)
+
+
+def _from_text_start(quad: Floats, angle: int) -> Floats:
+    """A quad's corners (4, 2), which begin at the top left, from where the text of a crop turned by the angle begins."""
+    return np.roll(quad, -angle // 90, axis=0) if angle else quad
 
 
 def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **found: Any) -> Page:

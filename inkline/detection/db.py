@@ -4,6 +4,7 @@ Liao et al., "Real-time Scene Text Detection with Differentiable Binarization", 
 PaddleOCR 3.x (docs/reference_rules.md, DB post-processing).
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -34,16 +35,14 @@ def db_boxes(probability: Floats, width: int, height: int, options: DetectOption
     limit = np.array([width, height], np.float32)
     is_poly = options.box_type == "poly"
     find = _polygons if is_poly else _quads
-    shapes, scores = [], []
-    for shape, score in find(probability, contours, options):
-        shapes.append(np.clip(np.round(shape * scale), 0, limit))
-        scores.append(score)
-    if not shapes:
+    found = list(find(probability, contours, options))
+    if not found:
         return Detections(empty_quads(), np.zeros(0, np.float32), () if is_poly else None)
+    scores = np.array([score for _, score in found], np.float32)
     if is_poly:
-        quads = np.stack([min_area_quad(shape)[0] for shape in shapes])
-        return Detections(quads, np.array(scores, np.float32), tuple(shapes))
-    return Detections(np.stack(shapes), np.array(scores, np.float32))
+        polygons = tuple(np.clip(np.round(shape * scale), 0, limit) for shape, _ in found)
+        return Detections(np.stack([min_area_quad(shape)[0] for shape in polygons]), scores, polygons)
+    return Detections(np.clip(np.round(np.stack([quad for quad, _ in found]) * scale), 0, limit), scores)
 
 
 def _quads(probability: Floats, contours: Sequence[NDArray[Any]], options: DetectOptions) -> Iterator[tuple[Floats, float]]:
@@ -81,8 +80,9 @@ def _polygons(probability: Floats, contours: Sequence[NDArray[Any]], options: De
 def mean_inside(probability: Floats, polygon: NDArray[np.floating | np.integer]) -> float:
     """Mean of the map (H, W) within a polygon (P, 2); the polygon's points are truncated to whole pixels."""
     h, w = probability.shape
-    x0, y0 = np.clip(np.floor(polygon.min(axis=0)).astype(int), 0, [w - 1, h - 1])
-    x1, y1 = np.clip(np.ceil(polygon.max(axis=0)).astype(int), 0, [w - 1, h - 1])
+    (left, top), (right, bottom) = polygon.min(axis=0).tolist(), polygon.max(axis=0).tolist()
+    x0, y0 = min(max(math.floor(left), 0), w - 1), min(max(math.floor(top), 0), h - 1)
+    x1, y1 = min(max(math.ceil(right), 0), w - 1), min(max(math.ceil(bottom), 0), h - 1)
     mask = np.zeros((y1 - y0 + 1, x1 - x0 + 1), np.uint8)
     cv2.fillPoly(mask, [(polygon - [x0, y0]).astype(np.int32)], (1,))
     return float(cv2.mean(probability[y0 : y1 + 1, x0 : x1 + 1], mask)[0])

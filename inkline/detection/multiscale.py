@@ -244,12 +244,16 @@ def merge_passes(preferred: Detections, other: Detections) -> Detections:
     A box of the other is taken where those of the preferred cover less than MAX_NEW_COVERED of it, and in the place of
     pieces that lie within it and cover less than MAX_PIECES_COVER of it: a line of large letters that fell apart.
     """
-    quads = [*preferred.quads, *other.quads]
+    both = _concatenate(preferred, other)
+    quads = both.quads
     area = np.array([cv2.contourArea(quad) for quad in quads])
+    low, high = quads.min(axis=1), quads.max(axis=1)
     kept = list(range(len(preferred)))
     for new in range(len(preferred), len(quads)):
         # What the boxes kept so far share with the new one.
-        shared = np.array([shared_area(quads[old], quads[new]) for old in kept])
+        shared = np.zeros(len(kept))
+        for i in np.flatnonzero(((low[kept] <= high[new]) & (high[kept] >= low[new])).all(axis=1)):
+            shared[i] = shared_area(quads[kept[i]], quads[new])
         covered = sum(shared) / max(area[new], 1)
         if covered < MAX_NEW_COVERED and not (shared > MAX_OLD_COVERED * area[kept]).any():
             kept.append(new)
@@ -259,7 +263,7 @@ def merge_passes(preferred: Detections, other: Detections) -> Detections:
         reaches_others = ((shared > OTHER_LINE_COVER * area[new]) & ~is_piece).any()
         if is_piece.any() and not reaches_others and covered < MAX_PIECES_COVER:
             kept = [old for old, piece in zip(kept, is_piece, strict=True) if not piece] + [new]
-    return _concatenate(preferred, other)[kept]
+    return both[kept]
 
 
 def _concatenate(first: Detections, second: Detections) -> Detections:

@@ -1,5 +1,7 @@
 """Quads and polygons: corners, overlaps, crops, and where a piece of a crop lies on the page."""
 
+import math
+
 import cv2
 import numpy as np
 import pyclipper
@@ -70,7 +72,8 @@ def unclip(polygon: Floats, ratio: float) -> list[Floats]:
 
 def crop_size(quad: Floats) -> tuple[int, int]:
     """Width and height in pixels of a quad's crop: the longer of each pair of opposite edges, truncated."""
-    top, right, bottom, left = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
+    edges = quad[[1, 2, 3, 0]] - quad
+    top, right, bottom, left = np.sqrt((edges * edges).sum(axis=1)).tolist()
     return int(max(top, bottom)), int(max(left, right))
 
 
@@ -85,10 +88,17 @@ def crop_quad(image: Image, quad: Floats, reference: bool = False) -> Image | No
     w, h = crop_size(box)
     if w < 1 or h < 1:
         return None
+    # A box of whole pixels along the axes needs no warp, which would give just what lies in it.
+    corners = box.tolist()
+    x, y = (int(at) for at in corners[0])
+    if not reference and min(x, y) >= 0 and corners == [[x, y], [x + w, y], [x + w, y + h], [x, y + h]]:
+        inside = image[y : y + h, x : x + w]
+        if inside.shape[:2] == (h, w):
+            return inside.copy()
     # Only the neighbourhood of the box is handed over: the warp then touches no more memory than it needs.
-    x0, y0 = np.maximum(np.floor(box.min(axis=0)).astype(int) - 3, 0)
-    x1, y1 = np.ceil(box.max(axis=0)).astype(int) + 4
-    part = image[y0:y1, x0:x1]
+    xs, ys = zip(*corners, strict=True)
+    x0, y0 = max(math.floor(min(xs)) - 3, 0), max(math.floor(min(ys)) - 3, 0)
+    part = image[y0 : max(math.ceil(max(ys)) + 4, 0), x0 : max(math.ceil(max(xs)) + 4, 0)]
     if part.size == 0:
         return None
     target = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
@@ -148,9 +158,6 @@ def _between(values: Floats, count: int, axis: int, start: int = 0, end: int | N
 def quad_part(quad: Floats, start: float, end: float, top: float = 0.0, bottom: float = 1.0) -> Floats:
     """The piece of a quad between fractions 0..1 of its way from left to right and from top to bottom."""
     tl, tr, br, bl = quad
-
-    def at(x: float, y: float) -> Floats:
-        above, below = tl + (tr - tl) * x, bl + (br - bl) * x
-        return np.asarray(above + (below - above) * y, np.float32)
-
-    return np.stack([at(start, top), at(end, top), at(end, bottom), at(start, bottom)])
+    x, y = np.array([[start, end, end, start], [top, top, bottom, bottom]], np.float32)[:, :, None]
+    above, below = tl + (tr - tl) * x, bl + (br - bl) * x
+    return np.asarray(above + (below - above) * y, np.float32)

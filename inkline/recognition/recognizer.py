@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -80,21 +81,23 @@ class Recognizer:
 
     def _read_once(self, crops: Sequence[Image], options: RecognizeOptions, run: ParallelMap) -> list[Text]:
         """Every line read once, as the options say."""
-        # Lines become windows, windows batches.
+        # Lines become windows, windows batches; where each is one, it is made by the thread that reads it, the longest first.
         is_ctc = self._decoder == "ctc"
         split = [split_windows(crop, self._height, options) if is_ctc else [(0, crop)] for crop in crops]
         parts = [part for line in split for _, part in line]
         lines = [crop for crop, line in zip(crops, split, strict=True) for _ in line]
-        batches = make_batches(parts, self._height, options, lines)
+        longest_first = sorted(range(len(parts)), key=lambda i: -own_width(parts[i], self._height))
+        batches = make_batches(parts, self._height, options, lines) if options.batch_size > 1 else longest_first
         allowed = self._allowed(options.charset)
 
         # Batches are read, in any order.
-        def read(batch: Batch) -> Sequence[CtcPath | Text]:
-            return self._read_batch(batch, parts, options, allowed)
+        def read(batch: Batch | int) -> list[tuple[int, CtcPath | Text]]:
+            if not isinstance(batch, Batch):
+                alone = make_batches([parts[batch]], self._height, options, [lines[batch]])
+                batch = replace(alone[0], indices=(batch,))
+            return self._read_batch(batch, parts, lines, options, allowed)
 
-        seen: dict[int, CtcPath | Text] = {}
-        for batch, results in zip(batches, run(read, batches), strict=True):
-            seen.update(zip(batch.indices, results, strict=True))
+        seen = dict(chain.from_iterable(run(read, batches)))
 
         # Windows become lines again.
         found = iter(seen[i] for i in range(len(parts)))
@@ -112,9 +115,9 @@ class Recognizer:
         return replace(text, text=unified, plain=plain)
 
     def _read_batch(
-        self, batch: Batch, crops: Sequence[Image], options: RecognizeOptions, allowed: Classes | None
-    ) -> Sequence[CtcPath | Text]:
-        """What the net sees in the crops of a batch, in its order."""
+        self, batch: Batch, crops: Sequence[Image], lines: Sequence[Image], options: RecognizeOptions, allowed: Classes | None
+    ) -> list[tuple[int, CtcPath | Text]]:
+        """What the net sees in the crops of a batch, by index; of crops that are whole `lines` the text."""
         # Draw the crops side by side into the net's input, padded with zeros, and run it.
         height = options.input_shape[1] if options.input_shape else self._height
         x = np.zeros((len(batch.indices), 3, height, batch.width), np.float32)
@@ -124,15 +127,18 @@ class Recognizer:
         self._check_classes(probability.shape[2])
         # The best class of each step, among those that may be read.
         best = probability.argmax(axis=2) if allowed is None else allowed[probability[:, :, allowed].argmax(axis=2)]
-        prob = np.take_along_axis(probability, best[:, :, None], axis=2)[:, :, 0]
+        prob = probability[np.arange(len(best))[:, None], np.arange(best.shape[1]), best]
         if np.isnan(prob).any():
             raise EngineError("the recogniser's answer is not a number: its file or the engine is at fault; try another engine")
         if self._decoder != "ctc":
-            return [attention_decode(self._decoder, b, p, self.charset) for b, p in zip(best, prob, strict=True)]
+            texts = [attention_decode(self._decoder, b, p, self.charset) for b, p in zip(best, prob, strict=True)]
+            return list(zip(batch.indices, texts, strict=True))
         if allowed is not None:
             options = replace(options, accent_thresh=1.0)  # the plain letter may not be among those allowed
         extents = [(own_width(crops[i], height), w / batch.width) for i, w in zip(batch.indices, batch.widths, strict=True)]
-        return [self._path(best[row], prob[row], probability[row], extent, options) for row, extent in enumerate(extents)]
+        paths = [self._path(best[row], prob[row], probability[row], extent, options) for row, extent in enumerate(extents)]
+        found = zip(batch.indices, paths, strict=True)
+        return [(i, self._line_text([(0, path)]) if crops[i] is lines[i] else path) for i, path in found]
 
     def _path(
         self, best: Classes, prob: Floats, probability: Floats, extent: tuple[int, float], options: RecognizeOptions

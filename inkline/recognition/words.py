@@ -29,8 +29,7 @@ def ink_quad(crop: Image, quad: Floats) -> Floats:
     # The ink's extent, as fractions of the crop.
     mask = ink_mask(crop)
     height, width = mask.shape
-    ink = np.asarray(mask.sum(axis=0), np.float32)
-    start, end = _horizontal_extent(ink, 0.0, 1.0)
+    start, end = _horizontal_extent(np.asarray(mask.any(axis=0)), 0.0, 1.0)
     top, bottom = _vertical_extent(mask, start, end)
     # Room around it.
     above, beside = ((bottom - top) * share for share in LINE_MARGIN_RATIOS)
@@ -59,7 +58,7 @@ def split_words(text: Text, crop: Image, quad: Floats) -> tuple[Word, ...]:
     # Each word between its borders, shrunk to its ink.
     words = []
     for i, match in enumerate(found):
-        start, end = _horizontal_extent(ink, *edges[i])
+        start, end = _horizontal_extent(ink > 0, *edges[i])
         top, bottom = _vertical_extent(mask, start, end)
         score = float(text.char_scores[match.start() : match.end()].mean())
         top, bottom = max(top - WORD_MARGIN_RATIO, 0), min(bottom + WORD_MARGIN_RATIO, 1)
@@ -70,9 +69,9 @@ def split_words(text: Text, crop: Image, quad: Floats) -> tuple[Word, ...]:
 def ink_mask(crop: Image) -> NDArray[np.bool_]:
     """Which pixels of a line are ink: (H, W); of the two sides of the best threshold the one with fewer pixels."""
     grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
-    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    dark = grey <= threshold
-    return np.asarray(dark if dark.mean() <= 0.5 else ~dark)
+    _, dark = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)
+    mask = np.asarray(dark).view(np.bool_)
+    return mask if 2 * cv2.countNonZero(dark) <= mask.size else ~mask
 
 
 def stroke_pitch(crop: Image, height: int) -> float:
@@ -83,7 +82,7 @@ def stroke_pitch(crop: Image, height: int) -> float:
     """
     width = max(round(height * crop.shape[1] / crop.shape[0]), 1)
     mask = ink_mask(resize(crop, height, width))
-    strokes = mask[:, 0] + np.count_nonzero(mask[:, 1:] & ~mask[:, :-1], axis=1)
+    strokes = mask[:, 0] + (mask[:, 1:] > mask[:, :-1]).sum(axis=1, dtype=np.int32)
     most = np.sort(strokes)[-max(round(height * STROKE_ROWS_SHARE), 1) :]
     return float(width / max(most.mean(), 1))
 
@@ -99,8 +98,8 @@ def _vertical_extent(mask: NDArray[np.bool_], start: float, end: float) -> tuple
     rows = np.flatnonzero(mask[:, left : max(round(end * width), left + 1)].any(axis=1))
     if not len(rows):
         return 0.0, 1.0
-    runs = np.split(rows, np.flatnonzero(np.diff(rows) > max(1, round(0.12 * n))) + 1)
-    run = min(runs, key=lambda run: max(run[0] - n / 2, n / 2 - run[-1]))
+    breaks = np.flatnonzero(rows[1:] - rows[:-1] > max(1, round(0.12 * n))) + 1
+    run = min(np.split(rows, breaks), key=lambda run: max(run[0] - n / 2, n / 2 - run[-1])) if len(breaks) else rows
     if run[-1] + 1 - run[0] < 0.25 * n:
         return 0.0, 1.0
     return float(run[0]) / n, float(run[-1] + 1) / n
@@ -119,11 +118,11 @@ def _widest_gap(ink: Floats, left: float, right: float) -> float:
     return float(a + (starts[widest] + ends[widest]) / 2) / n
 
 
-def _horizontal_extent(ink: Floats, start: float, end: float) -> tuple[float, float]:
+def _horizontal_extent(ink: NDArray[np.bool_], start: float, end: float) -> tuple[float, float]:
     """An interval of fractions shrunk to the ink it holds, one column of paper kept on either side."""
     n = len(ink)
     a, b = round(start * n), max(round(end * n), round(start * n) + 1)
-    inked = np.flatnonzero(ink[a:b] > 0)
+    inked = np.flatnonzero(ink[a:b])
     if not len(inked):
         return start, end
     return max(a + int(inked[0]) - 1, a) / n, min(a + int(inked[-1]) + 2, b) / n

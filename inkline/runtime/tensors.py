@@ -32,4 +32,4 @@ def to_tensor(image: Image, table: Floats, out: Floats, rgb: bool = False) -> No
     h, w = image.shape[:2]
     planes = cv2.split(image)
     for c, plane in enumerate(reversed(planes) if rgb else planes):
-        out[c, :h, :w] = cv2.LUT(plane, table[c])
+        cv2.LUT(plane, table[c], out[c, :h, :w])

@@ -120,8 +120,9 @@ def measure_turns(arguments: argparse.Namespace) -> None:
         for label in (arguments.data / name / "dev/labels.jsonl").read_text(encoding="utf-8").splitlines()[: arguments.pages]:
             image = next(read(arguments.data / name / "dev" / json.loads(label)["image"])).image
             for angle in (0, 90, 180, 270):
+                shown = turn(image, (360 - angle) % 360)
                 start = time.process_time()
-                told = classify([turn(image, (360 - angle) % 360)])[0]
+                told = classify([shown])[0]
                 sure = told.score >= options.orient.page_thresh
                 rows.append((told.angle == angle, sure, sure and told.angle != angle, time.process_time() - start))
         print(f"{name:22s} {turns_line(rows[first:])}", flush=True)

@@ -163,8 +163,8 @@ def _choice() -> Finding:
 
 def _models() -> list[Finding]:
     settings = settings_from_environment()
-    offline = ", offline" if settings.offline else ""
-    findings = [Finding("model folder", f"{settings.cache}{offline}")]
+    ways = [", offline" if settings.offline else "", f", from {settings.mirror}" if settings.mirror else ""]
+    findings = [Finding("model folder", f"{settings.cache}{''.join(ways)}")]
     options = OcrOptions()
     for name in (options.text_detection_model_name, options.text_recognition_model_name):
         path = find_local(find_card(name), settings)

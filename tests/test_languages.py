@@ -31,7 +31,7 @@ GROUP_CODES = {
 }
 SMALL = ("PP-OCRv6_small_det", "PP-OCRv6_small_rec")
 OURS = ("PP-OCRv6_small_det", "cyrillic_PP-OCRv6_small_rec")
-V5_DET, V3_DET = "PP-OCRv5_server_det", "PP-OCRv3_mobile_det"
+V5_DET, V3_DET = "PP-OCRv5_mobile_det", "PP-OCRv3_mobile_det"
 
 
 # What Inkline has beyond PaddleOCR's list.
@@ -70,7 +70,7 @@ def test_letters() -> None:
         ("", "", SMALL),
         ("ch", "", SMALL),
         ("", "PP-OCRv4", ("PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec")),
-        ("", "PP-OCRv5", (V5_DET, "PP-OCRv5_server_rec")),
+        ("", "PP-OCRv5", (V5_DET, "PP-OCRv5_mobile_rec")),
         ("german", "", SMALL),
         ("ku", "", SMALL),
         ("rs_latin", "", SMALL),
@@ -80,7 +80,7 @@ def test_letters() -> None:
         ("ta", "", ("PP-OCRv6_small_det", "tamil_PP-OCRv6_small_rec")),
         ("sa", "", ("PP-OCRv6_small_det", "devanagari_PP-OCRv6_small_rec")),
         ("en", "PP-OCRv4", ("PP-OCRv4_mobile_det", "en_PP-OCRv4_mobile_rec")),
-        ("japan", "PP-OCRv5", (V5_DET, "PP-OCRv5_server_rec")),
+        ("japan", "PP-OCRv5", (V5_DET, "PP-OCRv5_mobile_rec")),
         ("en", "PP-OCRv5", (V5_DET, "en_PP-OCRv5_mobile_rec")),
         ("fr", "PP-OCRv5", (V5_DET, "latin_PP-OCRv5_mobile_rec")),
         ("ru", "", OURS),

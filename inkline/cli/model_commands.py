@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from inkline.errors import InklineError, OutputError
+from inkline.errors import InklineError, OutputError, UsageError
 from inkline.languages import GROUPS, LANGUAGES, canonical, check_version, codes_under, is_read, language, route, versions_of
 from inkline.options import OcrOptions
 from inkline.registry import set_offline

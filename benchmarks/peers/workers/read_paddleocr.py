@@ -19,6 +19,7 @@ def open_reader(options: dict[str, Any]) -> Reader:
         use_textline_orientation=False,
         engine=options["engine"],
         engine_config={options["threads_key"]: options["threads"], **options.get("engine_config", {})},
+        **options.get("keywords", {}),
     )
 
     def read(image: str) -> Any:

@@ -1,7 +1,7 @@
 """The table of all published nets: name -> how it is built, and what it takes and gives.
 
 A new net is one line of `NETS`, made of the parts in this folder; a golden of the same name proves it
-(`tests/golden/nets`, enumerated by the tests), and `python -m benchmarks.models_table` puts it into docs/models.md.
+(`tests/golden/nets`, enumerated by the tests), and `python -m benchmarks.nets` puts it into docs/models.md.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
-"""Write docs/models.md: what each net costs, and whether it equals the reference.
+"""The section of docs/models.md about nets: what each net costs, and whether it equals the reference.
 
-    python -m benchmarks.models_table                       # all nets, about ten minutes on one core
-    python -m benchmarks.models_table --only PP-OCRv6_tiny_det --to -
+    python -m benchmarks.nets                               # all nets, about ten minutes on one core
+    python -m benchmarks.nets --only PP-OCRv6_tiny_det      # to the terminal
 
 Parameters and file size are those of the inference form; GFLOPs count two for a multiply-add, at the standard input.
 CPU time is the processor time of ONNX Runtime on one thread, as a multiple of what PP-OCRv6_small_det (detectors) or
@@ -25,14 +25,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import inkline
+from benchmarks.common import ROOT, write_section
 from inkline.options import EngineOptions
 from inkline.runtime import open_engine
 from inkline.training.export import describe, export, random_input
 from inkline.training.nets.table import NETS, build
 
-ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
-from nets_golden import deviations, filled_net, golden, outputs_of  # noqa: E402
+from nets_golden import deviations, filled_net, golden, outputs_of
 
 ROUNDS = 7
 YARDSTICKS = {"text_detection": "PP-OCRv6_small_det"}
@@ -124,17 +124,15 @@ def line(row: Row) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-HEAD = """# Models
+HEAD = """## Nets
 
-Made by `python -m benchmarks.models_table`; do not edit.
-
-Every net that Inkline builds, trains, exports and runs. Parameters and file size are those of the exported inference form
-(re-parameterised branches and batch norm folded, training-only branches left out). GFLOPs count two operations for a
-multiply-add at the input given. CPU time is the processor time of ONNX Runtime on one thread, relative to {det} for
-detectors and to {rec} for all others, each at the input given: median and range of {rounds} runs in
-alternation. Golden: all stored outputs of the reference net are met; in brackets the worst deviation as a part of the
-tolerance (1e-4 of standard deviation plus magnitude; see `tests/training`). Those of STAR-Net and RARE are met with the float32
-roundings of the spline that the goldens were made with; the nets themselves compute it in float64
+Made by `python -m benchmarks.nets`. Every net that Inkline builds, trains, exports and runs. Parameters and file size are
+those of the exported inference form (re-parameterised branches and batch norm folded, training-only branches left out).
+GFLOPs count two operations for a multiply-add at the input given. CPU time is the processor time of ONNX Runtime on one
+thread, relative to {det} for detectors and to {rec} for all others, each at the input given: median and range of {rounds}
+runs in alternation. Golden: all stored outputs of the reference net are met; in brackets the worst deviation as a part of
+the tolerance (1e-4 of standard deviation plus magnitude; see `tests/training`). Those of STAR-Net and RARE are met with the
+float32 roundings of the spline that the goldens were made with; the nets themselves compute it in float64
 (`tests/training/test_spline.py`).
 
 Inkline {version}, torch {torch}, ONNX Runtime {ort}, {machine}.
@@ -158,23 +156,22 @@ def head(rounds: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=NETS, default=list(NETS), metavar="NET")
+    parser.add_argument("--only", nargs="+", choices=NETS, metavar="NET", help="print these, write nothing")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--to", default=str(ROOT / "docs" / "models.md"), help="file to write, or - for the terminal")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in arguments.only:
+        for name in arguments.only or NETS:
             lines.append(line(measure(name, Path(folder), arguments.rounds)))
             print(lines[-1], file=sys.stderr, flush=True)
             if name not in (*YARDSTICKS.values(), YARDSTICK):
                 (Path(folder) / f"{name}.onnx").unlink()
     text = head(arguments.rounds) + "\n".join(lines) + "\n"
-    if arguments.to == "-":
+    if arguments.only:
         print(text)
     else:
-        Path(arguments.to).write_text(text, encoding="utf-8")
+        write_section(ROOT / "docs/models.md", text)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ Rules = Literal["own", "reference"]
 
 STRIDE_PX = 32  # sides of a detector's input are multiples of this
 MIN_TILE_PX = 512
+MIN_PDF_DPI = 10
 
 # The rules of PaddleOCR 3.x by flat name, which `rules="reference"` stands for (docs/reference_rules.md).
 REFERENCE_RULES: Mapping[str, Any] = {
+    "pdf_dpi": 144,
     "doc_orientation_rule": "net",
     "text_det_limit_side_len": 64,
     "text_det_limit_type": "min",
@@ -215,7 +217,13 @@ class EngineOptions:
 class ReadOptions:
     """How files, URLs and arrays become page images."""
 
-    pdf_dpi: int = opt(144, "pdf_dpi", "pixels per inch at which PDF pages are drawn", 10, 2400)
+    pdf_dpi: int = opt(
+        0,
+        "pdf_dpi",
+        "pixels per inch at which PDF pages are drawn; 0: a scan at its own pixels, other pages at 200 or as small type asks",
+        0,
+        2400,
+    )
     pdf_password: str = opt("", "pdf_password", "password of encrypted PDFs", secret=True)
     page_range: str = opt("", "page_range", "pages of PDFs and TIFFs, counted from 1: 1-3,7 or 5-; empty: all")
     max_image_pixels: int = opt(
@@ -232,6 +240,8 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         validate(self)
+        if 0 < self.pdf_dpi < MIN_PDF_DPI:
+            raise UsageError(f"pdf_dpi={self.pdf_dpi}: must be 0 or {MIN_PDF_DPI} to 2400")
         parse_page_range(self.page_range)
 
 

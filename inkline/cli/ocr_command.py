@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,11 +17,13 @@ from inkline.progress import LogProgress, open_progress
 if TYPE_CHECKING:
     from inkline.types import Page
 
+DEFAULT_FORMATS = ("json", "img")
 EXAMPLES = """\b
 Examples:
   inkline ocr page.png                            print the text
   inkline ocr scans/ --save_path out              <stem>_res.json and a picture for every page
   inkline ocr letter.pdf --save_path out --format txt,json
+  inkline ocr letter.pdf --format md > letter.md
   inkline ocr scan.pdf --save_path out --format pdf --text_layer replace      a searchable PDF
   inkline ocr photo.jpg --lang fr --use_textline_orientation true
   curl -s https://example.org/a.png | inkline ocr -
@@ -31,7 +34,11 @@ Examples:
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("-i", "--input", "more_inputs", multiple=True, help="another input, as PaddleOCR spells it")
 @click.option("--save_path", help="folder for the results; without it the text goes to standard output")
-@click.option("--format", "formats", default="json,img", show_default=True, help=f"comma-separated formats out of {FORMATS}")
+@click.option(
+    "--format",
+    "formats",
+    help=f"comma-separated formats out of {FORMATS}; with --save_path json,img; without it one, to standard output",
+)
 @click.option("--json", "as_json", is_flag=True, help="print one JSON line per page instead of the text")
 @click.option("--quiet", is_flag=True, help="no progress, no text; errors only")
 @strict_flag
@@ -58,16 +65,18 @@ def ocr(inputs: tuple[str, ...], more_inputs: tuple[str, ...], image_dir: str | 
 
 
 def read_all(
-    sources: list[str], save_path: str | None, formats: str, as_json: bool, quiet: bool, values: dict[str, Any]
+    sources: list[str], save_path: str | None, formats: str | None, as_json: bool, quiet: bool, values: dict[str, Any]
 ) -> None:
-    """Read the sources and write or print what was read; exits with status 1 when some failed."""
-    from inkline.formats.write import check_formats, check_packages
+    """Read the sources and write or print what was read; exits with status 1 when some failed.
+
+    formats: what is written to `save_path`; without a folder the one format that is printed, None: the text.
+    """
+    from inkline.formats.write import check_packages
     from inkline.pipeline import Ocr
     from inkline.registry import set_offline
 
-    names, strict = check_formats(formats), values.pop("strict", False)
-    if save_path:
-        check_packages(names)
+    names, strict = _chosen_formats(formats, save_path), values.pop("strict", False)
+    check_packages(names)
     if values.pop("offline"):
         set_offline()
     password = values.get("pdf_password")  # for reading PDFs and for writing them
@@ -76,17 +85,31 @@ def read_all(
     failures = Failures()
     damaged: set[str | None] = set()  # sources
     with Ocr(**options) as reader, LogProgress(None) if quiet else open_progress("pages") as display:
-        prints = not quiet and (as_json or not save_path)
+        prints = not quiet and (as_json or not names)
         pages = _shown(reader.stream(sources, on_error=failures), display, damaged, prints, as_json)
         if save_path:
-            pages = ResultWriter(save_path, names, pdf_options, failures).written(pages)
-        count = sum(1 for _ in pages)
+            written = ResultWriter(save_path, names, pdf_options, failures).written(pages)
+        else:
+            written = _printed(pages, names, pdf_options, failures)
+        count = sum(1 for _ in written)
     if save_path and not quiet:
         click.echo(f"inkline: {count} page{'s' * (count != 1)} read, results in {save_path}", err=True)
     say_damaged(len(damaged))
     failures.exit_if_any()
     if damaged and strict:
         raise SystemExit(1)
+
+
+def _chosen_formats(formats: str | None, save_path: str | None) -> tuple[str, ...]:
+    """What is written to the folder, or the one format that goes to standard output; none: the text does."""
+    from inkline.formats.write import check_formats
+
+    if formats is None:
+        return DEFAULT_FORMATS if save_path else ()
+    names = check_formats(formats)
+    if len(names) > 1 and not save_path:
+        raise UsageError(f"--format {formats}: several formats need a folder; give --save_path, or one format")
+    return names
 
 
 def _shown(
@@ -105,6 +128,33 @@ def _shown(
         if prints:
             click.echo(_json_line(page) if as_json else page.text)
         yield page
+
+
+def _printed(pages: Iterable["Page"], names: tuple[str, ...], pdf: PdfOptions, failures: "Failures") -> Iterator["Page"]:
+    """The pages as they pass, in the one format of `names`, if any, on standard output.
+
+    Of each document, or of each page where a file of the format holds one page. UsageError for more than one where it is no
+    text: nobody could take them apart.
+    """
+    from inkline.formats.write import PER_PAGE, render
+    from inkline.types import Document
+
+    if not names:
+        yield from pages
+        return
+    documents = groupby(pages, key=lambda page: (page.source, page.page_index if names[0] in PER_PAGE else None))
+    for count, ((source, _), group) in enumerate(documents):
+        document = Document(tuple(group), source)
+        yield from document.pages
+        try:
+            content = render(document, names[0], pdf)
+        except OutputError as error:
+            failures(document, error)
+            continue
+        if isinstance(content, bytes) and count:
+            raise UsageError(f"--format {names[0]}: more than one does not go to standard output; give --save_path")
+        data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+        click.echo(data, nl=False)
 
 
 def _json_line(page: "Page") -> str:

@@ -13,6 +13,7 @@ from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any
+from warnings import filterwarnings
 
 import numpy as np
 
@@ -91,6 +92,8 @@ def write_searchable_pdf(
 
 def _write_over_pdf(document: Document, source: Path | bytes, file: Any, options: PdfOptions) -> list[str]:
     """Write a copy of a PDF with the document's text over its pages; gives warnings."""
+    # What pikepdf has to say to programmers (a password that was not needed, annotations outside the form) is no user's matter.
+    filterwarnings("ignore", category=UserWarning, module=r"inkline\.formats\.|pikepdf\.")
     warnings = []
     read_options = ReadOptions(pdf_password=options.password)
     with _open_pdf(source, options.password) as pdf, closing(PdfReader(source, read_options)) as reader:

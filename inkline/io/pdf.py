@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,21 @@ from inkline.errors import PasswordError, SourceError
 from inkline.options import ReadOptions
 from inkline.types import Image
 
+if TYPE_CHECKING:
+    from pypdfium2 import PdfPage
+
 # PDFium may not be called from two threads at once, not even for two documents. Reentrant, because a generator that is
 # collected as garbage closes its document on whatever thread the collector runs, perhaps one that holds the lock.
 PDFIUM_LOCK = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a fork waits for the call that runs: a child would wait for ever for its end
     os.register_at_fork(before=PDFIUM_LOCK.acquire, after_in_parent=PDFIUM_LOCK.release, after_in_child=PDFIUM_LOCK.release)
+
+# At which resolution a page is drawn where none is given; see `_resolution`.
+PLAIN_DPI, MAX_TYPE_DPI = 200.0, 600.0
+MIN_TYPE_PX = 16.0
+SCAN_SHARE = 0.85  # of a page, that images cover where it is a scan
+MAX_CHARS_MEASURED, MIN_CHARS_MEASURED, SMALLEST_PERCENTILE = 5000, 8, 5
+INVISIBLE = 3  # text rendering mode of PDF 32000-1, table 106
 
 MAX_SIDE_PX = 65_500  # PDFium and the picture formats end near 2**16
 
@@ -61,11 +72,11 @@ class PdfReader:
     def page(self, index: int) -> tuple[Image, tuple[str, ...]]:
         """One page, drawn with its form fields and annotations on white, and warnings; SourceError when it is damaged.
 
-        Pixels are points * pdf_dpi / 72 rounded up, as in PaddleX at 144 dpi; a page of more than max_image_pixels is
-        drawn at the highest resolution that fits.
+        Pixels are points * dpi / 72 rounded up. The resolution is `pdf_dpi` (PaddleX draws at 144), or where that is 0 what
+        `_resolution` says; a page of more than max_image_pixels is drawn at the highest resolution that fits.
         """
         with PDFIUM_LOCK, _damage_as_source_error(), contextlib.closing(self._pdf[index]) as page:
-            scale, warning = self._scale(*page.get_size())
+            scale, warning = self._scale(page.get_size(), self._options.pdf_dpi or _resolution(page))
             bitmap = page.render(scale=scale)
             image = np.ascontiguousarray(bitmap.to_numpy())
             bitmap.close()  # the pixels belong to the array
@@ -92,11 +103,12 @@ class PdfReader:
                     points.append(((left.value + right.value) / 2, (bottom.value + top.value) / 2))
         return "".join(chars), np.array(points, np.float64).reshape(-1, 2)
 
-    def _scale(self, width: float, height: float) -> tuple[float, tuple[str, ...]]:
-        """Pixels per point, and a warning when that is fewer than asked for."""
+    def _scale(self, size: tuple[float, float], dpi: float) -> tuple[float, tuple[str, ...]]:
+        """Pixels per point for a page of width and height in points, and a warning when that is fewer than `dpi` asks for."""
+        width, height = size
         if not (0 < width < math.inf and 0 < height < math.inf):
             raise ValueError(f"a page of {width:g} x {height:g} points")
-        asked = self._options.pdf_dpi / 72
+        asked = dpi / 72
         # Sides are rounded up to whole pixels, so the scale s must keep (s w + 1)(s h + 1) <= limit.
         limit = self._options.max_image_pixels
         half = (width + height) / 2
@@ -104,8 +116,48 @@ class PdfReader:
         scale = min(largest, MAX_SIDE_PX / max(width, height))
         if scale >= asked:
             return asked, ()
-        size = f"{width / 72:.0f} x {height / 72:.0f} inches"
-        return scale, (f"a page of {size}: drawn at {scale * 72:.0f} dpi, not {self._options.pdf_dpi}",)
+        inches = f"{width / 72:.0f} x {height / 72:.0f} inches"
+        return scale, (f"a page of {inches}: drawn at {scale * 72:.0f} dpi, not {dpi:.0f}; small type may be lost",)
+
+
+def _resolution(page: "PdfPage") -> float:
+    """The pixels per inch that a page asks for.
+
+    A page that images cover (a scan; text over it that is not painted does not count) is drawn at the pixels of its finest
+    image, neither more nor fewer. Any other at 200 dpi, or so that the smallest type is 16 px high, up to 600 dpi, and no
+    coarser than a scan under what is painted.
+    """
+    import pypdfium2.raw as pdfium
+
+    # What is on the page: images with their share of it, and whether anything else is painted.
+    width, height = page.get_size()
+    covered, finest, painted = 0.0, 0.0, False
+    for item in page.get_objects(max_depth=1):
+        if item.type == pdfium.FPDF_PAGEOBJ_IMAGE:
+            a, b, c, d, _, _ = item.get_matrix().get()
+            sides = math.hypot(a, b), math.hypot(c, d)  # in points
+            covered += sides[0] * sides[1] / (width * height)
+            finest = max(finest, *(72 * pixels / max(side, 1) for pixels, side in zip(item.get_px_size(), sides, strict=True)))
+        elif item.type != pdfium.FPDF_PAGEOBJ_TEXT or pdfium.FPDFTextObj_GetTextRenderMode(item) != INVISIBLE:
+            painted = True
+    scan = finest if covered >= SCAN_SHARE else 0.0
+    return scan if scan and not painted else max(scan, PLAIN_DPI, _type_resolution(page))
+
+
+def _type_resolution(page: "PdfPage") -> float:
+    """The pixels per inch at which the smallest type of more than a few letters is MIN_TYPE_PX high, at most MAX_TYPE_DPI."""
+    import pypdfium2.raw as pdfium
+
+    box = pdfium.FS_RECTF()
+    with contextlib.closing(page.get_textpage()) as text:
+        heights = [
+            box.top - box.bottom
+            for i in range(min(text.count_chars(), MAX_CHARS_MEASURED))
+            if pdfium.FPDFText_GetLooseCharBox(text, i, box) and box.top > box.bottom
+        ]
+    if len(heights) < MIN_CHARS_MEASURED:
+        return 0.0
+    return min(72 * MIN_TYPE_PX / float(np.percentile(heights, SMALLEST_PERCENTILE)), MAX_TYPE_DPI)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from inkline.paddle.results import DocPreprocessorResult, OCRResult
 from inkline.pipeline import Ocr, OnError, open_rectifier, page_of
 from inkline.registry import options_for
 
+PDF_DPI = 144  # at which PaddleX draws pages, whose pixels the boxes are in
 _CALL_2X = ("det", "rec", "cls", "bin", "inv", "alpha_color", "slice")
 
 
@@ -49,7 +50,7 @@ class PaddleOCR:
         asked = translate_keywords(keywords, "text_det_limit_type" in options)
         asked.warn()
         options |= asked.options
-        self._ocr = Ocr(**options)
+        self._ocr = Ocr(**{"pdf_dpi": PDF_DPI} | options)
         self._limit_type_known = "text_det_limit_type" in options
 
     def predict(self, input: Any, **options: Any) -> list[OCRResult]:

@@ -58,6 +58,19 @@ def test_json_lines_standard_input_and_options(tmp_path):
     assert page["text_det_params"]["thresh"] == 0.2 and page["return_word_box"] and page["text_word"]
 
 
+def test_a_format_without_a_folder_goes_to_standard_output(tmp_path):
+    done = run("ocr", SAMPLE, "--format", "jsonl", "--quiet")
+    assert "Invoice No. 2026-0417" in json.loads(done.stdout)["rec_texts"] and not done.stderr
+    refused = run("ocr", SAMPLE, "--format", "json,md")
+    assert refused.returncode == 2 and "several formats need a folder; give --save_path" in refused.stderr
+    other = tmp_path / "other.png"
+    other.write_bytes(Path(SAMPLE).read_bytes())
+    command = [sys.executable, "-m", "inkline", "ocr", SAMPLE, other, "--format", "img"]
+    pictures = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=120)
+    assert pictures.returncode == 2 and b"more than one does not go to standard output" in pictures.stderr
+    assert pictures.stdout.startswith(b"\x89PNG")
+
+
 def test_a_folder_with_bad_files_is_read_to_its_end(tmp_path):
     scans = tmp_path / "scans"
     scans.mkdir()

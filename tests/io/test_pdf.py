@@ -36,7 +36,7 @@ def pdf(objects: list[str], root: str = "/Pages 2 0 R") -> bytes:
 
 
 def test_pages_come_one_by_one_at_twice_their_points() -> None:
-    page_images = list(read(scans(4)))
+    page_images = list(read(scans(4), ReadOptions(pdf_dpi=144)))
     assert [s.page_index for s in page_images] == [0, 1, 2, 3]
     assert [s.image.shape for s in page_images] == [(160, 200, 3)] * 4
     assert [int(s.image[80, 100, 0]) // 10 for s in page_images] == [0, 1, 2, 3]
@@ -45,6 +45,35 @@ def test_pages_come_one_by_one_at_twice_their_points() -> None:
 
 def test_resolution() -> None:
     assert next(read(scans(1), ReadOptions(pdf_dpi=300))).image.shape == (334, 417, 3)
+
+
+@pytest.mark.parametrize("dpi", [40, 72, 300, 1488])
+def test_a_scan_is_drawn_at_its_own_pixels_whatever_its_page_measures(dpi) -> None:
+    scan = np.random.default_rng(0).integers(0, 255, (90, 120), np.uint8)
+    file = io.BytesIO()
+    Pillow.fromarray(scan).save(file, "PDF", resolution=dpi, quality=100)
+    (page_image,) = read(file.getvalue())
+    assert page_image.image.shape[0] in (90, 91) and page_image.image.shape[1] in (120, 121)
+
+
+def written(size: float, count: int = 40) -> bytes:
+    """A PDF of 400 x 300 points that says `count` times "a", `size` points high."""
+    content = f"BT /F1 {size} Tf 20 200 Td ({'a' * count}) Tj ET"
+    return pdf(
+        [
+            "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 300] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+            f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        ]
+    )
+
+
+def test_a_page_of_type_is_drawn_so_that_its_smallest_can_be_read() -> None:
+    widths = {size: next(read(written(size))).image.shape[1] for size in (0.5, 4, 6, 12)}
+    assert widths[12] == 1112 and widths[6] >= widths[12]  # 200 dpi
+    assert widths[6] < widths[4] < widths[0.5] == 3334  # up to 600
+    assert next(read(written(4, count=3))).image.shape[1] == 1112  # three small letters are no reason
 
 
 def test_a_large_page_is_drawn_at_a_lower_resolution() -> None:
@@ -113,7 +142,7 @@ def test_a_pdf_that_claims_a_thousand_million_pages_ends() -> None:
 
 
 def test_junk_before_the_header() -> None:
-    assert next(read(b"\n\n junk \n" + scans(1))).image.shape == (160, 200, 3)
+    assert next(read(b"\n\n junk \n" + scans(1))).image.shape == (80, 100, 3)
 
 
 def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
@@ -122,7 +151,7 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
         path.write_bytes(scans(1))
     except (OSError, UnicodeEncodeError):
         pytest.skip("this file system takes only UTF-8 names")
-    assert next(read(path)).image.shape == (160, 200, 3)
+    assert next(read(path)).image.shape == (80, 100, 3)
 
 
 def test_a_stream_that_is_left_gives_its_file_back(tmp_path: Path) -> None:

@@ -131,8 +131,13 @@ def convert(source: str, name: str, out: str, charset: str | None) -> None:
     from inkline.training.convert import convert as run
     from inkline.training.start_weights import read_charset
 
-    path = resolve(name).path if source == "zoo" else Path(source)
-    about = run(path, name, Path(out), read_charset(Path(charset), space=False) if charset else None)
+    path, characters = Path(source), None
+    if source == "zoo":
+        found = resolve(name)
+        path, characters = found.path, found.charset
+    if charset:
+        characters = read_charset(Path(charset), space=False)
+    about = run(path, name, Path(out), characters)
     form = "fused form" if about.fused else "training form"
     classes = f", {about.classes} classes" if about.classes else ""
     click.echo(f"{out}: {about.name} in {form}{classes}", err=True)

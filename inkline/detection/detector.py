@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from inkline.detection.db import db_boxes
@@ -23,7 +24,7 @@ from inkline.detection.multiscale import (
 )
 from inkline.detection.sast import SastMaps, sast_boxes
 from inkline.errors import ModelError, near
-from inkline.options import DetectOptions
+from inkline.options import MIN_TILE_PX, DetectOptions
 from inkline.runtime import Engine
 from inkline.runtime.tensors import IMAGENET_MEAN, IMAGENET_STD, normalize_table, resize, to_tensor
 from inkline.types import Detections, Floats, Image
@@ -55,6 +56,10 @@ class Detector:
         self._boxes = POSTPROCESS[kind]
         self._multiscale = kind == "db"  # one map at the input's resolution, which tiles can be put together to
         self._multiple = int(meta.get("inkline.input_multiple", str(STRIDE_PX)))
+        sides = [int(meta.get(f"inkline.input_{side}", "0")) for side in ("height", "width")]
+        self._fixed = (sides[0], sides[1]) if all(sides) else None
+        if self._fixed and min(self._fixed) < MIN_TILE_PX:
+            raise ModelError(f"this detector takes {sides[0]} x {sides[1]} px alone, too few for a page; give one of any size")
 
     def __call__(self, image: Image, options: DetectOptions) -> Detections:
         """Boxes of an image uint8 (H, W, 3) BGR, in no particular order.
@@ -104,14 +109,17 @@ class Detector:
             tile_count = math.ceil(maps[0].size / (options.tile_side or max(size)) ** 2)
             options = replace(options, max_candidates=options.max_candidates * tile_count)
         else:
-            rows, columns = (math.ceil(side / self._multiple) * self._multiple for side in size)
+            rows, columns = self._fixed or (math.ceil(side / self._multiple) * self._multiple for side in size)
             maps = self._run(resize(image, rows, columns))
         return self._boxes(maps, image.shape[1], image.shape[0], options)
 
     def _map(self, image: Image, size: tuple[int, int], options: DetectOptions, seen: Floats | None = None) -> Floats:
-        """Probabilities (H, W) of an image at a net size: in tiles where it is larger than one, or in windows."""
+        """Probabilities (H, W) of an image at a net size: in tiles where it is larger than one, or in windows.
+
+        A net of one size sees tiles that are no larger, what is smaller with its edge drawn out.
+        """
         resized, probability = resize(image, *size), np.zeros(size, np.float32)
-        side = options.tile_side or max(size)
+        side = min([options.tile_side or max(size), *(self._fixed or ())])
         for tile in tiles(*size, side) if seen is None else text_windows(seen, size, side):
             (y0, y1, x0, x1), (top, bottom, left, right) = tile.window, tile.kept
             part = self._run(resized[y0:y1, x0:x1])[0][0]
@@ -119,7 +127,10 @@ class Detector:
         return probability
 
     def _run(self, image: Image) -> list[Floats]:
-        """The net's outputs (C, h, w) for an image of a size that the net takes."""
+        """The net's outputs (C, h, w) for an image of a size that the net takes, or of less than the one that it takes."""
+        if self._fixed:
+            missing = [fixed - side for fixed, side in zip(self._fixed, image.shape, strict=False)]
+            image = np.asarray(cv2.copyMakeBorder(image, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE), np.uint8)
         x = np.empty((1, 3, *image.shape[:2]), np.float32)
         to_tensor(image, self._table, x[0], self._rgb)
         return [output[0] for output in self._engine(x)]

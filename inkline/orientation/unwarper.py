@@ -19,11 +19,13 @@ class Unwarper:
     leave no way back to the file's pixels. ModelError when there is no grid (see `inkline.registry.onnx_file`).
     """
 
-    HEIGHT, WIDTH = 712, 488  # the net's input
+    HEIGHT, WIDTH = 712, 488  # the net's input, where the file fixes no other
 
     def __init__(self, engine: Engine, meta: Mapping[str, str]) -> None:
         self._engine = engine
         self._rgb = meta.get("inkline.channel_order", "BGR") == "RGB"
+        self._height = int(meta.get("inkline.input_height", self.HEIGHT))
+        self._width = int(meta.get("inkline.input_width", self.WIDTH))
 
     def __call__(self, image: Image) -> tuple[Image, Floats]:
         """The flat image, of the size of `image` uint8 (H, W, 3), and the grid (h, w, 2) that `Transform` takes."""
@@ -34,9 +36,9 @@ class Unwarper:
         """Where each point of the flat page lies in `image` uint8 (H, W, 3): float32 (h, w, 2), as `Transform` takes it."""
         # As the net was trained: bilinear with the corners aligned, which cv2.resize does not do.
         h, w = image.shape[:2]
-        step = np.array([[(w - 1) / (self.WIDTH - 1), 0, 0], [0, (h - 1) / (self.HEIGHT - 1), 0]])
+        step = np.array([[(w - 1) / (self._width - 1), 0, 0], [0, (h - 1) / (self._height - 1), 0]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        small = cv2.warpAffine(image, step, (self.WIDTH, self.HEIGHT), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        small = cv2.warpAffine(image, step, (self._width, self._height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         if self._rgb:
             small = small[:, :, ::-1]
         x = np.ascontiguousarray(small.transpose(2, 0, 1)[None]).astype(np.float32) / np.float32(255)

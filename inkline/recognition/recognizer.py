@@ -49,7 +49,8 @@ class Recognizer:
             raise ModelError(
                 f"recogniser decoder {self._decoder!r} is unknown{near(self._decoder, SPECIAL_TOKENS)}; update inkline"
             )
-        self._space = self.charset.index(" ") + 1 if " " in self.charset else None
+        # Of two spaces the last is the one that was trained (`inkline.registry.inspect.ctc_charset`).
+        self._space = len(self.charset) - self.charset[::-1].index(" ") if " " in self.charset else None
         self._plain = plain_classes(self.charset)
         self._homoglyphs = homoglyphs_of(self.charset)
         self._height = int(meta.get("inkline.input_height", "48"))

@@ -1,13 +1,16 @@
 """Turn a model's name or folder into one ONNX file with all that is known about it.
 
-What describes a model is gathered from four places, the later winning: the card, a charset as `.txt` beside the file,
-the `inference.yml` beside it, and the metadata inside it. The keys are the same everywhere: `character` (the charset,
-one character per line) and `inkline.*`; lists and tables are JSON.
+What describes a model is gathered from four places, the later winning: the card, the sizes that the file's input is fixed
+to, the `inference.yml` beside it, and the metadata inside it. The keys are the same everywhere: `character` (the charset,
+one character per line) and `inkline.*`; lists and tables are JSON. A charset may also lie beside the file as `.txt`; it
+counts where the file and its `inference.yml` have none, or one that does not fit the net.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from inkline.flat import current_names
 from inkline.options import OcrOptions
 from inkline.registry.card import ModelCard, all_cards, current_name, find_card, names_for
 from inkline.registry.download import fetch_model
-from inkline.registry.onnx_file import OnnxHeader, read_onnx_header, with_grid_output
+from inkline.registry.onnx_file import OnnxHeader, onnx_nodes, read_onnx_header, with_grid_output
 from inkline.registry.paddle_files import PROGRAM_FILES, converted_onnx, read_settings
 from inkline.registry.settings import Settings
 
@@ -26,6 +29,8 @@ LABELS = "inkline.labels"
 # What an `inference.yml` calls it -> what it is called here.
 OFFICIAL_DECODERS = {"CTCLabelDecode": "ctc", "AttnLabelDecode": "attention"}
 OFFICIAL_POSTPROCESSES = {"DBPostProcess": "db", "EASTPostProcess": "east"}
+# The classifiers that are published as a bare file, by their classes and the convolutions in their graph.
+UNNAMED_CLASSIFIERS = {(2, 53): "ch_ppocr_mobile_v2.0_cls", (4, 32): "PP-LCNet_x1_0_doc_ori"}
 OFFICIAL_THRESHOLDS = {
     "thresh": "text_det_thresh",
     "box_thresh": "text_det_box_thresh",
@@ -52,11 +57,13 @@ class ModelFile:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The option values this model was tuned with, by flat name."""
+        """The option values this model was tuned with, by flat name; of a recogniser of one size also that size."""
         try:
-            return current_names(OcrOptions, json.loads(self.metadata.get("inkline.options", "{}")))
+            tuned = current_names(OcrOptions, json.loads(self.metadata.get("inkline.options", "{}")))
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"{self.path}: its metadata inkline.options is no JSON object; export it again") from error
+        sides = [int(self.metadata.get(f"inkline.input_{side}", "0")) for side in ("height", "width")]
+        return {"text_rec_input_shape": [3, *sides], **tuned} if self.task == "text_recognition" and all(sides) else tuned
 
 
 def resolve_model(name: str, model_dir: str | Path, settings: Settings, task: str = "") -> ModelFile:
@@ -105,21 +112,21 @@ def _onnx_in(path: Path, settings: Settings) -> Path:
 def _describe(path: Path, name: str, wanted: str, given: Path) -> ModelFile:
     """Gather what is known of the file, and check that it is the wanted model. given: the path as the user gave it."""
     header = read_onnx_header(path)
-    said = _charset_beside(path) | _settings_beside(path) | header.metadata
+    said = _settings_beside(path) | header.metadata
 
-    # Which model it is: its own name wins over the name given.
+    # Which model it is: its own name wins over the name given, and that over what its graph looks like.
     own_name = said.get(NAME, "")
-    name = name or ("" if own_name else _unnamed_classifier(header, said, given))
-    card = all_cards().get(own_name or name)
-    card_task = card.task if card else ""
+    card = all_cards().get(own_name or name) or _unnamed_classifier(path, header, said)
+    card_name, card_task = (card.name, card.task) if card else ("", "")
     task = said.get(TASK) or _task_by_outputs(header) or card_task
     _check_identity(path, (own_name, name), (task, wanted or ("" if own_name else card_task)))
 
     # What its card says comes first, so that the file has the last word.
-    metadata = {**_card_metadata(card), **said, NAME: own_name or name, TASK: task or wanted}
+    name, task = own_name or name or card_name, task or wanted
+    metadata = {**_card_metadata(card), **_fixed_sides(header), **said, NAME: name, TASK: task}
     _check_labels(given, metadata)
-    charset = _fitting_charset(given, metadata, header) if metadata[TASK] == "text_recognition" else None
-    return ModelFile(path, metadata[NAME], metadata[TASK], metadata, charset, card)
+    charset = _fitting_charset(given, path, metadata, header) if task == "text_recognition" else None
+    return ModelFile(path, name, task, metadata, charset, card)
 
 
 def _settings_beside(path: Path) -> dict[str, str]:
@@ -130,22 +137,32 @@ def _settings_beside(path: Path) -> dict[str, str]:
     return {}
 
 
-def _unnamed_classifier(header: OnnxHeader, said: Mapping[str, str], given: Path) -> str:
-    """The name of the one line classifier that Paddle 2 published, whose folder says nothing of itself; else empty."""
-    by_itself = LABELS not in said and (given / "inference.pdmodel").is_file()
-    return "ch_ppocr_mobile_v2.0_cls" if by_itself and _task_by_outputs(header) == "textline_orientation" else ""
+def _unnamed_classifier(path: Path, header: OnnxHeader, said: Mapping[str, str]) -> ModelCard | None:
+    """The card of one of the classifiers that are published as a bare file, by its classes and convolutions; else None."""
+    classes = next((shape[1] for shape in header.outputs.values() if len(shape) == 2), 0)
+    if LABELS in said or not any(classes == count for count, _ in UNNAMED_CLASSIFIERS):
+        return None
+    convolutions = sum(kind == "Conv" for kind, _, _ in onnx_nodes(path))
+    return all_cards().get(UNNAMED_CLASSIFIERS.get((classes, convolutions), ""))
 
 
 def _task_by_outputs(header: OnnxHeader) -> str:
-    """What a net is for, by the shapes it gives: maps, characters along a line, or classes; empty when unsure."""
+    """What a net is for, by the shapes it gives: maps, characters along a line, classes, points; empty when unsure."""
     for shape in header.outputs.values():
         if len(shape) == 3:
             return "text_recognition"
-        if len(shape) == 4:
-            return "text_detection" if shape[1] == 1 else ""
         if len(shape) == 2:
             return {2: "textline_orientation", 4: "doc_orientation_classify"}.get(shape[1], "")
-    return ""
+    maps = [shape[1] for shape in header.outputs.values() if len(shape) == 4]
+    if 1 in maps:
+        return "text_detection"
+    return "doc_unwarping" if maps and set(maps) <= {2, 3} else ""
+
+
+def _fixed_sides(header: OnnxHeader) -> dict[str, str]:
+    """The height and width of the file's input, where they are fixed."""
+    shape = next((shape for shape in header.inputs.values() if len(shape) == 4), ())
+    return {f"inkline.input_{side}": str(size) for side, size in zip(("height", "width"), shape[2:], strict=False) if size > 0}
 
 
 def _check_identity(path: Path, names: tuple[str, str], tasks: tuple[str, str]) -> None:
@@ -174,46 +191,78 @@ def _check_labels(given: Path, metadata: Mapping[str, str]) -> None:
         raise ModelError(f"{given} does not say what its classes are (it has no inference.yml); name the model: {known}")
 
 
-def _charset_beside(path: Path) -> dict[str, str]:
-    """The charset in `<stem>.txt`, or in the only .txt of a folder with only this model; empty when there is none."""
-    found = path.with_suffix(".txt")
-    if not found.is_file():
-        texts = list(path.parent.glob("*.txt"))
-        if len(texts) != 1 or len(list(path.parent.glob("*.onnx"))) != 1:
-            return {}
-        found = texts[0]
+def charsets_of(path: Path, classes: int) -> Iterator[tuple[str, ...]]:
+    """What may be the charset of a model file, most trusted first: that in the file, in its `inference.yml`, in `<stem>.txt`.
+
+    Last come the other .txt files of its folder: the only one beside the only model, or else the only one that fits `classes`
+    (-1: unknown). ModelError when a file that is meant to be a charset is not readable.
+    """
+    metadata = read_onnx_header(path).metadata if path.suffix == ".onnx" else {}
+    for said in (metadata, _settings_beside(path)):
+        if CHARSET in said:
+            yield tuple(said[CHARSET].split("\n"))
+    own = path.with_suffix(".txt")
+    if own.is_file():
+        yield _read_charset(own)
+    others = [other for other in path.parent.glob("*.txt") if other != own]
+    if len(others) == 1 and len(list(path.parent.glob("*.onnx"))) == 1:
+        yield _read_charset(others[0])
+    fitting = {charset for charset in _readable_charsets(others) if ctc_charset(charset, classes)}
+    if len(fitting) == 1:
+        yield fitting.pop()
+
+
+def _readable_charsets(paths: Iterable[Path]) -> Iterator[tuple[str, ...]]:
+    for path in paths:
+        with suppress(ModelError):
+            yield _read_charset(path)
+
+
+def _read_charset(path: Path) -> tuple[str, ...]:
     try:
-        text = found.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{found}: not readable as a charset ({error}); one character per line in UTF-8") from error
-    return {CHARSET: text.replace("\r\n", "\n").removesuffix("\n")}
+        raise ModelError(f"{path}: not readable as a charset ({error}); one character per line in UTF-8") from error
+    return tuple(text.replace("\r\n", "\n").removesuffix("\n").split("\n"))
 
 
-def _fitting_charset(given: Path, metadata: Mapping[str, str], header: OnnxHeader) -> tuple[str, ...]:
+def ctc_charset(characters: Sequence[str], classes: int) -> tuple[str, ...]:
+    """The characters of the classes of a CTC net, which has the blank besides; empty where they do not fit.
+
+    The reference adds a space to a dictionary, whether that lists one or not; and one that is listed last is lost where a tool
+    strips the file's end. Of two spaces the last is the one that was trained.
+    """
+    spaces = classes - 1 - len(characters)
+    fits = spaces in (0, 1) or (spaces == 2 and " " not in characters)
+    return (*characters, *" " * spaces) if fits else ()
+
+
+def _fitting_charset(given: Path, path: Path, metadata: Mapping[str, str], header: OnnxHeader) -> tuple[str, ...]:
     """The characters of a recogniser's classes; ModelError when there are none, or more or fewer than classes."""
-    if CHARSET not in metadata:
+    classes = next((shape[-1] for shape in header.outputs.values() if len(shape) == 3), -1)
+    found = charsets_of(path, classes)
+    first = next(found, ())
+    if not first:
         if given.is_dir():
             wanted = "holds no charset; put its dictionary into it as a .txt file, one character per line"
             raise ModelError(f"{given} {wanted}, or its inference.yml")
         wanted = f"put its dictionary beside it as {given.stem}.txt, one character per line"
         raise ModelError(f"{given} has no charset; {wanted}")
-    characters = tuple(metadata[CHARSET].split("\n"))
-    classes = next((shape[-1] for shape in header.outputs.values() if len(shape) == 3), -1)
-    count = len(characters)
+    count = len(first)
     # Decoders other than CTC count marks of their own among the classes.
     if metadata.get(DECODER, "ctc") != "ctc":
         if 0 <= classes < count:
             raise ModelError(f"{given}: the charset has {count} characters, the net only {classes} classes")
-        return characters
-    # CTC has the blank, and often a space that the file does not list.
-    if classes == count + 2 or (classes < 0 and " " not in characters):
-        return (*characters, " ")
-    if classes in (count + 1, -1):
-        return characters
-    raise ModelError(
-        f"{given}: the charset has {count} characters, but the net has {classes} classes, which fits a charset of "
-        f"{classes - 2} or, with the space in it, {classes - 1}; use the charset the net was trained with"
-    )
+        return first
+    if classes < 0:
+        return first if " " in first else (*first, " ")
+    fitting = next(filter(None, (ctc_charset(charset, classes) for charset in chain([first], found))), ())
+    if not fitting:
+        raise ModelError(
+            f"{given}: the charset has {count} characters, but the net has {classes} classes, which fits a charset of "
+            f"{classes - 2} or, with the space in it, {classes - 1}; use the charset the net was trained with"
+        )
+    return fitting
 
 
 def read_inference_yml(path: Path) -> dict[str, str]:

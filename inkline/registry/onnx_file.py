@@ -153,7 +153,7 @@ def grid_tensor(path: Path) -> str:
     """The name of the tensor that holds the points by which the net samples its image, as small as they come."""
     made_by: dict[str, tuple[str, str]] = {}  # tensor -> (type of the node that makes it, that node's first input)
     grid = ""
-    for kind, inputs, outputs in _nodes(path):
+    for kind, inputs, outputs in onnx_nodes(path):
         made_by |= dict.fromkeys(outputs, (kind, inputs[0] if inputs else ""))
         if kind == "GridSample":
             grid = inputs[1]
@@ -165,7 +165,7 @@ def grid_tensor(path: Path) -> str:
     return grid
 
 
-def _nodes(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+def onnx_nodes(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """(operator, inputs, outputs) of every node of the graph, in the file's order."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for graph in _submessages(data, (0, len(data)), GRAPH):

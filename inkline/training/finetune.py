@@ -101,6 +101,7 @@ def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tu
     tree = configs.merge(tree, ours)
     for text in overrides:
         configs.override(tree, text)
+    configs.override(tree, f"model.name={start_weights.name}")
     return configs.from_dict(tree, model), start_weights
 
 
@@ -153,8 +154,11 @@ def characters(config: Config) -> set[str]:
 
 
 def extended(old: Sequence[str], found: set[str]) -> tuple[str, ...]:
-    """The old charset with the new characters behind it, in code point order: no old class moves."""
-    return (*old, *sorted(found - set(old)))
+    """The old charset with the new characters behind it, in code point order: no old class moves.
+
+    But where the space is listed twice, one class is left for it; its weights are those of the one that was trained.
+    """
+    return (*dict.fromkeys(old), *sorted(found - set(old)))
 
 
 def known_abilities(config: Config, start_weights: StartWeights) -> tuple[str, ...]:

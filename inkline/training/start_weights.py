@@ -15,7 +15,7 @@ from inkline.training.convert import Description, convert, load_checkpoint
 from inkline.training.convert.net_checkpoint import load_tensors
 from inkline.training.evaluate import find_model
 from inkline.training.nets.ocr_net import TRAINING_ONLY, Net
-from inkline.training.nets.table import NETS, build
+from inkline.training.nets.table import build, net_name
 
 # Parameters with one row (or column) a character: pattern, axis, how many special classes stand behind the characters.
 # What stands in front of them (blank, start, other inputs) is the rest.
@@ -74,14 +74,14 @@ def load_start_weights(source: str, name: str = "") -> StartWeights:
     path = Path(source).expanduser()
     if source.endswith(".pt"):
         net, about = load_checkpoint(path)
-        if name and about.name != name:
+        if name and about.name != net_name(name):
             raise ModelError(f"{source} holds {about.name}, not {name}; give a checkpoint of {name}, or train {about.name}")
         return _start_weights(source, net, about)
     charset = None
     if not path.exists() or path.is_dir() or path.suffix == ".onnx":
         file = find_model(source)
         path, name, charset = file.path, name or file.metadata.get("inkline.net") or file.name, file.charset
-    if name not in NETS:
+    if not name:
         raise UsageError(f"{source} does not say which net it holds; give -o model.name=NET, for instance PP-OCRv6_small_rec")
     with tempfile.TemporaryDirectory() as folder:
         convert(path, name, Path(folder) / "start.pt", charset)
@@ -148,7 +148,7 @@ def _moved(trained: Tensor, fresh: Tensor, old: Sequence[str], new: Sequence[str
     out[:front] = source[:front]
     if behind:
         out[-behind:] = source[-behind:]
-    place = {character: i for i, character in reversed(list(enumerate(old)))}
+    place = {character: i for i, character in enumerate(old)}  # of one listed twice, the last was trained
     mean = source[front : front + len(old)].mean(dim=0)
     for i, character in enumerate(new, front):
         at = place.get(character)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from inkline.detection.detector import Detector
+from inkline.errors import ModelError
 from inkline.options import REFERENCE_RULES, DetectOptions
 
 
@@ -51,6 +52,23 @@ def test_an_almost_empty_page_is_looked_at_where_its_text_is(detector):
     assert len(found) == len(whole) == 3
     found, whole = (d.quads[np.argsort(d.quads[:, 0, 0])] for d in (found, whole))
     assert np.abs(found - whole).max() <= 6  # px
+
+
+def test_a_net_of_one_size_sees_tiles_of_it(detector):
+    """A page that is larger, and one that is smaller: as with the net that takes any size."""
+    detect, sizes = detector
+    of_one_size = Detector(detect._engine, {"inkline.input_height": "640", "inkline.input_width": "768"})
+    for size in ((720, 1280), (400, 700)):
+        words = [(text, x % (size[1] - 120), y % size[0]) for text, x, y in WORDS]
+        image = sign(*words, size=size)
+        wanted = detect(image, DetectOptions())
+        sizes.clear()
+        found = of_one_size(image, DetectOptions())
+        assert set(sizes) == {(640, 768)} and len(found) == len(wanted) == 3
+        found, wanted = (d.quads[np.argsort(d.quads[:, 0, 0])] for d in (found, wanted))
+        assert np.abs(found - wanted).max() <= 6  # px
+    with pytest.raises(ModelError, match="takes 320 x 320 px alone"):
+        Detector(detect._engine, {"inkline.input_height": "320", "inkline.input_width": "320"})
 
 
 def test_a_written_page_costs_one_glance_more(detector):

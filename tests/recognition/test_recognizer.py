@@ -47,6 +47,19 @@ def test_texts_come_back_in_order_whatever_their_widths():
         assert all(t.score == pytest.approx(0.8) for t in texts)
 
 
+def test_of_two_spaces_the_last_is_the_one_that_is_restored():
+    """Dictionaries that list the space get it twice; nets were trained with the last of both."""
+
+    def engine(x):
+        out = np.zeros((1, 5, 5), np.float32)
+        out[0] = np.eye(5)[[1, 0, 0, 0, 2]]
+        out[0, 2] = (0.6, 0, 0, 0, 0.4)
+        return [out]
+
+    (text,) = Recognizer(engine, ("a", "b", " ", " "), {})([crop(48, 40, 0)], RecognizeOptions())
+    assert text.text == "a b"
+
+
 def test_what_runs_from_right_to_left_comes_in_stored_order():
     """The net sees letters from the left; the text begins with the one on the right."""
 

@@ -45,13 +45,58 @@ def test_our_own_file_describes_itself(tmp_path: Path, settings: Settings) -> No
 
 @pytest.mark.parametrize(
     ("characters", "classes", "charset"),
-    [("a\nb", 4, ("a", "b", " ")), ("a\nb", 3, ("a", "b")), ("a\nb", -1, ("a", "b", " ")), ("a\n ", -1, ("a", " "))],
+    [
+        ("a\nb", 4, ("a", "b", " ")),
+        ("a\nb", 3, ("a", "b")),
+        ("a\nb", -1, ("a", "b", " ")),
+        ("a\n ", -1, ("a", " ")),
+        ("a\n ", 4, ("a", " ", " ")),  # the dictionary's own space, and the reference's
+        ("a\nb", 5, ("a", "b", " ", " ")),  # where the dictionary lost its own
+    ],
 )
 def test_space_is_where_the_net_has_a_class_for_it(
     tmp_path: Path, settings: Settings, characters: str, classes: int, charset: tuple[str, ...]
 ) -> None:
     folder = put(tmp_path / "m", net__onnx=rec(classes, {"character": characters}))
     assert resolve_model("", folder, settings).charset == charset
+
+
+def test_a_dictionary_beside_the_file_counts_where_the_files_own_charset_is_broken(tmp_path: Path, settings: Settings) -> None:
+    web_page = rec(5, {"character": "<html>\n<head>\n</head>\n</html>\n\n\n"})
+    files = {
+        "net__onnx": web_page,
+        "other__onnx": DET,
+        "LICENSE__txt": b"\xff\xfe",
+        "large__txt": "a\nb\nc\nd\ne",
+        "small__txt": "x\ny\nz",
+    }
+    folder = put(tmp_path / "m", **files)
+    assert resolve_model("", folder / "net.onnx", settings).charset == ("x", "y", "z", " ")
+    put(folder, net__txt="p\nq\nr\ns")
+    assert resolve_model("", folder / "net.onnx", settings).charset == ("p", "q", "r", "s")
+    put(folder, net__txt="p", another__txt="k\nl\nm")  # two would fit: neither is taken
+    with pytest.raises(ModelError, match="has 7 characters, but the net has 5 classes"):
+        resolve_model("", folder / "net.onnx", settings)
+
+
+def test_sizes_that_the_file_fixes_are_known(tmp_path: Path, settings: Settings) -> None:
+    det = put(tmp_path / "det", net__onnx=onnx_bytes({"maps": (-1, 1, 960, 960)}, sides=(960, 960)))
+    metadata = resolve_model("", det, settings).metadata
+    assert (metadata["inkline.input_height"], metadata["inkline.input_width"]) == ("960", "960")
+    line = put(tmp_path / "rec", net__onnx=onnx_bytes({"y": (-1, 40, 4)}, {"character": "a\nb"}, sides=(32, 320)))
+    assert resolve_model("", line, settings).options == {"text_rec_input_shape": [3, 32, 320]}
+    free = put(tmp_path / "free", net__onnx=rec(4, {"character": "a\nb"}))
+    assert resolve_model("", free, settings).options == {}
+
+
+def test_classifiers_are_told_apart_by_their_graph(tmp_path: Path, settings: Settings) -> None:
+    page = onnx_bytes({"y": (-1, 4)}, {"character": "0\n90\n180\n270"}, sides=(224, 224), convolutions=32)
+    line = onnx_bytes({"y": (-1, 2)}, sides=(-1, -1), convolutions=53)
+    folder = put(tmp_path / "m", page__onnx=page, line__onnx=line)
+    model = resolve_model("", folder / "page.onnx", settings, "doc_orientation_classify")
+    assert (model.name, model.metadata["inkline.labels"]) == ("PP-LCNet_x1_0_doc_ori", '["0", "90", "180", "270"]')
+    assert resolve_model("mine", folder / "page.onnx", settings).metadata["inkline.resize"] == "center_crop"
+    assert resolve_model("", folder / "line.onnx", settings).name == "ch_ppocr_mobile_v2.0_cls"
 
 
 def test_charset_that_does_not_fit(tmp_path: Path, settings: Settings) -> None:
@@ -114,7 +159,7 @@ def test_official_folder(tmp_path: Path, settings: Settings) -> None:
 
 def test_official_classifier_and_recogniser(tmp_path: Path, settings: Settings) -> None:
     yml = "Global: {model_name: PP-LCNet_x1_0_doc_ori}\nPostProcess: {Topk: {topk: 1, label_list: ['0', '90', '180', '270']}}"
-    folder = put(tmp_path / "ori", inference__onnx=onnx_bytes({"y": (-1, 4)}), inference__yml=yml)
+    folder = put(tmp_path / "ori", inference__onnx=onnx_bytes({"y": (-1, 4)}, sides=(224, 224)), inference__yml=yml)
     model = resolve_model("", folder, settings, "doc_orientation_classify")
     assert json.loads(model.metadata["inkline.labels"]) == ["0", "90", "180", "270"]
     assert (model.metadata["inkline.resize"], model.metadata["inkline.input_height"]) == ("center_crop", "224")

@@ -67,6 +67,28 @@ def test_the_same_operations_in_another_order_are_another_net(tmp_path):
         convert(path, "PP-LCNet_x0_25_textline_ori", tmp_path / "net.pt")
 
 
+def test_a_file_in_half_precision_with_an_output_more(tmp_path):
+    """As UVDoc is published: what only leads to the other output is left out."""
+    net, path = exported("PP-LCNet_x0_25_textline_ori", tmp_path)
+    model = onnx.load(path)
+    graph = model.graph
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name))
+    graph.initializer.append(numpy_helper.from_array(np.ones((5, 3, 1, 1), np.float16), "more_weight"))
+    graph.node.append(helper.make_node("Conv", ["x", "more_weight"], ["more"]))
+    graph.output.insert(0, helper.make_tensor_value_info("more", TensorProto.FLOAT16, None))
+    for value in (*graph.input, *graph.output):
+        value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    onnx.save(model, path)
+    about = convert(path, "PP-LCNet_x0_25_textline_ori", tmp_path / "net.pt")
+    assert (about.classes, about.partial) == (2, False)
+    ours, theirs = load_checkpoint(tmp_path / "net.pt")[0].state_dict(), copy.deepcopy(net).fuse().state_dict()
+    assert ours.keys() == theirs.keys()
+    for key, tensor in theirs.items():
+        torch.testing.assert_close(ours[key], tensor.half().float(), atol=1e-6, rtol=1e-3)
+
+
 @pytest.mark.parametrize("part", [0.2, 0.9, 0.999])
 def test_a_truncated_file(tmp_path, part):
     _, path = exported("PP-LCNet_x0_25_textline_ori", tmp_path)
@@ -138,7 +160,9 @@ def test_layer_norm_spelt_out_and_scalar_affine():
         node("Add", "m shift", "n"),
         node("HardSwish", "n", "h"),
         node("Mul", "h one", "k"),
-        node("Add", "k two", "y"),
+        node("Identity", "k", "l"),  # converters of Paddle put them between
+        node("Identity", "two", "also_two"),
+        node("Add", "l also_two", "y"),
     ]
     constants = {"scale": np.ones(8), "shift": np.zeros(8), "one": [1.5], "two": [2.5]}
     norm, affine = OnnxGraph(graph_of(nodes, constants)).operations

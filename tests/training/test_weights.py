@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from inkline.errors import DataError, ModelError
-from inkline.training.nets.table import build
+from inkline.errors import DataError, ModelError, UsageError
+from inkline.training.data.encode import Alphabet
+from inkline.training.finetune import extended
+from inkline.training.nets.table import build, net_name
 from inkline.training.start_weights import StartWeights, head_surgery, init_from, read_charset
 
 OLD = tuple("abcde")
@@ -58,6 +60,18 @@ def test_nrtr_branch_keeps_its_characters() -> None:
     assert torch.allclose(rows[key][4 + NEW.index("X")], mean + 0.1 * fresh[key][4 + NEW.index("X")])
 
 
+def test_of_a_space_listed_twice_the_trained_row_is_kept() -> None:
+    """The last one, as in the reference; the dead one goes, and what is new comes behind."""
+    old = ("a", "b", " ", " ")
+    new = extended(old, {"b", "c", " "})
+    assert new == ("a", "b", " ", "c")
+    weights, fresh = (build("CRNN_MobileNetV3", n + 1).state_dict() for n in (len(old), len(new)))
+    rows = head_surgery(weights, fresh, old, new)["head.fc.weight"]
+    assert torch.equal(rows[:3], weights["head.fc.weight"][:3])
+    assert torch.equal(rows[3], weights["head.fc.weight"][4])
+    assert Alphabet(old).ids("b ").tolist() == [1, 3]
+
+
 def test_what_does_not_fit_is_named() -> None:
     state = build("CRNN_MobileNetV3", 6).state_dict()
     other = build("Rosetta_MobileNetV3", 6)
@@ -69,6 +83,22 @@ def test_what_does_not_fit_is_named() -> None:
             StartWeights("old.pt", "CRNN_MobileNetV3", state, OLD[:3], None, False),
             tuple("abcdefgh"),
         )
+
+
+@pytest.mark.parametrize(
+    ("model", "net"),
+    [
+        ("japan_PP-OCRv3_mobile_rec", "PP-OCRv3_mobile_rec"),
+        ("chinese_cht_PP-OCRv3_mobile_rec", "PP-OCRv3_mobile_rec"),
+        ("en_PP-OCRv4_mobile_rec", "en_PP-OCRv4_mobile_rec"),
+        ("Multilingual_PP-OCRv3_det", "PP-OCRv3_mobile_det"),
+        ("PP-OCRv4_server_rec_doc", "PP-OCRv4_server_rec"),
+    ],
+)
+def test_the_net_of_a_model(model: str, net: str) -> None:
+    assert net_name(model) == net
+    with pytest.raises(UsageError, match=r"no net is called 'PP-OCRv9_rec'"):
+        net_name("PP-OCRv9_rec")
 
 
 def test_training_heads_may_be_missing() -> None:

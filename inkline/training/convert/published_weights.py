@@ -4,24 +4,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from inkline.errors import ModelError, UsageError, near
+from inkline.errors import ModelError
 from inkline.recognition.attention import class_count
-from inkline.registry.inspect import CHARSET, read_inference_yml
+from inkline.registry.inspect import charsets_of, ctc_charset
 from inkline.registry.paddle_files import PROGRAM_FILES, converted_onnx
 from inkline.registry.settings import settings_from_environment
 from inkline.training.convert import from_transformers
 from inkline.training.convert.from_onnx import load_graph, load_onnx, output_classes
 from inkline.training.convert.from_paddle import ours_from_reference, read_pdparams
 from inkline.training.convert.net_checkpoint import Description, load_tensors, save_checkpoint
-from inkline.training.export import input_shapes, random_input
 from inkline.training.nets.fuse import fuse
 from inkline.training.nets.ocr_net import TRAINING_ONLY, Net
-from inkline.training.nets.table import NETS, build
+from inkline.training.nets.table import NETS, Interface, build, net_name
+
+EXAMPLE_SIDES = (96, 320)  # height and width of the picture that an ONNX file and our net are compared on, where both are free
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,6 @@ class LoadedNet:
     classes: int | None
     fused: bool
     partial: bool
-    charset: tuple[str, ...] | None = None
 
 
 def convert(source: Path, name: str, out: Path, charset: Sequence[str] | None = None) -> Description:
@@ -40,20 +42,19 @@ def convert(source: Path, name: str, out: Path, charset: Sequence[str] | None = 
 
     source: training weights of PaddleOCR or PaddleClas (`.pdparams`), an ONNX inference file or a folder with one or
     with a Paddle inference model, a safetensors file of transformers or of ours, or the PyTorch file of UVDoc; its
-    content tells which. charset: the characters of a recogniser, in the order of its classes, without blank; needed
-    only where neither the file nor an `inference.yml` beside it brings it.
+    content tells which. name: that of a net, or of a model that has the net of another one. charset: the characters of a
+    recogniser, in the order of its classes, without blank; None: that in the file or beside it.
 
     Nothing is written unless all fits. UsageError: an unknown name. ModelError: a damaged, foreign or unsafe file,
     weights of another net, a charset of another length. OutputError: `out` cannot be written.
     """
-    if name not in NETS:
-        raise UsageError(f"no net is called {name!r}{near(name, NETS)}; `inkline models list` shows them")
+    name = net_name(name)
     # the net with its weights, whatever the format
     source = Path(source)
     path = file_in(source) if source.is_dir() else source
     loaded = READERS[weights_format(path)](path, name)
     # the charset has to fit its classes
-    characters = fitted_charset(path, name, loaded, loaded.charset if charset is None else charset)
+    characters = fitted_charset(path, name, loaded, charset)
     about = Description(name, loaded.classes, characters, loaded.fused, loaded.partial)
     save_checkpoint(Path(out), loaded.net, about)
     return about
@@ -143,11 +144,11 @@ def net_from_safetensors(path: Path, name: str) -> LoadedNet:
 
 
 def net_from_onnx(path: Path, name: str) -> LoadedNet:
-    """The inference path in fused form, with the charset that belongs to the file."""
+    """The inference path in fused form."""
     # a net with as many classes as the file gives, filled by pairing the two graphs
-    example = random_input((1, *input_shapes(NETS[name].interface)[0][1:]))
     graph = load_graph(path)
-    classes = output_classes(path, example) if class_layers(name) else None
+    example = picture_of_text(NETS[name].interface)
+    classes = output_classes(path, graph, example) if class_layers(name) else None
     net = build(name, classes).eval().fuse()
     given = set(load_onnx(net, path, graph, example))
     # only branches of training may stay without weights
@@ -155,9 +156,24 @@ def net_from_onnx(path: Path, name: str) -> LoadedNet:
     missing = sorted(key for key in wanted - given if not key.startswith(TRAINING_ONLY))
     if missing:
         raise ModelError(f"{path}: the file has no weights for {', '.join(missing[:6])}; it holds another net")
-    characters = {entry.key: entry.value for entry in graph.metadata_props}.get(CHARSET)
-    charset = None if characters is None else tuple(characters.split("\n"))
-    return LoadedNet(net, classes, fused=True, partial=wanted != given, charset=charset)
+    return LoadedNet(net, classes, fused=True, partial=wanted != given)
+
+
+def picture_of_text(interface: Interface) -> Tensor:
+    """Lines of text as the net takes them, (1, 3, H, W), small where it takes any size."""
+    # How high and wide.
+    _, *sides = interface.shape
+    for axis, letter in enumerate("HW"):
+        if letter in interface.free:
+            sides[axis] = -(-EXAMPLE_SIDES[axis] // interface.multiple) * interface.multiple
+    # Black on white, line by line.
+    height, width = sides
+    page, line = np.full((height, width, 3), 255, np.uint8), min(height, 48)
+    for number, y in enumerate(range(0, height, line)):
+        at = (4, y + line * 7 // 10)
+        cv2.putText(page, f"Line {number}: 2 of 12 pt", at, cv2.FONT_HERSHEY_SIMPLEX, line / 48, (0, 0, 0), 2, cv2.LINE_AA)
+    values = (page / 255 - interface.mean) / interface.std
+    return torch.from_numpy(values.transpose(2, 0, 1)[None].astype(np.float32))
 
 
 READERS = {
@@ -223,28 +239,25 @@ def file_in(folder: Path) -> Path:
     raise ModelError(f"{folder} holds no weights: neither .onnx, .safetensors, .pdparams nor {' nor '.join(PROGRAM_FILES)}")
 
 
-def charset_beside(path: Path) -> tuple[str, ...]:
-    """The charset in the `inference.yml` that publishers put beside a file, empty when there is none."""
-    config = path.with_name("inference.yml")
-    characters = read_inference_yml(config).get(CHARSET) if config.is_file() else None
-    return () if characters is None else tuple(characters.split("\n"))
-
-
 def fitted_charset(path: Path, name: str, loaded: LoadedNet, charset: Sequence[str] | None) -> tuple[str, ...]:
     """The charset of a recogniser, with the space that the reference adds where the class count asks for it.
 
-    charset: that of the caller or of the file; None looks beside the file. Empty where there is none.
+    charset: that of the caller; None: the first that fits of those in the file and beside it. Empty where there is none.
     """
-    given = charset_beside(path) if charset is None else tuple(charset)
     decoder = NETS[name].interface.decoder
-    if not given or loaded.classes is None or decoder is None:
+    if loaded.classes is None or decoder is None:
         return ()
-    if loaded.classes == class_count(decoder, len(given)):
-        return given
-    if decoder == "ctc" and loaded.classes == class_count(decoder, len(given) + 1) and " " not in given:
-        return (*given, " ")
+    first: tuple[str, ...] = ()
+    for given in charsets_of(path, loaded.classes) if charset is None else [tuple(charset)]:
+        first = first or given
+        if decoder == "ctc" and (fitting := ctc_charset(given, loaded.classes)):
+            return fitting
+        if decoder != "ctc" and loaded.classes == class_count(decoder, len(given)):
+            return given
+    if not first:
+        return ()
     raise ModelError(
-        f"{path}: the charset has {len(given)} characters, the weights have {loaded.classes} classes, which fits "
-        f"{len(given) + loaded.classes - class_count(decoder, len(given))} characters; use the charset that the net was "
+        f"{path}: the charset has {len(first)} characters, the weights have {loaded.classes} classes, which fits "
+        f"{len(first) + loaded.classes - class_count(decoder, len(first))} characters; use the charset that the net was "
         "trained with"
     )

@@ -18,8 +18,8 @@ class Alphabet:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Character -> position in the charset; the first wins when one is listed twice."""
-        return {c: i for i, c in reversed(list(enumerate(self.charset)))}
+        """Character -> position in the charset; the last wins when one is listed twice, as in the reference."""
+        return {c: i for i, c in enumerate(self.charset)}
 
     def ids(self, text: str) -> np.ndarray:
         """Positions of the characters of `text` in the charset, int64 (L,). Raises DataError for one it lacks."""

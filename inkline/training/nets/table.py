@@ -7,7 +7,7 @@ A new net is one line of `NETS`, made of the parts in this folder; a golden of t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from inkline.errors import near
+from inkline.errors import UsageError, near
 from inkline.runtime.tensors import IMAGENET_MEAN, IMAGENET_STD
 from inkline.training.nets.attention_heads import RareHead, SARHead
 from inkline.training.nets.class_heads import ClsHead, CTCHead, LCNetHead, NRTRMultiHead, SARMultiHead
@@ -307,6 +307,20 @@ NETS: dict[str, NetEntry] = {
     "PP-LCNet_x0_25_textline_ori": NetEntry(LINE_TURN, lambda n: _lcnet_cls(0.25, n, text_line=True), 2),
     "PP-LCNet_x1_0_textline_ori": NetEntry(LINE_TURN, lambda n: _lcnet_cls(1.0, n, text_line=True), 2),
 }
+
+
+def net_name(model: str) -> str:
+    """The net of a published model: its own, or that of the model which it is for other letters or papers.
+
+    UsageError where there is none.
+    """
+    rest = model
+    while rest:
+        for name in (rest, rest.replace("_det", "_mobile_det"), rest.removesuffix("_doc")):
+            if name in NETS:
+                return name
+        rest = rest.partition("_")[2]
+    raise UsageError(f"no net is called {model!r}{near(model, NETS)}; `inkline models list` shows them")
 
 
 def build(name: str, classes: int | None = None) -> Net:

@@ -1,7 +1,7 @@
 """The whole way from an image to a page of text."""
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 CLOSED = "this Ocr was closed; make another one"
 MIN_TURNED_GAIN = 0.02  # of the score, for a line to be turned; what reads as well upside down, as 8008 does, stays
+
+MAX_BLURRED_SHARE = 0.25  # with a larger share of unread lines, the page may be in another script
 
 OnError = Callable[[Source, InklineError], None]
 
@@ -285,24 +287,28 @@ def _crop_lines(image: Image, found: Detections, reference: bool, run: ParallelM
 
 
 def _assemble(prepared: PreparedPage, texts: list[Text]) -> Page:
-    """Put a page together: lines at or above the score threshold, their places in source pixels."""
+    """Put a page together, with places in source pixels: lines below the score threshold are kept as lines not read.
+
+    By the reference's rules these are left out.
+    """
     # Of lines that were read both ways up, the better reading; accents are decided by the whole page.
     prepared, texts = _better_way_up(prepared, texts)
     texts = resolve_accents(texts)
     # Paragraphs are those of all lines, also of those left out.
     options, quads = prepared.options, prepared.found.quads
     paragraph = paragraphs(quads) if options.reading_order == "columns" else np.zeros(len(texts), np.int64)
-    lines = [
-        _line(prepared, i, text, tight, int(paragraph[i]))
-        for i, (text, tight) in enumerate(zip(texts, prepared.boxes, strict=True))
-        if text.score >= options.recognize.score_thresh
-    ]
+    lines = []
+    for i, (text, tight) in enumerate(zip(texts, prepared.boxes, strict=True)):
+        unread = text.score < options.recognize.score_thresh
+        if not unread or options.rules == "own":
+            lines.append(_line(prepared, i, text, tight, int(paragraph[i]), unread))
     asked = options.use_textline_orientation
     return page_of(
         prepared.page_image,
         prepared.transform,
         options,
         lines=tuple(lines),
+        warnings=(*prepared.page_image.warnings, *unread_warning(lines)),
         detections=prepared.found,
         line_angles=tuple(int(angle >= 180) if asked else -1 for angle in prepared.angles),
     )
@@ -319,15 +325,27 @@ def _better_way_up(prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedP
     return replace(prepared, crops=crops, angles=angles, boxes=boxes, read_twice=()), list(better)
 
 
-def _line(prepared: PreparedPage, index: int, text: Text, tight: Floats, paragraph: int) -> Line:
-    """A line of a page: its text, and where it, as its box `tight`, and its words lie in source pixels."""
+def unread_warning(lines: Sequence[Line]) -> list[str]:
+    """How many lines could not be read, and in which scripts they are as far as that is known; empty when all were read."""
+    unread = [line for line in lines if line.unread]
+    if not unread:
+        return []
+    scripts = ", ".join(dict.fromkeys(line.script for line in unread if line.script != "Zyyy"))
+    what = f" (script: {scripts}?)" if scripts else ""
+    hint = "; see `inkline languages`" if scripts or len(unread) > MAX_BLURRED_SHARE * len(lines) else ""
+    return [f"{len(unread)} of {len(lines)} line{'s' * (len(lines) > 1)} could not be read{what}{hint}"]
+
+
+def _line(prepared: PreparedPage, index: int, text: Text, tight: Floats, paragraph: int, unread: bool) -> Line:
+    """A line of a page: its text, none if `unread`, and where it, as its box `tight`, and its words lie in source pixels."""
     transform, box, angle = prepared.transform, prepared.found.quads[index], prepared.angles[index]
     words: tuple[Word, ...] = ()
-    if prepared.options.recognize.return_word_box:
+    if prepared.options.recognize.return_word_box and not unread:
         found = split_words(text, prepared.crops[index], _from_text_start(box, angle))
         words = tuple(replace(word, quad=transform.to_source(word.quad)) for word in found)
     score = float(prepared.found.scores[index])
-    return Line(text.text, text.score, transform.to_source(tight), box, score, angle, words, paragraph)
+    read = "" if unread else text.text
+    return Line(read, text.score, transform.to_source(tight), box, score, angle, words, paragraph, unread=unread)
 
 
 def _fit_to_ink(crop: Image, box: Floats, angle: int) -> Floats:
@@ -348,7 +366,7 @@ def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **
         "warnings": page_image.warnings,
         "load_image": page_image.reload,
     }
-    return replace(known, **more, **found)
+    return replace(known, **(more | found))
 
 
 def _check_input_shape(name: str, shape: Shape, model: ModelFile) -> None:

@@ -92,6 +92,8 @@ class Line:
     straight_quad: the detector's box, which the line was cut out with and which layout goes by, in straight pixels.
     angle: by how many degrees (0, 90, 180, 270) the cut-out line was turned counter-clockwise to be read.
     words: filled when word boxes were asked for. paragraph: index of the paragraph within the page, from 0.
+    script: the ISO 15924 code of what most of its letters are written in, of `inkline.scripts`; Zyyy without letters.
+    unread: the line was found and could not be read: its text is empty, its score that of what it was taken for.
     """
 
     text: str
@@ -102,6 +104,8 @@ class Line:
     angle: int = 0
     words: tuple[Word, ...] = ()
     paragraph: int = 0
+    script: str = "Zyyy"
+    unread: bool = False
 
     @property
     def reading_quad(self) -> Floats:
@@ -198,8 +202,9 @@ def damage_in(warnings: Iterable[str]) -> str:
 class Page:
     """One page that was read.
 
-    lines: in reading order; none is a valid page. size: (width, height) in source pixels. source: the path or URL as the
-    user gave it, None for arrays and bytes. page_index: 0-based in a PDF or multi-page TIFF, else None.
+    lines: in reading order, also those that could not be read; none is a valid page. size: (width, height) in source
+    pixels. source: the path or URL as the user gave it, None for arrays and bytes. page_index: 0-based in a PDF or
+    multi-page TIFF, else None.
     detections: all boxes, in the detector's reading order, in straight pixels, also those whose text fell below the
     score threshold. settings: the options that were in force, plain JSON values. warnings: what a careful user should
     know about this page (a shrunk or partly decoded image). load_image: gives the source image again, BGR uint8.
@@ -225,7 +230,13 @@ class Page:
     @property
     def text(self) -> str:
         """The page's text: a line of it per row, a tab between what stands apart on a row, an empty line between paragraphs."""
-        return "".join((_between(self.lines[i - 1], line) if i else "") + line.text for i, line in enumerate(self.lines))
+        lines = self.read_lines
+        return "".join((_between(lines[i - 1], line) if i else "") + line.text for i, line in enumerate(lines))
+
+    @property
+    def read_lines(self) -> tuple[Line, ...]:
+        """The lines without those that could not be read."""
+        return tuple(line for line in self.lines if not line.unread)
 
     @property
     def damage(self) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from inkline import Ocr
 from inkline.errors import SourceError, UsageError
+from inkline.formats.fonts import BUNDLED_FONT, sized_font
 
 SAMPLE = Path(__file__).resolve().parent.parent / "examples/sample.png"
 
@@ -45,6 +46,24 @@ def test_it_reads_the_sample_page(ocr):
     assert page.plot().shape == (page.size[1], 2 * page.size[0], 3)
 
 
+def test_lines_that_cannot_be_read_are_kept_and_counted(fixtures):
+    """Cyrillic and Greek through a recogniser that knows neither came back as spaces and marks, or were dropped."""
+    texts = "Invoice no. 4711", "Счёт оплачен полностью", "Ещё одна строка письма"
+    canvas = Image.new("RGB", (640, 300), "white")
+    for row, text in enumerate(texts):
+        ImageDraw.Draw(canvas).text((30, 30 + 90 * row), text, font=sized_font(BUNDLED_FONT, 36), fill="black")
+    with Ocr(lang="en", cpu_threads=1) as ocr:
+        page = ocr(canvas, return_word_box=True)
+        assert [line.unread for line in page.lines] == [False, True, True] and page.text == texts[0]
+        lost = page.lines[1]
+        assert lost.text == "" and lost.words == () and lost.score < 0.3 and lost.box[0] < 60
+        assert page.warnings == ("2 of 3 lines could not be read; see `inkline languages`",)
+        result = page.to_dict()
+        assert result["rec_texts"] == [texts[0]] and len(result["unread"]) == 2 and result["warnings"] == list(page.warnings)
+        # a threshold of 0 asks for all that was seen
+        assert not any(line.unread for line in ocr(canvas, text_rec_score_thresh=0).lines)
+
+
 def test_arrays_are_not_changed_and_empty_pages_are_pages(ocr):
     blank = np.full((200, 300, 3), 255, np.uint8)
     before = blank.copy()
@@ -69,7 +88,7 @@ def test_how_files_are_read_is_an_option_like_any_other(ocr, tmp_path):
 
 def test_options_of_a_call_hold_for_that_call_alone(ocr):
     before = ocr.options
-    assert ocr(str(SAMPLE), text_rec_score_thresh=1.0).lines == ()
+    assert ocr(str(SAMPLE), text_rec_score_thresh=1.0).read_lines == ()
     assert ocr.options is before and len(ocr(str(SAMPLE)).lines) >= 10
 
 

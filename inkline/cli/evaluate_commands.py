@@ -121,7 +121,7 @@ def read_pages(ocr: "Ocr", save_path: str | None, rows: Rows) -> PageResults:
     for page in ocr.stream(row["image"] for row in rows):
         if save_path:
             save(page, save_path, "json")
-        yield [line.quad for line in page.lines], [line.text for line in page.lines]
+        yield [line.quad for line in page.read_lines], [line.text for line in page.read_lines]
 
 
 def from_files(folder: Path, rows: Rows) -> PageResults:

@@ -122,9 +122,9 @@ def place_words(line: Line) -> tuple[PlacedWord, ...]:
     return _given_words(line) or _estimated_words(line, texts)
 
 
-def lines_by_paragraph(page: Page) -> list[list[Line]]:
-    """The page's lines in reading order, grouped by paragraph; lines without visible text left out."""
-    lines = [line for line in page.lines if line.text.strip()]
+def lines_by_paragraph(page: Page, unread: bool = False) -> list[list[Line]]:
+    """The page's lines in reading order, grouped by paragraph; lines without visible text only where they are `unread`."""
+    lines = [line for line in page.lines if line.text.strip() or (unread and line.unread)]
     return [list(group) for _, group in groupby(lines, key=lambda line: line.paragraph)]
 
 

@@ -40,16 +40,16 @@ def lines_to_add(
     target = pdf.pages[index]
     if mode == "replace":
         hide_text(pdf, target)
-        return page.lines, ""
+        return page.read_lines, ""
     text, warning = _page_text(reader, index, to_user), ""
     if mode in ("auto", "check"):
-        difference, confidence = compare(page.lines, text)
+        difference, confidence = compare(page.read_lines, text)
         if difference and mode == "auto" and confidence >= MIN_CONFIDENCE_TO_REPLACE:
             hide_text(pdf, target)
-            return page.lines, f"the text it has is not what was read ({difference}); replaced"
+            return page.read_lines, f"the text it has is not what was read ({difference}); replaced"
         if difference:
             warning = f"the text it has is not what was read ({difference}); kept"
-    return [line for line in page.lines if not _is_covered(line, text.inside(line.quad))], warning
+    return [line for line in page.read_lines if not _is_covered(line, text.inside(line.quad))], warning
 
 
 def _page_text(reader: PdfReader, index: int, to_user: Affine) -> "PageText":

@@ -16,7 +16,7 @@ from inkline.options import OcrOptions
 from inkline.types import Document, Floats, Line, Page, Word
 
 DETECTION_PARAMETERS = ("limit_side_len", "limit_type", "thresh", "max_side_limit", "box_thresh", "unclip_ratio")
-CSV_COLUMNS = ("source", "page", "line", "paragraph", "score", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "text")
+CSV_COLUMNS = ("source", "page", "line", "paragraph", "score", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "text", "unread")
 TSV_COLUMNS = (  # those of Tesseract
     *("level", "page_num", "block_num", "par_num", "line_num", "word_num"),
     *("left", "top", "width", "height", "conf", "text"),
@@ -38,8 +38,8 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     """The page as plain JSON values with the keys of PaddleOCR 3.x, in its order; coordinates in whole source pixels.
 
     `dt_polys` and `textline_orientation_angles` (0 or 1; -1 where lines were not classified) have an entry for each box
-    that was found; the `rec_` keys only for lines at or above the score threshold; `warnings` only where there are some,
-    last. Rule: PaddleX 3.7,
+    that was found; the `rec_` keys only for lines at or above the score threshold. `unread` (polygons and scripts of lines
+    that could not be read) and `warnings` come last, only where there are some. Rule: PaddleX 3.7,
     `OCRResult.json["res"]`; unlike there, coordinates are those of the given file also after turning and unwarping.
     """
     settings = {**to_flat(OcrOptions()), **page.settings}  # a page made by hand may lack some
@@ -62,7 +62,7 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     out["text_rec_score_thresh"] = settings["text_rec_score_thresh"]
     out["return_word_box"] = bool(settings["return_word_box"])
     warnings = {"warnings": list(page.warnings)} if page.warnings else {}
-    return out | _lines_to_dict(page, out["return_word_box"]) | warnings
+    return out | _lines_to_dict(page, out["return_word_box"]) | _unread_to_dict(page) | warnings
 
 
 def _preprocessing(page: Page, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,16 +78,23 @@ def _preprocessing(page: Page, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _lines_to_dict(page: Page, with_words: bool) -> dict[str, Any]:
     """The lines at or above the score threshold, in columns."""
+    lines = page.read_lines
     out: dict[str, Any] = {
-        "rec_texts": [line.text for line in page.lines],
-        "rec_scores": [float(line.score) for line in page.lines],
-        "rec_polys": [_whole(line.quad) for line in page.lines],
-        "rec_boxes": [list(bounds([line.quad])) for line in page.lines],
+        "rec_texts": [line.text for line in lines],
+        "rec_scores": [float(line.score) for line in lines],
+        "rec_polys": [_whole(line.quad) for line in lines],
+        "rec_boxes": [list(bounds([line.quad])) for line in lines],
     }
     if with_words:
-        out["text_word_boxes"] = [[list(bounds([word.quad])) for word in line.words] for line in page.lines]
-        out["text_word"] = [[word.text for word in line.words] for line in page.lines]
+        out["text_word_boxes"] = [[list(bounds([word.quad])) for word in line.words] for line in lines]
+        out["text_word"] = [[word.text for word in line.words] for line in lines]
     return out
+
+
+def _unread_to_dict(page: Page) -> dict[str, Any]:
+    """The lines that could not be read; empty without any."""
+    lost = [{"poly": _whole(line.quad), "script": line.script} for line in page.lines if line.unread]
+    return {"unread": lost} if lost else {}
 
 
 def _whole(points: Floats) -> list[list[int]]:
@@ -99,7 +106,7 @@ def _whole(points: Floats) -> list[list[int]]:
 def render_csv(document: Document) -> str:
     """CSV (RFC 4180): one row per line of text, its four corners in source pixels, clockwise from top-left as read.
 
-    Pages, lines and paragraphs count from 1.
+    Pages, lines and paragraphs count from 1; `unread` is 1 for a line that could not be read.
     """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
@@ -109,7 +116,7 @@ def render_csv(document: Document) -> str:
         for i, line in enumerate(page.lines, 1):
             corners = [f"{v:.1f}" for v in line.quad.reshape(-1).tolist()]
             text = line.text.replace("\0", "\ufffd")  # many readers stop at a null character
-            table.writerow([source, number, i, line.paragraph + 1, f"{line.score:.4f}", *corners, text])
+            table.writerow([source, number, i, line.paragraph + 1, f"{line.score:.4f}", *corners, text, int(line.unread)])
     return out.getvalue()
 
 
@@ -122,7 +129,7 @@ def render_tsv(document: Document) -> str:
     for number, page in enumerate(document.pages, 1):
         # The numbers are the level (1 page ... 5 word), page, block, paragraph, line and word.
         rows.append(_tsv_row((1, number, 0, 0, 0, 0), [np.array([(0, 0), page.size], np.float32)]))
-        for block, lines in enumerate(lines_by_paragraph(page), 1):
+        for block, lines in enumerate(lines_by_paragraph(page, unread=True), 1):
             quads = [line.quad for line in lines]
             rows.append(_tsv_row((2, number, block, 0, 0, 0), quads))
             rows.append(_tsv_row((3, number, block, 1, 0, 0), quads))
@@ -155,7 +162,7 @@ def render_parquet(document: Document) -> bytes:
     word = pa.struct({"text": text, "score": number, "quad": quad})
     types = dict.fromkeys(("page", "width", "height", "line", "paragraph"), integer)
     types = {"document": text, **types, "text": text, "score": number, "det_score": number, "quad": quad}
-    types["words"] = pa.list_(word)
+    types |= {"words": pa.list_(word), "script": text, "unread": pa.bool_()}
     out = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(_parquet_rows(document), schema=pa.schema(types)), out, compression="zstd")
     return out.getvalue()
@@ -171,6 +178,7 @@ def _parquet_rows(document: Document) -> list[dict[str, Any]]:
         place["width"], place["height"] = page.size
         for i, line in enumerate(page.lines):
             row = {**place, "line": i, "paragraph": line.paragraph, "det_score": line.det_score}
+            row |= {"script": line.script, "unread": line.unread}
             rows.append({**row, **_parquet_text(line), "words": [_parquet_text(word) for word in line.words]})
     return rows
 

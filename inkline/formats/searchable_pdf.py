@@ -125,7 +125,7 @@ def _write_over_images(document: Document, origins: list[PageOrigin], file: Any,
         overlay = TextOverlay(pdf, FONT_RESOURCE)
         for page, origin in zip(document.pages, origins, strict=True):
             target = add_image_page(pdf, _page_image(pdf, page, origin), options.image_dpi)
-            overlay.add(target, page.lines, user_affine(shown_box(target), 0, page.size))
+            overlay.add(target, page.read_lines, user_affine(shown_box(target), 0, page.size))
         overlay.finish()
         pdf.docinfo["/Producer"] = f"inkline {inkline.__version__}"
         _save(pdf, file, options, document.source or next((p.source for p in document.pages if p.source), "the pages"))

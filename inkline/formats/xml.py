@@ -59,7 +59,7 @@ def _hocr_page(body: ET.Element, page: Page, number: int, source: str | None) ->
     index = number - 1 if page.page_index is None else page.page_index
     title = f'image "{quoted}"; bbox 0 0 {page.size[0]} {page.size[1]}; ppageno {index}'
     node = _element(body, "div", class_="ocr_page", id=f"page_{number}", title=title)
-    for block, lines in enumerate(lines_by_paragraph(page), 1):
+    for block, lines in enumerate(lines_by_paragraph(page, unread=True), 1):
         bbox = _hocr_bbox([line.quad for line in lines])
         area = _element(node, "div", class_="ocr_carea", id=f"block_{number}_{block}", title=bbox)
         paragraph = _element(area, "p", class_="ocr_par", id=f"par_{number}_{block}", title=bbox)
@@ -77,7 +77,7 @@ def _hocr_line(paragraph: ET.Element, line: Line, number: str) -> None:
         title += f"; poly {_points(line.quad).replace(',', ' ')}"
     if abs(angle(line)) >= MIN_TURN_DEGREES:
         title += f"; textangle {angle(line):.2f}"
-    title += f"; x_size {line_height(line):.1f}"
+    title += f"; x_size {line_height(line):.1f}" + ("; x_unread 1" if line.unread else "")
     node = _element(paragraph, "span", class_="ocr_line", id=f"line_{number}", title=title)
     if writing_direction(line) == "rtl":
         node.set("dir", "rtl")
@@ -105,6 +105,8 @@ def render_alto(document: Document) -> str:
     software = _element(processing, "processingSoftware")
     _element(software, "softwareName", "inkline")
     _element(software, "softwareVersion", inkline.__version__)
+    if any(line.unread for page in document.pages for line in page.lines):
+        _element(_element(root, "Tags"), "OtherTag", ID="unread", LABEL="unread", DESCRIPTION="found, and could not be read")
     layout = _element(root, "Layout")
     for number, page in enumerate(document.pages, 1):
         _alto_page(layout, page, number)
@@ -115,11 +117,11 @@ def _alto_page(layout: ET.Element, page: Page, number: int) -> None:
     size = {"WIDTH": page.size[0], "HEIGHT": page.size[1]}
     place = number if page.page_index is None else page.page_index + 1
     node = _element(layout, "Page", ID=f"page_{number}", PHYSICAL_IMG_NR=place, PROCESSINGREFS="processing", **size)
-    if page.lines:
+    if page.read_lines:
         # The page's confidence is the mean of its lines'.
-        node.set("PC", _confidence([line.score for line in page.lines]))
+        node.set("PC", _confidence([line.score for line in page.read_lines]))
     space = _element(node, "PrintSpace", HPOS=0, VPOS=0, **size)
-    for block, lines in enumerate(lines_by_paragraph(page), 1):
+    for block, lines in enumerate(lines_by_paragraph(page, unread=True), 1):
         area = _element(space, "TextBlock", ID=f"block_{number}_{block}", **_alto_box([line.quad for line in lines]))
         _set_turn(area, "ROTATION", lines)
         for i, line in enumerate(lines, 1):
@@ -130,6 +132,9 @@ def _alto_line(block: ET.Element, line: Line, number: str) -> None:
     node = _element(block, "TextLine", ID=f"line_{number}", **_alto_box([line.quad]), BASEDIRECTION=writing_direction(line))
     node.set("BASELINE", _points(reading_quad(line)[[3, 2]]))
     _alto_shape(node, line.quad)
+    if line.unread:  # the format asks for a string in every line
+        node.set("TAGREFS", "unread")
+        _element(node, "String", ID=f"word_{number}_1", **_alto_box([line.quad]), CONTENT="", WC="0.0000")
     for j, placed in enumerate(place_words(line), 1):
         word = placed.word
         string = _element(node, "String", ID=f"word_{number}_{j}", **_alto_box([word.quad]), CONTENT=word.text)
@@ -165,7 +170,7 @@ def render_page_xml(document: Document) -> str:
     _element(metadata, "LastChange", now)
     source = page.source if page.source is not None else document.source or ""
     node = _element(root, "Page", imageFilename=source, imageWidth=page.size[0], imageHeight=page.size[1])
-    blocks = lines_by_paragraph(page)
+    blocks = lines_by_paragraph(page, unread=True)
     if blocks:  # the format forbids an empty reading order
         order = _element(_element(node, "ReadingOrder"), "OrderedGroup", id="order")
         for i in range(len(blocks)):
@@ -186,18 +191,23 @@ def _page_region(node: ET.Element, lines: list[Line], number: int, page: Page) -
     _element(region, "Coords", points=_points(corners, page.size))
     for i, line in enumerate(lines, 1):
         _page_line(region, line, f"{number}_{i}", page)
-    _page_text(region, "\n".join(line.text for line in lines), [line.score for line in lines])
+    read = [line for line in lines if not line.unread]
+    if read:
+        _page_text(region, "\n".join(line.text for line in read), [line.score for line in read])
 
 
 def _page_line(region: ET.Element, line: Line, number: str, page: Page) -> None:
     node = _element(region, "TextLine", id=f"line_{number}", readingDirection=PAGE_DIRECTIONS[writing_direction(line)])
+    if line.unread:
+        node.set("custom", f"unread {{script:{line.script};}}")
     _element(node, "Coords", points=_points(line.quad, page.size))
     _element(node, "Baseline", points=_points(reading_quad(line)[[3, 2]], page.size))
     for j, placed in enumerate(place_words(line), 1):
         word = _element(node, "Word", id=f"word_{number}_{j}")
         _element(word, "Coords", points=_points(placed.word.quad, page.size))
         _page_text(word, placed.word.text, [placed.word.score])
-    _page_text(node, line.text, [line.score])
+    if not line.unread:
+        _page_text(node, line.text, [line.score])
 
 
 def _page_text(node: ET.Element, text: str, scores: Sequence[float]) -> None:

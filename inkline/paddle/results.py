@@ -152,6 +152,7 @@ class OCRResult(PaddleResult):
 
     def __init__(self, page: Page, names: Names | None = None) -> None:
         values = page.to_dict()
+        values.pop("unread", None)  # PaddleOCR leaves such lines out
         # The straightened page: a key when the stage ran, else computed on access.
         step = ResultDict(values.get("doc_preprocessor_res", {}), _preprocessed(page))
         made: dict[str, Make] = {}
@@ -161,11 +162,11 @@ class OCRResult(PaddleResult):
             made["doc_preprocessor_res"] = lambda: step
         # Coordinates as whole pixels.
         values["dt_polys"] = [whole_pixels(np.array(p, np.float32)) for p in values["dt_polys"]]
-        values["rec_polys"] = [whole_pixels(line.quad) for line in page.lines]
+        values["rec_polys"] = [whole_pixels(line.quad) for line in page.read_lines]
         boxes = np.array(values["rec_boxes"], np.float32).reshape(-1, 4)
         values["rec_boxes"] = whole_pixels(boxes)
         if "text_word_boxes" in values:
-            made["text_word_region"] = lambda: [[whole_pixels(word.quad) for word in line.words] for line in page.lines]
+            made["text_word_region"] = lambda: [[whole_pixels(word.quad) for word in line.words] for line in page.read_lines]
         super().__init__(values, made, names)
         self.page = page
         # What `save_to_img` writes.
@@ -268,4 +269,4 @@ def legacy_result(results: Iterable[OCRResult | Page] | Document) -> list[list[l
     A page without text is None, as in 2.x. Takes the results of `PaddleOCR.predict`, a Document or Pages.
     """
     pages = [result.page if isinstance(result, OCRResult) else result for result in results]
-    return [[[line.quad.tolist(), (line.text, line.score)] for line in page.lines] or None for page in pages]
+    return [[[line.quad.tolist(), (line.text, line.score)] for line in page.read_lines] or None for page in pages]

@@ -22,6 +22,7 @@ from inkline.recognition.corrections import (
     unify_script,
 )
 from inkline.recognition.ctc import CtcPath, ctc_decode, join_paths
+from inkline.recognition.words import doubt_marks
 from inkline.runtime import Engine
 from inkline.runtime.tensors import normalize_table, resize, to_tensor
 from inkline.types import Floats, Image, Text
@@ -71,6 +72,8 @@ class Recognizer:
         retried = self._read_once([crops[i] for i in again], replace(options, width_scale=1.0), run)
         for i, text in zip(again, retried, strict=True):
             texts[i] = max(texts[i], text, key=lambda text: text.score)
+        if options.width_rule == "own":
+            texts = [doubt_marks(text, crop) for text, crop in zip(texts, crops, strict=True)]
         return texts
 
     def _is_narrowed(self, crop: Image, options: RecognizeOptions) -> bool:

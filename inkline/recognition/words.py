@@ -1,6 +1,7 @@
 """The ink of a line and its words: from the steps at which a recogniser saw each character, and from the ink itself."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -64,6 +65,24 @@ def split_words(text: Text, crop: Image, quad: Floats) -> tuple[Word, ...]:
         top, bottom = max(top - WORD_MARGIN_RATIO, 0), min(bottom + WORD_MARGIN_RATIO, 1)
         words.append(Word(match.group(), score, quad_part(quad, start, end, top, bottom)))
     return tuple(words)
+
+
+def doubt_marks(text: Text, crop: Image) -> Text:
+    """The text; of one without a letter or digit, the score times the share of the ink's width that its characters stand at.
+
+    A net that does not know the letters of a line gives spaces and marks for them, with confidence. A character stands at what
+    is nearer to it than half the height of the line. crop: the line as it was read, uint8 (H, W, 3).
+    """
+    if not text.score or any(c.isalnum() for c in text.text):
+        return text
+    inked = np.flatnonzero(ink_mask(crop).any(axis=0))
+    marks = [i for i, c in enumerate(text.text) if not c.isspace()]
+    if not len(inked) or not marks:
+        return replace(text, score=0.0)
+    height, width = crop.shape[:2]
+    at = text.char_spans[marks].mean(axis=1) * width
+    near = np.abs(inked[:, None] - at[None, :]).min(axis=1) <= height / 2
+    return replace(text, score=text.score * float(near.mean()))
 
 
 def ink_mask(crop: Image) -> NDArray[np.bool_]:

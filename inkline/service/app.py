@@ -138,7 +138,7 @@ class ServiceMetrics:
     def count_page(self, page: Page) -> None:
         """Count a page that was read."""
         self._pages.inc()
-        self._lines.inc(len(page.lines))
+        self._lines.inc(len(page.read_lines))
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""

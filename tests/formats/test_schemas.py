@@ -1,6 +1,7 @@
 """ALTO, PAGE and hOCR against their published schemas and rules."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ def page_schema() -> Any:
 def documents() -> list[Document]:
     first, empty, last = sample.document().pages
     outside = Page((sample.line("reaches out of the page", sample.turned(-5, 20, 120, 12, 8), 0),), (100, 100))
-    return [Document((page,), page.source) for page in (first, empty, last, outside)]
+    lost = replace(sample.line("", outside.lines[0].quad, 0), unread=True, script="Khmr")
+    in_part, unread = Page((*outside.lines, lost), (100, 100)), Page((lost,), (100, 100))
+    return [Document((page,), page.source) for page in (first, empty, last, outside, in_part, unread)]
 
 
 def parse(text: str | bytes) -> Any:
@@ -43,12 +46,12 @@ def parse(text: str | bytes) -> Any:
     return etree.fromstring(text.encode())
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(6))
 def test_page_xml_is_valid(number: int) -> None:
     page_schema().assertValid(parse(render(documents()[number], "page")))
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(6))
 def test_alto_is_valid(number: int) -> None:
     alto_schema().assertValid(parse(render(documents()[number], "alto")))
 

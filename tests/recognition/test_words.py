@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from inkline.recognition.bidi import stored_order
-from inkline.recognition.words import ink_quad, split_words, stroke_pitch
+from inkline.recognition.words import doubt_marks, ink_quad, split_words, stroke_pitch
 from inkline.types import Text
 
 QUAD = np.array([[100, 50], [500, 50], [500, 90], [100, 90]], np.float32)
@@ -99,3 +99,19 @@ def test_strokes_that_stand_close_are_told_from_wide_ones():
     assert abs(stroke_pitch(bars, 20) - 200 / 19) < 0.1
     assert stroke_pitch(bars[:, ::2], 40) == 200 / 19
     assert stroke_pitch(np.full((40, 400, 3), 255, np.uint8), 40) == 400
+
+
+def test_marks_over_a_line_of_ink_are_doubted_and_letters_and_rules_are_not() -> None:
+    line = np.full((40, 400, 3), 255, np.uint8)
+    line[8:32, 20:380:6] = 0  # strokes all along
+    spans = np.array([[0.05, 0.06], [0.5, 0.51], [0.9, 0.91]], np.float32)
+
+    def read(text: str, crop: np.ndarray) -> float:
+        return doubt_marks(Text(text, 0.98, np.full(3, 0.98, np.float32), spans), crop).score
+
+    assert read("' ,", line) < 0.3 and read("   ", line) == 0.0
+    assert read("a ,", line) == read("1.5", line) == 0.98
+    dots = np.full((40, 400, 3), 255, np.uint8)
+    for start, end in spans:
+        dots[26:32, round(start * 400) : round(end * 400) + 4] = 0
+    assert read("...", dots) > 0.97

@@ -17,11 +17,12 @@ from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
 from inkline.languages import missing_letters
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
-from inkline.layout.reading_order import column_order, paragraphs, reference_order
+from inkline.layout.reading_order import column_order, is_vertical, lying, paragraphs, reference_order
 from inkline.options import EngineOptions, OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
+from inkline.recognition.columns import complete_columns
 from inkline.recognition.corrections import resolve_accents
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.words import ink_quad, split_words
@@ -128,7 +129,7 @@ class Ocr:
         # Rectify it, find its lines and cut them out; read the lines; put the page together.
         prepared = self._prepare(page_images[0], options, self._detect_one, self._pool.map)
         texts = self._recognize(prepared.crops, options.recognize, self._pool.map)
-        return _assemble(prepared, texts)
+        return self._finish(prepared, texts)
 
     def read(self, source: Any, **overrides: Any) -> Document:
         """Read all pages of one source: a path, URL, PDF, multi-page TIFF, array, bytes or PIL image."""
@@ -163,7 +164,7 @@ class Ocr:
             for group in [prepared] if mixing else [[page] for page in prepared]:
                 crops = [crop for page in group for crop in page.crops]
                 texts = iter(self._recognize(crops, options.recognize, run))
-                pages += [_assemble(page, [next(texts) for _ in page.crops]) for page in group]
+                pages += [self._finish(page, [next(texts) for _ in page.crops]) for page in group]
             return pages
 
         try:
@@ -245,6 +246,14 @@ class Ocr:
             boxes = run(lambda line: _fit_to_ink(*line), list(zip(lines, boxes, angles, strict=True)))
         return PreparedPage(page_image, options, transform, found, tuple(lines), tuple(angles), boxes, read_twice)
 
+    def _finish(self, prepared: PreparedPage, texts: list[Text]) -> Page:
+        """The page of what was read, columns of Chinese and Japanese with what is not seen in them lying on their side."""
+        options = prepared.options.recognize
+        columns = [i for i, angle in enumerate(prepared.angles) if angle == 90]
+        if columns and options.width_rule == "own":
+            texts = complete_columns(texts, prepared.crops, columns, lambda crops: self._recognize(crops, options))
+        return _assemble(prepared, texts)
+
     def _upside_down(self, lines: list[Image], options: OcrOptions) -> tuple[int, ...]:
         """Indices of the lines that the classifier takes for turned by 180 degrees."""
         if not options.use_textline_orientation or self._orient_line is None:
@@ -294,14 +303,19 @@ def _assemble(prepared: PreparedPage, texts: list[Text]) -> Page:
     # Of lines that were read both ways up, the better reading; accents are decided by the whole page.
     prepared, texts = _better_way_up(prepared, texts)
     texts = resolve_accents(texts)
-    # Paragraphs are those of all lines, also of those left out.
+    # Paragraphs are those of all lines, also of those left out; vertical writing goes from right to left.
     options, quads = prepared.options, prepared.found.quads
-    paragraph = paragraphs(quads) if options.reading_order == "columns" else np.zeros(len(texts), np.int64)
+    order, paragraph, boxes = np.arange(len(texts)), np.zeros(len(texts), np.int64), list(prepared.boxes)
+    if options.reading_order == "columns":
+        if is_vertical(prepared.angles, [text.text for text in texts]):
+            quads = lying(quads)
+            order = column_order(quads)
+        paragraph = paragraphs(quads[order])
     lines = []
-    for i, (text, tight) in enumerate(zip(texts, prepared.boxes, strict=True)):
-        unread = text.score < options.recognize.score_thresh
+    for i, number in zip(order.tolist(), paragraph.tolist(), strict=True):
+        unread = texts[i].score < options.recognize.score_thresh
         if not unread or options.rules == "own":
-            lines.append(_line(prepared, i, text, tight, int(paragraph[i]), unread))
+            lines.append(_line(prepared, i, texts[i], boxes[i], number, unread))
     asked = options.use_textline_orientation
     return page_of(
         prepared.page_image,

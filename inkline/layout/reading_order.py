@@ -1,5 +1,8 @@
 """The order in which boxes are read."""
 
+import unicodedata
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +43,18 @@ def column_order(quads: Floats) -> NDArray[np.int64]:
     margin = np.minimum(0.15 * (high[:, 1] - low[:, 1]), 0.25 * (high[:, 0] - low[:, 0]))
     boxes = np.stack([low[:, 0] + margin, low[:, 1], high[:, 0] - margin, high[:, 1]], axis=1)
     return np.array(_read(np.arange(len(quads)), boxes), np.int64)
+
+
+def is_vertical(angles: Sequence[int], texts: Sequence[str]) -> bool:
+    """Whether most of a page's characters stand in columns of Chinese or Japanese. angles: per line, 90 for a column."""
+    wide = [sum(unicodedata.east_asian_width(c) in ("W", "F") for c in text) for text in texts]
+    in_columns = sum(count for count, angle in zip(wide, angles, strict=True) if angle == 90)
+    return in_columns > sum(map(len, texts)) / 2
+
+
+def lying(quads: Floats) -> Floats:
+    """Quads (N, 4, 2) of a page turned by 90 degrees counter-clockwise: columns from the right become rows from the top."""
+    return np.stack([quads[..., 1], -quads[..., 0]], axis=-1)
 
 
 def _read(indices: NDArray[np.int64], boxes: Floats) -> list[int]:

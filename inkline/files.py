@@ -4,8 +4,11 @@ import contextlib
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from inkline.errors import OutputError
 
 
 @contextlib.contextmanager
@@ -31,6 +34,17 @@ def atomic_write(path: Path, content: bytes | str) -> None:
     """Write a file whole or not at all; text as UTF-8 with its line ends as they are. Errors: OSError."""
     with atomic_path(path) as part, part.open("xb") as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def made_folder(path: Path) -> Path:
+    """The folder `path`, made if need be and tried; OutputError when nothing can be written into it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{path}: cannot be used as a folder for results ({reason}); choose another one") from None
+    return path
 
 
 def sha256_of(path: Path) -> str:

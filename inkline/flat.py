@@ -53,7 +53,7 @@ def validate(options: Any) -> None:
         value = getattr(options, f.name)
         if "name" in f.metadata:
             value = check_value(hints[f.name], value, f.metadata["name"])
-            _check_bounds(value, f.metadata["name"], f.metadata["low"], f.metadata["high"])
+            check_bounds(value, f.metadata["name"], f.metadata["low"], f.metadata["high"])
             object.__setattr__(options, f.name, value)
         elif not isinstance(value, hints[f.name]):
             raise UsageError(f"{f.name}={value!r}: must be {hints[f.name].__name__}(...)")
@@ -140,7 +140,8 @@ def _plain(value: Any) -> Any:
     return int(value) if type(value) is not bool and isinstance(value, numbers.Integral) else value
 
 
-def _check_bounds(value: Any, name: str, low: float | None, high: float | None) -> None:
+def check_bounds(value: Any, name: str, low: float | None, high: float | None) -> None:
+    """UsageError for a number outside of inclusive bounds, None for no bound."""
     if not isinstance(value, (int, float)):
         return
     if (low is not None and value < low) or (high is not None and value > high):

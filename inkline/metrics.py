@@ -14,12 +14,13 @@ from typing import Any, Self
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from inkline.errors import UsageError
 from inkline.layout.geometry import convex_hull, hull_iou, shared_area
 
 Pair = tuple[str, str]  # (truth, what was read)
+LOWER_IS_BETTER = ("cer", "wer", "ece")  # of all measures here
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Counts(_Sums):
     @property
     def recall(self) -> float:
         return self.hit / max(self.truth, 1)
+
+    def parts(self) -> dict[str, tuple[float, float]]:
+        """A detector's measures as numerator and denominator, which add up over pages."""
+        both = self.truth + self.found
+        return {"hmean": (2 * self.hit, both), "precision": (self.hit, self.found), "recall": (self.hit, self.truth)}
 
     @property
     def f1(self) -> float:
@@ -224,6 +230,16 @@ class LineScore(_Sums):
             **{name: value for name, (value, count) in measured.items() if count},
         }
 
+    def parts(self) -> dict[str, tuple[float, float]]:
+        """The main measures of `summary` as numerator and denominator, which add up over lines."""
+        return {
+            "cer": (self.char_edits, self.chars),
+            "space_f1": (2 * self.spaces.hit, self.spaces.truth + self.spaces.found),
+            "digit_acc": (self.digits.hit, self.digits.truth),
+            "acc": (self.exact_spaceless, self.lines),
+            "acc_no_case": (self.exact_caseless, self.lines),
+        }
+
 
 def line(truth: str, found: str) -> LineScore:
     """Score of one line that was read; both texts are brought to NFC, outer white space falls.
@@ -262,6 +278,28 @@ def by_script(pairs: Iterable[Pair]) -> dict[str, LineScore]:
         script = script_of(truth)
         groups[script] = groups.get(script, LineScore()) + line(truth, found)
     return dict(sorted(groups.items(), key=lambda item: -item[1].lines))
+
+
+Parts = dict[str, NDArray[np.float64]]  # measure -> (samples, 2): numerator and denominator of each
+
+
+def stacked(each: Sequence[Mapping[str, tuple[float, float]]]) -> Parts:
+    """The `parts` of all samples; measures that no sample has anything of are left out."""
+    found = {name: np.array([sample[name] for sample in each], np.float64) for name in (each[0] if each else ())}
+    return {name: values for name, values in found.items() if values[:, 1].any()}
+
+
+def change_interval(old: NDArray[np.float64], new: NDArray[np.float64], resamples: int = 2000) -> tuple[float, float]:
+    """Within what the change of a measure from `old` to `new` lies with a probability of 95 %: paired bootstrap.
+
+    old, new: (samples, 2), numerator and denominator of the same samples read by two models. The samples are drawn anew, with
+    repetition, from a fixed seed (Efron 1979; Koehn 2004 for pairs of systems).
+    """
+    count = len(old)
+    weights = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), resamples)
+    values = [(weights @ of[:, 0]) / np.maximum(weights @ of[:, 1], 1e-9) for of in (old, new)]
+    low, high = np.percentile(values[1] - values[0], (2.5, 97.5))
+    return float(low), float(high)
 
 
 # --- classes and confidence -------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ COMMANDS = {
     "eval": ("evaluate_commands", "score the pipeline or a model against ground truth"),
 }
 RENAMED = {"eval": "evaluate"}
+# packages that only training needs, by the names they are imported under
+TRAIN_PACKAGES = ("torch", "onnx", "rapidfuzz", "fontTools", "lmdb", "tensorboard", "shapely", "safetensors")
 
 
 def same_name(name: str) -> str:
@@ -54,6 +56,16 @@ class Commands(click.Group):
 
             args = paddlex_style(args, self.list_commands(ctx))
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """A package of training that is missing is wrong usage, told in one line."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing not in TRAIN_PACKAGES:
+                raise
+            raise UsageError(f"this command needs {missing}, which is not installed: pip install 'inkline[train]'") from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

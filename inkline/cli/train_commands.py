@@ -1,12 +1,13 @@
 """`inkline train` and `finetune`, `convert` and `export`: from data or published weights to an ONNX file."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
-from inkline.errors import UsageError
+from inkline.errors import OutputError, UsageError
 from inkline.flat import apply, current_names
 from inkline.options import OcrOptions
 from inkline.registry import resolve
@@ -24,8 +25,8 @@ Examples:
 
 FINETUNE_EXAMPLES = """\b
 Examples:
-  inkline finetune --from PP-OCRv6_small_rec --data mine/train.txt --eval mine/val.txt --export mine.onnx
-  inkline finetune --from PP-OCRv6_small_rec --data lines:cyrillic:50000 --eval cyrillic.txt --replay auto
+  inkline finetune --from PP-OCRv6_small_rec --data mine/train.txt --eval mine/val.txt --minutes 20 --export mine.onnx
+  inkline finetune --from PP-OCRv6_small_rec --data lines:cyrillic:50000 --eval cyrillic.txt
   inkline finetune --from runs/a/best.pt --data new.txt --eval val.txt --replay old.txt --replay_share 0.5
   inkline finetune --from PP-OCRv4_mobile_det --data pages.txt --eval val.txt --keep receipts.txt
 """
@@ -58,24 +59,41 @@ def as_overrides(**values: Any) -> list[str]:
     ]
 
 
+def check_output(path: str) -> None:
+    """UsageError or OutputError for an ONNX file that could not be written in the end."""
+    folder = Path(path).parent
+    if not path.endswith(".onnx"):
+        raise UsageError(f"{path}: an exported model must be called something.onnx")
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
+        raise OutputError(f"{path}: cannot be written there; give a file in a folder that exists and can be written to")
+
+
 @click.command("train", epilog=TRAIN_EXAMPLES)
 @click.argument("config")
 @click.option("--data", multiple=True, help="label file, LMDB, or generated text such as lines:latin:20000 (data.train)")
 @click.option("--eval", "evaluation", multiple=True, help="label file to evaluate on (data.evaluate)")
 @click.option("--output", help="folder for checkpoints and log (run.output)")
 @click.option("--device", help="auto, cpu, gpu or gpu:N (run.device)")
+@click.option("--minutes", type=float, help="end after so many minutes (run.minutes)")
 @click.option("--resume", is_flag=True, help="resume from the last checkpoint in the output folder")
 @override
-def train(
-    config: str, data: tuple[str, ...], evaluation: tuple[str, ...], output: str | None, device: str | None,
-    resume: bool, overrides: tuple[str, ...],
-) -> None:  # fmt: skip
+def train(config: str, resume: bool, overrides: tuple[str, ...], **values: Any) -> None:
     """Train a net: CONFIG is a YAML file, or the name of a published net, whose recipe is taken."""
     from inkline.training import config as configs
-    from inkline.training.loop import run_training
+    from inkline.training.data.labels import require_sources
 
-    given_here = as_overrides(data__train=data, data__evaluate=evaluation, run__output=output, run__device=device)
-    result = run_training(configs.load_config(configs.find_config(config), [*given_here, *overrides]), resume)
+    given_here = as_overrides(
+        data__train=values["data"],
+        data__evaluate=values["evaluation"],
+        run__output=values["output"],
+        run__device=values["device"],
+        run__minutes=values["minutes"],
+    )
+    settings = configs.load_config(configs.find_config(config), [*given_here, *overrides])
+    require_sources([*settings.data.train, *settings.data.evaluate, *settings.data.replay])
+    from inkline.training.loop import run_training  # torch: only now
+
+    result = run_training(settings, resume)
     click.echo(f"{result.reason}; best {result.best:.4f}; {result.output}")
 
 
@@ -83,33 +101,47 @@ def train(
 @click.option("--from", "model", required=True, help="zoo name, ONNX file or folder, or checkpoint (.pt)")
 @click.option("--data", multiple=True, required=True, help="label file, LMDB, or generated text (data.train)")
 @click.option("--eval", "evaluation", multiple=True, required=True, help="label file to evaluate on, apart from --data")
-@click.option("--replay", multiple=True, help="old data to mix in against forgetting; auto: generated text")
+@click.option(
+    "--replay",
+    multiple=True,
+    help="old data to mix in against forgetting; auto: text drawn in each script that the "
+    "model knows; none: nothing  [default: auto for recognisers, else none]",
+)
 @click.option("--replay_share", type=float, help="share of an epoch that is old data  [default: 0.5]")
 @click.option("--keep", multiple=True, help="label file of what must not be lost  [default: generated text]")
-@click.option("--bound", type=float, default=0.01, show_default=True, help="how far the measure may fall on --keep")
+@click.option("--bound", type=float, default=0.01, show_default=True, help="how far a measure may fall on --keep")
 @click.option("--charset", help="file with the characters to learn  [default: the old ones and those of the labels]")
-@click.option("--epochs", type=click.IntRange(1), help="passes over the data  [default: 20]")
+@click.option("--epochs", type=click.IntRange(1), help="passes over the data  [default: 5 to 40, the fewer data the more]")
+@click.option("--minutes", type=float, help="end, report included, after about so many minutes")
 @click.option("--output", help="folder for checkpoints, log and report")
 @click.option("--device", help="auto, cpu, gpu or gpu:N")
 @click.option("--export", "path", type=click.Path(dir_okay=False), help="write the new model as this .onnx file")
-@click.option("--force", is_flag=True, help="export even when an old ability was lost")
+@click.option("--force", is_flag=True, help="export even when an old ability was lost; a finished run is not trained anew")
 @click.option("--resume", is_flag=True, help="resume from the last checkpoint in the output folder")
 @override
 def finetune(model: str, data: tuple[str, ...], keep: tuple[str, ...], bound: float, **values: Any) -> None:
     """Fine-tune a model on new data, and report what it gained and what it lost."""
+    from inkline.training.data.labels import require_sources
+
+    # what can be wrong is looked at before torch is loaded and anything trained
+    replay = [spec for spec in values["replay"] if spec != "none"]
+    require_sources([*data, *values["evaluation"], *replay, *keep])
+    if values["path"]:
+        check_output(values["path"])
     from inkline.training.finetune import export_finetuned
     from inkline.training.finetune import finetune as run
 
     overrides = as_overrides(
         data__evaluate=values["evaluation"],
-        data__replay=values["replay"],
+        data__replay=replay if values["replay"] else None,
         data__replay_share=values["replay_share"],
         model__charset=values["charset"],
         run__epochs=values["epochs"],
+        run__minutes=values["minutes"],
         run__output=values["output"],
         run__device=values["device"],
     )
-    outcome = run(model, data, [*overrides, *values["overrides"]], keep, bound, values["resume"])
+    outcome = run(model, data, [*overrides, *values["overrides"]], keep, bound, values["resume"], values["force"])
     if outcome is None:  # another process of torchrun reports
         return
     click.echo(outcome.table())
@@ -163,6 +195,7 @@ def export(
     settings: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Write a checkpoint as one self-describing ONNX file, fused, with dynamic sizes, compared with torch."""
+    check_output(out)
     from inkline.training.config import from_dict
     from inkline.training.convert import load_checkpoint
     from inkline.training.convert.net_checkpoint import read_checkpoint

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_type_hints
 import yaml
 
 from inkline.errors import UsageError, near
-from inkline.flat import check_value
+from inkline.flat import check_bounds, check_value
 from inkline.options import DetectOptions
 from inkline.training.data.augment_crops import ClsAugment, RecAugment
 from inkline.training.data.augment_pages import DetAugment
@@ -100,6 +100,7 @@ class AugmentConfig:
 class OptimizerConfig:
     """adam adds weight_decay * weight to the gradient (L2, as the reference does), adamw takes it from the weight.
 
+    eps: of both; gradients far below it move nothing, so that rows of characters that are not in the data stay as they are.
     clip_norm: gradients are scaled down to this norm; 0: never. decay_norms: weight_decay also applies to biases and
     normalisation weights.
     """
@@ -108,6 +109,7 @@ class OptimizerConfig:
     learning_rate: float = 1e-3
     beta1: float = 0.9
     beta2: float = 0.999
+    eps: float = 1e-8
     momentum: float = 0.9
     weight_decay: float = 0.0
     decay_norms: bool = True
@@ -175,13 +177,15 @@ class DistillConfig:
 class EvalConfig:
     """When the net is scored on the evaluation data. metric: empty takes the task's own (hmean, acc, score).
 
-    every: epochs between two evaluations; every_steps counts instead when above zero. start: no evaluation before this
+    every: epochs between two evaluations; every_steps counts instead when above zero, and times before both: so many
+    evaluations, evenly spread over the run. start: no evaluation before this
     epoch. patience: the run stops after this many evaluations without a better one; 0: never. limit: at most this many
     samples; 0: all. detect: how a detector in training finds text.
     """
 
     every: int = 1
     every_steps: int = 0
+    times: int = 0
     start: int = 0
     metric: str = ""
     patience: int = 0
@@ -194,7 +198,8 @@ class EvalConfig:
 class RunConfig:
     """How long, on what and where.
 
-    epochs, and max_steps when above zero: the run ends at whichever comes first. accumulate: batches whose gradients
+    epochs, and max_steps and minutes when above zero: the run ends at whichever comes first; minutes count all but the
+    start, and end the curve of the learning rate, too. accumulate: batches whose gradients
     add up to one step. precision auto: bf16 on a GPU that has it, else fp32. ema: decay of the averaged weights that
     are evaluated and kept as the best; 0: none. save_steps: steps between two checkpoints, beside those at the end of
     each epoch; 0: none. threads: CPU threads of the net; 0: as torch decides.
@@ -203,6 +208,7 @@ class RunConfig:
     output: str = "runs/train"
     epochs: int = 10
     max_steps: int = 0
+    minutes: float = 0.0
     accumulate: int = 1
     seed: int = 0
     device: str = "auto"
@@ -272,6 +278,7 @@ def read_tree(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(tree, dict):
         raise UsageError(f"{path}: must hold `section:` with `key: value` below, found {type(tree).__name__}")
+    tree = with_current_keys(tree, str(path))
     base = tree.pop("base", None)
     return merge(read_tree(path.parent / str(base)), tree) if base else tree
 
@@ -291,6 +298,7 @@ def override(tree: dict[str, Any], text: str) -> None:
     if not equals or not name:
         raise UsageError(f"override {text!r}: must be section.key=value, for instance optimizer.learning_rate=1e-4")
     *path, last = name.strip().split(".")
+    last = OLD_KEYS.get((".".join(path), last), last)
     for part in path:
         tree = tree.setdefault(part, {})
         if not isinstance(tree, dict):
@@ -300,7 +308,7 @@ def override(tree: dict[str, Any], text: str) -> None:
 
 def from_dict(tree: Mapping[str, Any], where: str = "configuration") -> Config:
     """A configuration from nested dicts; `where` begins the error messages."""
-    config: Config = _build(Config, tree, where, "")
+    config: Config = _build(Config, with_current_keys(tree, where), where, "")
     return config
 
 
@@ -322,6 +330,36 @@ def _plain(value: Any) -> Any:
 # (section, key of the version before, which saved configurations still hold) -> key
 OLD_KEYS = {("data", "squeeze"): "width_scale"}
 
+# key -> inclusive bounds, where a number outside of them would train nothing, or for ever
+LIMITS: dict[str, tuple[float | None, float | None]] = {
+    "optimizer.learning_rate": (1e-9, 10),
+    "optimizer.weight_decay": (0, 10),
+    "optimizer.eps": (1e-12, 1),
+    "optimizer.clip_norm": (0, 1e9),
+    "data.batch_size": (1, None),
+    "data.replay_share": (0, 1),
+    "data.width_scale": (0.05, 20),
+    "evaluate.batch_size": (1, None),
+    "run.epochs": (1, None),
+    "run.max_steps": (0, None),
+    "run.minutes": (0, 1e6),
+    "evaluate.times": (0, None),
+    "run.accumulate": (1, None),
+    "run.ema": (0, 1),
+}
+
+
+def with_current_keys(tree: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Nested dicts with old keys under their present names; UsageError when both are given."""
+    out = dict(tree)
+    for (section, old), new in OLD_KEYS.items():
+        values = out.get(section)
+        if isinstance(values, Mapping) and old in values:
+            if new in values:
+                raise UsageError(f"{where}: {section}.{old} is the old name of {section}.{new}: give only one of them")
+            out[section] = {new if key == old else key: value for key, value in values.items()}
+    return out
+
 
 def _build(cls: type, tree: Any, where: str, prefix: str) -> Any:
     if not isinstance(tree, Mapping):
@@ -329,7 +367,6 @@ def _build(cls: type, tree: Any, where: str, prefix: str) -> Any:
     hints = get_type_hints(cls)
     values = {}
     for key, value in tree.items():
-        key = OLD_KEYS.get((prefix, key), key)
         name = f"{prefix}.{key}" if prefix else str(key)
         if key not in hints:
             here = [f"{prefix}.{k}" if prefix else k for k in hints]
@@ -349,7 +386,9 @@ def _value(hint: Any, value: Any, where: str, name: str) -> Any:
     """A YAML value as the type that the field is declared with."""
     if isinstance(hint, type) and is_dataclass(hint):
         return _build(hint, {} if value is None else value, where, name)
-    return check_value(hint, value, f"{where}: {name}", parse_numbers=True)
+    value = check_value(hint, value, f"{where}: {name}", parse_numbers=True)
+    check_bounds(value, f"{where}: {name}", *LIMITS.get(name, (None, None)))
+    return value
 
 
 def save_config(config: Config, path: Path) -> None:

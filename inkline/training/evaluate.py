@@ -49,10 +49,13 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Measures by name (plain numbers, and tables such as `scripts` and `bins`), and the worst cases, worst first."""
+    """Measures by name (plain numbers, and tables such as `scripts` and `bins`), the worst cases, worst first, and the parts
+    that each sample adds to the main measures.
+    """
 
     values: dict[str, Any]
     worst: tuple[Case, ...] = field(default=(), repr=False)
+    parts: metrics.Parts = field(default_factory=dict, repr=False)
 
 
 def _worst(cases: Sequence[Case]) -> tuple[Case, ...]:
@@ -61,7 +64,7 @@ def _worst(cases: Sequence[Case]) -> tuple[Case, ...]:
 
 def score_detector(detect: Detect, pages: SampleSource) -> Scores:
     """DetMetric: global precision, recall and Hmean at IoU > 0.5; a page is as bad as the boxes missed and made up."""
-    total, cases = metrics.Counts(), []
+    total, cases, parts = metrics.Counts(), [], []
     for index in range(len(pages)):
         image, page = pages.load(0, index)
         found = detect(image)
@@ -70,11 +73,12 @@ def score_detector(detect: Detect, pages: SampleSource) -> Scores:
         ignore = [p for p, ignored in zip(page.polygons, page.ignore, strict=True) if ignored]
         counts = metrics.detection(truth, shapes, ignore)
         total += counts
+        parts.append(counts.parts())
         missed, made_up = counts.truth - counts.hit, counts.found - counts.hit
         caption = f"missed {missed} of {counts.truth}, made up {made_up}"
         cases.append(Case(missed + made_up, index, caption, shapes))
     values = {"precision": total.precision, "recall": total.recall, "hmean": total.f1, "boxes": total.truth}
-    return Scores(values, _worst(cases))
+    return Scores(values, _worst(cases), metrics.stacked(parts))
 
 
 def folding(case: bool, marks: bool) -> Fold:
@@ -116,7 +120,7 @@ def score_recogniser(read: Read, lines: SampleSource, batch_size: int = 64, fold
     values["ece"] = error
     values["bins"] = [(b.low, b.high, b.count, b.confidence, b.accuracy) for b in bins]
     values["scripts"] = {name: score.summary() for name, score in metrics.by_script(pairs).items()}
-    return Scores(values, _worst(cases))
+    return Scores(values, _worst(cases), metrics.stacked([score.parts() for score in scores]))
 
 
 def score_classifier(classify: Classify, source: SampleSource, labels: Sequence[str], batch_size: int = 64) -> Scores:
@@ -138,7 +142,7 @@ def score_classifier(classify: Classify, source: SampleSource, labels: Sequence[
     values: dict[str, Any] = {"acc": metrics.top1(truth, found), "samples": len(truth)}
     values["labels"] = {label: float(right[which].mean()) for label, which in of.items()}
     values["ece"] = metrics.calibration(confidence, right)[0]
-    return Scores(values, _worst(cases))
+    return Scores(values, _worst(cases), metrics.stacked([{"acc": (float(hit), 1.0)} for hit in right]))
 
 
 def as_labelled(image: Image, label: Any, index: int, labels: Sequence[str]) -> tuple[Image, str]:

@@ -6,103 +6,158 @@ is mixed in (`replay`), and at the end both models are evaluated on the new data
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
+from torch import Tensor
 
-from inkline.errors import DataError, ModelError, UsageError
+from inkline.errors import ModelError, UsageError
+from inkline.files import made_folder
+from inkline.progress import LogProgress
 from inkline.training import config as configs
+from inkline.training.abilities import TABLE_HEAD, Change, changes_on, known_abilities, measured_sets
 from inkline.training.config import Config
 from inkline.training.convert import load_checkpoint
-from inkline.training.convert.net_checkpoint import read_checkpoint
-from inkline.training.data.labels import LoadOptions, load_labels
+from inkline.training.convert.net_checkpoint import load_tensors, read_checkpoint
+from inkline.training.data.labels import LABEL_TASKS, LoadOptions, load_labels
 from inkline.training.distributed import distributed_env
 from inkline.training.export import export
-from inkline.training.loop import TrainResult, run_training
-from inkline.training.run_state import read_run_checkpoint
-from inkline.training.start_weights import StartWeights, load_start_weights
+from inkline.training.loop import run_training
+from inkline.training.nets.ocr_net import TRAINING_ONLY
+from inkline.training.run_state import read_run_checkpoint, write_checkpoint
+from inkline.training.start_weights import StartWeights, head_surgery, load_start_weights
 from inkline.training.synth.scripts import SCRIPTS
-from inkline.training.tasks import TASKS
+from inkline.training.tasks import GUIDES, has_guide
 from inkline.training.torch_engine import description
-from inkline.training.training_data import TrainingData, open_source
 
 FINETUNE_RATE_SHARE = 0.1  # share of the recipe's learning rate; the weights are good already
-FINETUNE_EPOCHS = 20
-MIN_KNOWN_LETTERS_SHARE = 0.9  # a script counts as known to a model when its charset holds this share of its letters
-SAMPLES_PER_KNOWN_SCRIPT = 200  # generated, to measure an old ability by, when no set is given
-
-
-@dataclass(frozen=True)
-class Change:
-    """One set, and the task's metric of the old and of the new model on it. new_data: or what could be done before."""
-
-    name: str
-    new_data: bool
-    metric: str
-    old: float
-    new: float
-    details: tuple[dict[str, Any], dict[str, Any]]
+SAMPLES_TO_SEE = 4000  # new ones, over all epochs, where the data are few; a recogniser has learned most of them by then
+EPOCHS = (5, 40)  # at least and at most
+CPU_BATCH = {"rec": 8, "det": 4, "cls": 64}  # samples; larger ones only take memory there
+EVALUATIONS = 8  # of a run
+REPORT_SHARE = 0.25  # of the minutes of a run, which the report takes
+BLENDS = (0.6, 0.35)  # shares of the way from the old weights to the new ones that are tried when the whole way loses something
+# what fits a recogniser whose weights are good: a low rate, steps that see new and old lines, and a mean of the weights
+RECOGNISER = {
+    "data": {"heights": []},
+    "optimizer": {
+        "name": "adamw",
+        "learning_rate": 2e-4,
+        "eps": 1e-3,
+        "weight_decay": 0.0,
+        "decay_norms": False,
+        "clip_norm": 20.0,
+    },
+    "lines": {"max_chars": 30, "scene": 0.1},
+    "evaluate": {"metric": "cer"},
+    "run": {"ema": 0.99, "accumulate": 2},
+}
+MAX_FALLS_NAMED = 4
 
 
 @dataclass(frozen=True)
 class FinetuneResult:
-    """How a fine-tuning ended; `lost`: abilities of before that fell by more than the bound."""
+    """How a fine-tuning ended; bound: by how much a measure may fall on what the model could do before."""
 
-    result: TrainResult
     checkpoint: Path
     changes: tuple[Change, ...]
-    lost: tuple[Change, ...]
     bound: float
+    share: float = 1.0  # of the way from the old weights to the trained ones that the checkpoint went
+
+    @property
+    def lost(self) -> tuple[Change, ...]:
+        """What surely fell by more than the bound."""
+        return tuple(c for c in self.changes if c.is_lost(self.bound))
 
     def require_kept(self) -> None:
         """ModelError when an old ability fell by more than the bound."""
         if self.lost:
-            fell = ", ".join(f"{c.name} from {c.old:.4f} to {c.new:.4f}" for c in self.lost)
+            falls = [f"{c.measure} on {c.name} from {c.old:.4f} to {c.new:.4f}" for c in self.lost[:MAX_FALLS_NAMED]]
+            more = f" and {len(self.lost) - MAX_FALLS_NAMED} more" if len(self.lost) > MAX_FALLS_NAMED else ""
             raise ModelError(
-                f"{self.checkpoint}: not exported, {self.lost[0].metric} fell on {fell}, by more than {self.bound}; "
-                "mix in more old data (--replay), train shorter, or export all the same with --force"
+                f"{self.checkpoint}: not exported, worse than before by more than {self.bound}: {', '.join(falls)}{more}; "
+                "mix in more old data (--replay_share), train shorter, or export it all the same: this command with --force"
             )
 
     def table(self) -> str:
         """The changes as Markdown."""
-        rows = ["| set | kind | measure | old | new | change |", "|---|---|---|---|---|---|"]
-        for c in self.changes:
-            kind = "new" if c.new_data else "before"
-            mark = " (lost)" if c in self.lost else ""
-            rows.append(f"| {c.name} | {kind} | {c.metric} | {c.old:.4f} | {c.new:.4f} | {c.new - c.old:+.4f}{mark} |")
-        return "\n".join(rows)
+        way = [f"\nThe weights lie at {self.share:g} of the way from the old to the trained ones, which lost less."] * (
+            self.share < 1
+        )
+        return "\n".join([TABLE_HEAD, *(c.row(self.bound) for c in self.changes), *way])
 
 
 def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tuple[Config, StartWeights]:
     """The configuration for fine-tuning a model, and its weights.
 
     Of a checkpoint it is the one it was trained with, of a published model the shipped one; with a tenth of its learning
-    rate, half an epoch of warm-up and 20 epochs. overrides: `section.key=value`, applied last; `model.name` among
-    them tells which net an ONNX file holds when the file does not.
+    rate or, for recognisers, `RECOGNISER`, and without the guides of training that the weights lack. overrides:
+    `section.key=value`, applied last; `model.name` among them tells which net an ONNX file holds when the file does not.
     """
     named = {key.strip(): value.strip() for key, _, value in (text.partition("=") for text in overrides)}
     start_weights = load_start_weights(model, named.get("model.name", ""))
     tree = read_checkpoint(Path(model)).get("config") if model.endswith(".pt") else None
     tree = tree or configs.read_tree(configs.shipped(f"{start_weights.name}.yaml"))
-    rate = configs.from_dict(tree).optimizer.learning_rate * FINETUNE_RATE_SHARE
+    before = configs.from_dict(tree, model)
     ours = {
         "model": {"start": model, "name": start_weights.name, "charset": "", "freeze": []},
         "data": {"train": list(data), "evaluate": [], "ratios": [], "replay": []},
-        "optimizer": {"learning_rate": rate},
+        "optimizer": {"learning_rate": before.optimizer.learning_rate * FINETUNE_RATE_SHARE},
         "schedule": {"name": "cosine", "warmup_epochs": 0.5, "warmup_steps": 0},
-        "evaluate": {"every": 1, "start": 0},
+        "evaluate": {"every": 0, "every_steps": 0, "times": EVALUATIONS, "start": 0},
         "distill": {"teacher": "", "mutual": False},
-        "run": {"epochs": FINETUNE_EPOCHS, "max_steps": 0, "output": f"runs/{start_weights.name}-finetuned"},
+        "run": {"max_steps": 0, "minutes": 0, "output": f"runs/{start_weights.name}-finetuned"},
     }
     tree = configs.merge(tree, ours)
+    if before.task == "rec":
+        tree = configs.merge(tree, RECOGNISER)
+        tree["data"]["replay"] = ["auto"]
+        tree["model"]["freeze"] = lower_half(start_weights)
+        untrained = {loss: 0.0 for part, loss in GUIDES.items() if not has_guide(start_weights.state, (part,))}
+        tree = configs.merge(tree, {"loss": untrained if before.loss.ctc else {}})
     for text in overrides:
         configs.override(tree, text)
     configs.override(tree, f"model.name={start_weights.name}")
     return configs.from_dict(tree, model), start_weights
+
+
+def lower_half(start_weights: StartWeights) -> list[str]:
+    """Names of the first half of a backbone's blocks: strokes look alike in all scripts, and half the work is spared."""
+    blocks = dict.fromkeys(".".join(name.split(".")[:3]) + "." for name in start_weights.state if name.startswith("backbone."))
+    return list(blocks)[: len(blocks) // 2]
+
+
+def fitted(config: Config, overrides: Sequence[str]) -> Config:
+    """The configuration with a batch and epochs that fit the data and the machine, where the overrides say nothing of them."""
+    count = sample_count(config)
+    largest = CPU_BATCH.get(config.task, config.data.batch_size)
+    on_cpu = distributed_env(config.run.device).device.type == "cpu"
+    batch = min(config.data.batch_size, max(2, count // 4), largest if on_cpu else config.data.batch_size)
+    epochs = max(EPOCHS[0], min(EPOCHS[1], SAMPLES_TO_SEE // count))
+    if config.run.minutes:  # the report has to fit, too; and the time ends the run, not the data
+        minutes = config.run.minutes * (1 - REPORT_SHARE)
+        config = configs.replace_in_section(config, "run", minutes=minutes)
+    given = [text.partition("=")[0].strip() for text in overrides]
+    for section, key, value in (("data", "batch_size", batch), ("run", "epochs", epochs)):
+        if f"{section}.{key}" not in given:
+            config = configs.replace_in_section(config, section, **{key: value})
+    return config
+
+
+def sample_count(config: Config) -> int:
+    """How many samples an epoch takes of the new data."""
+    total = 0
+    for spec in config.data.train:
+        kind, _, rest = spec.partition(":")
+        if kind in ("lines", "pages"):
+            total += int(rest.rpartition(":")[2]) if rest.rpartition(":")[2].isdigit() else 0
+        else:
+            task, path = (kind, rest) if kind in LABEL_TASKS and rest else (config.task, spec)
+            options = LoadOptions(config.data.root, labels=tuple(map(str, config.model.labels)))
+            total += len(load_labels(task, path, options)[0])
+    return max(total, 1)
 
 
 def finetune(
@@ -112,31 +167,101 @@ def finetune(
     general: Sequence[str] = (),
     bound: float = 0.01,
     resume: bool = False,
+    force: bool = False,
 ) -> FinetuneResult | None:
     """Fine-tune `model` (a zoo name, ONNX file or folder, or checkpoint) on `data`, and evaluate old and new model.
 
     data: label files or generated text, as `data.train`; set `data.evaluate` and `data.replay` by overrides. general:
     sets of what the model could do before; empty: generated text of the scripts it knows. A recogniser's charset is
     extended by the labels' new characters, unless `model.charset` is overridden. The report is written to the output
-    folder as report.md and report.json. Under torchrun only rank 0 evaluates; the others get None.
+    folder as report.md and report.json. force: a run that is finished already is reported as it is. Under torchrun only
+    rank 0 evaluates; the others get None.
     """
+    if not 0 <= bound <= 1:
+        raise UsageError(f"bound={bound}: must be from 0 to 1")
     config, start_weights = recipe(model, data, overrides)
     if not config.data.evaluate:
         raise UsageError(
             "fine-tuning needs data to evaluate on: give --eval FILE (data.evaluate), apart from the training data"
         )
     output = Path(config.run.output)
-    general = tuple(general) or known_abilities(config, start_weights)
-    if config.data.replay == ("auto",):
-        config = configs.replace_in_section(config, "data", replay=known_abilities(config, start_weights))
-    if config.task == "rec" and not config.model.charset:
-        output.mkdir(parents=True, exist_ok=True)
-        charset = extended(start_weights.charset, characters(config))
-        (output / "charset.txt").write_text("".join(c + "\n" for c in charset), encoding="utf-8")
-        config = configs.replace_in_section(config, "model", charset=str(output / "charset.txt"), space=False)
-    result = run_training(config, resume)
+    if force and (done := finished(config, bound)):
+        return done
     env = distributed_env(config.run.device)
-    return compare_models(config, start_weights, result, general, bound, env.device) if env.is_main else None
+    general = tuple(general) or known_abilities(config, start_weights.charset, say=env.is_main)
+    config = with_replay_and_charset(fitted(config, overrides), start_weights)
+    result = run_training(config, resume)
+    if not env.is_main:
+        return None
+    outcome = compared(config, start_weights, result.output / "best.pt", general, bound)
+    (output / "report.md").write_text(outcome.table() + "\n", encoding="utf-8")
+    report = {"share": outcome.share, "changes": [dataclasses.asdict(c) for c in outcome.changes]}
+    (output / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+    return outcome
+
+
+def compared(
+    config: Config, start_weights: StartWeights, checkpoint: Path, general: Sequence[str], bound: float
+) -> FinetuneResult:
+    """The old and the new model side by side; where the new one lost something, weights between the two that did not, if any.
+
+    Between the weights of a model and those fine-tuned from it lie some that keep most of what both can (Wortsman et al. 2022,
+    "Robust fine-tuning of zero-shot models"). They replace the checkpoint; the trained ones are kept beside it as trained.pt.
+    """
+    device = distributed_env(config.run.device).device
+    say = LogProgress().say
+    say(f"comparing the old and the new model on {len(config.data.evaluate) + len(general)} sets")
+    net, about = load_checkpoint(checkpoint)
+    sets = measured_sets(config, start_weights, about.charset, general, device)
+    whole = FinetuneResult(checkpoint, changes_on(sets, net, config, about.charset, device), bound)
+    if not whole.lost or config.task != "rec":
+        return whole
+    trained = read_checkpoint(checkpoint)
+    for share in BLENDS:
+        say(f"{len(whole.lost)} measures fell; trying weights at {share} of the way from the old ones")
+        content = {**trained, "model": blended(start_weights, trained, share)}
+        load_tensors(net, content["model"], TRAINING_ONLY)
+        between = FinetuneResult(checkpoint, changes_on(sets, net, config, about.charset, device), bound, share)
+        if not between.lost and any(c.new_data and c.fall < 0 and c.is_sure for c in between.changes):
+            write_checkpoint(checkpoint.with_name("trained.pt"), trained)
+            write_checkpoint(checkpoint, content)
+            return between
+    return whole
+
+
+def blended(start_weights: StartWeights, trained: Mapping[str, Any], share: float) -> dict[str, Tensor]:
+    """The weights at `share` of the way from the old ones to those of a checkpoint; rows of new characters as trained."""
+    charset, weights = trained["charset"], dict(trained["model"])
+    old = head_surgery(start_weights.state, weights, start_weights.charset, charset, between=False)
+    for name, weight in weights.items():
+        start = old.get(name, start_weights.state.get(name))
+        if start is not None and weight.is_floating_point():
+            weights[name] = start.lerp(weight, share)
+    return weights
+
+
+def with_replay_and_charset(config: Config, start_weights: StartWeights) -> Config:
+    """The configuration with drawn text to replay where that is `auto`, and the charset that the labels extend."""
+    if config.data.replay == ("auto",):
+        config = configs.replace_in_section(config, "data", replay=known_abilities(config, start_weights.charset))
+    if config.task != "rec" or config.model.charset:
+        return config
+    path = made_folder(Path(config.run.output)) / "charset.txt"
+    path.write_text("".join(c + "\n" for c in extended(start_weights.charset, characters(config))), encoding="utf-8")
+    return configs.replace_in_section(config, "model", charset=str(path), space=False)
+
+
+def finished(config: Config, bound: float) -> FinetuneResult | None:
+    """The outcome of a run of the same model and data that lies in the output folder, None where there is none."""
+    output = Path(config.run.output)
+    if not all((output / name).is_file() for name in ("report.json", "best.pt", "config.yaml")):
+        return None
+    then = configs.load_config(output / "config.yaml")
+    if (then.model.start, then.data.train, then.data.evaluate) != (config.model.start, config.data.train, config.data.evaluate):
+        return None
+    report: dict[str, Any] = json.loads((output / "report.json").read_text(encoding="utf-8"))
+    changes = tuple(Change(**row | {"interval": tuple(row["interval"])}) for row in report["changes"])
+    return FinetuneResult(output / "best.pt", changes, bound, report["share"])
 
 
 def characters(config: Config) -> set[str]:
@@ -159,68 +284,6 @@ def extended(old: Sequence[str], found: set[str]) -> tuple[str, ...]:
     But where the space is listed twice, one class is left for it; its weights are those of the one that was trained.
     """
     return (*dict.fromkeys(old), *sorted(found - set(old)))
-
-
-def known_abilities(config: Config, start_weights: StartWeights) -> tuple[str, ...]:
-    """Generated sets of what a model could do before: for recognisers, lines of each script its charset covers."""
-    if config.task == "det":
-        return (f"pages:latin:{SAMPLES_PER_KNOWN_SCRIPT // 10}",)
-    if config.task != "rec":
-        return (f"lines:latin:{SAMPLES_PER_KNOWN_SCRIPT}",)
-    have = set(start_weights.charset)
-    known = [s.name for s in SCRIPTS.values() if have.issuperset(s.probe) and share(s.letters, have) >= MIN_KNOWN_LETTERS_SHARE]
-    return tuple(f"lines:{name}:{SAMPLES_PER_KNOWN_SCRIPT}" for name in known or ["english"])
-
-
-def share(letters: str, have: set[str]) -> float:
-    return sum(c in have for c in letters) / max(len(letters), 1)
-
-
-def compare_models(
-    config: Config,
-    start_weights: StartWeights,
-    result: TrainResult,
-    general: Sequence[str],
-    bound: float,
-    device: torch.device,
-) -> FinetuneResult:
-    """Evaluate the old and the new model on every set, and write the report."""
-    path = result.output / "best.pt"
-    old = start_weights.net()
-    new, about = load_checkpoint(path)
-    changes = []
-    for spec, is_new in [*((s, True) for s in config.data.evaluate), *((s, False) for s in general)]:
-        before = model_scores(old, config, start_weights.charset, spec, device)
-        after = model_scores(new, config, about.charset, spec, device)
-        if before is None or after is None:
-            continue
-        metric = config.evaluate.metric or TASKS[config.task].metric
-        changes.append(Change(spec, is_new, metric, before[metric], after[metric], (before, after)))
-    lost = tuple(c for c in changes if not c.new_data and c.new < c.old - bound)
-    outcome = FinetuneResult(result, path, tuple(changes), lost, bound)
-    (result.output / "report.md").write_text(outcome.table() + "\n", encoding="utf-8")
-    rows = [dataclasses.asdict(c) for c in changes]
-    (result.output / "report.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
-    return outcome
-
-
-def model_scores(
-    net: nn.Module, config: Config, charset: Sequence[str], spec: str, device: torch.device
-) -> dict[str, Any] | None:
-    """The measures of a net on one set; None for generated text that no font here draws."""
-    net = net.to(device).eval()
-    task = TASKS[config.task]
-    if spec.startswith("lines:"):  # only what both models could know is asked, so the text is drawn from any character
-        config = dataclasses.replace(config, lines=dataclasses.replace(config.lines, charset=()))
-    try:
-        source, _ = open_source(spec, config, (), held_out=True)
-        source.load(0, 0)
-    except DataError:
-        if spec.startswith(("lines:", "pages:")):
-            return None
-        raise
-    data = TrainingData(lambda epoch, start: iter(()), 0, "", source, tuple(charset))
-    return task.evaluate(net, config, data, device).values
 
 
 def export_finetuned(outcome: FinetuneResult, path: Path, force: bool = False) -> None:

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from inkline.errors import DataError, UsageError, near
+from inkline.files import made_folder
+from inkline.metrics import LOWER_IS_BETTER
 from inkline.training.config import Config, EvalConfig, save_config
 from inkline.training.distillation import training_loss
 from inkline.training.distributed import broadcast, process_group
@@ -56,10 +58,11 @@ def run_training(config: Config, resume: bool = False) -> TrainResult:
         torch.set_num_threads(config.run.threads)
 
     with process_group(config.run.device) as env:
+        if env.is_main:
+            made_folder(output)
         stored = read_run_checkpoint(last) if resume else None
         run, progress, weights_summary = prepare_run(config, env, stored)
         if env.is_main:
-            output.mkdir(parents=True, exist_ok=True)
             save_config(config, output / "config.yaml")
         broadcast(env)  # no process goes on before the folder is there
         with TrainingLog(output, run.total_steps, config.run.log_steps, config.run.tensorboard, silent=not env.is_main) as log:
@@ -82,18 +85,19 @@ def train_loop(run: TrainRun, progress: TrainProgress, log: TrainingLog) -> Trai
     """Train epoch after epoch from `progress` on, until the steps are done or the scores no longer rise."""
     settings = run.config.evaluate
     scores: dict[str, Any] = {}
+    began = time.monotonic() - progress.elapsed
     for epoch in range(progress.epoch, run.config.run.epochs):
         # a resumed run may have nothing left to train
         if is_done(run, progress):
             break
-        progress, scores = train_epoch(run, progress, epoch, log, scores)
+        progress, scores = train_epoch(run, progress, epoch, log, scores, began)
         # score at the end of epochs whose turn it is
         if is_turn(settings, epoch):
             progress, scores = evaluate_and_keep_best(run, progress, epoch, log)
         save_last(run, progress, log)
 
     # the last weights are always scored, also by a run that was killed before that and resumed
-    if settings.every and not is_exhausted(run, progress) and progress.evaluated_step != progress.step:
+    if (settings.every or settings.times) and not is_exhausted(run, progress) and progress.evaluated_step != progress.step:
         progress, scores = evaluate_and_keep_best(run, progress, min(progress.epoch, run.config.run.epochs - 1), log)
         save_last(run, progress, log)
     if progress.best == float("-inf"):  # never evaluated: the last weights are the ones to use
@@ -115,29 +119,36 @@ def save_last(run: TrainRun, progress: TrainProgress, log: TrainingLog) -> None:
 
 def is_turn(settings: EvalConfig, epoch: int) -> bool:
     """Whether the net is scored at the end of this epoch."""
-    return not settings.every_steps and is_due(epoch + 1, settings.every) and epoch >= settings.start
+    return not settings.every_steps and not settings.times and is_due(epoch + 1, settings.every) and epoch >= settings.start
 
 
 def train_epoch(
-    run: TrainRun, progress: TrainProgress, epoch: int, log: TrainingLog, scores: dict[str, Any]
+    run: TrainRun, progress: TrainProgress, epoch: int, log: TrainingLog, scores: dict[str, Any], began: float
 ) -> tuple[TrainProgress, dict[str, Any]]:
-    """Take the steps of an epoch from `progress` on; returns where the run stands, and the last scores."""
+    """Take the steps of an epoch from `progress` on; returns where the run stands, and the last scores.
+
+    began: when the run did, on the monotonic clock.
+    """
     config, world = run.config, run.env.world
     batches = run.data.batches(epoch, progress.batch)
     for group in batch_groups(batches, config.run.accumulate):
         # one optimiser step over a group of batches
         started = time.perf_counter()
-        losses, samples, rate = take_step(run, group, progress.step)
+        losses, samples, rate = take_step(run, group, progress)
+        before = run.share_done(progress)
+        elapsed = time.monotonic() - began
         progress = dataclasses.replace(
             progress,
+            elapsed=broadcast(run.env, elapsed) if config.run.minutes else elapsed,  # all processes stop at one step
             batch=progress.batch + len(group),
             step=progress.step + 1,
             samples=progress.samples + samples * world,
             seconds=progress.seconds + time.perf_counter() - started,
         )
-        log.step(epoch, progress.step, rate, samples * world, losses)
+        log.step(epoch, progress.step, rate, samples * world, losses, run.expected_steps(progress))
         # score and save when it is time
-        if is_due(progress.step, config.evaluate.every_steps):
+        turns = int(run.share_done(progress) * config.evaluate.times) > int(before * config.evaluate.times)
+        if turns or (is_due(progress.step, config.evaluate.every_steps) and not config.evaluate.times):
             progress, scores = evaluate_and_keep_best(run, progress, epoch, log)
         if is_due(progress.step, config.run.save_steps):
             save_last(run, progress, log)
@@ -162,15 +173,17 @@ def is_exhausted(run: TrainRun, progress: TrainProgress) -> bool:
 
 
 def is_done(run: TrainRun, progress: TrainProgress) -> bool:
-    return progress.step >= run.total_steps or is_exhausted(run, progress)
+    return run.share_done(progress) >= 1 or is_exhausted(run, progress)
 
 
-def take_step(run: TrainRun, group: Sequence[Mapping[str, Any]], step: int) -> tuple[dict[str, float], int, float]:
+def take_step(
+    run: TrainRun, group: Sequence[Mapping[str, Any]], progress: TrainProgress
+) -> tuple[dict[str, float], int, float]:
     """One optimiser step over the batches of `group`: mean losses, samples seen by this process, learning rate."""
-    config, env = run.config, run.env
-    # learning rate and random numbers depend on the step alone
+    config, env, step = run.config, run.env, progress.step
+    # learning rate and random numbers depend on the step alone, unless the run has so many minutes
     epoch_steps = max(run.data.batches_per_epoch // config.run.accumulate, 1)
-    rate = lr_schedule(step, run.total_steps, epoch_steps, config.optimizer.learning_rate, config.schedule)
+    rate = lr_schedule(step, run.expected_steps(progress), epoch_steps, config.optimizer.learning_rate, config.schedule)
     for parameters in run.optimizer.param_groups:
         parameters["lr"] = rate
     torch.manual_seed((config.run.seed * 1_000_003 + step) * env.world + env.rank)
@@ -287,10 +300,10 @@ def evaluate_and_keep_best(
 
 
 def metric_of(run: TrainRun, scores: Mapping[str, Any]) -> float:
-    """The value that decides which weights are best; UsageError when `evaluate.metric` is not among the scores."""
+    """The value that decides which weights are best, the highest; UsageError when `evaluate.metric` is not among the scores."""
     metric = run.config.evaluate.metric or run.task.metric
     value = scores.get(metric)
     if not isinstance(value, float | int):
         numbers = [name for name, number in scores.items() if isinstance(number, float)]
         raise UsageError(f"evaluate.metric={metric!r}: not measured here{near(metric, numbers)}; {', '.join(numbers)}")
-    return value
+    return -value if metric in LOWER_IS_BETTER else value

@@ -42,9 +42,9 @@ def build_optimizer(net: nn.Module, config: OptimizerConfig) -> torch.optim.Opti
 
     rate, betas = config.learning_rate, (config.beta1, config.beta2)
     if config.name == "adam":
-        return torch.optim.Adam(groups, rate, betas)
+        return torch.optim.Adam(groups, rate, betas, config.eps)
     if config.name == "adamw":
-        return torch.optim.AdamW(groups, rate, betas)
+        return torch.optim.AdamW(groups, rate, betas, config.eps)
     return torch.optim.SGD(groups, rate, config.momentum)
 
 

@@ -22,7 +22,7 @@ from inkline.training.convert.net_checkpoint import CHECKPOINT_FORMAT, read_chec
 from inkline.training.distillation import TrainingNet
 from inkline.training.distributed import DistributedEnv
 from inkline.training.optim import AveragedWeights, build_optimizer, freeze
-from inkline.training.tasks import TASKS, Task, build_training_net
+from inkline.training.tasks import TASKS, Task, build_training_net, has_guide
 from inkline.training.training_data import TrainingData, require_evaluation_data
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -33,7 +33,7 @@ class TrainProgress:
     """Where a run stands: the next (epoch, batch) of the data, optimiser steps done, and the evaluations so far.
 
     best: best value of the metric, stale: evaluations since then, evaluated_step: optimiser steps done at the last
-    evaluation, -1 before the first; samples, seconds: seen and spent in training.
+    evaluation, -1 before the first; samples, seconds: seen and spent in training; elapsed: seconds in all.
     """
 
     epoch: int = 0
@@ -44,6 +44,7 @@ class TrainProgress:
     evaluated_step: int = -1
     samples: int = 0
     seconds: float = 0.0
+    elapsed: float = 0.0
 
 
 @dataclass
@@ -62,6 +63,16 @@ class TrainRun:
     dtype: torch.dtype
     total_steps: int
 
+    def share_done(self, progress: TrainProgress) -> float:
+        """How much of the run is done, 0..1: of its steps or of its time, whichever is nearer to its end."""
+        budget = self.config.run.minutes * 60
+        return min(1.0, max(progress.step / self.total_steps, progress.elapsed / budget if budget else 0.0))
+
+    def expected_steps(self, progress: TrainProgress) -> int:
+        """Optimiser steps of the whole run, as its pace so far makes expect."""
+        share = self.share_done(progress)
+        return min(self.total_steps, max(progress.step, round(progress.step / share))) if progress.step else self.total_steps
+
     @property
     def evaluated_net(self) -> nn.Module:
         """The net that is scored and kept as the best."""
@@ -75,7 +86,7 @@ def prepare_run(config: Config, env: DistributedEnv, stored: Mapping[str, Any] |
     # data, and what the net is evaluated on
     task = TASKS[config.task]
     data = task.prepare(config, env.rank, env.world)
-    if env.is_main and (config.evaluate.every or config.evaluate.every_steps):
+    if env.is_main and (config.evaluate.every or config.evaluate.every_steps or config.evaluate.times):
         require_evaluation_data(data, config.evaluate.metric or task.metric)
 
     # nets and optimiser; channels last is faster on a GPU, and by a quarter to a half on a processor
@@ -134,7 +145,7 @@ def save_checkpoint(run: TrainRun, progress: TrainProgress, name: str) -> None:
         "charset": list(run.data.charset),
         "classes": run.data.classes,
         "fused": run.data.fused,
-        "partial": False,
+        "partial": run.config.task == "rec" and not has_guide(run.net.student.state_dict()),
         "progress": dataclasses.asdict(progress),
     }
     if name == "best.pt":

@@ -123,24 +123,27 @@ def init_from(net: Net, start_weights: StartWeights, charset: Sequence[str] = ()
 
 @torch.no_grad()
 def head_surgery(
-    state: Mapping[str, Tensor], fresh: Mapping[str, Tensor], old: Sequence[str], new: Sequence[str]
+    state: Mapping[str, Tensor], fresh: Mapping[str, Tensor], old: Sequence[str], new: Sequence[str], between: bool = True
 ) -> dict[str, Tensor]:
     """Class rows for the charset `new` from those trained for `old`: characters of both keep theirs, wherever they stand.
 
     state: the trained tensors; fresh: those of a net built for `new`. A character that is new gets the mean of the old
-    rows plus a tenth of its fresh row: it neither shouts down the old ones nor starts dead.
+    rows plus a tenth of its fresh row: it neither shouts down the old ones nor starts dead. Without `between`, its fresh row.
     """
     rows = {}
     for name, trained in state.items():
-        layout = next((rest for pattern, *rest in CLASS_ROWS if re.fullmatch(pattern, name)), None)
+        layout = next(((axis, behind) for pattern, axis, behind in CLASS_ROWS if re.fullmatch(pattern, name)), None)
         if layout is not None and name in fresh:
-            rows[name] = _moved(trained, fresh[name], old, new, *layout)
+            rows[name] = _moved(trained, fresh[name], (old, new), layout, between)
     if not rows:
         raise ModelError("this net has no head with one row per character; its charset cannot be changed")
     return rows
 
 
-def _moved(trained: Tensor, fresh: Tensor, old: Sequence[str], new: Sequence[str], axis: int, behind: int) -> Tensor:
+def _moved(
+    trained: Tensor, fresh: Tensor, charsets: tuple[Sequence[str], Sequence[str]], layout: tuple[int, int], between: bool
+) -> Tensor:
+    (old, new), (axis, behind) = charsets, layout
     source, out = trained.movedim(axis, 0), fresh.clone().movedim(axis, 0)
     front = len(source) - len(old) - behind
     if front != len(out) - len(new) - behind or front < 0:
@@ -152,5 +155,8 @@ def _moved(trained: Tensor, fresh: Tensor, old: Sequence[str], new: Sequence[str
     mean = source[front : front + len(old)].mean(dim=0)
     for i, character in enumerate(new, front):
         at = place.get(character)
-        out[i] = source[front + at] if at is not None else mean + 0.1 * out[i]
+        if at is not None:
+            out[i] = source[front + at]
+        elif between:
+            out[i] = mean + 0.1 * out[i]
     return out.movedim(0, axis).contiguous()

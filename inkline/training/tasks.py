@@ -1,6 +1,6 @@
 """What differs between the tasks: the data, the net's targets, the loss, and how a net is evaluated."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,9 @@ from inkline.training.nets.table import build
 from inkline.training.start_weights import init_from, load_start_weights
 from inkline.training.torch_engine import evaluated_model
 from inkline.training.training_data import TrainingData, prepare, prepare_unwarp, require_evaluation_data
+
+# parts of a recogniser's head that only guide its training -> the loss that trains them
+GUIDES = {"gtc_head": "nrtr", "before_gtc": "nrtr", "sar_head": "sar"}
 
 Outputs = Mapping[str, Tensor]
 Batch = Mapping[str, Any]
@@ -52,11 +55,21 @@ def build_training_net(config: Config, data: TrainingData) -> tuple[TrainingNet,
     return TrainingNet(student, twin, teacher), said
 
 
+def has_guide(state: Mapping[str, Any], parts: Iterable[str] = GUIDES) -> bool:
+    """Whether weights hold a branch that only guides a recogniser's training."""
+    return any(key.startswith(f"head.{part}.") for part in parts for key in state)
+
+
 def _student(config: Config, data: TrainingData) -> tuple[Net, str]:
     try:
         net = build(config.model.name, data.classes)
     except ValueError as error:
         raise UsageError(f"model.name: {error}") from None
+    # a guide that is neither trained nor there already would only take memory
+    given = data.start_weights.state if data.start_weights else {}
+    for part, weight in GUIDES.items():
+        if config.task == "rec" and not getattr(config.loss, weight) and not has_guide(given, (part,)):
+            net.get_submodule("head")._modules.pop(part, None)
     return init_from(net, data.start_weights, data.charset) if data.start_weights else (net, "freshly initialised")
 
 

@@ -13,12 +13,14 @@ from torch.utils.data import Dataset
 from inkline.errors import DataError, UsageError
 from inkline.options import processor_count
 from inkline.recognition.attention import class_count
+from inkline.registry.card import all_cards
 from inkline.training.config import Config, shipped
 from inkline.training.data.batches import BatchPlan, batches_of, in_every_turn, loader
 from inkline.training.data.datasets import Classification, Detection, Recognition, Unwarping
 from inkline.training.data.encode import ENCODERS, Alphabet
 from inkline.training.data.labels import LoadOptions, LoadReport, load_labels
 from inkline.training.data.sample_sources import Labelled, Mixture, SampleSource, SynthLines, SynthPages, mixed
+from inkline.training.evaluate import find_model
 from inkline.training.nets.table import NETS
 from inkline.training.start_weights import StartWeights, load_start_weights, read_charset
 from inkline.training.synth.scripts import script_of
@@ -57,12 +59,14 @@ def start_weights_of(config: Config) -> StartWeights | None:
 
 
 def charset_of(config: Config, start_weights: StartWeights | None) -> tuple[str, ...]:
-    """The characters a recogniser is to learn: those of `model.charset`, else those it starts with."""
+    """The characters a recogniser is to learn: those of `model.charset`, else those it starts with or was published with."""
     if config.model.charset:
         path = Path(config.model.charset)
         return read_charset(path if path.exists() else shipped(config.model.charset), config.model.space)
     if start_weights is not None and start_weights.charset:
         return start_weights.charset
+    if start_weights is None and config.model.name in all_cards():
+        return find_model(config.model.name).charset or ()
     raise UsageError("model.charset: give a file with one character per line, or model.start, whose charset is taken")
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from inkline.progress import open_progress
 
+SECONDS_BETWEEN_LINES = 15  # at most, as long as steps do not take longer
 log = logging.getLogger(__name__)
 
 
@@ -27,7 +28,7 @@ class TrainingLog:
         self._sums: dict[str, float] = defaultdict(float)
         self._count = self._samples = self._all_steps = 0
         self._busy = self._window = 0.0  # seconds of training: of all steps, of those since the last line
-        self._since = time.perf_counter()
+        self._since = self._shown = time.perf_counter()
 
     def __enter__(self) -> Self:
         self._writer, self._progress, self._file = None, None, None
@@ -44,28 +45,33 @@ class TrainingLog:
             if open_thing is not None:
                 open_thing.close()
 
-    def step(self, epoch: int, step: int, rate: float, samples: int, values: Mapping[str, float]) -> None:
-        """One optimiser step is done: `values` are the losses, `samples` how many it saw in all processes."""
+    def step(self, epoch: int, step: int, rate: float, samples: int, values: Mapping[str, float], total: int = 0) -> None:
+        """One optimiser step is done: `values` are the losses, `samples` how many it saw in all processes.
+
+        A line comes every `every` steps, and sooner where they are slow. total: steps of the run, when not as told before.
+        """
         if self._silent:
             return
         for name, value in values.items():
             self._sums[name] += value
         self._count += 1
         self._samples += samples
-        if step % self._every and step != self._total:
+        total = total or self._total
+        if step % self._every and step != total and time.perf_counter() - self._shown < SECONDS_BETWEEN_LINES:
             return
+        self._shown = time.perf_counter()
         self.pause()
         self._busy += self._window
         self._all_steps += self._count
         speed = self._samples / max(self._window, 1e-9)
-        left = (self._total - step) * self._busy / self._all_steps
-        means = {name: total / self._count for name, total in self._sums.items()}
+        left = (total - step) * self._busy / self._all_steps
+        means = {name: value / self._count for name, value in self._sums.items()}
         record = {"epoch": epoch, "step": step, "rate": rate, "per_second": round(speed, 1), **means}
         self._write("train", step, record)
         parts = " ".join(f"{name} {value:.4g}" for name, value in means.items())
-        line = f"epoch {epoch + 1} step {step}/{self._total} {parts} lr {rate:.2e} {speed:.1f}/s left {clock(left)}"
+        line = f"epoch {epoch + 1} step {step}/{total} {parts} lr {rate:.2e} {speed:.1f}/s left {clock(left)}"
         if self._progress is not None:
-            self._progress.update(line, step, self._total)
+            self._progress.update(line, step, total)
         self._sums.clear()
         self._count = self._samples = 0
         self._window = 0.0

@@ -1,11 +1,15 @@
 """From published weights to a checkpoint, to ONNX, to a page that is read."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 from click.testing import CliRunner
 
 from inkline.cli import inkline
 from inkline.cli.train_commands import setting
-from inkline.errors import InklineError, UsageError
+from inkline.errors import InklineError, ModelError, UsageError
 from inkline.registry.onnx_file import read_onnx_header
 
 
@@ -60,3 +64,51 @@ def test_settings():
         setting("text_det_tresh=0.25")
     with pytest.raises(UsageError, match="NAME=VALUE"):
         setting("text_det_thresh")
+
+
+def test_without_torch_every_command_names_the_extra(tmp_path):
+    """One line and the status of wrong usage; label files that are missing are told first, without torch."""
+    labels = tmp_path / "rec.txt"
+    labels.write_text("a.png\tword\n", encoding="utf-8")
+    (tmp_path / "a.pt").write_bytes(b"PK")
+    rec, out = "PP-OCRv6_small_rec", str(tmp_path / "x.onnx")
+    calls = [
+        ["train", rec, "--data", str(labels), "--eval", str(labels)],
+        ["finetune", "--from", rec, "--data", str(labels), "--eval", str(labels)],
+        ["convert", "zoo", "--name", rec, "-o", str(tmp_path / "x.pt")],
+        ["export", str(tmp_path / "a.pt"), "-o", out],
+        ["eval", "rec", str(tmp_path / "a.pt"), str(labels)],
+        ["finetune", "--from", rec, "--data", "nowhere.txt", "--eval", str(labels)],
+        ["train", rec, "--data", str(labels), "--eval", "nowhere.txt"],
+        ["finetune", "--from", rec, "--data", str(labels), "--eval", str(labels), "--export", "nowhere/x.onnx"],
+        ["finetune", "--from", rec, "--data", str(labels), "--eval", str(labels), "--export", "x.pt"],
+        ["train", rec, "--data", str(labels), "--eval", str(labels), "-o", "optimizer.learning_rate=-1"],
+    ]
+    program = (
+        "import sys, json; sys.modules['torch'] = None\n"
+        "from inkline.cli import main\n"
+        "for call in json.loads(sys.argv[1]):\n"
+        "    try: main(call)\n"
+        "    except SystemExit as end: print('status', end.code, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, json.dumps(calls)], capture_output=True, text=True)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2 * len(calls), done.stderr
+    needs = "inkline: this command needs torch, which is not installed: pip install 'inkline[train]'"
+    assert lines[: 2 * 5] == [needs, "status 2"] * 5
+    said = [
+        "nowhere.txt: no such",
+        "nowhere.txt: no such",
+        "nowhere/x.onnx: cannot be written",
+        "something.onnx",
+        "from 1e-09 to 10",
+    ]
+    assert all(text in line for text, line in zip(said, lines[10::2], strict=True)), done.stderr
+
+
+def test_a_text_file_is_no_checkpoint(tmp_path):
+    from inkline.training.convert.net_checkpoint import read_checkpoint
+
+    (tmp_path / "notes.pt").write_text("hello text\n", encoding="utf-8")
+    with pytest.raises(ModelError, match="not a checkpoint, or a truncated one"):
+        read_checkpoint(tmp_path / "notes.pt")

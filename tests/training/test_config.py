@@ -83,3 +83,18 @@ def test_defaults_read_back() -> None:
 def test_the_key_of_the_version_before_is_taken(tmp_path: Path) -> None:
     assert configs.load_config(write(tmp_path, "data: {squeeze: 1.25}\n")).data.width_scale == 1.25
     assert configs.load_config(write(tmp_path, "task: rec\n"), ["data.squeeze=1.2"]).data.width_scale == 1.2
+
+
+def test_an_old_key_beside_its_new_name_is_refused(tmp_path: Path) -> None:
+    """In one file; an override under either name wins over the file, as of any key."""
+    with pytest.raises(UsageError, match=r"data\.squeeze is the old name of data\.width_scale: give only one"):
+        configs.load_config(write(tmp_path, "data: {squeeze: 0.8, width_scale: 0.9}\n"))
+    for key in ("squeeze", "width_scale"):
+        path = write(tmp_path, "data: {squeeze: 0.8}\n")
+        assert configs.load_config(path, [f"data.{key}=0.9"]).data.width_scale == 0.9
+
+
+@pytest.mark.parametrize("key", ["optimizer.learning_rate=-1e-3", "optimizer.learning_rate=.inf", "data.batch_size=0"])
+def test_numbers_that_train_nothing_are_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(UsageError, match=key.partition("=")[0]):
+        configs.load_config(write(tmp_path, "task: rec\n"), [key])

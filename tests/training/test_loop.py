@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import drawn
 import numpy as np
@@ -16,11 +17,11 @@ import torch
 from inkline.errors import DataError, EngineError, ModelError, OutputError, UsageError
 from inkline.training import config as configs
 from inkline.training import tasks
-from inkline.training.config import Config
+from inkline.training.config import Config, from_dict
 from inkline.training.distributed import DistributedEnv, process_group
 from inkline.training.evaluate import Scores
 from inkline.training.loop import run_training, take_step
-from inkline.training.run_state import prepare_run, read_run_checkpoint
+from inkline.training.run_state import TrainProgress, TrainRun, prepare_run, read_run_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("run_training.py")
@@ -218,6 +219,22 @@ def test_evaluation_by_steps_and_from_an_epoch_on(tmp_path: Path, monkeypatch: p
     assert [row["step"] for row in log_of(result.output, "eval")] == [12, 16]
 
 
+def test_minutes_end_a_run(tmp_path: Path) -> None:
+    """The first step that is over time is the last one; the pace tells how many steps there will be."""
+    result = run_training(config_of(tmp_path, "run.minutes=1e-6", "evaluate.every=0", "evaluate.times=3"))
+    assert result.steps == 1 and len(log_of(result.output, "eval")) == 1
+    run = SimpleNamespace(config=from_dict({"run": {"minutes": 10}}), total_steps=1000)
+    run.share_done = lambda progress: TrainRun.share_done(run, progress)
+    for step, elapsed, share, expected in (
+        (0, 0.0, 0.0, 1000),
+        (10, 60.0, 0.1, 100),
+        (500, 60.0, 0.5, 1000),
+        (20, 900.0, 1.0, 20),
+    ):
+        progress = TrainProgress(step=step, elapsed=elapsed)
+        assert (run.share_done(progress), TrainRun.expected_steps(run, progress)) == (share, expected)
+
+
 def test_the_last_step_is_scored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores every 4 of 8 steps: the last ones are not taken a second time, so patience 2 is not used up by them."""
     scripted(monkeypatch, [0.3, 0.2, 0.1])
@@ -259,9 +276,9 @@ def test_gradients_are_exchanged_once_per_step(tmp_path: Path) -> None:
 
         parallel.register_comm_hook(None, count)
         first, second = list(run.data.batches(0, 0))[:2]
-        take_step(run, [first], 0)
+        take_step(run, [first], TrainProgress())
         for_one_batch, exchanged = exchanged, 0
-        take_step(run, [first, second], 1)
+        take_step(run, [first, second], TrainProgress(step=1))
         assert exchanged == for_one_batch > 0
     finally:
         torch.distributed.destroy_process_group()

@@ -100,7 +100,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, LookupError, ValueError, pickle.UnpicklingError) as error:
         raise ModelError(f"{path}: not a checkpoint, or a truncated one ({str(error).partition(chr(10))[0][:100]})") from error
     if not isinstance(content, dict) or "format" not in content or not isinstance(content.get("model"), dict):
         raise ModelError(f"{path}: not a checkpoint of this program")

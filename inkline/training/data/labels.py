@@ -5,7 +5,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -210,6 +210,14 @@ def _check_charset_fits(source: str, reader: _Reader) -> None:
             f"{source}: the charset lacks characters of {reader.outside} of {reader.seen} labels (such as {shown}); "
             "give the right charset"
         )
+
+
+def require_sources(specs: Iterable[str]) -> None:
+    """DataError for the first entry of `data.train` and the like whose label file, LMDB or folder is not there."""
+    for spec in specs:
+        kind, _, rest = spec.partition(":")
+        if kind not in ("lines", "pages", "auto"):
+            _label_file(rest if kind in LABEL_TASKS and rest else spec)
 
 
 def _label_file(source: str) -> Path:

@@ -105,7 +105,7 @@ class MultiHead(Head):
     """Backbone features (N, C, 1, W) -> CTC probabilities (N, W, classes).
 
     `detach` cuts the gradient in front of the CTC branch ("use_guide"): the backbone then learns from the other branch
-    alone.
+    alone, where that one is trained at all.
     """
 
     def __init__(self, encoder: nn.Module, ctc_head: CTCHead, detach: bool) -> None:
@@ -118,7 +118,8 @@ class MultiHead(Head):
         return torch.softmax(self.ctc_head.logits(self.ctc_encoder(x)), -1)
 
     def training_outputs(self, features: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        tokens = self.ctc_encoder(features.detach() if self.detach else features)
+        guided = "nrtr" in targets or "sar" in targets
+        tokens = self.ctc_encoder(features.detach() if self.detach and guided else features)
         return {"ctc_logits": self.ctc_head.logits(tokens)}
 
 

@@ -162,12 +162,12 @@ class UnscaledDropout(Layer):
 class TextLinePool(Layer):
     """Feature map of a text line to one row: (N, C, 3, W) -> (N, C, 1, W / 2).
 
-    In training lines may be 32 or 64 pixels high, too, so the height may be 2 or 4. (The reference pools to 1 x 40
-    then, whatever the width; it trains on crops 320 pixels wide, where both are the same.)
+    In training, and for a teacher, lines may be 32 or 64 pixels high, too, so the height may be 2 or 4. (The reference pools to
+    1 x 40 then, whatever the width; it trains on crops 320 pixels wide, where both are the same.)
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training:
+        if self.training or x.shape[2] != 3:
             return F.adaptive_avg_pool2d(x, (1, x.shape[3] // 2))
         return F.avg_pool2d(x, (3, 2))
 

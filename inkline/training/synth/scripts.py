@@ -208,10 +208,10 @@ KOREAN_QUOTES = ('""', "''", "()", "[]", "“”", "‘’", "「」", "『』",
 HEBREW_QUOTES = ('""', "''", "()", "[]", "”“", "״״", "„“")
 _UNSPACED: dict[str, Any] = {"marks": CJK_MARKS, "quotes": CJK_QUOTES, "spaces": False}
 _SCRIPTS = (
+    Script("english", _chars(*LATIN[:2]), "AZaz", ("en",), LATIN[:2], cased=True),
     Script("latin", _chars(*LATIN), "AZazéü", LATIN_LANGUAGES, LATIN, quotes=LATIN_QUOTES, cased=True),
     Script("vietnamese", VIETNAMESE, "AZazạảấộữựơưđ", ("vi",), LATIN, quotes=LATIN_QUOTES, cased=True),
     Script("romanised", ROMANISED, "AZazāḥṭṇś", (), (*LATIN, (0x180, 0x2FF), (0x1E00, 0x1EFF)), quotes=LATIN_QUOTES),
-    Script("english", _chars(*LATIN[:2]), "AZaz", ("en",), LATIN[:2], cased=True),
     Script("cyrillic", _chars(*CYRILLIC), "АЯаяыё", CYRILLIC_LANGUAGES, CYRILLIC, cased=True),
     Script("prereform", _chars(*PREREFORM), "АЯаяѣіѳ", ("ru",), PREREFORM, cased=True),
     Script("greek", _chars(*GREEK), "ΑΩαωάώς", ("el",), GREEK, marks=",.;:!·", cased=True),

@@ -62,8 +62,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def write_section(path: Path, text: str) -> None:
-    """Put a section of a Markdown file, from its `## ` heading to the next, in the place of that of the same heading."""
+    """Put a section, from its `## ` heading on, into a Markdown file: in the place of that of the same heading, else last."""
     heading = text.partition("\n")[0]
     parts = re.split(r"^(?=## )", path.read_text("utf-8"), flags=re.MULTILINE)
+    if not any(part.startswith(f"{heading}\n") for part in parts):
+        parts.append(text)
     kept = [text.strip() if part.startswith(f"{heading}\n") else part.strip() for part in parts]
     path.write_text("\n\n".join(kept) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ lines: lines cut from upright pages, shown upright and upside down, to the class
 pages: pages turned by known angles (`orientation/dev.jsonl`), read as they are and turned as the rule says.
 turns: pages, screens and scenes in all four turns, told by the page classifier alone.
 upright: upright pages, screens and scenes, which must stay as they are.
-bent: pages bent by known grids, and flat pages that a net takes for bent: read as they are, flattened, and gated.
+unwarp: photographs and flat pages read as they are, flattened always, and flattened where the gate says so.
 DATA is the folder of page sets, each with `dev/labels.jsonl`.
 """
 
@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from inkline import Ocr, Page
@@ -25,15 +24,15 @@ from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.metrics import PageScore
 from inkline.metrics import page as score_page
 from inkline.orientation.classifier import Classifier
-from inkline.orientation.rectify import ReadingTest, Rectifier
-from inkline.orientation.unwarper import Unwarper
+from inkline.orientation.rectify import ReadingTest
 from inkline.pipeline import MIN_TURNED_GAIN, open_rectifier
 from inkline.registry import options_for
-from inkline.types import Floats, Image
+from inkline.types import Image
 
 PAGE_SETS = ("funsd", "sroie", "scribe-docs", "fondue-books", "ehri-typewritten", "icdar2015", "mtwi",
              "multiscript-screens", "tesseract-pages")  # fmt: skip
 MORE_PAGE_SETS = ("kannada-books", "sanskrit-pages", "handwriting-letters", "distorted-photos", "wildreceipt-toy")
+BENT_SETS = ("distorted-photos", "funsd", "sroie", "scribe-docs", "fondue-books", "ehri-typewritten", "icdar2015")
 LINE_SETS = ("cyrillic-lines", "arabic-print-lines", "greek-latin-commentary-lines", "fraktur-lines", "tamil-book-lines",
              "svt-words")  # fmt: skip
 
@@ -154,25 +153,35 @@ def measure_upright(arguments: argparse.Namespace) -> None:
     print(f"{wrong} of {total} upright pages would be turned, {seconds:.2f} s of processor time a page, decoding included")
 
 
-def measure_bent(arguments: argparse.Namespace) -> None:
-    """Print F1 of words: pages as they are, flattened always, and flattened when the gate says so."""
-    print("bent by, grid of the net: words F1 as shown | flattened always | gated (pages flattened)")
-    with Ocr(use_doc_unwarping=False, cpu_threads=arguments.threads) as ocr:
-        reading = reading_test(ocr)
-        options = apply(ocr.options, use_doc_unwarping=True)
-        for bent_by, grid_by in ((0.12, 0.12), (0.0, 0.12), (0.04, 0.04), (0.0, 0.04), (0.12, 0.08), (0.0, 0.0)):
-            rectify = Rectifier(None, Unwarper(Fixed(curl(grid_by)), {}))
-            totals = [PageScore(), PageScore(), PageScore()]
-            flattened = 0
-            for path, labels in pages_of(arguments.data, arguments.pages):
-                image = bend_page(next(read(path)).image, bent_by)
-                always, _ = rectify(image, apply(options, doc_unwarping_thresh=0.0))
-                gated, transform = rectify(image, options, reading)
-                flattened += transform.grid is not None
-                for i, shown in enumerate((image, always, gated)):
-                    totals[i] += score_words(labels, ocr(shown))
-            f1 = " | ".join(f"{total.tokens.f1:.4f}" for total in totals)
-            print(f"{bent_by:.2f} {grid_by:.2f}: {f1} ({flattened} of {totals[0].pages})", flush=True)
+def measure_unwarp(arguments: argparse.Namespace) -> None:
+    """Print set by set what the unwarping net does: words and boxes (in the file's pixels) as read, and their cost."""
+    model = {"doc_unwarping_model_dir": arguments.model} if arguments.model else {}
+    print("| set | pages | flattened | F1 as it is | always flattened | gated | Hmean as it is | gated | s as it is | gated |")
+    print("|---" * 10 + "|")
+    with Ocr(use_doc_unwarping=True, cpu_threads=arguments.threads, **model) as ocr:
+        always_flat = apply(ocr.options, doc_unwarping_thresh=0.0)
+        folders = [arguments.data / name / "dev" for name in arguments.sets] + arguments.more
+        for folder in folders:
+            plain, always, gated = PageScore(), PageScore(), PageScore()
+            flattened, seconds = 0, [0.0, 0.0]
+            for row in (folder / "labels.jsonl").read_text(encoding="utf-8").splitlines()[: arguments.pages]:
+                labels = json.loads(row)
+                image = next(read(folder / labels["image"])).image
+                pages = []
+                for i, unwarp in enumerate((False, True)):
+                    start = time.process_time()
+                    pages.append(ocr(image, use_doc_unwarping=unwarp))
+                    seconds[i] += time.process_time() - start
+                is_flat = pages[1].transform is not None and pages[1].transform.grid is not None
+                flattened += is_flat
+                plain, gated = plain + score_places(labels["lines"], pages[0]), gated + score_places(labels["lines"], pages[1])
+                flat = pages[1] if is_flat else ocr(ocr._rectify(image, always_flat)[0], use_doc_unwarping=False)
+                always += score_words(labels["lines"], flat)
+            f1 = " | ".join(f"{score.tokens.f1:.3f}" for score in (plain, always, gated))
+            hmean = " | ".join(f"{score.detection.f1:.3f}" if score.detection.truth else "-" for score in (plain, gated))
+            cost = " | ".join(f"{value / plain.pages:.2f}" for value in seconds)
+            name = folder.parent.name if folder.name == "dev" else folder.name
+            print(f"| {name} | {plain.pages} | {flattened} | {f1} | {hmean} | {cost} |", flush=True)
 
 
 def turning(arguments: argparse.Namespace) -> Ocr:
@@ -194,45 +203,6 @@ def reading_test(ocr: Ocr) -> ReadingTest:
     )
 
 
-class Fixed:
-    """An unwarping net that always answers with one grid."""
-
-    streams = 1
-
-    def __init__(self, grid: Floats) -> None:
-        self.metadata: dict[str, str] = {}
-        self._points = (grid * 2 - 1).transpose(2, 0, 1)[None]
-
-    def __call__(self, x: Floats) -> list[Floats]:
-        return [self._points]
-
-
-def curl(depth: float) -> Floats:
-    """The grid (45, 31, 2) of a page whose lines are arcs, `depth` of its height deep; 0 is a flat page."""
-    x, y = np.meshgrid(np.linspace(0, 1, 31), np.linspace(0, 1, 45))
-    return np.stack([x, y * (1 - depth) + depth * np.sin(np.pi * x)], axis=-1).astype(np.float32)
-
-
-def bend_page(image: Image, depth: float) -> Image:
-    """The page as `curl(depth)` flattens it, on grey."""
-    h, w = image.shape[:2]
-    x = np.arange(w, dtype=np.float32)
-    y = (np.arange(h)[:, None] / (h - 1) - depth * np.sin(np.pi * x / (w - 1))) / (1 - depth) * (h - 1)
-    columns = np.broadcast_to(x, (h, w)).copy()
-    grey = (128, 128, 128)
-    bent = cv2.remap(image, columns, y.astype(np.float32), cv2.INTER_LINEAR, borderMode=0, borderValue=grey)
-    return np.asarray(bent, np.uint8)
-
-
-def pages_of(data: Path, count: int) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
-    """(image, true lines) of the first pages of some sets of documents."""
-    for name in ("funsd", "sroie", "fondue-books", "ehri-typewritten"):
-        rows = (data / name / "dev/labels.jsonl").read_text(encoding="utf-8").splitlines()
-        for row in rows[:count]:
-            page = json.loads(row)
-            yield data / name / "dev" / page["image"], page["lines"]
-
-
 def labels_of(path: Path) -> list[dict[str, Any]]:
     """The true lines of one image of a page set."""
     for row in (path.parent.parent / "labels.jsonl").read_text(encoding="utf-8").splitlines():
@@ -249,12 +219,17 @@ def score_words(labels: list[dict[str, Any]], page: Page) -> PageScore:
     return score_page(lines, [line.quad for line in page.lines], [line.text for line in page.lines])
 
 
+def score_places(labels: list[dict[str, Any]], page: Page) -> PageScore:
+    """Words read, and boxes where the labels have them, both in the file's pixels."""
+    return score_page(labels, [line.quad for line in page.lines], [line.text for line in page.lines])
+
+
 MEASURES = {
     "lines": measure_lines,
     "pages": measure_pages,
     "turns": measure_turns,
     "upright": measure_upright,
-    "bent": measure_bent,
+    "unwarp": measure_unwarp,
 }
 
 
@@ -263,10 +238,12 @@ def main() -> None:
     parser.add_argument("what", choices=tuple(MEASURES))
     parser.add_argument("data", type=Path)
     parser.add_argument("--pages", type=int, default=3, help="pages of each set")
+    parser.add_argument("--sets", nargs="*", default=BENT_SETS, help="unwarp: sets of DATA")
     parser.add_argument("--lines", type=int, default=30, help="images of each set of lines")
     parser.add_argument("--count", type=int, default=1000, help="pages of the orientation set")
     parser.add_argument("--read", action="store_true", help="pages: also read them, as shown and turned")
-    parser.add_argument("--model", default="", help="the classifier of lines or pages  [default: that of the pipeline]")
+    parser.add_argument("--model", default="", help="the classifier or unwarping net  [default: that of the pipeline]")
+    parser.add_argument("--more", type=Path, nargs="*", default=[], help="unwarp: more folders with a labels.jsonl")
     parser.add_argument("--rule", default="gated", choices=("gated", "lines", "net"), help="pages, upright: who tells")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", help="also keep the single scores, as .npz")

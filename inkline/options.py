@@ -188,7 +188,7 @@ class OrientOptions:
         0.3, "textline_orientation_thresh", "a line counts as turned by 180 degrees from this probability", 0, 1
     )
     unwarp_thresh: float = opt(
-        0.01, "doc_unwarping_thresh", "a page is flattened when bent or skewed by this share of its longer side", 0, 1
+        0.002, "doc_unwarping_thresh", "a page is flattened when its lines are bent by this share of its longer side", 0, 1
     )
     batch_size: int = opt(8, "textline_orientation_batch_size", "at most this many lines go through the net at once", 1)
 

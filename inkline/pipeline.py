@@ -356,10 +356,10 @@ def _line(prepared: PreparedPage, index: int, text: Text, tight: Floats, paragra
     words: tuple[Word, ...] = ()
     if prepared.options.recognize.return_word_box and not unread:
         found = split_words(text, prepared.crops[index], _from_text_start(box, angle))
-        words = tuple(replace(word, quad=transform.to_source(word.quad)) for word in found)
+        words = tuple(replace(word, quad=transform.quads_to_source(word.quad)) for word in found)
     score = float(prepared.found.scores[index])
     read = "" if unread else text.text
-    return Line(read, text.score, transform.to_source(tight), box, score, angle, words, paragraph, unread=unread)
+    return Line(read, text.score, transform.quads_to_source(tight), box, score, angle, words, paragraph, unread=unread)
 
 
 def _fit_to_ink(crop: Image, box: Floats, angle: int) -> Floats:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
 Floats = NDArray[np.float32]
+EDGE_POINTS = 9  # of a quad's edge that are mapped to fit a straight line to its arc
 DAMAGED = "damaged"  # how a page's warning begins when a part of the page could not be decoded
 Store = Literal["single", "half", "byte"]  # how the weights of a file are kept: in 4, 2 or 1 bytes
 
@@ -126,17 +127,23 @@ class Transform:
     size: (width, height) of the source. angle: by how many degrees (0, 90, 180, 270) the source was turned
     counter-clockwise to become upright. grid: None, or (h, w, 2) float32: for node (i, j) of a regular grid
     over the straight image, the (x, y) in the upright image, both as fractions 0..1 with corners aligned.
+    flat_size: (width, height) of the straight image that the grid makes; None: that of the upright image.
     straight_size: (width, height) of the straight image.
     """
 
     size: tuple[int, int]
     angle: int = 0
     grid: Floats | None = None
+    flat_size: tuple[int, int] | None = None
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        w, h = self.size
+        return (h, w) if self.angle in (90, 270) else (w, h)
 
     @property
     def straight_size(self) -> tuple[int, int]:
-        w, h = self.size
-        return (h, w) if self.angle in (90, 270) else (w, h)
+        return self.upright_size if self.flat_size is None else self.flat_size
 
     @property
     def is_identity(self) -> bool:
@@ -148,7 +155,9 @@ class Transform:
             return points
         flat = np.asarray(points, np.float32).reshape(-1, 2)
         if self.grid is not None:
-            flat = self._through_grid(flat)
+            # The grid's corners lie on the centres of the corner pixels, half a pixel inside.
+            straight, upright = (np.maximum(size, 2) - np.float32(1) for size in (self.straight_size, self.upright_size))
+            flat = through_grid(self.grid, (flat - np.float32(0.5)) / straight) * upright + np.float32(0.5)
         w, h = self.size
         x, y = flat[:, 0], flat[:, 1]
         if self.angle == 90:  # the source's right edge became the top
@@ -159,22 +168,35 @@ class Transform:
             x, y = y, h - x
         return np.stack([x, y], axis=1).astype(np.float32).reshape(np.shape(points))
 
-    def _through_grid(self, points: Floats) -> Floats:
-        """Bilinear look-up in the grid: straight pixels to upright pixels; beyond its border its last cells go on.
+    def quads_to_source(self, quads: Floats) -> Floats:
+        """Straight quads (..., 4, 2) to source pixels, corners in the same order.
 
-        The grid's corners lie on the centres of the corner pixels, half a pixel inside.
+        On a bent page the upper and lower edges become arcs: of each the straight line that lies nearest to it.
         """
-        assert self.grid is not None
-        rows, cols = self.grid.shape[:2]
-        scale = np.array([max(s - 1, 1) for s in self.straight_size], np.float32)
-        at = (points - np.float32(0.5)) / scale * np.array([cols - 1, rows - 1], np.float32)
-        low = np.clip(np.floor(at).astype(np.int64), 0, [max(cols - 2, 0), max(rows - 2, 0)])
-        fx, fy = (at - low).T[..., None]
-        x0, y0 = low.T
-        x1, y1 = np.minimum(x0 + 1, cols - 1), np.minimum(y0 + 1, rows - 1)
-        top = self.grid[y0, x0] * (1 - fx) + self.grid[y0, x1] * fx
-        bottom = self.grid[y1, x0] * (1 - fx) + self.grid[y1, x1] * fx
-        return np.asarray((top * (1 - fy) + bottom * fy) * scale + np.float32(0.5), np.float32)
+        if self.grid is None:
+            return self.to_source(quads)
+        quads = np.asarray(quads, np.float32)
+        ends = quads[..., [[0, 1], [3, 2]], :]  # of the upper and the lower edge
+        along = np.linspace(0, 1, EDGE_POINTS, dtype=np.float32)
+        weights = np.stack([1 - along, along], axis=1)  # of an edge's ends at its points
+        fit = np.linalg.pinv(weights) @ self.to_source(weights @ ends)
+        return np.stack([fit[..., 0, 0, :], fit[..., 0, 1, :], fit[..., 1, 1, :], fit[..., 1, 0, :]], axis=-2)
+
+
+def through_grid(grid: Floats, at: Floats) -> Floats:
+    """Bilinear look-up of places (..., 2) in a grid (h, w, 2), both x and y as fractions, corners aligned.
+
+    Beyond the grid's border its last cells go on.
+    """
+    rows, cols = grid.shape[:2]
+    flat = np.asarray(at, np.float32).reshape(-1, 2) * np.array([cols - 1, rows - 1], np.float32)
+    low = np.clip(np.floor(flat).astype(np.int64), 0, [max(cols - 2, 0), max(rows - 2, 0)])
+    fx, fy = (flat - low).T[..., None]
+    x0, y0 = low.T
+    x1, y1 = np.minimum(x0 + 1, cols - 1), np.minimum(y0 + 1, rows - 1)
+    top = grid[y0, x0] * (1 - fx) + grid[y0, x1] * fx
+    bottom = grid[y1, x0] * (1 - fx) + grid[y1, x1] * fx
+    return np.asarray(top * (1 - fy) + bottom * fy, np.float32).reshape(np.shape(at))
 
 
 def _between(left: Line, right: Line) -> str:

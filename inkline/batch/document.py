@@ -236,7 +236,9 @@ def page_from_record(record: Mapping[str, Any]) -> Page:
         values[name] = tuple(record[name])
     if transform:
         grid = None if transform["grid"] is None else _floats(transform["grid"])
-        values["transform"] = Transform(tuple(transform["size"]), transform["angle"], grid)
+        flat_size = transform.get("flat_size")  # records of earlier versions have none
+        flat_size = None if flat_size is None else tuple(flat_size)
+        values["transform"] = Transform(tuple(transform["size"]), transform["angle"], grid, flat_size)
     return Page(**values)
 
 

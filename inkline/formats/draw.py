@@ -111,7 +111,7 @@ def draw_preprocessing(page: Page) -> Image | None:
 def straighten(image: Image, transform: Transform) -> Image:
     """The source image turned and unwarped, as the detector saw it."""
     turned = turn(image, transform.angle)
-    return turned if transform.grid is None else sample_by_grid(turned, transform.grid)
+    return turned if transform.grid is None else sample_by_grid(turned, transform.grid, transform.straight_size)
 
 
 def _colors(count: int) -> list[tuple[int, int, int]]:

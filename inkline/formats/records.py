@@ -52,7 +52,8 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     found = page.detections
     polygons: Any = found.quads if found.polygons is None else found.polygons
     if page.transform is not None:
-        polygons = [page.transform.to_source(polygon) for polygon in polygons]
+        to_source = page.transform.quads_to_source if found.polygons is None else page.transform.to_source
+        polygons = [to_source(polygon) for polygon in polygons]
     out["dt_polys"] = [_whole(polygon) for polygon in polygons]
     out["text_det_params"] = {name: settings[f"text_det_{name}"] for name in DETECTION_PARAMETERS}
     out["text_type"] = "general"

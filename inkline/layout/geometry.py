@@ -128,13 +128,16 @@ def turn(image: Image, angle: int) -> Image:
     return image if angle == 0 else np.ascontiguousarray(np.rot90(image, angle // 90))
 
 
-def sample_by_grid(image: Image, grid: Floats) -> Image:
-    """An image (H, W, 3) seen through a grid (h, w, 2) of fractions 0..1, corners aligned; the same size, uint8.
+def sample_by_grid(image: Image, grid: Floats, size: tuple[int, int] | None = None) -> Image:
+    """An image (H, W, 3) seen through a grid (h, w, 2) of fractions 0..1, corners aligned: uint8.
 
-    Bilinear, borders repeated. The grid is enlarged here and not by OpenCV, which rounds places to 1/32 of a cell.
+    size: (width, height) of the result; None: that of the image. Bilinear, borders repeated. The grid is enlarged here and
+    not by OpenCV, which rounds places to 1/32 of a cell.
     """
     height, width = image.shape[:2]
-    wide = _between(grid * np.array([width - 1, height - 1], np.float32), width, 1)
+    at_pixel = grid * np.array([width - 1, height - 1], np.float32)
+    width, height = (width, height) if size is None else size
+    wide = _between(at_pixel, width, 1)
     out = np.empty((height, width, 3), np.uint8)
     rows = max(1, STRIP_PX // width)
     for top in range(0, height, rows):

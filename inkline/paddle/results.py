@@ -5,6 +5,7 @@ they are used: `res["doc_preprocessor_res"]["output_img"]`.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -54,13 +55,13 @@ class PaddleResult(ResultDict):
         self.pictures = {}
 
     def plain(self) -> dict[str, Any]:
-        """The values as plain JSON types."""
-        return {key: _plain(value) for key, value in self.items()}
+        """The values as plain JSON types, as files hold them; a picture is a `data:` URI of a PNG."""
+        return {key: _data_uri(value) if _is_picture(value) else _plain(value) for key, value in self.items()}
 
     @property
     def json(self) -> dict[str, Any]:
-        """`{"res": {...}}`, plain Python types."""
-        return {"res": self.plain()}
+        """`{"res": {...}}`, plain Python types; as in PaddleOCR, a picture is a list of rows."""
+        return {"res": {key: _plain(value) for key, value in self.items()}}
 
     @property
     def img(self) -> dict[str, Pillow.Image]:
@@ -80,10 +81,11 @@ class PaddleResult(ResultDict):
     ) -> None:
         """Print on standard output; as indented JSON with `json_format`, which PaddleOCR's documents call `format_json`."""
         as_json = json_format if format_json is None else format_json
-        print(json.dumps(self.json, indent=indent, ensure_ascii=ensure_ascii) if as_json else self.str, flush=True)
+        as_text = json.dumps({"res": self.plain()}, indent=indent, ensure_ascii=ensure_ascii) if as_json else self.str
+        print(as_text, flush=True)
 
     def save_to_json(self, save_path: SavePath | None = None, indent: int = 4, ensure_ascii: bool = False) -> Path:
-        """Write `json["res"]` to `save_path`, a file ending in .json or a folder (`<stem>_res.json`); the path written."""
+        """Write `plain()` to `save_path`, a file ending in .json or a folder (`<stem>_res.json`); the path written."""
         path = _file_to_write(save_path, {".json"}, f"{self.stem}_res.json")
         text = json.dumps(self.plain(), indent=indent, ensure_ascii=ensure_ascii)
         replace_file(path, text.encode("utf-8", "backslashreplace"))
@@ -126,6 +128,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == 3 and value.dtype == np.uint8
+
+
+def _data_uri(rgb: Image) -> str:
+    """A picture (H, W, 3) RGB as a PNG in a `data:` URI: a hundredth of what its numbers take in indented JSON."""
+    content = encode_image(np.ascontiguousarray(rgb[:, :, ::-1]), ".png")
+    return f"data:image/png;base64,{b64encode(content).decode('ascii')}"
 
 
 def _shown(key: str, value: Any) -> Any:

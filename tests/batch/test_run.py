@@ -307,7 +307,7 @@ def test_a_page_is_the_same_after_it_waited():
     line = Line("one\ud800 ü", 0.1 + 0.2, quad[0], quad[1], 0.7, 270, (Word("w", 1 / 3, quad[2]),), 4)
     grid = rng.random((3, 2, 2)).astype(np.float32)
     found = Detections(quads(2), rng.random(2).astype(np.float32), (quads(1)[0], quads(1)[0]))
-    page = Page((line,), (9, 7), "s", 5, found, (0, 1), Transform((9, 7), 90, grid), {"a": [1, None]}, ("careful",))
+    page = Page((line,), (9, 7), "s", 5, found, (0, 1), Transform((9, 7), 90, grid, (5, 6)), {"a": [1, None]}, ("careful",))
     record = json.loads(json.dumps(page_to_record(page)))
     again = page_from_record(record)
 

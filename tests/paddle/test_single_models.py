@@ -1,5 +1,8 @@
 """The single models on the default weights, and on nets made for the test where none are at hand."""
 
+import json
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +73,10 @@ def test_unwarping(tmp_path: Path, fixtures: Path, monkeypatch: pytest.MonkeyPat
     assert result.str.endswith("'doctr_img': '...'}}")
     assert np.shape(result.json["res"]["doctr_img"]) == (560, 400, 3)
     assert list(result.img) == ["res"]
+    # In the file the page is a PNG, not a row of text per value of a pixel.
+    written = json.loads(result.save_to_json(tmp_path).read_text("utf-8"))["doctr_img"]
+    shown = np.asarray(Pillow.open(BytesIO(b64decode(written.removeprefix("data:image/png;base64,")))))
+    assert np.array_equal(shown, result["doctr_img"])
 
 
 def test_create_model(line: Path) -> None:

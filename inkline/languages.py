@@ -33,6 +33,7 @@ class Language:
     letters: frozenset[str] = frozenset()
     elsewhere: str = ""
     wrong: float | None = None
+    twins: tuple[str, ...] = ()
 
     @property
     def direction(self) -> str:
@@ -45,7 +46,7 @@ def _language(code: str, entry: Mapping[str, Any]) -> Language:
         letters += LATIN_LETTERS
     cased = frozenset(letters) | {c.upper() for c in letters if len(c.upper()) == 1}
     also, group, tag = tuple(entry.get("also", "").split()), entry.get("group", code), entry.get("tag", code)
-    marks = entry.get("elsewhere", ""), entry.get("wrong")
+    marks = entry.get("elsewhere", ""), entry.get("wrong"), tuple(entry.get("twins", "").split())
     return Language(entry["name"], group, entry["script"], tag, also, cased, *marks)
 
 

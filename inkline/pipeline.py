@@ -15,7 +15,7 @@ from inkline.errors import DownloadError, InklineError, SourceError, StageError,
 from inkline.flat import Shape, apply, flat_fields, to_flat
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
-from inkline.languages import missing_letters
+from inkline.languages import LANGUAGES, missing_letters
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.reading_order import column_order, is_vertical, lying, paragraphs, reference_order
 from inkline.options import EngineOptions, OcrOptions
@@ -88,9 +88,10 @@ class Ocr:
             self._detect_many = Detector(open_engine(detector.path, o.engine, threads), detector.metadata)
         # Lines run side by side; where larger batches pay, lines of different pages and calls fill them, too.
         engine, recognizer = _open(o, "text_recognition", threads)
+        twins = LANGUAGES[o.lang].twins if o.lang in LANGUAGES else ()
         if o.recognize.batch_size > 1:
             engine = SharedBatches(engine, o.recognize.batch_size)
-        self._recognize = Recognizer(engine, recognizer.charset or (), recognizer.metadata)
+        self._recognize = Recognizer(engine, recognizer.charset or (), recognizer.metadata, twins)
         missing = missing_letters(o.lang, self._recognize.charset) if o.lang else ""
         if missing:
             log.warning("%s lacks letters of %s, which are read as others: %s", recognizer.name, o.lang, missing)

@@ -1,7 +1,7 @@
 """Corrections of a reading: spaces that best-path decoding drops, accents seen in specks, letters of the wrong script."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from inkline.types import Floats, Text
 # A page has accents where one letter of this many bears one: French one of 25, German one of 60; an English page with a few
 # foreign names has fewer.
 MAX_LETTERS_PER_ACCENT = 200
+TWIN_SHARE = 0.05  # of a letter's probability, from which one that looks alike and that the language has is read
 
 
 def restore_spaces(
@@ -69,6 +70,37 @@ def remove_doubtful_accents(
     plain = best.copy()
     plain[weak] = base[best[weak]]
     return plain
+
+
+def twin_classes(charset: Sequence[str], twins: Sequence[str]) -> dict[int, NDArray[np.int64]]:
+    """Class of a letter that a language does not have -> the classes of those of its letters that look alike.
+
+    twins: of each such letter, the letter and its twins, as in `languages.toml`.
+    """
+    known = {token: i for i, token in enumerate(charset, 1)}
+    found = {known[one[0]]: [known[c] for c in one[1:] if c in known] for one in twins if one[0] in known}
+    return {i: np.array(classes, np.int64) for i, classes in found.items() if classes}
+
+
+def prefer_twins(
+    best: NDArray[np.int64], prob: Floats, probability: Floats, twins: Mapping[int, NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], Floats]:
+    """`best` and `prob` (T,), with letters that the language does not have made those it has, where the net is in doubt.
+
+    A letter changes as a whole, when a twin's probability is over TWIN_SHARE of its own in one of its steps; the two are then
+    one letter, with the sum of their probabilities. probability: (T, classes). The inputs stay as they are.
+    """
+    foreign = np.flatnonzero(np.isin(best, list(twins)))
+    if not len(foreign):
+        return best, prob
+    out, prob = best.copy(), prob.copy()
+    for steps in np.split(foreign, np.flatnonzero((np.diff(foreign) > 1) | (np.diff(best[foreign]) != 0)) + 1):
+        classes = twins[int(best[steps[0]])]
+        share = probability[steps][:, classes].max(axis=0)
+        if share.max() > TWIN_SHARE * prob[steps].max():
+            out[steps] = classes[int(share.argmax())]
+            prob[steps] = np.minimum(prob[steps] + probability[steps, out[steps]], 1)
+    return out, prob
 
 
 def resolve_accents(texts: Sequence[Text]) -> list[Text]:

@@ -17,8 +17,10 @@ from inkline.recognition.bidi import stored_order
 from inkline.recognition.corrections import (
     homoglyphs_of,
     plain_classes,
+    prefer_twins,
     remove_doubtful_accents,
     restore_spaces,
+    twin_classes,
     unify_script,
 )
 from inkline.recognition.ctc import CtcPath, ctc_decode, join_paths
@@ -37,11 +39,12 @@ Classes = NDArray[np.int64]
 class Recognizer:
     """Reads lines: `recognizer(crops, options) -> list[Text]`, one per crop, in order; any thread may call."""
 
-    def __init__(self, engine: Engine, charset: Sequence[str], meta: Mapping[str, str]) -> None:
+    def __init__(self, engine: Engine, charset: Sequence[str], meta: Mapping[str, str], twins: Sequence[str] = ()) -> None:
         """charset: the characters in the order of their classes, with the space where the net has one.
 
         meta: the model's description (see `inkline.registry.inspect`); its decoder says where the classes begin, CTC's after
-        the blank (`inkline.recognition.attention.SPECIAL_TOKENS`).
+        the blank (`inkline.recognition.attention.SPECIAL_TOKENS`). twins: letters that the language does not have, each with
+        those it has that look alike.
         """
         self._engine = engine
         self.charset = tuple(charset)
@@ -53,6 +56,7 @@ class Recognizer:
         # Of two spaces the last is the one that was trained (`inkline.registry.inspect.ctc_charset`).
         self._space = len(self.charset) - self.charset[::-1].index(" ") if " " in self.charset else None
         self._plain = plain_classes(self.charset)
+        self._twins = twin_classes(self.charset, twins)
         self._homoglyphs = homoglyphs_of(self.charset)
         self._height = int(meta.get("inkline.input_height", "48"))
         self._table = normalize_table(
@@ -154,6 +158,8 @@ class Recognizer:
         """
         if self._space is not None and options.space_thresh < 1:
             best, prob = restore_spaces(best, prob, probability[:, self._space], self._space, options.space_thresh)
+        if self._twins and options.accent_thresh < 1:
+            best, prob = prefer_twins(best, prob, probability, self._twins)
         plain = best
         if options.accent_thresh < 1:
             plain = remove_doubtful_accents(best, probability, self._plain, options.accent_thresh)

@@ -187,7 +187,7 @@ os._exit(0)
 
 @pytest.mark.slow
 def test_threads_that_are_first_at_openvino_at_once_do_not_wait_for_each_other_for_ever():
-    """Without what the module does when it is imported, every second of these processes hung."""
-    for _ in range(5):
+    """Without what the module does when it is imported, two of five of these processes hung."""
+    for _ in range(3):
         done = subprocess.run([sys.executable, "-c", FIRST_ASKED_AT_ONCE], capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr

@@ -17,6 +17,16 @@ RTL_SCRIPTS = frozenset({"Arab", "Hebr", "Nkoo", "Syrc", "Thaa"})
 LATIN_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
+# What pages in Latin script use: their letters, signs, dingbats, and the Greek of formulas, without letters that look Latin.
+LATIN_RANGES = (("\0", "\u024f"), ("\u1e00", "\u1eff"), ("\u2000", "\u215f"), ("\u2180", "\u2dff"), ("\u0393", "\u03ff"))
+LATIN_TWINS = frozenset("ΕΖΗΙΚΜΝΟΡΤΥΧνο")
+
+
+def is_latin(char: str) -> bool:
+    """Whether a character is one that pages in Latin script use: a letter, a digit or a sign."""
+    return char not in LATIN_TWINS and any(first <= char <= last for first, last in LATIN_RANGES)
+
+
 @dataclass(frozen=True)
 class Language:
     """A language or a group of them; the fields are those of `languages.toml`.

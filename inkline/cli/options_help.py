@@ -44,7 +44,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 
 def section_of(name: str) -> str:
     """The title under which an option is shown."""
-    if name.endswith(("_model_name", "_model_dir")):
+    if name.endswith(("_model_name", "_model_dir", "_model_head")):
         return "Language and models"
     fitting = [(len(start), title) for title, starts in SECTIONS.items() for start in starts if name.startswith(start)]
     return max(fitting)[1]

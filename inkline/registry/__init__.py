@@ -27,6 +27,14 @@ def resolve(name: str, model_dir: str | Path = "", task: str = "") -> "ModelFile
     return resolve_model(name, model_dir, settings_from_environment(), task)
 
 
+def with_latin_head(model: "ModelFile") -> "ModelFile":
+    """A recogniser for lines in Latin script alone; see `only_latin` in `inkline.registry.inspect`."""
+    from inkline.registry.inspect import only_latin
+    from inkline.registry.settings import settings_from_environment
+
+    return only_latin(model, settings_from_environment())
+
+
 def set_offline() -> None:
     """Never use the network in this process and those it starts, as INKLINE_OFFLINE=1 does."""
     os.environ["INKLINE_OFFLINE"] = "1"

@@ -16,15 +16,17 @@ from typing import Any
 
 from inkline.errors import ModelError, UsageError, near
 from inkline.flat import current_names
+from inkline.languages import is_latin
 from inkline.options import OcrOptions
 from inkline.registry.card import ModelCard, all_cards, current_name, find_card, names_for
 from inkline.registry.download import fetch_model
-from inkline.registry.onnx_file import OnnxHeader, onnx_nodes, read_onnx_header, with_grid_output
+from inkline.registry.onnx_file import OnnxHeader, onnx_nodes, read_onnx_header, with_classes, with_grid_output
 from inkline.registry.paddle_files import PROGRAM_FILES, converted_onnx, read_settings
 from inkline.registry.settings import Settings
 
 CHARSET, NAME, TASK, DECODER = "character", "inkline.name", "inkline.task", "inkline.decoder"
 LABELS = "inkline.labels"
+MIN_CUT_CLASSES = 2000  # fewer cost next to nothing
 
 # What an `inference.yml` calls it -> what it is called here.
 OFFICIAL_DECODERS = {"CTCLabelDecode": "ctc", "AttnLabelDecode": "attention"}
@@ -88,6 +90,19 @@ def resolve_model(name: str, model_dir: str | Path, settings: Settings, task: st
     if model.task == "doc_unwarping":
         return replace(model, path=with_grid_output(model.path, settings))
     return model
+
+
+def only_latin(model: ModelFile, settings: Settings) -> ModelFile:
+    """A recogniser whose head knows only what pages in Latin script use (`is_latin`); itself where that saves little.
+
+    Of PP-OCRv6's 18,710 classes that is every eleventh: 13 % less to do, and no letter of another script that looks the same.
+    """
+    charset = model.charset or ()
+    kept = [i for i, token in enumerate(charset) if all(map(is_latin, token))]
+    if len(charset) < MIN_CUT_CLASSES or len(charset) < 2 * len(kept) or model.metadata.get(DECODER, "ctc") != "ctc":
+        return model
+    path = with_classes(model.path, len(charset) + 1, [0, *(i + 1 for i in kept)], settings)
+    return replace(model, path=path, charset=tuple(charset[i] for i in kept)) if path else model
 
 
 def _onnx_in(path: Path, settings: Settings) -> Path:

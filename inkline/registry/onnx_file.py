@@ -1,4 +1,4 @@
-"""Read the header of an ONNX file, without a runtime and without reading its weights; add an output to one.
+"""Read the header of an ONNX file, without a runtime and without reading its weights; add an output, leave out classes.
 
 An ONNX file is one protobuf message; fields that are not needed are skipped by their length, so a file of any size
 costs a few pages of disk. Field numbers: onnx.proto3 (ModelProto, GraphProto, NodeProto, ValueInfoProto).
@@ -6,9 +6,13 @@ costs a few pages of disk. Field numbers: onnx.proto3 (ModelProto, GraphProto, N
 
 import mmap
 import shutil
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inkline.errors import ModelError
 from inkline.files import atomic_path
@@ -18,9 +22,11 @@ TensorShape = tuple[int, ...]
 Span = tuple[int, int]  # first byte, byte after the last
 
 GRAPH, METADATA = 7, 14  # fields of ModelProto
-NODE, INITIALIZER, INPUT, OUTPUT = 1, 5, 11, 12  # fields of GraphProto
+NODE, INITIALIZER, INPUT, OUTPUT, VALUE_INFO = 1, 5, 11, 12, 13  # fields of GraphProto
 NODE_INPUT, NODE_OUTPUT, NODE_TYPE = 1, 2, 4  # fields of NodeProto
-VALUE_NAME, WEIGHT_NAME = 1, 8  # field of ValueInfoProto and of TensorProto
+VALUE_NAME = 1  # field of ValueInfoProto
+WEIGHT_SHAPE, WEIGHT_TYPE, WEIGHT_NAME, WEIGHT_DATA = 1, 2, 8, 9  # fields of TensorProto
+FLOAT = 1  # TensorProto.data_type of numbers of 32 bits
 TENSOR_SHAPE = (2, 1, 2, 1)  # ValueInfoProto.type .tensor_type .shape .dim
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
@@ -189,3 +195,77 @@ def _write_varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def with_classes(path: Path, total: int, kept: Sequence[int], settings: Settings) -> Path | None:
+    """A net that answers with some of its `total` classes: a copy, kept in the cache, whose weights hold only these.
+
+    What has a side of that length is the last layer: its rows or columns of the other classes are left out, and the softmax
+    behind it knows nothing of them. None for a net that keeps its weights in another form than raw floats of 32 bits.
+    """
+    stat = path.stat()
+    wanted = np.asarray(kept, np.int64)
+    digest = f"{len(kept)}_{zlib.crc32(wanted.tobytes()):x}_{stat.st_size:x}_{stat.st_mtime_ns:x}"
+    copy = settings.cache / f"{path.stem}_{digest}.onnx"
+    if copy.is_file():
+        return copy
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        model, cut = b"", 0
+        for number, value in _fields(data, (0, len(data))):
+            if number == GRAPH and isinstance(value, tuple):
+                graph, cut = _cut_graph(data, value, total, wanted)
+                model += protobuf_field(GRAPH, graph)
+            else:
+                model += _copied(data, number, value)
+    if cut < 2:  # the weight and the bias
+        return None
+    with cache_lock(copy.stem, settings), atomic_path(copy) as part:
+        part.write_bytes(model)
+    return copy
+
+
+def _cut_graph(data: mmap.mmap, graph: Span, total: int, kept: NDArray[np.int64]) -> tuple[bytes, int]:
+    """A GraphProto whose weights and outputs have the kept of `total` classes, and how many weights were cut."""
+    fields, cut = [], 0
+    for number, value in _fields(data, graph):
+        if number == VALUE_INFO:  # the shapes of what is in between, which are hints
+            continue
+        content = None
+        if number == INITIALIZER and isinstance(value, tuple):
+            content = _cut_weight(data, value, total, kept)
+            cut += content is not None
+        elif number == OUTPUT and isinstance(value, tuple):
+            content = _cut_output(data, value, total, len(kept))
+        fields.append(_copied(data, number, value) if content is None else protobuf_field(number, content))
+    return b"".join(fields), cut
+
+
+def _cut_output(data: mmap.mmap, output: Span, total: int, count: int) -> bytes:
+    """A ValueInfoProto of floats with `count` where it has a side of `total`."""
+    shape = (count if side == total else side for side in _tensor_shape(data, output))
+    name = "".join(_text(data, span) for span in _submessages(data, output, VALUE_NAME))
+    sides = b"".join(protobuf_field(1, _number_field(1, side) if side >= 0 else b"") for side in shape)
+    tensor = _number_field(1, FLOAT) + protobuf_field(2, sides)
+    return protobuf_field(VALUE_NAME, name.encode("utf-8")) + protobuf_field(2, protobuf_field(1, tensor))
+
+
+def _cut_weight(data: mmap.mmap, weight: Span, total: int, kept: NDArray[np.int64]) -> bytes | None:
+    """A TensorProto with the kept of `total` along its side of that length; None when it has none, or no raw floats."""
+    found = dict(_fields(data, weight))
+    shape = [value for number, value in _fields(data, weight) if number == WEIGHT_SHAPE and isinstance(value, int)]
+    raw, name = found.get(WEIGHT_DATA), found.get(WEIGHT_NAME)
+    if total not in shape or found.get(WEIGHT_TYPE) != FLOAT or not isinstance(raw, tuple) or not isinstance(name, tuple):
+        return None
+    values = np.frombuffer(data[slice(*raw)], "<f4").reshape(shape).take(kept, axis=shape.index(total))
+    sides = b"".join(_number_field(WEIGHT_SHAPE, side) for side in values.shape)
+    rest = _number_field(WEIGHT_TYPE, FLOAT) + protobuf_field(WEIGHT_NAME, data[slice(*name)])
+    return sides + rest + protobuf_field(WEIGHT_DATA, values.tobytes())
+
+
+def _copied(data: mmap.mmap, number: int, value: Span | int) -> bytes:
+    """A field of a message without fixed numbers, as it was."""
+    return protobuf_field(number, data[slice(*value)]) if isinstance(value, tuple) else _number_field(number, value)
+
+
+def _number_field(number: int, value: int) -> bytes:
+    return _write_varint(number << 3 | VARINT) + _write_varint(value)

@@ -3,13 +3,36 @@
 import contextlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inkline.errors import ModelError
+from inkline.options import EngineOptions
+from inkline.registry import resolve
+from inkline.registry.inspect import only_latin
 from inkline.registry.onnx_file import read_onnx_header
+from inkline.registry.settings import Settings
+from inkline.runtime import open_engine
 from tests.registry.standins import onnx_bytes
+
+
+def test_a_head_cut_to_latin_says_what_the_whole_one_says_among_its_classes(tmp_path: Path) -> None:
+    whole, settings = resolve("PP-OCRv6_small_rec"), Settings(tmp_path)
+    cut = only_latin(whole, settings)
+    charset = whole.charset or ()
+    kept = [i for i, token in enumerate(charset) if token in set(cut.charset or ())]
+    assert tuple(charset[i] for i in kept) == cut.charset and 1000 < len(kept) < 2000
+    assert set("aZß€½ 9α") <= set(cut.charset) and not set("日十一：аΑⅠ") & set(cut.charset)
+    x = np.random.default_rng(0).uniform(-1, 1, (1, 3, 48, 160)).astype(np.float32)
+    engines = (open_engine(model.path, EngineOptions(engine="onnxruntime", cpu_threads=1)) for model in (whole, cut))
+    expected, answer = (engine(x)[0] for engine in engines)
+    expected = expected[..., [0, *(i + 1 for i in kept)]]
+    assert np.allclose(answer, expected / expected.sum(axis=2, keepdims=True), atol=1e-3)
+    # The file says so, is made once, and one that knows little is left alone.
+    assert [shape[-1] for shape in read_onnx_header(cut.path).outputs.values()] == [len(kept) + 1]
+    assert only_latin(whole, settings).path == cut.path and only_latin(cut, settings) is cut
 
 
 def test_metadata_and_shapes(tmp_path: Path) -> None:

@@ -26,12 +26,12 @@ from inkline.recognition.columns import complete_columns
 from inkline.recognition.corrections import resolve_accents
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.words import ink_quad, split_words
-from inkline.registry import options_for, resolve
+from inkline.registry import options_for, resolve, with_latin_head
 from inkline.registry.inspect import ModelFile
 from inkline.registry.onnx_file import read_onnx_header
 from inkline.runtime import Engine, open_engine, renew_in_children
 from inkline.runtime.shared_batches import SharedBatches
-from inkline.stages import overlap, unless
+from inkline.stages import grouped, overlap, unless
 from inkline.types import Detections, Document, Floats, Image, Line, Page, Text, Transform, Word
 
 log = logging.getLogger(__name__)
@@ -244,7 +244,7 @@ class Ocr:
         # Fit their boxes to the ink; workers do so while lines are read.
         boxes: Iterable[Floats] = [*found.quads, *found.quads[list(read_twice)]]
         if options.box_rule == "ink":
-            boxes = run(lambda line: _fit_to_ink(*line), list(zip(lines, boxes, angles, strict=True)))
+            boxes = grouped(run, lambda line: _fit_to_ink(*line), list(zip(lines, boxes, angles, strict=True)))
         return PreparedPage(page_image, options, transform, found, tuple(lines), tuple(angles), boxes, read_twice)
 
     def _finish(self, prepared: PreparedPage, texts: list[Text]) -> Page:
@@ -291,7 +291,7 @@ def _once_per_image(detect: Find) -> Find:
 
 def _crop_lines(image: Image, found: Detections, reference: bool, run: ParallelMap) -> tuple[Detections, list[Image]]:
     """The boxes that are not empty, and what lies in them."""
-    crops = list(run(lambda quad: crop_quad(image, quad, reference), found.quads))
+    crops = list(grouped(run, lambda quad: crop_quad(image, quad, reference), list(found.quads)))
     kept = [i for i, crop in enumerate(crops) if crop is not None]
     return found[kept], [crop for crop in crops if crop is not None]
 
@@ -376,11 +376,7 @@ def _from_text_start(quad: Floats, angle: int) -> Floats:
 def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **found: Any) -> Page:
     """A page with what is known of its image; `found`: the other fields of `Page`, none for a page without lines."""
     known = Page((), transform.size, page_image.source, page_image.page_index, transform=transform)
-    more: dict[str, Any] = {
-        "settings": to_flat(options),
-        "warnings": page_image.warnings,
-        "load_image": page_image.reload,
-    }
+    more: dict[str, Any] = {"settings": to_flat(options), "warnings": page_image.warnings, "load_image": page_image.reload}
     return replace(known, **(more | found))
 
 
@@ -411,6 +407,8 @@ def open_rectifier(options: OcrOptions) -> Rectifier:
 def _open(options: OcrOptions, stage: str, streams: int = 1) -> tuple[Engine, ModelFile]:
     """The model of a stage as the options name it, ready to run."""
     found = resolve(getattr(options, f"{stage}_model_name"), getattr(options, f"{stage}_model_dir"), stage)
+    if stage == "text_recognition" and options.text_recognition_model_head == "latin":
+        found = with_latin_head(found)
     return open_engine(found.path, options.engine, streams), found
 
 

@@ -1,7 +1,8 @@
 """Stages that overlap: one thread draws items, a pool works on several, one thread finishes them in groups, in order."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from itertools import chain
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any, TypeVar
@@ -33,6 +34,12 @@ def unless(stop: Event, function: Callable[[A], B]) -> Callable[[A], B]:
         return function(item)
 
     return call
+
+
+def grouped(run: Callable[[Any, Any], Iterable[list[B]]], function: Callable[[A], B], items: Sequence[A]) -> Iterator[B]:
+    """`run(function, items)` for work of a tenth of a millisecond an item, which is handed over eight items at a time."""
+    groups = [items[at : at + 8] for at in range(0, len(items), 8)]
+    return chain.from_iterable(run(lambda group: [function(item) for item in group], groups))
 
 
 def overlap(

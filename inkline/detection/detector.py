@@ -118,9 +118,12 @@ class Detector:
 
         A net of one size sees tiles that are no larger, what is smaller with its edge drawn out.
         """
-        resized, probability = resize(image, *size), np.zeros(size, np.float32)
-        side = min([options.tile_side or max(size), *(self._fixed or ())])
-        for tile in tiles(*size, side) if seen is None else text_windows(seen, size, side):
+        resized, side = resize(image, *size), min([options.tile_side or max(size), *(self._fixed or ())])
+        windows = tiles(*size, side) if seen is None else text_windows(seen, size, side)
+        if len(windows) == 1 and windows[0].kept == (0, size[0], 0, size[1]):
+            return np.asarray(self._run(resized)[0][0][: size[0], : size[1]], np.float32)
+        probability = np.zeros(size, np.float32)
+        for tile in windows:
             (y0, y1, x0, x1), (top, bottom, left, right) = tile.window, tile.kept
             part = self._run(resized[y0:y1, x0:x1])[0][0]
             probability[top:bottom, left:right] = part[top - y0 : bottom - y0, left - x0 : right - x0]

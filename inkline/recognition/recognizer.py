@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -89,23 +88,21 @@ class Recognizer:
 
     def _read_once(self, crops: Sequence[Image], options: RecognizeOptions, run: ParallelMap) -> list[Text]:
         """Every line read once, as the options say."""
-        # Lines become windows, windows batches; where each is one, it is made by the thread that reads it, the longest first.
+        # Lines become windows, windows batches.
         is_ctc = self._decoder == "ctc"
         split = [split_windows(crop, self._height, options) if is_ctc else [(0, crop)] for crop in crops]
         parts = [part for line in split for _, part in line]
         lines = [crop for crop, line in zip(crops, split, strict=True) for _ in line]
-        longest_first = sorted(range(len(parts)), key=lambda i: -own_width(parts[i], self._height))
-        batches = make_batches(parts, self._height, options, lines) if options.batch_size > 1 else longest_first
+        batches = make_batches(parts, self._height, options, lines)
         allowed = self._allowed(options.charset)
 
         # Batches are read, in any order.
-        def read(batch: Batch | int) -> list[tuple[int, CtcPath | Text]]:
-            if not isinstance(batch, Batch):
-                alone = make_batches([parts[batch]], self._height, options, [lines[batch]])
-                batch = replace(alone[0], indices=(batch,))
-            return self._read_batch(batch, parts, lines, options, allowed)
+        def read(batch: Batch) -> Sequence[CtcPath | Text]:
+            return self._read_batch(batch, parts, options, allowed)
 
-        seen = dict(chain.from_iterable(run(read, batches)))
+        seen: dict[int, CtcPath | Text] = {}
+        for batch, results in zip(batches, run(read, batches), strict=True):
+            seen.update(zip(batch.indices, results, strict=True))
 
         # Windows become lines again.
         found = iter(seen[i] for i in range(len(parts)))
@@ -123,9 +120,9 @@ class Recognizer:
         return replace(text, text=unified, plain=plain)
 
     def _read_batch(
-        self, batch: Batch, crops: Sequence[Image], lines: Sequence[Image], options: RecognizeOptions, allowed: Classes | None
-    ) -> list[tuple[int, CtcPath | Text]]:
-        """What the net sees in the crops of a batch, by index; of crops that are whole `lines` the text."""
+        self, batch: Batch, crops: Sequence[Image], options: RecognizeOptions, allowed: Classes | None
+    ) -> Sequence[CtcPath | Text]:
+        """What the net sees in the crops of a batch, in its order."""
         # Draw the crops side by side into the net's input, padded with zeros, and run it.
         height = options.input_shape[1] if options.input_shape else self._height
         x = np.zeros((len(batch.indices), 3, height, batch.width), np.float32)
@@ -139,14 +136,11 @@ class Recognizer:
         if np.isnan(prob).any():
             raise EngineError("the recogniser's answer is not a number: its file or the engine is at fault; try another engine")
         if self._decoder != "ctc":
-            texts = [attention_decode(self._decoder, b, p, self.charset) for b, p in zip(best, prob, strict=True)]
-            return list(zip(batch.indices, texts, strict=True))
+            return [attention_decode(self._decoder, b, p, self.charset) for b, p in zip(best, prob, strict=True)]
         if allowed is not None:
             options = replace(options, accent_thresh=1.0)  # the plain letter may not be among those allowed
         extents = [(own_width(crops[i], height), w / batch.width) for i, w in zip(batch.indices, batch.widths, strict=True)]
-        paths = [self._path(best[row], prob[row], probability[row], extent, options) for row, extent in enumerate(extents)]
-        found = zip(batch.indices, paths, strict=True)
-        return [(i, self._line_text([(0, path)]) if crops[i] is lines[i] else path) for i, path in found]
+        return [self._path(best[row], prob[row], probability[row], extent, options) for row, extent in enumerate(extents)]
 
     def _path(
         self, best: Classes, prob: Floats, probability: Floats, extent: tuple[int, float], options: RecognizeOptions

@@ -19,7 +19,7 @@ from inkline.training.start_weights import StartWeights
 from inkline.training.synth.font_faces import families
 from inkline.training.synth.scripts import SCRIPTS
 from inkline.training.tasks import TASKS
-from inkline.training.training_data import TrainingData, open_source
+from inkline.training.training_data import TrainingData, open_source, warped_pages
 
 LINES_PER_SCRIPT = 300  # drawn, to measure an old ability by: the interval of a share of wrong characters is about 0.005 wide
 PAGES_DRAWN = 30
@@ -94,12 +94,13 @@ def known_scripts(config: Config, charset: Sequence[str]) -> tuple[list[str], li
 def known_abilities(config: Config, charset: Sequence[str], say: bool = False) -> tuple[str, ...]:
     """Generated sets of what a model could do before: for recognisers, lines of each script by the letters it knows.
 
+    Of a classifier there are none: turned text is not generated.
     say: tell which of these scripts cannot be drawn here, so that forgetting them would go unnoticed.
     """
-    if config.task == "det":
-        return (f"pages:latin:{PAGES_DRAWN}",)
+    if config.task == "cls":
+        return ()
     if config.task != "rec":
-        return (f"lines:latin:{LINES_PER_SCRIPT}",)
+        return (f"pages:latin:{PAGES_DRAWN}",)
     drawn, without_font = known_scripts(config, charset)
     if without_font and say:
         names = ", ".join(without_font)
@@ -152,7 +153,11 @@ def measured_sets(
     sets = [(spec, True, charset) for spec in config.data.evaluate] + [(spec, False, start_weights.charset) for spec in general]
     found = []
     for spec, is_new, may_hold in sets:
-        source = held(open_source(spec, plain, may_hold, held_out=True)[0])
+        source: Any
+        if config.task == "unwarp":
+            source = warped_pages((spec,), plain, held_out=True)
+        else:
+            source = held(open_source(spec, plain, may_hold, held_out=True)[0])
         old = measure_parts(net, config, start_weights.charset, source, device)
         found.append(MeasuredSet(spec, is_new, source, old))
     return found

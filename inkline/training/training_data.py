@@ -193,20 +193,21 @@ def prepare(config: Config, rank: int, world: int) -> TrainingData:
 
 
 def prepare_unwarp(config: Config, rank: int, world: int) -> TrainingData:
-    """The photographed pages an unwarping net learns from; only generated ones can be had with an exact answer."""
-
-    def warped(specs: Sequence[str], seed: int) -> Dataset[Any]:
-        if len(specs) != 1 or not specs[0].startswith("pages:"):
-            raise UsageError(f"an unwarping net learns from one entry pages:SCRIPT:COUNT, not {', '.join(specs) or '(none)'}")
-        pages = _generated(specs[0], config, (), seed)
-        assert isinstance(pages, SynthPages)
-        return Unwarping(pages.options, pages.count)
-
-    dataset = warped(config.data.train, config.run.seed)
-    evaluation = warped(config.data.evaluate, config.run.seed + HELD_OUT_SEED_OFFSET) if config.data.evaluate else None
-    about = f"{len(dataset)} generated pages per epoch"  # type: ignore[arg-type]
+    """The photographed pages an unwarping net learns from."""
+    dataset = warped_pages(config.data.train, config)
+    evaluation = warped_pages(config.data.evaluate, config, held_out=True) if config.data.evaluate else None
+    about = f"{len(dataset)} generated pages per epoch"
     batches, steps = _batches(config, dataset, rank, world)
     return TrainingData(batches, steps, about, evaluation, start_weights=start_weights_of(config))
+
+
+def warped_pages(specs: Sequence[str], config: Config, held_out: bool = False) -> Unwarping:
+    """Photographed pages with their grids; only generated ones can be had with an exact answer, so UsageError for others."""
+    if len(specs) != 1 or not specs[0].startswith("pages:"):
+        raise UsageError(f"an unwarping net learns from one entry pages:SCRIPT:COUNT, not {', '.join(specs) or '(none)'}")
+    pages = _generated(specs[0], config, (), config.run.seed + (HELD_OUT_SEED_OFFSET if held_out else 0))
+    assert isinstance(pages, SynthPages)
+    return Unwarping(pages.options, pages.count)
 
 
 def _batches(config: Config, dataset: Dataset[Any], rank: int, world: int) -> tuple[Batches, int]:

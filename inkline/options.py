@@ -17,6 +17,7 @@ from inkline.flat import Shape, opt, opt_like, validate
 LimitType = Literal["min", "max", "resize_long"]
 Rules = Literal["own", "reference"]
 
+AUTO = "auto"  # `lang`: each line in the language, or at least the script, that it is written in
 STRIDE_PX = 32  # sides of a detector's input are multiples of this
 MIN_TILE_PX = 512
 MIN_PDF_DPI = 10
@@ -24,6 +25,7 @@ MIN_PDF_DPI = 10
 # The rules of PaddleOCR 3.x by flat name, which `rules="reference"` stands for (docs/reference_rules.md).
 REFERENCE_RULES: Mapping[str, Any] = {
     "pdf_dpi": 144,
+    "lang": "",
     "doc_orientation_rule": "net",
     "text_det_limit_side_len": 64,
     "text_det_limit_type": "min",
@@ -249,7 +251,6 @@ class ReadOptions:
 class OcrOptions:
     """The whole pipeline: which models, which stages, and the options of each stage."""
 
-    lang: str = opt("", "lang", "language or script of the text: a code, tag or name, see `inkline languages`")
     text_detection_model_name: str = opt("PP-OCRv6_small_det", "text_detection_model_name", "name of the detector")
     text_detection_model_dir: str = opt("", "text_detection_model_dir", "folder or file of the detector")
     text_recognition_model_name: str = opt("PP-OCRv6_small_rec", "text_recognition_model_name", "name of the recogniser")
@@ -273,6 +274,12 @@ class OcrOptions:
     )
     doc_unwarping_model_name: str = opt("UVDoc", "doc_unwarping_model_name", "name of the unwarping net")
     doc_unwarping_model_dir: str = opt("", "doc_unwarping_model_dir", "folder or file of the unwarping net")
+    lang: str = opt(
+        AUTO,
+        "lang",
+        "auto: each line by the recogniser of its script; a code, tag or name (see `inkline languages`), or several "
+        "joined by +: these alone; empty: one recogniser reads all lines",
+    )
     use_doc_orientation_classify: bool = opt(
         False, "use_doc_orientation_classify", "turn pages that are sideways or upside down"
     )

@@ -1,7 +1,7 @@
 """The whole way from an image to a page of text."""
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -24,6 +24,7 @@ from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.columns import complete_columns
 from inkline.recognition.corrections import resolve_accents
+from inkline.recognition.readers import open_lines_reader, unread_warning
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.words import ink_quad, split_words
 from inkline.registry import options_for, resolve, with_latin_head
@@ -31,6 +32,7 @@ from inkline.registry.inspect import ModelFile
 from inkline.registry.onnx_file import read_onnx_header
 from inkline.runtime import Engine, open_engine, renew_in_children
 from inkline.runtime.shared_batches import SharedBatches
+from inkline.scripts import NO_LETTERS, script_of
 from inkline.stages import grouped, overlap, unless
 from inkline.types import Detections, Document, Floats, Image, Line, Page, Text, Transform, Word
 
@@ -39,7 +41,6 @@ log = logging.getLogger(__name__)
 CLOSED = "this Ocr was closed; make another one"
 MIN_TURNED_GAIN = 0.02  # of the score, for a line to be turned; what reads as well upside down, as 8008 does, stays
 
-MAX_BLURRED_SHARE = 0.25  # with a larger share of unread lines, the page may be in another script
 
 OnError = Callable[[Source, InklineError], None]
 
@@ -92,7 +93,8 @@ class Ocr:
         if o.recognize.batch_size > 1:
             engine = SharedBatches(engine, o.recognize.batch_size)
         self._recognize = Recognizer(engine, recognizer.charset or (), recognizer.metadata, twins)
-        missing = missing_letters(o.lang, self._recognize.charset) if o.lang else ""
+        self._read = open_lines_reader(o, self._recognize)
+        missing = missing_letters(o.lang, self._recognize.charset) if o.lang in LANGUAGES else ""
         if missing:
             log.warning("%s lacks letters of %s, which are read as others: %s", recognizer.name, o.lang, missing)
         # The optional stages.
@@ -129,7 +131,7 @@ class Ocr:
             raise SourceError(f"{source.label} has {count} pages: use Ocr.read() or Ocr.stream()")
         # Rectify it, find its lines and cut them out; read the lines; put the page together.
         prepared = self._prepare(page_images[0], options, self._detect_one, self._pool.map)
-        texts = self._recognize(prepared.crops, options.recognize, self._pool.map)
+        texts = self._read(prepared.crops, [len(prepared.crops)], options.recognize, self._pool.map)
         return self._finish(prepared, texts)
 
     def read(self, source: Any, **overrides: Any) -> Document:
@@ -164,7 +166,7 @@ class Ocr:
             pages: list[Page] = []
             for group in [prepared] if mixing else [[page] for page in prepared]:
                 crops = [crop for page in group for crop in page.crops]
-                texts = iter(self._recognize(crops, options.recognize, run))
+                texts = iter(self._read(crops, [len(page.crops) for page in group], options.recognize, run))
                 pages += [self._finish(page, [next(texts) for _ in page.crops]) for page in group]
             return pages
 
@@ -221,7 +223,7 @@ class Ocr:
                 _check_input_shape(name, shape, model)
 
     def _reading_test(self, find: Find, options: OcrOptions, run: ParallelMap = map) -> ReadingTest:
-        return ReadingTest(find, lambda crops: self._recognize(crops, options.recognize, run))
+        return ReadingTest(find, lambda crops: self._read(crops, [len(crops)], options.recognize, run))
 
     def _prepare(self, page_image: PageImage, options: OcrOptions, detect: Detector, run: ParallelMap = map) -> PreparedPage:
         """All that is done to a page before its lines are read; `run` maps over the lines, on a thread pool or not."""
@@ -250,7 +252,8 @@ class Ocr:
     def _finish(self, prepared: PreparedPage, texts: list[Text]) -> Page:
         """The page of what was read, columns of Chinese and Japanese with what is not seen in them lying on their side."""
         options = prepared.options.recognize
-        columns = [i for i, angle in enumerate(prepared.angles) if angle == 90]
+        base = prepared.options.text_recognition_model_name
+        columns = [i for i, angle in enumerate(prepared.angles) if angle == 90 and texts[i].reader in ("", base)]
         if columns and options.width_rule == "own":
             texts = complete_columns(texts, prepared.crops, columns, lambda crops: self._recognize(crops, options))
         return _assemble(prepared, texts)
@@ -314,7 +317,8 @@ def _assemble(prepared: PreparedPage, texts: list[Text]) -> Page:
         paragraph = paragraphs(quads[order])
     lines = []
     for i, number in zip(order.tolist(), paragraph.tolist(), strict=True):
-        unread = texts[i].score < options.recognize.score_thresh
+        thresh = texts[i].score_thresh
+        unread = bool(texts[i].script) or texts[i].score < (options.recognize.score_thresh if thresh is None else thresh)
         if not unread or options.rules == "own":
             lines.append(_line(prepared, i, texts[i], boxes[i], number, unread))
     asked = options.use_textline_orientation
@@ -340,17 +344,6 @@ def _better_way_up(prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedP
     return replace(prepared, crops=crops, angles=angles, boxes=boxes, read_twice=()), list(better)
 
 
-def unread_warning(lines: Sequence[Line]) -> list[str]:
-    """How many lines could not be read, and in which scripts they are as far as that is known; empty when all were read."""
-    unread = [line for line in lines if line.unread]
-    if not unread:
-        return []
-    scripts = ", ".join(dict.fromkeys(line.script for line in unread if line.script != "Zyyy"))
-    what = f" (script: {scripts}?)" if scripts else ""
-    hint = "; see `inkline languages`" if scripts or len(unread) > MAX_BLURRED_SHARE * len(lines) else ""
-    return [f"{len(unread)} of {len(lines)} line{'s' * (len(lines) > 1)} could not be read{what}{hint}"]
-
-
 def _line(prepared: PreparedPage, index: int, text: Text, tight: Floats, paragraph: int, unread: bool) -> Line:
     """A line of a page: its text, none if `unread`, and where it, as its box `tight`, and its words lie in source pixels."""
     transform, box, angle = prepared.transform, prepared.found.quads[index], prepared.angles[index]
@@ -358,9 +351,10 @@ def _line(prepared: PreparedPage, index: int, text: Text, tight: Floats, paragra
     if prepared.options.recognize.return_word_box and not unread:
         found = split_words(text, prepared.crops[index], _from_text_start(box, angle))
         words = tuple(replace(word, quad=transform.quads_to_source(word.quad)) for word in found)
-    score = float(prepared.found.scores[index])
-    read = "" if unread else text.text
-    return Line(read, text.score, transform.quads_to_source(tight), box, score, angle, words, paragraph, unread=unread)
+    place = transform.quads_to_source(tight), box, float(prepared.found.scores[index]), angle
+    script = text.script or (NO_LETTERS if unread else script_of(text.text))
+    read, model = ("", "") if unread else (text.text, text.reader or prepared.options.text_recognition_model_name)
+    return Line(read, text.score, *place, words, paragraph, script, unread, model)
 
 
 def _fit_to_ink(crop: Image, box: Floats, angle: int) -> Floats:

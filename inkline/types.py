@@ -65,7 +65,9 @@ class Text:
     text: in logical order, NFC as the charset gives it. score: mean probability of the kept characters, 0..1, 0.0 if none.
     char_scores: (len(text),) float32, 0..1. char_spans: (len(text), 2) float32, where each character's step lies, as
     fractions 0..1 of the crop's width; what runs from right to left has falling ones. plain: the text without the accents
-    the recogniser was in doubt about, of the same length.
+    the recogniser was in doubt about, of the same length. reader: the recogniser, where there are several (joined by + for
+    a line read in pieces). score_thresh: the score below which a line of this one is left out; None: as the options say.
+    script: of a line that no recogniser reads, its script.
     """
 
     text: str
@@ -73,6 +75,9 @@ class Text:
     char_scores: Floats
     char_spans: Floats
     plain: str = ""
+    reader: str = ""
+    score_thresh: float | None = None
+    script: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +100,7 @@ class Line:
     words: filled when word boxes were asked for. paragraph: index of the paragraph within the page, from 0.
     script: the ISO 15924 code of what most of its letters are written in, of `inkline.scripts`; Zyyy without letters.
     unread: the line was found and could not be read: its text is empty, its score that of what it was taken for.
+    model: the name of the recogniser, several joined by + for a line read in pieces, empty for one that none reads.
     """
 
     text: str
@@ -107,6 +113,7 @@ class Line:
     paragraph: int = 0
     script: str = "Zyyy"
     unread: bool = False
+    model: str = ""
 
     @property
     def reading_quad(self) -> Floats:

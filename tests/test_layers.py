@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "inkline"
 
 # Each part may import what stands above it in this list, and its own modules.
-BASE = ("types", "errors", "flat", "options", "languages", "files", "progress", "metrics", "stages")
+BASE = ("types", "errors", "flat", "options", "languages", "files", "progress", "metrics", "stages", "scripts")
 PACKAGES = ("layout", "runtime", "registry", "detection", "recognition", "orientation", "io", "formats")
 READING = (*BASE, *PACKAGES, "pipeline")
 FACES = ("paddle", "integrations", "ocrmypdf_plugin", "service", "batch", "cli")
@@ -23,12 +23,13 @@ MAY = {
     "options": ("types", "errors", "flat"),
     "languages": ("types", "errors"),
     "stages": (),
+    "scripts": (),
     "metrics": ("types", "errors", "layout"),
     "layout": ("types", "errors"),
     "runtime": ("types", "errors", "options"),
     "registry": ("types", "errors", "files", "progress", "flat", "options", "languages"),
     "detection": ("types", "errors", "options", "layout", "runtime"),
-    "recognition": ("types", "errors", "options", "layout", "runtime"),
+    "recognition": ("types", "errors", "options", "layout", "runtime", "registry", "scripts", "flat", "languages"),
     "orientation": ("types", "errors", "options", "layout", "runtime", "recognition"),
     "io": ("types", "errors", "files", "flat", "options"),
     "formats": ("types", "errors", "files", "flat", "options", "layout", "recognition", "io"),

@@ -50,7 +50,9 @@ class PaddleOCR:
         asked = translate_keywords(keywords, "text_det_limit_type" in options)
         asked.warn()
         options |= asked.options
-        self._ocr = Ocr(**{"pdf_dpi": PDF_DPI} | options)
+        # As PaddleOCR: one recogniser, unless lang="auto" is asked for.
+        defaults: dict[str, Any] = {"pdf_dpi": PDF_DPI, "lang": ""}
+        self._ocr = Ocr(**defaults | options)
         self._limit_type_known = "text_det_limit_type" in options
 
     def predict(self, input: Any, **options: Any) -> list[OCRResult]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from inkline.flat import apply, flat_fields
 from inkline.languages import canonical, language, route
-from inkline.options import OcrOptions
+from inkline.options import AUTO, OcrOptions
 from inkline.registry.card import Task, find_card
 
 if TYPE_CHECKING:
@@ -43,25 +43,46 @@ def set_offline() -> None:
 def options_for(**overrides: Any) -> OcrOptions:
     """The options to read with: the defaults, over them what the models were tuned with, over both `overrides`.
 
-    overrides: flat option names of `inkline.options`, and `lang` and `ocr_version`, which choose the models that are
-    not named. A folder given without a name brings its own. UsageError and ModelError as in `resolve`.
+    overrides: flat option names of `inkline.options`, and `ocr_version`, which with `lang` chooses the models that are not
+    named; `lang` may be a list. A folder given without a name brings its own. UsageError and ModelError as in `resolve`.
     """
     # Which models: those named, else those of the language, else the defaults.
-    lang, version = overrides.pop("lang", None) or "", overrides.pop("ocr_version", None) or ""
-    names = _names_for_language(lang, version, overrides) if lang or version else {}
-    code = canonical(lang) if lang else ""
-    if code and code == lang.strip().lower() and language(code).elsewhere:
-        known = language(code)
-        text = "lang=%r is %s, as in PaddleOCR's list; elsewhere it is %s; %r is %s everywhere"
-        logger.warning(text, lang, known.name, known.elsewhere, known.tag, known.name)
+    version = overrides.pop("ocr_version", None) or ""
+    overrides["lang"] = lang = _language_asked(overrides, version)
+    one = "" if lang == AUTO else lang.split("+")[0]
+    names = _names_for_language(one, version, overrides) if one or version else {}
     tuned: dict[str, Any] = {}
     for task in get_args(Task):
         key = f"{task}_model_name"
+        if key not in flat_fields(OcrOptions):
+            continue
         name = overrides.get(key, names.get(key, getattr(OcrOptions(), key)))
         # What each of them was tuned with.
         names[key], values = _tuned_options(task, name, overrides)
         tuned |= values
-    return apply(apply(OcrOptions(), **tuned), **(overrides | names), lang=code)
+    return apply(apply(OcrOptions(), **tuned), **(overrides | names))
+
+
+def _language_asked(overrides: dict[str, Any], version: str) -> str:
+    """The option `lang`: a list joined by +; if not given, auto unless a recogniser, a version or the reference's rules are."""
+    lang = overrides.get("lang")
+    if lang is None:
+        named = any(overrides.get(f"text_recognition_model_{what}") for what in ("name", "dir"))
+        return "" if version or named or overrides.get("rules") == "reference" else AUTO
+    if lang in ("", AUTO):
+        return str(lang)
+    codes = lang.replace(",", "+").split("+") if isinstance(lang, str) else list(lang)
+    return "+".join(dict.fromkeys(map(_code_of, codes)))
+
+
+def _code_of(lang: str) -> str:
+    """The code meant by `lang`; a warning where others mean another language by it."""
+    code = canonical(lang)
+    known = language(code)
+    if code == lang.strip().lower() and known.elsewhere:
+        text = "lang=%r is %s, as in PaddleOCR's list; elsewhere it is %s; %r is %s everywhere"
+        logger.warning(text, lang, known.name, known.elsewhere, known.tag, known.name)
+    return code
 
 
 def _names_for_language(lang: str, version: str, overrides: dict[str, Any]) -> dict[str, str]:

@@ -17,7 +17,9 @@ from inkline.languages import codes_under
 FREE_LICENCES = ("Apache-2.0", "MIT")
 
 # What the options of a model begin with: `<task>_model_name`, `<task>_model_dir`.
-Task = Literal["text_detection", "text_recognition", "textline_orientation", "doc_orientation_classify", "doc_unwarping"]
+Task = Literal[
+    "text_detection", "text_recognition", "textline_orientation", "doc_orientation_classify", "doc_unwarping", "script"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from inkline.recognition.attention import class_count
 from inkline.registry.card import all_cards
 from inkline.training.config import Config, shipped
 from inkline.training.data.batches import BatchPlan, batches_of, in_every_turn, loader
-from inkline.training.data.datasets import Classification, Detection, Recognition, Unwarping
+from inkline.training.data.datasets import Classification, Detection, Recognition, Unwarping, class_labels
 from inkline.training.data.encode import ENCODERS, Alphabet
 from inkline.training.data.labels import LoadOptions, LoadReport, load_labels
 from inkline.training.data.sample_sources import Labelled, Mixture, SampleSource, SynthLines, SynthPages, mixed
@@ -186,7 +186,7 @@ def prepare(config: Config, rank: int, world: int) -> TrainingData:
     evaluation = open_evaluation_source(config, charset) if rank == 0 else None
     classes = class_count(decoder_of(config), len(charset)) if config.task == "rec" else None
     if config.task == "cls":
-        classes = len(config.model.labels)
+        classes = len(class_labels(config))
     about = f"{len(source)} samples per epoch" + _skipped(reports)
     batches, steps = _batches(config, dataset, rank, world)
     return TrainingData(batches, steps, about, evaluation, charset, classes, start_weights)

@@ -48,7 +48,8 @@ def weighed(name):
 
 
 def test_every_interface_is_among_the_nets():
-    assert {id(NETS[name].interface) for name in CHOSEN_NETS} == {id(entry.interface) for entry in NETS.values()}
+    with_a_command = [entry.interface for entry in NETS.values() if entry.interface.task in COMMANDS]
+    assert {id(NETS[name].interface) for name in CHOSEN_NETS} == {id(interface) for interface in with_a_command}
 
 
 @pytest.mark.slow

@@ -14,7 +14,9 @@ from torch.utils.data import Dataset
 
 from inkline.errors import DataError
 from inkline.orientation.classifier import LINE_PART_HEIGHTS, full_contrast
+from inkline.recognition import router
 from inkline.recognition.bidi import base_direction, visual_order
+from inkline.scripts import SCRIPTS, script_of
 from inkline.training.config import Config
 from inkline.training.data.augment_crops import augment_line, augment_turned, concatenate, turned
 from inkline.training.data.augment_pages import AnnotatedPage, augment_page
@@ -27,7 +29,7 @@ from inkline.training.synth.synth_options import PageOptions
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 DET_KINDS = ("db", "east", "sast")
-CLS_KINDS = ("line", "part", "page", "tile", "angle")
+CLS_KINDS = ("line", "part", "page", "tile", "angle", "script")
 UNWARP_INPUT = (712, 488)  # height, width
 MAX_READ_TRIES = 10  # samples tried, the following ones in place of one that cannot be read
 Arrays = dict[str, Any]
@@ -166,17 +168,23 @@ class Recognition(SourceDataset):
         return centred(fit_line(image, height, data.width or data.max_width, min_width, data.width_scale))
 
 
+def class_labels(config: Config) -> tuple[str, ...]:
+    """The classes of a classifier: degrees, or scripts."""
+    return tuple(SCRIPTS) if config.data.kind == "script" else tuple(map(str, config.model.labels))
+
+
 class Classification(SourceDataset):
     """Images with the class of their turn; a source without classes (lines, pages) is turned by a drawn label.
 
     The kinds of input (`data.kind`): line: resized straight to the net's size, RGB, ImageNet; part: the same of a random
     part of long lines, at full contrast; page: shorter side to 8/7 of the size, middle cut out, RGB, ImageNet; tile: the
-    same, of which nets see several per page; angle: the 2.x classifier, kept in shape and padded, BGR, (x/255 - 0.5)/0.5.
+    same, of which nets see several per page; angle: the 2.x classifier, kept in shape and padded, BGR, (x/255 - 0.5)/0.5;
+    script: a part of a line as the router sees it, whose class is the script of its text.
     """
 
     def __init__(self, source: SampleSource, config: Config) -> None:
         super().__init__(source, config)
-        self.kind, self.labels = config.data.kind or "line", tuple(map(str, config.model.labels))
+        self.kind, self.labels = config.data.kind or "line", class_labels(config)
         if self.kind not in CLS_KINDS:
             known = f"{', '.join(CLS_KINDS[:-1])} and {CLS_KINDS[-1]}"
             raise DataError(f"no classifier input of the kind {self.kind!r}; there are {known}")
@@ -185,12 +193,15 @@ class Classification(SourceDataset):
         """image (3, H, W), label, key."""
         rng = np.random.default_rng((self.config.run.seed, at.epoch, at.number, 17))
         image, label, key = readable(self.source, at, self.config.data.strict)
-        if not isinstance(label, str) or label not in self.labels:
+        if self.kind == "script":
+            label = script_of(label)
+        elif not isinstance(label, str) or label not in self.labels:
             label = self.labels[int(rng.random() * len(self.labels))]
             image = turned(image, label)
-        if self.kind == "part":
+        if self.kind in ("part", "script"):
+            heights = LINE_PART_HEIGHTS if self.kind == "part" else router.WIDTH_PX / router.HEIGHT_PX
             height, width = image.shape[:2]
-            room = max(0, width - round(height * LINE_PART_HEIGHTS))
+            room = max(0, width - round(height * heights))
             start = int(rng.random() * (room + 1))
             image = image[:, start : start + width - room]
         image = augment_turned(rng, image, self.config.augment.cls)
@@ -199,6 +210,8 @@ class Classification(SourceDataset):
     def input(self, image: np.ndarray) -> np.ndarray:
         """The network input, float32 (3, H, W)."""
         height, width = self.config.data.height, self.config.data.width
+        if self.kind == "script":
+            return router.net_input(image)
         if self.kind == "angle":
             fitted = centred(fit_line(image, height, width))
             return np.pad(fitted, ((0, 0), (0, 0), (0, width - fitted.shape[2])))

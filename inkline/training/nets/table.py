@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from inkline.errors import UsageError, near
+from inkline.recognition import router
 from inkline.runtime.tensors import IMAGENET_MEAN, IMAGENET_STD
+from inkline.scripts import SCRIPTS
 from inkline.training.nets.attention_heads import RareHead, SARHead
 from inkline.training.nets.class_heads import ClsHead, CTCHead, LCNetHead, NRTRMultiHead, SARMultiHead
 from inkline.training.nets.contracts import Head, LineBackbone, PageBackbone
@@ -22,6 +24,7 @@ from inkline.training.nets.mobilenet import MobileNetV1Enhance, MobileNetV3, Rec
 from inkline.training.nets.ocr_net import Net, OcrNet
 from inkline.training.nets.openocr_backbones import RepViTDet, RepViTRec, SVTRv2
 from inkline.training.nets.resnet import RecResNetVd, ResNetFPN, ResNetVd, SastResNetVd
+from inkline.training.nets.script_net import ScriptBackbone
 from inkline.training.nets.sequence_encoders import LightSvtrEncoder, SequenceEncoder, SvtrEncoder
 from inkline.training.nets.spline import TPS, Gray
 from inkline.training.nets.transformer_heads import NRTRHead, SRNHead
@@ -136,6 +139,14 @@ HALF = (0.5, 0.5, 0.5)
 LINE_TURN_2020 = _classifier("textline_orientation", 48, 192, "pad", ("0", "180"), HALF, HALF, "BGR")
 LINE_TURN = _classifier("textline_orientation", 80, 160, "stretch", ("0_degree", "180_degree"))
 PAGE_TURN = _classifier("doc_orientation_classify", 224, 224, "center_crop", ("0", "90", "180", "270"))
+SCRIPT = Interface(
+    task="script",
+    shape=(1, router.HEIGHT_PX, router.WIDTH_PX),
+    free="",
+    multiple=1,
+    outputs={"probabilities": ("batch", None)},
+    facts={"labels": tuple(SCRIPTS)},
+)
 UNWARP = Interface(
     task="doc_unwarping",
     shape=(3, 712, 488),
@@ -231,6 +242,11 @@ def _lcnet_cls(scale: float, classes: int, text_line: bool = False, wide: bool =
     return OcrNet(backbone, None, LCNetHead(backbone.out_channels, classes, wide))
 
 
+def _script_net(classes: int) -> OcrNet:
+    backbone = ScriptBackbone()
+    return OcrNet(backbone, None, LCNetHead(backbone.out_channels, classes, wide=False))
+
+
 def _cls_2020(classes: int) -> OcrNet:
     backbone = RecMobileNetV3("small", 0.35)
     return OcrNet(backbone, None, ClsHead(backbone.out_channels, classes))
@@ -306,6 +322,8 @@ NETS: dict[str, NetEntry] = {
     "PP-LCNet_x1_0_doc_ori_nolastconv": NetEntry(PAGE_TURN, lambda n: _lcnet_cls(1.0, n, wide=False), 4),
     "PP-LCNet_x0_25_textline_ori": NetEntry(LINE_TURN, lambda n: _lcnet_cls(0.25, n, text_line=True), 2),
     "PP-LCNet_x1_0_textline_ori": NetEntry(LINE_TURN, lambda n: _lcnet_cls(1.0, n, text_line=True), 2),
+    # the router's net, which tells scripts apart
+    "inkline_script": NetEntry(SCRIPT, _script_net, len(SCRIPTS)),
 }
 
 

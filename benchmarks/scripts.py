@@ -1,0 +1,150 @@
+"""Measure the router and what it is for: `python -m benchmarks.scripts WHAT ...`.
+
+lines DATA...: which script the router names, as a matrix and per set. DATA are folders or files of labels.jsonl, of lines
+(drawn by `inkline synth lines`, say) or of pages, whose lines are cut out. Lines lower than 15 px and lines without a letter
+are not counted. alone: each line for itself; page: the lines of a page together.
+drawn SCRIPT...: lines of these scripts (`inkline synth scripts`) each on a page of its own, through `Ocr()` alone: the model
+that read most lines, characters wrong, lines that nobody read.
+texts DATA...: the texts of pages through `Ocr()`, as JSON lines, to be compared between versions.
+"""
+
+import argparse
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from inkline import Ocr
+from inkline.io.read import read
+from inkline.layout.geometry import crop_quad, is_upright_column
+from inkline.metrics import edits
+from inkline.options import EngineOptions
+from inkline.recognition.readers import ROUTER
+from inkline.recognition.router import LETTERED, ScriptNet, evidence, posterior
+from inkline.registry import resolve
+from inkline.runtime import open_engine
+from inkline.scripts import NO_LETTERS, script_of
+from inkline.training.synth.draw_line import draw_line
+from inkline.training.synth.synth_options import LineOptions
+from inkline.types import Image
+
+MIN_HEIGHT_PX = 15
+LINES_PER_SCRIPT = 12
+MARGIN_PX = 40
+
+
+def label_file(source: Path) -> Path:
+    """The labels.jsonl that a file, its folder, or the folder of a development set means."""
+    found = (source, source / "labels.jsonl", source / "dev/labels.jsonl")
+    return next(path for path in found if path.is_file())
+
+
+def labelled_pages(file: Path, limit: int) -> Iterator[list[tuple[Image, str]]]:
+    """The (crop, text) of each page; a line image is a page of one line."""
+    for row in file.read_text(encoding="utf-8").splitlines()[:limit]:
+        entry = json.loads(row)
+        image = next(read(file.parent / entry["image"])).image
+        if "text" in entry:
+            yield [(image, entry["text"])]
+            continue
+        lines = [line for line in entry["lines"] if line["points"] and len(line["points"]) == 4 and not line.get("ignore")]
+        cut = [(crop_quad(image, np.asarray(line["points"], np.float32)), line["text"]) for line in lines]
+        yield [(crop, text) for crop, text in cut if crop is not None and not is_upright_column(crop)]
+
+
+def measure_lines(arguments: argparse.Namespace) -> None:
+    """Print the share of scripts named rightly per set, alone and with the page, and the matrix of what was taken for what."""
+    net = ScriptNet(open_engine(resolve("" if arguments.model else ROUTER, arguments.model, "script").path, EngineOptions()))
+    allowed = [True] * len(LETTERED)
+    taken: dict[str, Counter[str]] = defaultdict(Counter)
+    print(f"{'set':<32}{'lines':>7}{'alone %':>9}{'page %':>8}")
+    for source in map(Path, arguments.data):
+        alone = page = count = 0
+        for lines in labelled_pages(label_file(source), arguments.limit):
+            counted = [(crop, script_of(text)) for crop, text in lines if crop.shape[0] >= MIN_HEIGHT_PX]
+            counted = [(crop, script) for crop, script in counted if script != NO_LETTERS]
+            if not counted:
+                continue
+            logs, letters = evidence(net([crop for crop, _ in counted]))
+            together = posterior(logs, letters, allowed).argmax(axis=1)
+            for (_, script), own, with_page in zip(counted, logs.argmax(axis=1), together, strict=True):
+                alone, page, count = alone + (LETTERED[own] == script), page + (LETTERED[with_page] == script), count + 1
+                taken[script][LETTERED[own]] += 1
+        if count:
+            print(f"{'/'.join(source.parts[-2:])[-31:]:<32}{count:>7}{100 * alone / count:>9.2f}{100 * page / count:>8.2f}")
+    print("\nscript, right of all, and what the others were taken for (alone)")
+    for script, seen in taken.items():
+        wrong = ", ".join(f"{other} {n}" for other, n in seen.most_common() if other != script)
+        print(f"{script}  {seen[script]} of {seen.total()}  {wrong}")
+
+
+def drawn_page(options: LineOptions, count: int) -> tuple[Image, list[str]]:
+    """A white page with drawn lines below one another, and their texts."""
+    lines = [draw_line(options, i) for i in range(count)]
+    width = max(image.shape[1] for image, _ in lines) + 2 * MARGIN_PX
+    height = sum(image.shape[0] + MARGIN_PX for image, _ in lines) + MARGIN_PX
+    page, y = np.full((height, width, 3), 255, np.uint8), MARGIN_PX
+    for image, _ in lines:
+        h, w = image.shape[:2]
+        page[y : y + h, MARGIN_PX : MARGIN_PX + w] = image
+        y += h + MARGIN_PX
+    return page, [text for _, text in lines]
+
+
+def measure_drawn(arguments: argparse.Namespace) -> None:
+    """Print per script the model that read most lines, and the characters wrong, of clean and of worn lines."""
+    words, fonts = tuple(arguments.words), tuple(arguments.fonts)
+    with Ocr(cpu_threads=arguments.threads) as ocr:
+        for script in arguments.scripts:
+            cells = []
+            for wear in (0.0, 1.0):
+                options = LineOptions(script, words, fonts=fonts, seed=7, min_chars=12, max_chars=30, height=(32, 48), scene=0)
+                options = replace(options, degrade=wear, tokens=0.1, rare=0.0, latin=0.0)
+                image, texts = drawn_page(options, LINES_PER_SCRIPT)
+                lines = ocr(image).lines
+                models = Counter(line.model for line in lines).most_common(1)
+                wrong = edits("".join("".join(texts).split()), "".join("".join(line.text for line in lines).split()))
+                unread = sum(not line.text for line in lines)
+                cells.append(f"{100 * wrong / len(''.join(''.join(texts).split())):7.2f} %{unread:>4} unread")
+            print(f"{script:<12}{models[0][0] if models else '-':<34}{'  '.join(cells)}", flush=True)
+
+
+def write_texts(arguments: argparse.Namespace) -> None:
+    """Print a JSON line per page: its image, and text and model of each line."""
+    with Ocr(cpu_threads=arguments.threads) as ocr:
+        for source in map(Path, arguments.data):
+            file = label_file(source)
+            for row in file.read_text(encoding="utf-8").splitlines()[: arguments.limit]:
+                image = file.parent / json.loads(row)["image"]
+                lines = [(line.text, line.model) for line in ocr(image).lines]
+                print(json.dumps({"image": str(image), "lines": lines}, ensure_ascii=False), flush=True)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    for name, run in (("lines", measure_lines), ("drawn", measure_drawn), ("texts", write_texts)):
+        command = commands.add_parser(name)
+        command.set_defaults(run=run)
+        command.add_argument("--threads", type=int, default=EngineOptions().cpu_threads)
+        if name == "drawn":
+            command.add_argument("scripts", nargs="+")
+            command.add_argument("--words", nargs="*", default=[])
+            command.add_argument("--fonts", nargs="*", default=[])
+            continue
+        command.add_argument("data", nargs="+")
+        command.add_argument("--limit", type=int, default=None, help="rows of each set")
+        if name == "lines":
+            command.add_argument("--model", default="", help="another file of the router's net")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,347 @@
+"""Lines read by the recogniser of their script: the router names it, doubtful lines are read twice, mixed ones in pieces."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import groupby, pairwise
+from threading import Lock
+
+import numpy as np
+
+from inkline.errors import DownloadError, ModelError
+from inkline.flat import apply
+from inkline.languages import LANGUAGES, canonical, language, own_reader, route
+from inkline.options import AUTO, OcrOptions, RecognizeOptions
+from inkline.recognition.bidi import base_direction
+from inkline.recognition.recognizer import ParallelMap, Recognizer
+from inkline.recognition.router import LETTERED, ScriptNet, evidence, posterior
+from inkline.recognition.words import ink_mask
+from inkline.registry import resolve
+from inkline.registry.card import all_cards, find_card
+from inkline.runtime import open_engine
+from inkline.runtime.shared_batches import SharedBatches
+from inkline.types import Floats, Image, Line, Text
+
+log = logging.getLogger(__name__)
+
+ROUTER = "inkline_script"
+ROUTED_AS = {"Hans": "Hani", "Hant": "Hani", "Jpan": "Hani", "Kore": "Hang"}  # scripts of languages -> of the router
+MAX_BLURRED_SHARE = 0.25  # with a larger share of unread lines, the page may be in another script
+NO_READER = ""  # in the place of a recogniser's name
+DOUBT_ABOVE = 0.03  # probability from which the second likeliest recogniser reads a line, too
+POSSIBLE_ABOVE = 1e-3  # the same for a line whose reading is below GOOD_SCORE
+PART_ABOVE = 0.5  # probability of a script in a part of a line, from which a piece may be in that script
+GOOD_SCORE = 0.85
+UNLIKELY_BELOW = 0.1  # probability of a recogniser, below which its reading counts from GOOD_SCORE
+UNREAD_ABOVE = 0.3  # probability of scripts without a recogniser, from which a line may be left unread
+UNREAD_BELOW = 0.9  # score of a line whose script has no recogniser, below which its reading is not believed
+SCORE_PER_DECADE = 0.02  # what ten times the probability is worth beside the score
+MIN_GAP_RATIO = 0.22  # of the line's height, between two words
+MIN_SPLIT_GAIN = 0.02  # of the score, for a line to be read in pieces
+MAX_PIECES = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A recogniser, and the options that it reads with unless the user says otherwise."""
+
+    name: str
+    read: Recognizer
+    tuned: RecognizeOptions
+
+
+class Readers:
+    """The recognisers of scripts, each opened when first asked for, once; any thread may ask."""
+
+    def __init__(self, base: Reader, open_reader: Callable[[str], Reader]) -> None:
+        self._base, self._open = base, open_reader
+        self._opened: dict[str, Reader | None] = {base.name: base}
+        self._lock = Lock()
+
+    def get(self, name: str) -> Reader | None:
+        """The recogniser of this name; None where its file cannot be had, which is logged once."""
+        if name not in self._opened:
+            with self._lock:
+                if name not in self._opened:
+                    self._opened[name] = self._try(name)
+        return self._opened[name]
+
+    def _try(self, name: str) -> Reader | None:
+        try:
+            return self._open(name)
+        except (DownloadError, ModelError) as error:
+            log.warning("%s cannot be had, lines of its script stay unread: %s", name, error)
+            return None
+
+    def options(self, reader: Reader, asked: RecognizeOptions) -> RecognizeOptions:
+        """The options for a recogniser: its own, but for what was asked otherwise than the first one brings."""
+        given = {f.name: getattr(asked, f.name) for f in fields(asked)}
+        tuned = self._base.tuned
+        return replace(reader.tuned, **{name: value for name, value in given.items() if value != getattr(tuned, name)})
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Of one line: how likely each recogniser is to be the right one, and the likeliest script (its code)."""
+
+    chances: Mapping[str, float]
+    script: str
+
+    @property
+    def names(self) -> list[str]:
+        """The recognisers, likeliest first."""
+        return sorted(filter(None, self.chances), key=lambda name: -self.chances[name])
+
+    @property
+    def first(self) -> list[str]:
+        """Those that read the line in any case: the likeliest, in doubt the second, too."""
+        first, *others = self.names
+        return [first, *(name for name in others[:1] if self.chances[name] > DOUBT_ABOVE)]
+
+    def next_to(self, asked: Sequence[str]) -> list[str]:
+        """The one to ask where those that were asked read badly, if any is possible."""
+        return [name for name in self.names if name not in asked and self.chances[name] > POSSIBLE_ABOVE][:1]
+
+
+ReadLines = Callable[[Sequence[Image], Sequence[int], RecognizeOptions, ParallelMap], list[Text]]
+
+
+def open_lines_reader(options: OcrOptions, base: Recognizer) -> ReadLines:
+    """What reads lines as a `ScriptReader` does. base: the opened recogniser that the options name.
+
+    It alone reads where the options mean one recogniser, limit the characters, or fix the net's input or its batches.
+
+    Others are opened as `options.engine` says. ModelError or DownloadError when the router's net cannot be had.
+    """
+    names = reader_names(options.lang, options.text_recognition_model_name)
+
+    def read_alone(
+        crops: Sequence[Image], counts: Sequence[int], asked: RecognizeOptions, run: ParallelMap = map
+    ) -> list[Text]:
+        return base(crops, asked, run)
+
+    if len({name for of_script in names.values() for name in of_script}) < 2:
+        return read_alone
+    threads = options.engine.cpu_threads
+    net = ScriptNet(open_engine(resolve(ROUTER, "", "script").path, options.engine, threads))
+
+    def open_reader(name: str) -> Reader:
+        found = resolve(name, "", "text_recognition")
+        engine = open_engine(found.path, options.engine, threads)
+        if options.recognize.batch_size > 1:
+            engine = SharedBatches(engine, options.recognize.batch_size)
+        tuned = apply(OcrOptions(), **found.options).recognize
+        return Reader(name, Recognizer(engine, found.charset or (), found.metadata), tuned)
+
+    name = options.text_recognition_model_name
+    tuned = apply(OcrOptions(), **find_card(name).options).recognize if name in all_cards() else OcrOptions().recognize
+    by_script = ScriptReader(net, Readers(Reader(name, base, tuned), open_reader), names)
+
+    def read(crops: Sequence[Image], counts: Sequence[int], asked: RecognizeOptions, run: ParallelMap = map) -> list[Text]:
+        alone = asked.charset or asked.input_shape or asked.width_rule == "reference"
+        return (read_alone if alone else by_script)(crops, counts, asked, run)
+
+    return read
+
+
+def reader_names(lang: str, base: str) -> dict[str, tuple[str, ...]]:
+    """Script -> the recognisers that may read its lines, for the option `lang`; none in one that nothing reads.
+
+    auto: all scripts, `base` (the recogniser that the options name) being that of Latin and Chinese. Codes joined by +: the
+    scripts and recognisers of these languages. Anything else: none at all.
+    """
+    names: dict[str, tuple[str, ...]] = {}
+    if lang == AUTO:
+        names = {"Latn": (base,), "Hani": (base,), **dict.fromkeys(LETTERED[2:], ())}
+        for code, known in LANGUAGES.items():
+            script, own = ROUTED_AS.get(known.script, known.script), own_reader(code)
+            if own and not names.get(script):
+                names[script] = (own,)
+    elif "+" in lang:
+        for code in map(canonical, lang.split("+")):
+            script = ROUTED_AS.get(language(code).script, language(code).script)
+            names[script] = tuple(dict.fromkeys((*names.get(script, ()), route(code)[1])))
+    return names
+
+
+class ScriptReader:
+    """Reads lines of any script: `reader(crops, counts, options, run) -> list[Text]`; any thread may call."""
+
+    def __init__(self, net: ScriptNet, readers: Readers, names: Mapping[str, Sequence[str]]) -> None:
+        """names: script -> its recognisers, none where nothing reads it; scripts that are not there are not on the page."""
+        self._net, self._readers, self._names = net, readers, names
+
+    def __call__(
+        self, crops: Sequence[Image], counts: Sequence[int], options: RecognizeOptions, run: ParallelMap = map
+    ) -> list[Text]:
+        """Texts of crops uint8 (H, W, 3) BGR, in order. counts: how many of them belong to each page.
+
+        Each text says who read it; the one of a line that nobody reads is empty and has its script.
+        """
+        # What each line is written in.
+        seen = self._net(crops, run)
+        plans: list[Plan] = []
+        for count in counts:
+            plans += self._plans(seen[len(plans) : len(plans) + count])
+        # Its recogniser reads it, in doubt several do; lines of several scripts are read in pieces where that is better.
+        texts = self._readings(crops, plans, options, run)
+        mixed = [i for i, plan in enumerate(plans) if may_be_mixed(seen[i], plan)]
+        for i in mixed:
+            # Recognisers of scripts that are likely in the line, or in some part of it.
+            parts = {LETTERED[column] for column in np.flatnonzero(seen[i][:, 1:].max(axis=0) > PART_ABOVE)}
+            possible = {name for name in plans[i].names if plans[i].chances[name] > POSSIBLE_ABOVE}
+            possible |= {name for script in parts for name in self._names.get(script, ())}
+            text = self._in_pieces(crops[i], possible, options, run)
+            least = UNREAD_BELOW if texts[i].script else max(_score(texts[i]) + MIN_SPLIT_GAIN, GOOD_SCORE)
+            if text.score >= least:
+                texts[i] = text
+        return texts
+
+    def _readings(
+        self, crops: Sequence[Image], plans: Sequence[Plan], options: RecognizeOptions, run: ParallelMap
+    ) -> list[Text]:
+        """Each line as its likeliest recogniser reads it, or as another that may be the right one does better."""
+        found: list[list[Text]] = [[] for _ in crops]
+        likely = [plan.first for plan in plans]
+        self._read(crops, likely, found, options, run)
+        more = [
+            [] if any(text.score >= GOOD_SCORE for text in texts) else plan.next_to(names)
+            for plan, names, texts in zip(plans, likely, found, strict=True)
+        ]
+        self._read(crops, more, found, options, run)
+        return [self._best(plan, texts) for plan, texts in zip(plans, found, strict=True)]
+
+    def _plans(self, seen: Sequence[Floats]) -> Iterator[Plan]:
+        """The plans of the lines of one page."""
+        probability = posterior(*evidence(seen), [script in self._names for script in LETTERED])
+        for row in probability:
+            chances: dict[str, float] = {}
+            for script, share in zip(LETTERED, row.tolist(), strict=True):
+                for name in self._names.get(script, ()) or (NO_READER,):
+                    chances[name] = chances.get(name, 0.0) + share
+            yield Plan(chances, LETTERED[int(row.argmax())])
+
+    def _read(
+        self,
+        crops: Sequence[Image],
+        asked: Sequence[Sequence[str]],
+        readings: Sequence[list[Text]],
+        options: RecognizeOptions,
+        run: ParallelMap,
+    ) -> None:
+        """Let recognisers read the lines for which they are asked, and add what they read to `readings`."""
+        for name in dict.fromkeys(name for names in asked for name in names):
+            reader = self._readers.get(name)
+            if reader is None:
+                continue
+            chosen = [i for i, names in enumerate(asked) if name in names]
+            own = self._readers.options(reader, options)
+            for i, text in zip(chosen, reader.read([crops[i] for i in chosen], own, run), strict=True):
+                readings[i].append(replace(text, reader=name, score_thresh=own.score_thresh))
+
+    def _best(self, plan: Plan, found: Sequence[Text]) -> Text:
+        """The reading with the best score, a likely recogniser's being worth a little more; an empty one where none is good."""
+
+        def worth(text: Text) -> float:
+            return _score(text) + SCORE_PER_DECADE * float(np.log10(max(plan.chances[text.reader], 1e-9)))
+
+        kept = [
+            t for t in found if t.reader == plan.names[0] or t.score >= GOOD_SCORE or plan.chances[t.reader] > UNLIKELY_BELOW
+        ]
+        best = max(kept, key=worth, default=NOTHING)
+        if plan.chances.get(NO_READER, 0.0) > UNREAD_ABOVE or best is NOTHING:
+            return best if _score(best) >= UNREAD_BELOW else replace(NOTHING, script=plan.script)
+        return best
+
+    def _in_pieces(self, crop: Image, possible: set[str], options: RecognizeOptions, run: ParallelMap) -> Text:
+        """A line divided where its recogniser changes, read piece by piece; nothing where it is not divided or not all read."""
+        words = word_spans(crop)
+        pieces = self._pieces(words, possible, self._net([crop[:, start:end] for start, end in words], run))
+        if len(pieces) < 2:
+            return NOTHING
+        found: list[list[Text]] = [[] for _ in pieces]
+        names = [[name] for name, _, _ in pieces]
+        self._read([crop[:, start:end] for _, start, end in pieces], names, found, options, run)
+        if not all(found):
+            return NOTHING
+        width = crop.shape[1]
+        return joined([_placed(texts[0], a / width, b / width) for texts, (_, a, b) in zip(found, pieces, strict=True)])
+
+    def _pieces(
+        self, spans: Sequence[tuple[int, int]], possible: set[str], seen: Sequence[Floats]
+    ) -> list[tuple[str, int, int]]:
+        """(recogniser, start, end) of the pieces of a line, from its words; words without letters go with those before them.
+
+        possible: the recognisers that may read a piece.
+        """
+        names: list[str] = []
+        for word in seen:
+            likely = [name for name in next(self._plans([word])).names if name in possible]
+            has_letters = float(word[:, 0].mean()) < 0.5
+            names.append(likely[0] if likely and (has_letters or not names) else (names or [""])[-1])
+        runs = [list(run) for _, run in groupby(zip(names, spans, strict=True), key=lambda item: item[0])]
+        return [(run[0][0], run[0][1][0], run[-1][1][1]) for run in runs][:MAX_PIECES]
+
+
+NOTHING = Text("", 0.0, np.zeros(0, np.float32), np.zeros((0, 2), np.float32))
+
+
+def _score(text: Text) -> float:
+    """The score of a reading, 0 for one of spaces alone."""
+    return text.score if text.text.strip() else 0.0
+
+
+def may_be_mixed(seen: Floats, plan: Plan) -> bool:
+    """Whether a line is in doubt, or its parts seem to be written in different scripts."""
+    return plan.chances[plan.names[0]] < 1 - DOUBT_ABOVE or len({int(part.argmax()) for part in seen if part[0] < 0.5}) > 1
+
+
+def word_spans(crop: Image) -> list[tuple[int, int]]:
+    """(start, end) in pixels of the words of a line, BGR uint8 (H, W, 3), by the gaps of its ink."""
+    inked = np.flatnonzero(ink_mask(crop).any(axis=0))
+    if not len(inked):
+        return [(0, crop.shape[1])]
+    gaps = np.flatnonzero(np.diff(inked) > MIN_GAP_RATIO * crop.shape[0])
+    cuts = [0, *((inked[gaps] + inked[gaps + 1]) // 2).tolist(), crop.shape[1]]
+    return list(pairwise(cuts))
+
+
+def _placed(text: Text, start: float, end: float) -> Text:
+    """The text of a piece that lies between two fractions of its line's width."""
+    return replace(text, char_spans=text.char_spans * np.float32(end - start) + np.float32(start))
+
+
+def joined(pieces: Sequence[Text]) -> Text:
+    """One text of the pieces of a line from its left, spaces between them; its score is the mean of theirs.
+
+    A line whose letters mostly run from right to left begins with its last piece.
+    """
+    kept = [piece for piece in pieces if piece.text.strip()]
+    if not kept:
+        return NOTHING
+    if base_direction(" ".join(piece.text for piece in kept)) == "rtl":
+        kept.reverse()
+    whole = kept[0]
+    for piece in kept[1:]:
+        at = piece.char_spans[:1, [0, 0]]  # the space stands where the piece begins
+        whole = Text(
+            f"{whole.text} {piece.text}",
+            float(np.mean([text.score for text in kept])),
+            np.concatenate([whole.char_scores, np.ones(1, np.float32), piece.char_scores]),
+            np.concatenate([whole.char_spans, at, piece.char_spans]),
+            f"{whole.plain or whole.text} {piece.plain or piece.text}",
+            "+".join(dict.fromkeys([*whole.reader.split("+"), piece.reader])),
+            max(whole.score_thresh or 0.0, piece.score_thresh or 0.0),
+        )
+    return whole
+
+
+def unread_warning(lines: Sequence[Line]) -> list[str]:
+    """How many lines could not be read, and in which scripts they are as far as that is known; empty when all were read."""
+    unread = [line for line in lines if line.unread]
+    if not unread:
+        return []
+    scripts = ", ".join(dict.fromkeys(line.script for line in unread if line.script != "Zyyy"))
+    what = f" (script: {scripts}?)" if scripts else ""
+    hint = "; see `inkline languages`" if scripts or len(unread) > MAX_BLURRED_SHARE * len(lines) else ""
+    return [f"{len(unread)} of {len(lines)} line{'s' * (len(lines) > 1)} could not be read{what}{hint}"]

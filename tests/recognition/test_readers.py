@@ -1,0 +1,196 @@
+"""Lines go to the recogniser of their script: the router's decisions with given probabilities, and pages with the real net."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from inkline import Ocr
+from inkline.errors import DownloadError, UsageError
+from inkline.formats.fonts import sized_font
+from inkline.options import RecognizeOptions
+from inkline.recognition.readers import Reader, Readers, ScriptReader, joined, reader_names, word_spans
+from inkline.recognition.router import LETTERED, line_parts, net_input
+from inkline.registry import options_for
+from inkline.scripts import NO_LETTERS, SCRIPTS, script_of
+from inkline.types import Text
+
+NAMES = {"Latn": ("base",), "Cyrl": ("cyr",), "Grek": ("greek",), "Khmr": ()}
+
+
+def seen(**shares):
+    """What the net says of a line of one part; the rest of the probability goes to all classes evenly."""
+    row = np.full(len(SCRIPTS), (1 - sum(shares.values())) / len(SCRIPTS), np.float32)
+    for code, share in shares.items():
+        row[list(SCRIPTS).index(code)] += share
+    return row[None]
+
+
+def recogniser(text, score):
+    def read(crops, options, run=map):
+        return [Text(text, score, np.full(len(text), score, np.float32), np.zeros((len(text), 2), np.float32)) for _ in crops]
+
+    return read
+
+
+def reader(lines, missing=(), **recognisers):
+    """A `ScriptReader` for lines of which the net says `lines`; recognisers: name -> (text, score). And what it opened."""
+    opened = []
+    made = {name: Reader(name, recogniser(*said), RecognizeOptions(score_thresh=0.3)) for name, said in recognisers.items()}
+
+    def open_reader(name):
+        opened.append(name)
+        if name in missing:
+            raise DownloadError(f"{name} is not here")
+        return made[name]
+
+    answers = list(lines)
+    net = lambda crops, run=map: [answers[int(crop[0, 0, 0])] if crop.shape[1] == 100 else answers[0] for crop in crops]  # noqa: E731
+    return ScriptReader(net, Readers(made["base"], open_reader), NAMES), opened
+
+
+def crops(count):
+    return [np.full((20, 100, 3), i, np.uint8) for i in range(count)]
+
+
+def read(script_reader, count, pages=None):
+    return script_reader(crops(count), pages or [count], RecognizeOptions(score_thresh=0.3))
+
+
+def test_script_of_text():
+    texts = ("12.5 %", "Ink", "漢字かな", "한국어", "Привет", "नमस्ते", "٣٤٥", "ភាសា", "የአማርኛ", "")
+    assert [script_of(t) for t in texts] == [
+        NO_LETTERS,
+        "Latn",
+        "Hani",
+        "Hang",
+        "Cyrl",
+        "Deva",
+        "Arab",
+        "Khmr",
+        "Ethi",
+        NO_LETTERS,
+    ]
+
+
+def test_each_line_goes_to_the_recogniser_of_its_script_which_is_opened_when_met():
+    said = {"base": ("a", 0.9), "cyr": ("я", 0.95), "greek": ("ω", 0.99)}
+    by_script, opened = reader([seen(Latn=0.99), seen(Cyrl=0.99)], **said)
+    assert [t.text for t in read(by_script, 1)] == ["a"]
+    assert opened == []
+    assert [(t.text, t.reader) for t in read(by_script, 2)] == [("a", "base"), ("я", "cyr")]
+    read(by_script, 2)
+    assert opened == ["cyr"]
+
+
+def test_the_page_is_a_prior_and_digits_belong_to_it():
+    """Nineteen Russian lines decide a line of capitals that might be either, and one of digits; alone they are Latin."""
+    said = {"base": ("a", 0.9), "cyr": ("я", 0.9)}
+    russian, doubtful, digits = seen(Cyrl=0.999), seen(Latn=0.6, Cyrl=0.4), seen(Zyyy=0.999)
+    by_script, _ = reader([russian] * 19 + [doubtful, digits], **said)
+    assert [t.reader for t in read(by_script, 21)] == ["cyr"] * 21
+    by_script, _ = reader([doubtful, digits], **said)
+    assert next(t.reader for t in read(by_script, 2, [1, 1])) == "base"
+
+
+def test_in_doubt_the_better_score_decides():
+    by_script, _ = reader([seen(Latn=0.5, Cyrl=0.45)], base=("a", 0.7), cyr=("я", 0.95))
+    assert [t.text for t in read(by_script, 1)] == ["я"]
+
+
+def test_spaces_over_ink_are_no_reading():
+    by_script, _ = reader([seen(Latn=0.6, Cyrl=0.35)], base=("   ", 0.98), cyr=("я", 0.6))
+    assert [t.text for t in read(by_script, 1)] == ["я"]
+
+
+def test_what_nothing_reads_is_kept_empty_with_its_script():
+    by_script, _ = reader([seen(Khmr=0.99)], base=("x", 0.6))
+    (text,) = read(by_script, 1)
+    assert (text.text, text.script) == ("", "Khmr")
+    by_script, _ = reader([seen(Khmr=0.99)], base=("x", 0.97))  # read too well to be Khmer
+    assert [t.text for t in read(by_script, 1)] == ["x"]
+
+
+def test_a_recogniser_that_cannot_be_had_loses_its_lines_alone(caplog):
+    by_script, opened = reader([seen(Latn=0.99), seen(Cyrl=0.999)], missing=("cyr",), base=("a", 0.9))
+    for _ in range(2):
+        assert [(t.text, t.script) for t in read(by_script, 2)] == [("a", ""), ("", "Cyrl")]
+    assert opened == ["cyr"]
+    assert "cyr cannot be had" in caplog.text
+
+
+def test_asked_options_go_before_those_a_recogniser_was_tuned_with():
+    base = Reader("base", recogniser("", 0), RecognizeOptions(score_thresh=0.75, width_scale=0.7))
+    other = Reader("other", recogniser("", 0), RecognizeOptions(score_thresh=0.5, width_scale=1.2))
+    readers = Readers(base, lambda name: other)
+    asked = readers.options(other, RecognizeOptions(score_thresh=0.75, width_scale=0.9))
+    assert (asked.score_thresh, asked.width_scale) == (0.5, 0.9)
+
+
+def test_languages_limit_the_recognisers():
+    v6 = "PP-OCRv6_small_rec"
+    auto = reader_names("auto", v6)
+    assert (auto["Latn"], auto["Hani"], auto["Khmr"]) == ((v6,), (v6,), ())
+    assert auto["Cyrl"] == ("cyrillic_PP-OCRv6_small_rec",)
+    assert set(auto) <= set(LETTERED) | {script for script in auto if script not in LETTERED}
+    assert reader_names("en+ru", v6) == {"Latn": (v6,), "Cyrl": ("cyrillic_PP-OCRv6_small_rec",)}
+    assert reader_names("en", v6) == {}
+    assert [options_for(lang=lang).lang for lang in (["en", "ru"], "en+ru", "eng,rus", None, "ru")] == [
+        *["en+ru"] * 3,
+        "auto",
+        "ru",
+    ]
+    assert [options_for(**asked).lang for asked in ({"rules": "reference"}, {"ocr_version": "PP-OCRv6"})] == ["", ""]
+    with pytest.raises(UsageError, match="xx9"):
+        options_for(lang=["en", "xx9"])
+
+
+def test_parts_and_input():
+    line = np.full((40, 1000, 3), 255, np.uint8)
+    line[10:30, ::7] = 0
+    assert [part.shape[1] for part in line_parts(line)] == [160, 160, 160]
+    assert len(line_parts(line[:, :200])) == 1
+    x, inverted = net_input(line[:, :80]), net_input(255 - line[:, :80])
+    assert x.shape == (1, 32, 128)
+    assert x[0, :, 64:].min() == 1  # paper
+    np.testing.assert_allclose(x, inverted, atol=0.02)
+
+
+def test_words_and_pieces():
+    line = np.full((20, 100, 3), 255, np.uint8)
+    line[5:15, 10:30] = line[5:15, 32:50] = line[5:15, 70:90] = 0
+    assert word_spans(line) == [(0, 59), (59, 100)]
+    parts = [recogniser("ab", 0.9)([0], None)[0], recogniser("я", 0.7)([0], None)[0]]
+    whole = joined(parts)
+    assert (whole.text, whole.score) == ("ab я", pytest.approx(0.8))
+    assert len(whole.char_scores) == len(whole.char_spans) == 4
+
+
+LINES = ("The parcel was sent on Monday", "Посылка отправлена сегодня утром", "Το δέμα στάλθηκε σήμερα το πρωί")
+
+
+def page(lines=LINES):
+    image = Image.new("RGB", (900, 40 + 80 * len(lines)), "white")
+    for i, text in enumerate(lines):
+        ImageDraw.Draw(image).text((40, 40 + 80 * i), text, fill="black", font=sized_font(text, 36))
+    return np.asarray(image)[..., ::-1].copy()
+
+
+@pytest.fixture(scope="module")
+def auto():
+    with Ocr(cpu_threads=2) as ocr:
+        yield ocr
+
+
+def test_a_page_in_three_scripts(auto):
+    """Every line in the letters of its script, by many threads at once as by one."""
+    image = page()
+    lines = auto(image).lines
+    assert [line.text for line in lines] == list(LINES)
+    assert [line.script for line in lines] == ["Latn", "Cyrl", "Grek"]
+    with ThreadPoolExecutor(8) as pool:
+        for other in pool.map(auto, [image] * 16):
+            assert [(line.text, line.score) for line in other.lines] == [(line.text, line.score) for line in lines]
+    pages = list(auto.stream([page(LINES[:1]), image, page(LINES[1:2])]))
+    assert [line.text for p in pages for line in p.lines] == [LINES[0], *LINES, LINES[1]]

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def rows():
-    lines = (ROOT / "docs" / "models.md").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "docs" / "models.md").read_text(encoding="utf-8").split("| net |")[1].splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
     return {row[0]: row[1:] for row in cells if row[0] != "net"}
 

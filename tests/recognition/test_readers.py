@@ -100,7 +100,7 @@ def test_in_doubt_the_better_score_decides():
 
 
 def test_spaces_over_ink_are_no_reading():
-    by_script, _ = reader([seen(Latn=0.6, Cyrl=0.35)], base=("   ", 0.98), cyr=("я", 0.6))
+    by_script, _ = reader([seen(Latn=0.6, Cyrl=0.35)], base=("   ", 0.98), cyr=("я", 0.86))
     assert [t.text for t in read(by_script, 1)] == ["я"]
 
 

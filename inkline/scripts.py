@@ -44,8 +44,10 @@ _FIRST_WORDS: dict[str, str] = {
 
 @cache
 def script_of_char(char: str) -> str:
-    """The code of a letter's or digit's script; `Zyyy` for those of none, such as 0 to 9, and for scripts not in the table."""
-    if not (char.isalpha() or char.isdecimal()) or "0" <= char <= "9":
+    """The code of the script of a letter, vowel sign or digit; `Zyyy` for those of none, such as 0 to 9, and for scripts not
+    in the table."""
+    owned = char.isalpha() or char.isdecimal() or unicodedata.category(char)[0] == "M"
+    if not owned or "0" <= char <= "9":
         return NO_LETTERS
     return _FIRST_WORDS.get(unicodedata.name(char, "").split(" ")[0], NO_LETTERS)
 

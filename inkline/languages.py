@@ -117,7 +117,7 @@ def canonical(lang: str) -> str:
         return SPELLINGS[wanted]
     code = _of_tag(wanted)
     if code is None:
-        raise UsageError(f"lang={lang!r} is not known{near(wanted, SPELLINGS) or '; `inkline languages` lists all'}")
+        raise UsageError(f"lang={lang!r} is not known{near(wanted, SPELLINGS)}; `inkline languages` lists all")
     return code
 
 

@@ -20,6 +20,7 @@ from inkline.registry import resolve
 from inkline.registry.card import all_cards, find_card
 from inkline.runtime import open_engine
 from inkline.runtime.shared_batches import SharedBatches
+from inkline.scripts import NO_LETTERS, SCRIPTS
 from inkline.types import Floats, Image, Line, Text
 
 log = logging.getLogger(__name__)
@@ -341,7 +342,7 @@ def unread_warning(lines: Sequence[Line]) -> list[str]:
     unread = [line for line in lines if line.unread]
     if not unread:
         return []
-    scripts = ", ".join(dict.fromkeys(line.script for line in unread if line.script != "Zyyy"))
+    scripts = ", ".join(dict.fromkeys(SCRIPTS.get(line.script, line.script) for line in unread if line.script != NO_LETTERS))
     what = f" (script: {scripts}?)" if scripts else ""
     hint = "; see `inkline languages`" if scripts or len(unread) > MAX_BLURRED_SHARE * len(lines) else ""
     return [f"{len(unread)} of {len(lines)} line{'s' * (len(lines) > 1)} could not be read{what}{hint}"]

@@ -154,7 +154,8 @@ def _printed(pages: Iterable["Page"], names: tuple[str, ...], pdf: PdfOptions, f
         if isinstance(content, bytes) and count:
             raise UsageError(f"--format {names[0]}: more than one does not go to standard output; give --save_path")
         data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
-        click.echo(data, nl=False)
+        # In Markdown a paragraph goes on until an empty line, so documents need one between them.
+        click.echo(b"\n" + data if count and names[0] == "md" else data, nl=False)
 
 
 def _json_line(page: "Page") -> str:

@@ -65,6 +65,8 @@ def test_a_format_without_a_folder_goes_to_standard_output(tmp_path):
     assert refused.returncode == 2 and "several formats need a folder; give --save_path" in refused.stderr
     other = tmp_path / "other.png"
     other.write_bytes(Path(SAMPLE).read_bytes())
+    both = run("ocr", SAMPLE, other, "--format", "md", "--quiet")
+    assert both.stdout.count("\n\nHARTMANN") == 1  # an empty line between two documents
     command = [sys.executable, "-m", "inkline", "ocr", SAMPLE, other, "--format", "img"]
     pictures = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=120)
     assert pictures.returncode == 2 and b"more than one does not go to standard output" in pictures.stderr

@@ -18,7 +18,7 @@ from inkline.options import ReadOptions
 from inkline.types import Image
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfPage
+    from pypdfium2 import PdfMatrix, PdfObject, PdfPage
 
 # PDFium may not be called from two threads at once, not even for two documents. Reentrant, because a generator that is
 # collected as garbage closes its document on whatever thread the collector runs, perhaps one that holds the lock.
@@ -30,6 +30,7 @@ if hasattr(os, "register_at_fork"):  # a fork waits for the call that runs: a ch
 PLAIN_DPI, MAX_TYPE_DPI = 200.0, 600.0
 MIN_TYPE_PX = 16.0
 SCAN_SHARE = 0.85  # of a page, that images cover where it is a scan
+SEAL_SHARE = 0.01  # of a page, that images cover together before they count above PLAIN_DPI
 MAX_CHARS_MEASURED, MIN_CHARS_MEASURED, SMALLEST_PERCENTILE = 5000, 8, 5
 INVISIBLE = 3  # text rendering mode of PDF 32000-1, table 106
 
@@ -131,17 +132,35 @@ def _resolution(page: "PdfPage") -> float:
 
     # What is on the page: images with their share of it, and whether anything else is painted.
     width, height = page.get_size()
-    covered, finest, painted = 0.0, 0.0, False
-    for item in page.get_objects(max_depth=1):
+    painted, images = False, []
+    for item, matrix in _objects(page):
         if item.type == pdfium.FPDF_PAGEOBJ_IMAGE:
-            a, b, c, d, _, _ = item.get_matrix().get()
+            a, b, c, d, _, _ = matrix.get()
             sides = math.hypot(a, b), math.hypot(c, d)  # in points
-            covered += sides[0] * sides[1] / (width * height)
-            finest = max(finest, *(72 * pixels / max(side, 1) for pixels, side in zip(item.get_px_size(), sides, strict=True)))
+            fineness = max(72 * pixels / max(side, 1) for pixels, side in zip(item.get_px_size(), sides, strict=True))
+            images.append((fineness, sides[0] * sides[1] / (width * height)))
         elif item.type != pdfium.FPDF_PAGEOBJ_TEXT or pdfium.FPDFTextObj_GetTextRenderMode(item) != INVISIBLE:
             painted = True
-    scan = finest if covered >= SCAN_SHARE else 0.0
+
+    # The finest that cover something; of a dot or a seal, however fine, the page is not made a poster.
+    scan = covered = 0.0
+    for fineness, share in sorted(images, reverse=True):
+        covered += share
+        scan = max(scan, fineness if covered >= SEAL_SHARE else min(fineness, PLAIN_DPI))
+    scan = scan if covered >= SCAN_SHARE else 0.0
     return scan if scan and not painted else max(scan, PLAIN_DPI, _type_resolution(page))
+
+
+def _objects(page: "PdfPage", form: "PdfObject | None" = None) -> Iterator[tuple["PdfObject", "PdfMatrix"]]:
+    """What is on a page, also inside its form XObjects, with the matrix from there to the page."""
+    import pypdfium2.raw as pdfium
+
+    for item in page.get_objects(max_depth=1, form=form):
+        matrix = item.get_matrix()
+        if item.type == pdfium.FPDF_PAGEOBJ_FORM:
+            yield from ((inner, placed.multiply(matrix)) for inner, placed in _objects(page, item))
+        else:
+            yield item, matrix
 
 
 def _type_resolution(page: "PdfPage") -> float:

@@ -111,13 +111,13 @@ def canonical(lang: str) -> str:
     its language means the group of that script (`az-Cyrl`). UsageError that lists what is near.
     """
     if not isinstance(lang, str) or "+" in lang:
-        raise UsageError(f"lang={lang!r}: must be one code, for instance en; `inkline languages` lists all")
+        raise UsageError(f"lang={lang!r:.80}: must be one code, for instance en; `inkline languages` lists all")
     wanted = _spelling(lang)
     if wanted in SPELLINGS:
         return SPELLINGS[wanted]
     code = _of_tag(wanted)
     if code is None:
-        raise UsageError(f"lang={lang!r} is not known{near(wanted, SPELLINGS)}; `inkline languages` lists all")
+        raise UsageError(f"lang={lang!r:.80} is not known{near(wanted, SPELLINGS)}; `inkline languages` lists all")
     return code
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from inkline.errors import InklineError, OutputError, UsageError
+from inkline.errors import InklineError, ModelError, OutputError, UsageError
 from inkline.languages import GROUPS, LANGUAGES, canonical, check_version, codes_under, is_read, language, route, versions_of
 from inkline.options import OcrOptions
 from inkline.registry import set_offline
@@ -27,7 +27,7 @@ from inkline.registry.card import (
     wheel_terms,
 )
 from inkline.registry.download import by_hand, cached_path, fetch_model, find_local, verify_model
-from inkline.registry.settings import settings_from_environment
+from inkline.registry.settings import Settings, settings_from_environment
 
 # a short word for each task, as users say it
 TASKS = {
@@ -183,13 +183,21 @@ def pull(names: tuple[str, ...], folder: Path | None, all_available: bool, accep
     failed = False
     for card in cards:
         try:
-            path = fetch_model(card, settings)
+            path = _sound(card, settings)
             click.echo(str(path if folder is None else _copy(path, card.name, folder)))
         except InklineError as error:
             click.echo(f"inkline: {error}", err=True)
             failed = True
     if failed:
         sys.exit(1)
+
+
+def _sound(card: ModelCard, settings: Settings) -> Path:
+    """The model's file; ModelError for one that was in the cache, cut short or changed."""
+    path = fetch_model(card, settings)
+    if wrong := verify_model(card, settings):
+        raise ModelError(f"{card.name}: {wrong}")
+    return path
 
 
 def _default_names() -> list[str]:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from inkline.errors import UsageError
 from inkline.flat import apply, flat_fields
 from inkline.languages import canonical, language, route
 from inkline.options import AUTO, OcrOptions
@@ -69,9 +70,11 @@ def _language_asked(overrides: dict[str, Any], version: str) -> str:
     if lang is None:
         named = any(overrides.get(f"text_recognition_model_{what}") for what in ("name", "dir"))
         return "" if version or named or overrides.get("rules") == "reference" else AUTO
-    if lang in ("", AUTO):
-        return str(lang)
-    codes = lang.replace(",", "+").split("+") if isinstance(lang, str) else list(lang)
+    if str(lang).strip().lower() in ("", AUTO):
+        return str(lang).strip().lower()
+    codes = lang.replace(",", "+").split("+") if isinstance(lang, str) else lang
+    if not isinstance(codes, list | tuple | set) or AUTO in codes:
+        raise UsageError(f"lang={lang!r:.80}: must be auto alone, a code, for instance en, or a list of codes")
     return "+".join(dict.fromkeys(map(_code_of, codes)))
 
 

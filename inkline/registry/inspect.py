@@ -238,6 +238,8 @@ def _read_charset(path: Path) -> tuple[str, ...]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: not readable as a charset ({error}); one character per line in UTF-8") from error
+    if not text.strip("\r\n"):
+        raise ModelError(f"{path}: empty; a charset is one character per line in UTF-8")
     return tuple(text.replace("\r\n", "\n").removesuffix("\n").split("\n"))
 
 

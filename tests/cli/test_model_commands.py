@@ -113,6 +113,9 @@ def test_pull_path_and_verify(cache: Path, tmp_path: Path) -> None:
     (cache / "PP-OCRv6_small_det.onnx").write_bytes(DET)
     result = run("models", "verify")
     assert result.exit_code == 1 and "PP-OCRv6_small_det: its sha256 is" in result.stdout
+    # A damaged file says "fetch it again": that may not answer with the same file as if all were well.
+    result = run("models", "pull", "PP-OCRv6_small_det")
+    assert result.exit_code == 1 and not result.stdout and "and fetch it again" in result.stderr
 
 
 def test_pull_offline_without_names_speaks_of_the_default_models(cache: Path) -> None:

@@ -58,7 +58,11 @@ def test_a_scan_is_drawn_at_its_own_pixels_whatever_its_page_measures(dpi) -> No
 
 def test_a_scan_inside_a_form_has_its_pixels_and_a_fine_dot_makes_no_poster() -> None:
     in_form = "q 2 0 0 2 0 0 cm q .5 0 0 .5 0 0 cm /Form Do Q Q"
-    for content, side in ((in_form, 300), ("q 72 0 0 72 0 0 cm /Scan Do Q q .1 0 0 .1 9 9 cm /Scan Do Q", 300), ("/Form Do", 300)):
+    for content, side in (
+        (in_form, 300),
+        ("q 72 0 0 72 0 0 cm /Scan Do Q q .1 0 0 .1 9 9 cm /Scan Do Q", 300),
+        ("/Form Do", 300),
+    ):
         objects = [
             "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
             "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 72 72] /Contents 4 0 R "
@@ -66,7 +70,7 @@ def test_a_scan_inside_a_form_has_its_pixels_and_a_fine_dot_makes_no_poster() ->
             f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
             "<< /Subtype /Image /Width 300 /Height 300 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 90000 >>\n"
             f"stream\n{'x' * 90000}\nendstream",
-            "<< /Subtype /Form /BBox [0 0 9 9] /Matrix [8 0 0 8 0 0] /Resources << /XObject << /Scan 5 0 R >> >> /Length 24 >>\n"
+            "<< /Subtype /Form /BBox [0 0 9 9] /Matrix [8 0 0 8 0 0] /Resources << /XObject << /Scan 5 0 R >> >>/Length 24 >>\n"
             "stream\nq 9 0 0 9 0 0 cm /Scan Do\nendstream",
         ]
         assert next(read(pdf(objects))).image.shape[0] in (side, side + 1)

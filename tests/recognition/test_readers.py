@@ -144,6 +144,10 @@ def test_languages_limit_the_recognisers():
     assert [options_for(**asked).lang for asked in ({"rules": "reference"}, {"ocr_version": "PP-OCRv6"})] == ["", ""]
     with pytest.raises(UsageError, match="xx9"):
         options_for(lang=["en", "xx9"])
+    assert options_for(lang=" AUTO ").lang == "auto"
+    for odd in (5, b"en", {"en": 1}, ["auto", "en"]):
+        with pytest.raises(UsageError, match="lang="):
+            options_for(lang=odd)
 
 
 def test_parts_and_input():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inkline.types import Page
 
 DEFAULT_FORMATS = ("json", "img")
+ONE_DOCUMENT = frozenset({"img", "pdf", "parquet", "hocr", "alto", "page"})  # formats of which two in a row are no file
 EXAMPLES = """\b
 Examples:
   inkline ocr page.png                            print the text
@@ -133,8 +134,8 @@ def _shown(
 def _printed(pages: Iterable["Page"], names: tuple[str, ...], pdf: PdfOptions, failures: "Failures") -> Iterator["Page"]:
     """The pages as they pass, in the one format of `names`, if any, on standard output.
 
-    Of each document, or of each page where a file of the format holds one page. UsageError for more than one where it is no
-    text: nobody could take them apart.
+    Of each document, or of each page where a file of the format holds one page. UsageError for more than one where nobody
+    could take them apart.
     """
     from inkline.formats.write import PER_PAGE, render
     from inkline.types import Document
@@ -151,7 +152,7 @@ def _printed(pages: Iterable["Page"], names: tuple[str, ...], pdf: PdfOptions, f
         except OutputError as error:
             failures(document, error)
             continue
-        if isinstance(content, bytes) and count:
+        if count and names[0] in ONE_DOCUMENT:
             raise UsageError(f"--format {names[0]}: more than one does not go to standard output; give --save_path")
         data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
         # In Markdown a paragraph goes on until an empty line, so documents need one between them.

@@ -29,10 +29,13 @@ ROUTER = "inkline_script"
 ROUTED_AS = {"Hans": "Hani", "Hant": "Hani", "Jpan": "Hani", "Kore": "Hang"}  # scripts of languages -> of the router
 MAX_BLURRED_SHARE = 0.25  # with a larger share of unread lines, the page may be in another script
 NO_READER = ""  # in the place of a recogniser's name
-DOUBT_ABOVE = 0.03  # probability from which the second likeliest recogniser reads a line, too
-POSSIBLE_ABOVE = 1e-3  # the same for a line whose reading is below GOOD_SCORE
+EVEN_ABOVE = 0.2  # probability from which the second likeliest recogniser reads a line, too
+DOUBT_ABOVE = 0.03  # the same for a line whose reading is below SURE_SCORE
+POSSIBLE_ABOVE = 0.01  # the same for a line whose reading is below GOOD_SCORE
+SURE_SCORE = 0.95
 PART_ABOVE = 0.5  # probability of a script in a part of a line, from which a piece may be in that script
 GOOD_SCORE = 0.85
+MIN_LETTERED = 0.3  # parts of a line that hold letters, below which it says nothing of its script
 UNLIKELY_BELOW = 0.5  # probability of a recogniser, below which its reading counts from GOOD_SCORE
 UNREAD_ABOVE = 0.3  # probability of scripts without a recogniser, from which a line may be left unread
 UNREAD_BELOW = 0.9  # score of a line whose script has no recogniser, below which its reading is not believed
@@ -95,13 +98,16 @@ class Plan:
 
     @property
     def first(self) -> list[str]:
-        """Those that read the line in any case: the likeliest, in doubt the second, too."""
+        """Those that read the line in any case: the likeliest, and the second where it may as well be the right one."""
         first, *others = self.names
-        return [first, *(name for name in others[:1] if self.chances[name] > DOUBT_ABOVE)]
+        return [first, *(name for name in others[:1] if self.chances[name] > EVEN_ABOVE)]
 
-    def next_to(self, asked: Sequence[str]) -> list[str]:
-        """The one to ask where those that were asked read badly, if any is possible."""
-        return [name for name in self.names if name not in asked and self.chances[name] > POSSIBLE_ABOVE][:1]
+    def next_to(self, asked: Sequence[str], score: float) -> list[str]:
+        """The one to ask, too, where the best score of those that were asked is no better than this, if any is possible."""
+        if score >= SURE_SCORE:
+            return []
+        least = DOUBT_ABOVE if score >= GOOD_SCORE else POSSIBLE_ABOVE
+        return [name for name in self.names if name not in asked and self.chances[name] > least][:1]
 
 
 ReadLines = Callable[[Sequence[Image], Sequence[int], RecognizeOptions, ParallelMap], list[Text]]
@@ -186,7 +192,7 @@ class ScriptReader:
             plans += self._plans(seen[len(plans) : len(plans) + count])
         # Its recogniser reads it, in doubt several do; lines of several scripts are read in pieces where that is better.
         texts = self._readings(crops, plans, options, run)
-        mixed = [i for i, plan in enumerate(plans) if may_be_mixed(seen[i], plan)]
+        mixed = [i for i, plan in enumerate(plans) if may_be_mixed(seen[i], plan, texts[i])]
         for i in mixed:
             # Recognisers of scripts that are likely in the line, or in some part of it.
             parts = {LETTERED[column] for column in np.flatnonzero(seen[i][:, 1:].max(axis=0) > PART_ABOVE)}
@@ -206,7 +212,7 @@ class ScriptReader:
         likely = [plan.first for plan in plans]
         self._read(crops, likely, found, options, run)
         more = [
-            [] if any(text.score >= GOOD_SCORE for text in texts) else plan.next_to(names)
+            plan.next_to(names, max(map(_score, texts), default=0.0))
             for plan, names, texts in zip(plans, likely, found, strict=True)
         ]
         self._read(crops, more, found, options, run)
@@ -214,13 +220,22 @@ class ScriptReader:
 
     def _plans(self, seen: Sequence[Floats]) -> Iterator[Plan]:
         """The plans of the lines of one page."""
-        probability = posterior(*evidence(seen), [script in self._names for script in LETTERED])
-        for row in probability:
-            chances: dict[str, float] = {}
-            for script, share in zip(LETTERED, row.tolist(), strict=True):
-                for name in self._names.get(script, ()) or (NO_READER,):
-                    chances[name] = chances.get(name, 0.0) + share
+        logs, letters = evidence(seen)
+        probability = posterior(logs, letters, [script in self._names for script in LETTERED])
+        for row, lettered in zip(probability, letters, strict=True):
+            chances = self._chances(row)
+            if lettered < MIN_LETTERED:  # digits are the same to all: the page's likeliest recogniser reads them
+                others = sorted(chances.keys() - {NO_READER}, key=lambda name: -chances[name])[1:]
+                chances |= dict.fromkeys(others, 0.0)
             yield Plan(chances, LETTERED[int(row.argmax())])
+
+    def _chances(self, probability: Floats) -> dict[str, float]:
+        """How likely each recogniser is, from the probabilities of the scripts (scripts,)."""
+        chances: dict[str, float] = {}
+        for script, share in zip(LETTERED, probability.tolist(), strict=True):
+            for name in self._names.get(script, ()) or (NO_READER,):
+                chances[name] = chances.get(name, 0.0) + share
+        return chances
 
     def _read(
         self,
@@ -292,9 +307,11 @@ def _score(text: Text) -> float:
     return text.score if text.text.strip() else 0.0
 
 
-def may_be_mixed(seen: Floats, plan: Plan) -> bool:
-    """Whether a line is in doubt, or its parts seem to be written in different scripts."""
-    return plan.chances[plan.names[0]] < 1 - DOUBT_ABOVE or len({int(part.argmax()) for part in seen if part[0] < 0.5}) > 1
+def may_be_mixed(seen: Floats, plan: Plan, text: Text) -> bool:
+    """Whether a line is in doubt, or its parts seem to be written in different scripts, and it may be read better."""
+    in_doubt = plan.chances[plan.names[0]] < 1 - DOUBT_ABOVE
+    differ = len({int(part.argmax()) for part in seen if part[0] < 0.5}) > 1
+    return (in_doubt or differ) and _score(text) < 1 - MIN_SPLIT_GAIN
 
 
 def word_spans(crop: Image) -> list[tuple[int, int]]:

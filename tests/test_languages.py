@@ -92,7 +92,7 @@ def test_letters() -> None:
         ("el", "PP-OCRv5", (V5_DET, "el_PP-OCRv5_mobile_rec")),
         ("ar", "", ("PP-OCRv6_small_det", "arabic_PP-OCRv6_small_rec")),
         ("fa", "PP-OCRv5", (V5_DET, "arabic_PP-OCRv5_mobile_rec")),
-        ("ug", "", ("PP-OCRv6_small_det", "arabic_PP-OCRv5_mobile_rec")),
+        ("ug", "", ("PP-OCRv6_small_det", "perso_arabic_PP-OCRv6_small_rec")),
         ("hi", "PP-OCRv3", (V3_DET, "devanagari_PP-OCRv3_mobile_rec")),
         ("chinese_cht", "PP-OCRv3", (V3_DET, "chinese_cht_PP-OCRv3_mobile_rec")),
         ("latin", "", SMALL),

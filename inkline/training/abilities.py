@@ -22,6 +22,7 @@ from inkline.training.tasks import TASKS
 from inkline.training.training_data import TrainingData, open_source, warped_pages
 
 LINES_PER_SCRIPT = 300  # drawn, to measure an old ability by: the interval of a share of wrong characters is about 0.005 wide
+LINES_PER_MINUTE, MIN_LINES_PER_SCRIPT = 15, 40  # of a run with a limit of time
 PAGES_DRAWN = 30
 MIN_LETTERS = 20  # that a net must know of a script, beside those of the scripts before it, for the script to count
 
@@ -107,7 +108,10 @@ def known_abilities(config: Config, charset: Sequence[str], say: bool = False) -
         LogProgress().say(
             f"no font here draws {names}, which the model knows: not replayed, not checked; install fonts or give --keep"
         )
-    return tuple(f"lines:{name}:{LINES_PER_SCRIPT}" for name in drawn)
+    # In a run of few minutes the report is made of fewer lines, and its intervals are wider.
+    minutes = config.run.minutes or LINES_PER_SCRIPT
+    count = min(max(round(LINES_PER_MINUTE * minutes), MIN_LINES_PER_SCRIPT), LINES_PER_SCRIPT)
+    return tuple(f"lines:{name}:{count}" for name in drawn)
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,7 @@ def measured_sets(
         else:
             source = held(open_source(spec, plain, may_hold, held_out=True)[0])
         old = measure_parts(net, config, start_weights.charset, source, device)
+        LogProgress().say(f"{spec}: {len(source)} samples read by the old model")
         found.append(MeasuredSet(spec, is_new, source, old))
     return found
 
@@ -170,6 +175,7 @@ def changes_on(
     changes = []
     for each in sets:
         new = measure_parts(net, config, charset, each.source, device)
+        LogProgress().say(f"{each.name}: {len(each.source)} samples read by the new model")
         changes += [change_of(each.name, each.new_data, name, each.old[name], new[name]) for name in each.old if name in new]
     return tuple(changes)
 

@@ -332,7 +332,7 @@ OLD_KEYS = {("data", "squeeze"): "width_scale"}
 
 # key -> inclusive bounds, where a number outside of them would train nothing, or for ever
 LIMITS: dict[str, tuple[float | None, float | None]] = {
-    "optimizer.learning_rate": (1e-9, 10),
+    "optimizer.learning_rate": (0, 1e30),
     "optimizer.weight_decay": (0, 10),
     "optimizer.eps": (1e-12, 1),
     "optimizer.clip_norm": (0, 1e9),

@@ -257,7 +257,7 @@ def test_empty_sets_and_wrong_kinds_are_clear_errors(line_set: Path) -> None:
         loader(recognition(Labelled(())), BatchPlan(2), 0)
     with pytest.raises(DataError, match="db, east and sast"):
         Detection(Labelled(()), Config("det", data=DataConfig(kind="pse")))
-    with pytest.raises(DataError, match="line, part, page, tile and angle"):
+    with pytest.raises(DataError, match="line, part, page, tile, angle and script"):
         Classification(Labelled(()), cls_config("film", (80, 160)))
     with pytest.raises(DataError, match="no label encoder"):
         recognition(Labelled(()), ("aster",))

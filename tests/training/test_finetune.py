@@ -162,6 +162,8 @@ def test_what_a_model_knows_is_asked_by_the_letters_it_has(monkeypatch: pytest.M
     charset = [*SCRIPTS["english"].letters, *"äöüßéè", *han[:6000], *greek[:30], *"0123456789 "]
     assert known_scripts(Config(), charset) == (["english", "chinese"], ["greek"])
     assert known_abilities(Config(), charset) == ("lines:english:300", "lines:chinese:300")
+    hurried = configs.replace_in_section(Config(), "run", minutes=4.0)
+    assert known_abilities(hurried, charset) == ("lines:english:60", "lines:chinese:60")
 
 
 def test_fine_tuning_needs_something_to_judge_by(trained: Path) -> None:

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from nets_golden import NAMES, deviations, filled_net, golden, make_input, outputs_of
+from nets_golden import NAMES, OWN_NETS, deviations, filled_net, golden, make_input, outputs_of
 
 from inkline.training.convert.from_paddle import from_paddle_name
 from inkline.training.nets.ocr_net import TRAINING_ONLY
@@ -23,7 +23,7 @@ def arch(request):
 
 
 def test_every_golden_has_a_builder_and_every_builder_a_golden():
-    assert set(NETS) == set(NAMES)
+    assert set(NETS) - OWN_NETS == set(NAMES)
     assert len(NAMES) == 47
 
 

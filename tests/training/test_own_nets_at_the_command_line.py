@@ -76,4 +76,4 @@ def test_a_net_of_ones_own_runs_at_the_command_line(name, tmp_path):
     if task == "text_recognition":
         done = CliRunner().invoke(inkline, ["ocr", str(picture), "--text_recognition_model_dir", str(path), "--json"])
         assert done.exit_code == 0, done.output
-        assert len(json.loads(done.output)["rec_texts"]) <= 1
+        assert len(json.loads(done.stdout)["rec_texts"]) <= 1

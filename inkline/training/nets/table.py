@@ -145,7 +145,7 @@ SCRIPT = Interface(
     free="",
     multiple=1,
     outputs={"probabilities": ("batch", None)},
-    facts={"labels": tuple(SCRIPTS)},
+    facts={"labels": tuple(SCRIPTS), "input_height": router.HEIGHT_PX},
 )
 UNWARP = Interface(
     task="doc_unwarping",

@@ -225,8 +225,7 @@ class ScriptReader:
         for row, lettered in zip(probability, letters, strict=True):
             chances = self._chances(row)
             if lettered < MIN_LETTERED:  # digits are the same to all: the page's likeliest recogniser reads them
-                others = sorted(chances.keys() - {NO_READER}, key=lambda name: -chances[name])[1:]
-                chances |= dict.fromkeys(others, 0.0)
+                chances |= dict.fromkeys(Plan(chances, NO_LETTERS).names[1:], 0.0)
             yield Plan(chances, LETTERED[int(row.argmax())])
 
     def _chances(self, probability: Floats) -> dict[str, float]:

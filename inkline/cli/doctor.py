@@ -112,22 +112,22 @@ class _Timed:
 
 
 def _stages(ocr: "Ocr", page_images: list["PageImage"]) -> dict[str, float]:
-    from inkline.pipeline import _assemble
-
     options, images = ocr.options, [page_image.image for page_image in page_images]
     nets = detector, recognizer = _Timed(ocr._detect_one._engine), _Timed(ocr._recognize._engine)
     ocr._detect_one._engine, ocr._recognize._engine = nets
     prepared, prepare = _timed(
         lambda: [ocr._prepare(page, options, ocr._detect_one) for page in page_images], time.process_time
     )
-    texts, recognize = _timed(lambda: [ocr._recognize(page.crops, options.recognize) for page in prepared], time.process_time)
-    _, together = _timed(lambda: [*map(_assemble, prepared, texts)], time.process_time)
+    texts, recognize = _timed(
+        lambda: [ocr._read(page.crops, [len(page.crops)], options.recognize, map) for page in prepared], time.process_time
+    )
+    _, together = _timed(lambda: [*map(ocr._finish, prepared, texts)], time.process_time)
     ocr._detect_one._engine, ocr._recognize._engine = detector.engine, recognizer.engine
     return {
         "detector": detector.seconds,
         "boxes, order, lines cut": prepare - detector.seconds,
         "recogniser": recognizer.seconds,
-        "lines fed, answers decoded": recognize - recognizer.seconds,
+        "scripts told, lines fed, answers decoded": recognize - recognizer.seconds,
         "boxes fitted to ink, page put together": together,
         "pages one by one": _timed(lambda: [ocr(image) for image in images])[1],
         "pages as a stream": _timed(lambda: list(ocr.stream(images)))[1],

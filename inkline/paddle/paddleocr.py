@@ -11,7 +11,7 @@ from inkline.errors import InklineError, UsageError
 from inkline.flat import apply
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, expand
-from inkline.options import ReadOptions
+from inkline.options import REFERENCE_RULES, ReadOptions
 from inkline.paddle.arguments import (
     COMMON_KEYWORDS,
     POSITIONAL_KEYWORDS,
@@ -25,7 +25,6 @@ from inkline.paddle.results import DocPreprocessorResult, OCRResult
 from inkline.pipeline import Ocr, OnError, open_rectifier, page_of
 from inkline.registry import options_for
 
-PDF_DPI = 144  # at which PaddleX draws pages, whose pixels the boxes are in
 _CALL_2X = ("det", "rec", "cls", "bin", "inv", "alpha_color", "slice")
 
 
@@ -50,8 +49,8 @@ class PaddleOCR:
         asked = translate_keywords(keywords, "text_det_limit_type" in options)
         asked.warn()
         options |= asked.options
-        # As PaddleOCR: one recogniser, unless lang="auto" is asked for.
-        defaults: dict[str, Any] = {"pdf_dpi": PDF_DPI, "lang": ""}
+        # As PaddleOCR: PDFs at its resolution, whose pixels the boxes are in; one recogniser, unless lang="auto" is asked for.
+        defaults = {name: REFERENCE_RULES[name] for name in ("pdf_dpi", "lang")}
         self._ocr = Ocr(**defaults | options)
         self._limit_type_known = "text_det_limit_type" in options
 

@@ -354,6 +354,9 @@ class ServeOptions:
     url_timeout: float = opt_like(ReadOptions, "url_timeout", 15.0)
     visualize: bool = opt(True, "visualize", "whether replies hold pictures when a request does not say")
     max_output_side: int = opt(2000, "max_output_side", "pictures in replies are shrunk to this side, in pixels", 32)
+    corrections: str = opt(
+        "", "corrections", "folder that lines corrected on the page are saved into, for `inkline finetune --data`; empty: none"
+    )
     on_request: str = opt(
         "",
         "on_request",

@@ -16,7 +16,8 @@ Examples:
   inkline serve                                       http://127.0.0.1:8080: the page, /ocr, /docs
   inkline serve --host 0.0.0.0 --port 80 --lang ru
   inkline serve --ray auto --replicas 16
-  curl -s -H 'Content-Type: application/json' -d "{\\"file\\": \\"$(base64 -w0 page.png)\\"}" http://127.0.0.1:8080/ocr
+  inkline serve --corrections mine                    lines corrected on the page become training lines
+  curl -s -F file=@page.png http://127.0.0.1:8080/ocr
 """
 
 
@@ -34,7 +35,7 @@ def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
     Options of the pipeline hold for requests that do not say otherwise. SIGTERM and Ctrl-C end it once the requests that
     came before are answered; a second one ends it at once.
     """
-    missing = [name for name in ("fastapi", "uvicorn", "prometheus_client") if find_spec(name) is None]
+    missing = [name for name in ("fastapi", "uvicorn", "prometheus_client", "python_multipart") if find_spec(name) is None]
     if missing:
         raise EngineError(f"the service needs {', '.join(missing)}: pip install 'inkline[serve]'")
     from inkline.pipeline import Ocr
@@ -48,8 +49,9 @@ def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
     if ray:
         serve_on_ray(overrides, options, ray, replicas, _announce)
         return
-    with Ocr(**(overrides | dict.fromkeys(options.stages_on_request, True))) as ocr:
-        serve(ocr, options, _announce)
+    asked = overrides | dict.fromkeys(options.stages_on_request, True)
+    with Ocr(**asked) as ocr:
+        serve(ocr, options, asked, _announce)
 
 
 def _announce(address: str) -> None:

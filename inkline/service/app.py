@@ -4,16 +4,15 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from functools import partial
-from importlib.resources import files
 from typing import Annotated, Any
 
 import prometheus_client as prometheus
 from fastapi import APIRouter, Body, FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
@@ -23,10 +22,17 @@ from inkline import __version__
 from inkline.errors import BusyError, InklineError, PasswordError, StageError
 from inkline.options import ServeOptions
 from inkline.pipeline import Ocr
-from inkline.service.handlers import FILE_FIELD, dump, ocr_parts, preprocessing_parts
+from inkline.service.corrections import Corrections
+from inkline.service.handlers import FILE_FIELD, dump, from_base64, ocr_parts, preprocessing_parts, success
+from inkline.service.page_routes import add_page_routes
+from inkline.service.readers import OcrByLanguage
 from inkline.service.request_queue import MakeParts, RequestQueue, TooBusy
 from inkline.service.schemas import (
+    FORM,
+    JSON,
     BadRequest,
+    CorrectionReply,
+    CorrectionRequest,
     Error,
     FileRequest,
     OcrReply,
@@ -36,6 +42,7 @@ from inkline.service.schemas import (
     PreprocessingRequest,
     parse_request,
     printable,
+    read_model,
 )
 from inkline.types import Page
 
@@ -44,9 +51,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[ParsedRequest], MakeParts]
 
 BUCKET_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120)
-JSON, NDJSON = "application/json", "application/x-ndjson"
-CSP = "default-src 'self'; img-src 'self' data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-PAGE_HEADERS = {"Content-Security-Policy": CSP, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+NDJSON = "application/x-ndjson"
 
 ABOUT = """Reads text in images and PDFs. Answers carry `logId`, `errorCode` (0, or the HTTP status) and `errorMsg`.
 
@@ -58,7 +63,7 @@ LOG_ID = "f1a1f3c5-4c19-4bb9-9f4a-6e3a58a0c6a1"
 
 ERRORS = {
     413: "the body is larger than `max_body_bytes`",
-    415: "the body is not `application/json`",
+    415: "the body is neither `application/json` nor `multipart/form-data`",
     422: "a field or the file cannot be used: wrong type, unknown name, not Base64, not an image or PDF, too many pixels",
     500: "an internal error",
     503: "the queue is full or the server is shutting down; `Retry-After` says when to send the request again",
@@ -146,10 +151,14 @@ class ServiceMetrics:
 
 
 class Service:
-    """One `Ocr` behind HTTP: `service.app` is the ASGI application, `service.queue` holds the requests."""
+    """One `Ocr` behind HTTP: `service.app` is the ASGI application, `service.queue` holds the requests.
 
-    def __init__(self, ocr: Ocr, options: ServeOptions) -> None:
+    asked: the options that the `Ocr` was made with, for those of other languages.
+    """
+
+    def __init__(self, ocr: Ocr, options: ServeOptions, asked: Mapping[str, Any] | None = None) -> None:
         self.ocr, self.options = ocr, options
+        self.readers = OcrByLanguage(ocr, asked or {})
         self.defaults = dict.fromkeys(options.stages_on_request, False)
         self.queue = RequestQueue(options)
         self.metrics = ServiceMetrics(self.queue)
@@ -163,10 +172,10 @@ class Exchange:
         self._service, self._request, self.log_id = service, request, str(uuid.uuid4())
         self._started_at = time.monotonic()
 
-    async def run(self, model: type[FileRequest], handler: Handler) -> Response:
-        """Admit the request, work on it when it is its turn, answer it. All errors are answers, too."""
+    async def run(self, answer: Coroutine[Any, Any, Response]) -> Response:
+        """The answer, counted and logged. All errors are answers, too."""
         try:
-            response = await self._answer(model, handler)
+            response = await answer
         except asyncio.CancelledError:  # a second signal: the loop is ending, this is the last that it does
             response = self.failed(BusyError("the service was ended before this request was answered"))
         except Exception as error:
@@ -175,17 +184,33 @@ class Exchange:
             self.done(response.status_code)
         return response
 
-    async def _answer(self, model: type[FileRequest], handler: Handler) -> Response:
-        request, queue = self._request, self._service.queue
-        deadline = asyncio.get_running_loop().time() + self._service.options.request_timeout
+    async def _body(self, deadline: float) -> tuple[bytes, str]:
+        """The body and its type, one that is taken."""
+        content_type = self._request.headers.get("content-type", "")
+        kind = content_type.partition(";")[0].strip().lower()
+        if kind not in (JSON, FORM):
+            raise HTTPException(415, f"Content-Type: {kind or 'none'}: send {JSON} or {FORM}")
+        return await self._service.queue.read_body(self._request, deadline), content_type
+
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._service.options.request_timeout
+
+    async def save(self, corrections: Corrections) -> Response:
+        """Keep the corrected line of the request."""
+        with self._service.queue.admit():
+            body, content_type = await self._body(self._deadline())
+            line, self.log_id = read_model(CorrectionRequest, body, content_type, self.log_id)
+            saved = await asyncio.to_thread(corrections.save, line, from_base64(line.image, "image"))
+        return Response(success(line.logId or self.log_id, {"saved": saved}), media_type=JSON)
+
+    async def read(self, model: type[FileRequest], handler: Handler) -> Response:
+        """Admit the request, work on it when it is its turn."""
+        request, queue, deadline = self._request, self._service.queue, self._deadline()
         async with AsyncExitStack() as held:
             held.enter_context(queue.admit())
             # The body, read and checked.
-            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if kind != JSON:
-                raise HTTPException(415, f"Content-Type: {kind or 'none'}: send {JSON}")
-            body = await queue.read_body(request, deadline)
-            parsed = await asyncio.to_thread(parse_request, model, body, self.log_id)
+            body, content_type = await self._body(deadline)
+            parsed = await asyncio.to_thread(parse_request, model, body, self.log_id, content_type)
             del body
             self.log_id = parsed.log_id
             stream = NDJSON in request.headers.get("accept", "") if parsed.stream is None else parsed.stream
@@ -273,6 +298,7 @@ def _app(service: Service) -> FastAPI:
     app = FastAPI(title="Inkline", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None)
     _add_file_routes(app, service)
     _add_other_routes(app, service)
+    add_page_routes(app, service)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
@@ -289,10 +315,11 @@ def _add_file_routes(app: FastAPI, service: Service) -> None:
     def add(path: str, summary: str, model: Any, reply: Any, examples: Any, handler: Handler) -> None:
         @router.post(path, summary=summary, response_model=reply, responses=file_responses(reply.__name__))
         async def endpoint(request: Request, body: Annotated[model, Body(openapi_examples=examples)]) -> Response:
-            return await Exchange(service, request).run(model, handler)
+            exchange = Exchange(service, request)
+            return await exchange.run(exchange.read(model, handler))
 
     def read(parsed: ParsedRequest) -> MakeParts:
-        return ocr_parts(service.ocr, parsed, service.options, service.metrics.count_page)
+        return ocr_parts(service.readers.get, parsed, service.options, service.metrics.count_page)
 
     def straighten(parsed: ParsedRequest) -> MakeParts:
         return preprocessing_parts(service.ocr, parsed, service.options)
@@ -300,6 +327,15 @@ def _add_file_routes(app: FastAPI, service: Service) -> None:
     add("/ocr", "Read the text of an image or PDF", OcrRequest, OcrReply, OCR_REQUESTS, read)
     summary = "Turn pages upright and flatten them"
     add("/document-preprocessing", summary, PreprocessingRequest, PreprocessingReply, PLAIN_REQUEST, straighten)
+    if service.options.corrections:
+        kept = Corrections(service.options.corrections)
+        about: dict[int | str, dict[str, Any]] = {status: {"model": Error, "description": ERRORS[status]} for status in ERRORS}
+
+        @router.post("/corrections", summary="Keep a corrected line", response_model=CorrectionReply, responses=about)
+        async def correct(request: Request, body: Annotated[CorrectionRequest, Body()]) -> Response:
+            exchange = Exchange(service, request)
+            return await exchange.run(exchange.save(kept))
+
     app.include_router(router)
 
 
@@ -331,10 +367,3 @@ def _add_other_routes(app: FastAPI, service: Service) -> None:
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
         return Response(dump(openapi_description(app)), media_type=JSON)
-
-    @app.get("/", include_in_schema=False)
-    @app.get("/docs", include_in_schema=False)
-    async def page(request: Request) -> Response:
-        name = "docs.html" if request.url.path.endswith("/docs") else "page.html"
-        text = files("inkline.service").joinpath(name).read_text("utf-8")
-        return HTMLResponse(text, headers=PAGE_HEADERS)

@@ -6,7 +6,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
@@ -18,19 +18,22 @@ from inkline.errors import SourceError, UsageError
 from inkline.flat import flat_fields, to_flat
 from inkline.formats.draw import draw_page, draw_preprocessing, encode_image, straighten
 from inkline.formats.records import page_to_dict
+from inkline.formats.write import check_packages, render
 from inkline.io.images import content_kind, why_unreadable
 from inkline.io.read import PageImage, count_pages, read
 from inkline.io.sources import Source, is_url
-from inkline.options import ReadOptions, ServeOptions
+from inkline.layout.geometry import crop_quad, turn
+from inkline.options import MIN_PDF_DPI, ReadOptions, ServeOptions
 from inkline.paddle.results import DocPreprocessorResult
 from inkline.pipeline import Ocr
 from inkline.service.public_fetch import fetch_public
 from inkline.service.request_queue import MakeParts
 from inkline.service.schemas import Contract, DataInfo, FileType, OcrResult, ParsedRequest, PreprocessingResult
-from inkline.types import Image, Page
+from inkline.types import Document, Image, Line, Page
 
 FILE_FIELD = "file"  # what error messages call the file: the field it came in
 WITHOUT_PLACE = ("input_path", "page_index")  # left out of `prunedResult`, at every level
+THUMBNAIL_SIDE = 160  # px
 
 ReadPages = Callable[["RequestFile", ParsedRequest, threading.Event], Generator[Page, None, None]]
 
@@ -46,14 +49,25 @@ class RequestFile:
     reading: Mapping[str, Any]
 
 
-def ocr_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions, count: Callable[[Page], None]) -> MakeParts:
-    """The reply of `POST /ocr`. count: called with every page that was read."""
+def ocr_parts(
+    ocr_of: Callable[[tuple[str, ...]], Ocr], request: ParsedRequest, options: ServeOptions, count: Callable[[Page], None]
+) -> MakeParts:
+    """The reply of `POST /ocr`. ocr_of: languages -> who reads them; count: called with every page that was read."""
+
+    def pages(file: RequestFile, request: ParsedRequest, stop: threading.Event) -> Generator[Page, None, None]:
+        return read_request_pages(ocr_of(request.lang), file, request, stop)
 
     def result(page: Page) -> OcrResult:
         count(page)
-        return ocr_result(page, request.contract, options.max_output_side if request.visualize else 0)
+        out = ocr_result(page, request.contract, options.max_output_side if request.visualize else 0)
+        if request.outputs:
+            out["text"] = page.text
+        if request.line_images:
+            straight = page.straight_image
+            out["lineImages"] = [line_image(straight, line) for line in page.read_lines]
+        return out
 
-    return _reply_parts("ocrResults", partial(read_request_pages, ocr), result, request, options)
+    return _reply_parts("ocrResults", pages, result, request, options)
 
 
 def preprocessing_parts(ocr: Ocr, request: ParsedRequest, options: ServeOptions) -> MakeParts:
@@ -71,27 +85,59 @@ def _reply_parts(
     """One part with everything, or with `stream` one line per page and one for all of them."""
 
     def parts(stop: threading.Event) -> Generator[bytes, None, None]:
+        check_packages(request.outputs)
         file = open_request_file(request, options)
-        sizes, results, warnings = [], [], []
-        if file.read < file.pages:
-            warnings.append(f"only the first {file.read} of {file.pages} pages were read (max_pages)")
+        for index, picture in _thumbnails(file, stop) if request.stream and request.thumbnails else ():
+            yield success(request.log_id, {"thumbnail": picture, "pageIndex": index, "numPages": file.read}) + b"\n"
         # Page by page: a line of its own, or kept for the whole.
+        read, results = [], []
         with closing(pages(file, request, stop)) as made:
             for page in made:
-                sizes.append(page.size)
-                warnings += [f"page {len(sizes)}: {warning}" for warning in page.warnings]
                 one = result(page)
+                read.append(page if "pdf" in request.outputs else replace(page, load_image=None))
                 if not request.stream:
                     results.append(one)
                     continue
                 info = {"width": page.size[0], "height": page.size[1], "type": "image"}
                 line = {key: [one], "dataInfo": info, "pageIndex": page.page_index or 0, "numPages": file.read}
                 yield success(request.log_id, line) + b"\n"
-        # What holds for all pages.
-        whole = {key: results, "dataInfo": data_info(file, sizes)} | ({"warnings": warnings} if warnings else {})
-        yield success(request.log_id, whole) + (b"\n" if request.stream else b"")
+        yield success(request.log_id, {key: results, **_whole(file, read, request)}) + (b"\n" if request.stream else b"")
 
     return parts
+
+
+def _whole(file: RequestFile, read: Sequence[Page], request: ParsedRequest) -> dict[str, Any]:
+    """What holds for all pages."""
+    out: dict[str, Any] = {"dataInfo": data_info(file, [page.size for page in read])}
+    warnings = [f"only the first {file.read} of {file.pages} pages were read (max_pages)"] if file.read < file.pages else []
+    warnings += [f"page {number}: {warning}" for number, page in enumerate(read, 1) for warning in page.warnings]
+    if warnings:
+        out["warnings"] = warnings
+    if request.outputs:
+        out["outputs"] = {name: _output(Document(tuple(read)), name) for name in request.outputs}
+    return out
+
+
+def _output(document: Document, format: str) -> str:
+    """A document in a format, bytes in Base64."""
+    content = render(document, format)
+    return content if isinstance(content, str) else base64.b64encode(content).decode("ascii")
+
+
+def _thumbnails(file: RequestFile, stop: threading.Event) -> Iterator[tuple[int, str]]:
+    """Index and small picture (JPEG in Base64) of every page that can be drawn."""
+    reading = {**file.reading, "pdf_dpi": MIN_PDF_DPI}
+    with suppress(SourceError):  # reading the pages will say it
+        for page in read(Source(file.content, FILE_FIELD), ReadOptions(**reading)):
+            if stop.is_set():
+                return
+            yield page.page_index or 0, _jpeg_base64(page.image, THUMBNAIL_SIDE)
+
+
+def line_image(straight: Image, line: Line) -> str:
+    """The picture of a line as its recogniser saw it, PNG in Base64; empty where nothing lies in its box."""
+    crop = crop_quad(straight, line.straight_quad)
+    return "" if crop is None else base64.b64encode(encode_image(turn(crop, line.angle), ".png")).decode("ascii")
 
 
 def dump(body: Mapping[str, Any]) -> bytes:
@@ -128,16 +174,16 @@ def open_request_file(request: ParsedRequest, options: ServeOptions) -> RequestF
     return RequestFile(content, types.get(kind, "image"), total, min(total, options.max_pages), reading)
 
 
-def from_base64(text: str) -> bytes:
-    """Base64, perhaps as a `data:` URL, perhaps wrapped into lines, to bytes; SourceError for anything else."""
+def from_base64(text: str, field: str = FILE_FIELD) -> bytes:
+    """Base64, perhaps as a `data:` URL, perhaps wrapped into lines, to bytes; SourceError that names the field otherwise."""
     if text[:5].lower() == "data:":
         head, _, text = text.partition(",")
         if not head.lower().endswith(";base64"):
-            raise SourceError(f"{FILE_FIELD}: a data: URL must be Base64 (data:image/png;base64,...)")
+            raise SourceError(f"{field}: a data: URL must be Base64 (data:image/png;base64,...)")
     try:
         return base64.b64decode("".join(text.split()).encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:
-        raise SourceError(f"{FILE_FIELD}: {text[:30]!r}... is neither Base64 nor a web address ({error})") from error
+        raise SourceError(f"{field}: {text[:30]!r}... is neither Base64 nor a web address ({error})") from error
 
 
 def _fetch(url: str, options: ServeOptions, read_options: ReadOptions) -> bytes:

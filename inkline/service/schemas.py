@@ -6,23 +6,31 @@
 a request with neither, as both documentations' examples are, is answered in both.
 """
 
+import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, from_json
+from python_multipart import create_form_parser
+from python_multipart.exceptions import FormParserError
 from typing_extensions import TypedDict
 
 from inkline.errors import InputError, UsageError, near
 from inkline.flat import flat_fields
 from inkline.options import OcrOptions
 
+JSON, FORM = "application/json", "multipart/form-data"
+
+Model = TypeVar("Model", bound=BaseModel)
 Contract = Literal["first", "current", "both"]
 FileType = Literal["image", "pdf", "tiff"]
+Output = Literal["txt", "layout", "md", "tsv", "csv", "hocr", "alto", "pdf"]  # formats that hold a whole document
 
 MAX_LOG_ID_CHARS = 200
+MAX_LINE_CHARS = 2000  # of a corrected line
 
 # The flat options that requests of the current contract may set; their fields are named `useDocUnwarping` and so on.
 PREPROCESSING_OPTIONS = ("use_doc_orientation_classify", "use_doc_unwarping")
@@ -68,6 +76,40 @@ class FileRequest(BaseModel):
         description="true: one line of JSON per page as it is read (application/x-ndjson), as with `Accept: "
         "application/x-ndjson`",
     )
+    thumbnails: bool | None = Field(
+        None,
+        description="with `stream`: small pictures of all pages come first, a line each (`thumbnail`, `pageIndex`, `numPages`)",
+    )
+
+
+class ReadRequest(FileRequest):
+    """What every request for text has besides."""
+
+    lang: str | list[str] | None = Field(
+        None, description="the language, several (`en+ru` or a list) or `auto`; null: as the server is set"
+    )
+    outputs: list[Output] | None = Field(
+        None, description="the document in these formats, too, in `outputs` (a PDF in Base64), and the `text` of each page"
+    )
+    lineImages: bool | None = Field(
+        None,
+        description="the pictures of the lines, in `lineImages`: PNG in Base64, turned upright, one for each of `rec_texts`",
+    )
+
+
+class CorrectionRequest(BaseModel):
+    """A line that was read wrongly, and what it says."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    image: str = Field(min_length=1, description="the line's picture, one of `lineImages`")
+    text: str = Field(pattern=r"^[^\r\n\t]*\S[^\r\n\t]*$", max_length=MAX_LINE_CHARS, description="what it says, on one line")
+    oldText: str = Field("", max_length=MAX_LINE_CHARS, description="what was read")
+    model: str = Field("", max_length=MAX_LOG_ID_CHARS, description="the recogniser that read it")
+    score: float | None = Field(None, ge=0, le=1, description="its score")
+    logId: str | None = Field(
+        None, min_length=1, max_length=MAX_LOG_ID_CHARS, description="returned in the reply; null: a new UUID"
+    )
 
 
 def _option_fields(options: Iterable[str]) -> dict[str, Any]:
@@ -86,7 +128,7 @@ PreprocessingRequest: type[FileRequest] = create_model(
 )
 OcrRequest: type[FileRequest] = create_model(
     "OcrRequest",
-    __base__=FileRequest,
+    __base__=ReadRequest,
     inferenceParams=(InferenceParams | None, Field(None, description="parameters of the first contract")),
     **_option_fields(OCR_OPTIONS),
 )
@@ -117,6 +159,8 @@ class OcrResult(TypedDict, total=False):
     inputImage: Picture
     texts: list[TextLine]
     image: Picture
+    text: Annotated[str, Field(description="the page's text in rows and paragraphs, with `outputs`")]
+    lineImages: list[str]
 
 
 class PreprocessingResult(TypedDict, total=False):
@@ -144,10 +188,12 @@ class _AnyResult(TypedDict, total=False):
     warnings: Annotated[list[str], Field(description="absent when there are none")]
     pageIndex: Annotated[int, Field(description="with `stream`: which page this line is of, from 0")]
     numPages: Annotated[int, Field(description="with `stream`: how many pages there will be")]
+    thumbnail: Picture
 
 
 class OcrResults(_AnyResult, total=False):
     ocrResults: list[OcrResult]
+    outputs: Annotated[dict[str, str], Field(description="the document by format; a PDF in Base64")]
 
 
 class PreprocessingResults(_AnyResult, total=False):
@@ -168,6 +214,10 @@ class PreprocessingReply(_Success):
     result: PreprocessingResults
 
 
+class CorrectionReply(_Success):
+    result: Annotated[dict[str, int], Field(description="`saved`: how many corrected lines the folder holds now")]
+
+
 class Error(TypedDict):
     logId: str
     errorCode: Annotated[int, Field(description="the HTTP status")]
@@ -185,6 +235,10 @@ class ParsedRequest:
     stream: bool | None = None
     contract: Contract = "current"
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    thumbnails: bool = False
+    lang: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    line_images: bool = False
 
 
 class BadRequest(InputError):
@@ -200,29 +254,77 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else "_" for sign in text)
 
 
-def parse_request(model: type[FileRequest], body: bytes, log_id: str) -> ParsedRequest:
-    """A request's body, checked. log_id: used when the body has none.
+def form_fields(body: bytes, content_type: str) -> dict[str, Any]:
+    """The fields of a body of multipart/form-data: a file's content as Base64, a field given several times as a list.
 
-    Errors: `BadRequest`, which carries the log id of the body, when it is not JSON of this model.
+    Errors: ValueError for a body that is not what its type says.
     """
+    fields: dict[str, Any] = {}
+
+    def add(name: bytes | None, value: str) -> None:
+        key = (name or b"").decode("utf-8", "replace")
+        if key not in fields:
+            fields[key] = value
+        elif isinstance(fields[key], list):
+            fields[key].append(value)
+        else:
+            fields[key] = [fields[key], value]
+
+    def on_file(part: Any) -> None:
+        part.file_object.seek(0)
+        add(part.field_name, base64.b64encode(part.file_object.read()).decode("ascii"))
+
+    def on_field(part: Any) -> None:
+        add(part.field_name, (part.value or b"").decode("utf-8"))
+
+    headers = {"Content-Type": content_type.encode("latin-1")}
+    # Held in memory: the body is there already.
+    config = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}
+    parser = create_form_parser(headers, on_field, on_file, config=config)
+    parser.write(body)
+    parser.finalize()
+    return fields
+
+
+def read_model(model: type[Model], body: bytes, content_type: str, log_id: str) -> tuple[Model, str]:
+    """A request's body, JSON or a form, as `model`, and the log id to answer under: its own, or else this one.
+
+    Errors: `BadRequest`, which carries the log id of the body, when it is none of this model.
+    """
+    form = content_type.partition(";")[0].strip().lower() == FORM
     try:
-        data = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise BadRequest(f"the body is not JSON ({error})", log_id) from error
+        data = form_fields(body, content_type) if form else from_json(body, allow_inf_nan=False)
+    except (ValueError, FormParserError) as error:
+        raise BadRequest(f"the body is not {'multipart/form-data' if form else 'JSON'} ({error})", log_id) from error
     if not isinstance(data, dict):
         raise BadRequest("the body must be a JSON object with a field `file`", log_id)
     # The log id first, so that an error in another field is answered under it.
     given = data.get("logId")
     log_id = printable(given) if isinstance(given, str) and 0 < len(given) <= MAX_LOG_ID_CHARS else log_id
     try:
-        values = model.model_validate(data).model_dump(exclude_none=True)
-        contract, overrides = _contract_of(values) if model is OcrRequest else ("current", _overrides(values))
+        # What a form holds is text, which its field's type reads.
+        return (model.model_validate_strings(data, strict=False) if form else model.model_validate(data)), log_id
     except ValidationError as error:
         raise BadRequest(_explain(error.errors(), model.model_fields), log_id) from error
+
+
+def parse_request(model: type[FileRequest], body: bytes, log_id: str, content_type: str = JSON) -> ParsedRequest:
+    """A request's body, checked. log_id: used when the body has none. Errors: `BadRequest`, as `read_model`."""
+    request, log_id = read_model(model, body, content_type, log_id)
+    values = request.model_dump(exclude_none=True)
+    try:
+        contract, overrides = _contract_of(values) if model is OcrRequest else ("current", _overrides(values))
     except UsageError as error:
         raise BadRequest(str(error), log_id) from error
     file_type, visualize, stream = map(values.get, ("fileType", "visualize", "stream"))
-    return ParsedRequest(values["file"], log_id, file_type, visualize, stream, contract, overrides)
+    lang = values.get("lang") or ()
+    return ParsedRequest(
+        *(values["file"], log_id, file_type, visualize, stream, contract, overrides),
+        thumbnails=values.get("thumbnails", False),
+        lang=(lang,) if isinstance(lang, str) else tuple(lang),
+        outputs=tuple(dict.fromkeys(values.get("outputs") or ())),
+        line_images=values.get("lineImages", False),
+    )
 
 
 def _overrides(values: Mapping[str, Any]) -> dict[str, Any]:

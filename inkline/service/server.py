@@ -11,7 +11,7 @@ import functools
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -81,13 +81,16 @@ def listen(options: ServeOptions) -> socket.socket:
     return sock
 
 
-def serve(ocr: Ocr, options: ServeOptions, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; everything that was admitted is answered. ready: told the address once it is open."""
+def serve(ocr: Ocr, options: ServeOptions, asked: Mapping[str, Any], ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; everything that was admitted is answered.
+
+    asked: the options that `ocr` was made with. ready: told the address once it is open.
+    """
     sock = listen(options)
     try:
         host, port = sock.getsockname()[:2]
         ready(_url(host, port))
-        Server(Service(ocr, options)).run(sockets=[sock])
+        Server(Service(ocr, options, asked)).run(sockets=[sock])
     finally:
         sock.close()
 
@@ -99,8 +102,8 @@ def _url(host: str, port: int) -> str:
 @functools.lru_cache(1)
 def service_of_process(overrides: Overrides, options: ServeOptions) -> Service:
     """The service of this process, whose models are opened once."""
-    asked = dict(overrides) | dict.fromkeys(options.stages_on_request, True)
-    return Service(Ocr(**{"cpu_threads": 1, **asked}), options)
+    asked = {"cpu_threads": 1} | dict(overrides) | dict.fromkeys(options.stages_on_request, True)
+    return Service(Ocr(**asked), options, asked)
 
 
 def read_batch(ocr: Ocr, images: list[bytes]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from inkline import Page
 from inkline.io.sources import expand
-from inkline.options import ServeOptions
+from inkline.options import OcrOptions, ServeOptions
 from inkline.service.app import Service
 from inkline.service.server import Server, listen
 
@@ -69,6 +69,8 @@ def running(ocr, **options) -> Iterator[Running]:
 
 class HeldOcr:
     """Stands in for `Ocr`: every page waits until `go` is set. begun: how many pages were begun; stopped: were given up."""
+
+    options = OcrOptions()
 
     def __init__(self) -> None:
         self.go, self.begun, self.stopped = threading.Event(), 0, 0

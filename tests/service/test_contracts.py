@@ -212,7 +212,7 @@ def test_health_metrics_and_description(served):
         assert name in text
     assert 'inkline_request_seconds_bucket{le="120.0",route="/ocr"}' in text and "process_cpu_seconds_total" in text
     description = served.client.get("/openapi.json").json()
-    assert set(description["paths"]) == {"/ocr", "/document-preprocessing", "/health", "/metrics"}
+    assert set(description["paths"]) == {"/ocr", "/document-preprocessing", "/health", "/metrics", "/settings"}
     body = description["paths"]["/ocr"]["post"]["requestBody"]["content"]["application/json"]
     for example in body["examples"].values():
         assert set(example["value"]) <= set(description["components"]["schemas"]["OcrRequest"]["properties"])

@@ -3,11 +3,13 @@
 import io
 import json
 import os
+import re
 import shutil
 import time
 from pathlib import Path
 
 import numpy as np
+import pypdfium2
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from serving import HeldOcr, encoded, pages, picture, running, wait_for
@@ -173,7 +175,7 @@ def test_keys_go_through_the_lines(tab, letter):
     tab.says("on 1 page")
     tab.settled()
     keys = ActionChains(tab.browser)
-    tab.js("document.querySelector('#save-picture').focus()")
+    tab.js("document.querySelector('#tab-lines').focus()")
     keys.send_keys(Keys.TAB).perform()
     focused = "return [...document.querySelectorAll('#lines li')].indexOf(document.activeElement)"
     assert tab.js(focused) == 0
@@ -217,16 +219,22 @@ def test_results_are_copied_and_saved(tab, letter):
     )
     tab.one("#copy").click()
     tab.says("on the clipboard")
-    assert tab.js("return navigator.clipboard.readText()") == "\n".join(texts)
+    text = "\n\n".join(texts)  # two paragraphs
+    assert tab.js("return navigator.clipboard.readText()") == text
 
     def saved(button, name):
+        tab.js("document.querySelector('#downloads').open = true")
         tab.one(button).click()
         path = tab.browser.downloads / name
         wait_for(lambda: path.exists() and path.stat().st_size > 0)
         time.sleep(0.2)
         return path.read_bytes()
 
-    assert saved("#save-text", "letter.txt").decode() == "\n".join(texts) + "\n"
+    assert saved("#save-text", "letter.txt").decode() == text + "\n"
+    assert saved("#save-md", "letter.md").decode() == text + "\n"
+    assert b"ocr_line" in saved("#save-hocr", "letter.hocr") and b"<alto" in saved("#save-alto", "letter.alto.xml")
+    with pypdfium2.PdfDocument(saved("#save-pdf", "letter.pdf")) as pdf:
+        assert "4711" in pdf[0].get_textpage().get_text_bounded()
     result = json.loads(saved("#save-json", "letter.json"))
     assert result["ocrResults"][0]["prunedResult"]["rec_texts"] == texts
     assert result["dataInfo"] == {"width": 700, "height": 300, "type": "image"}
@@ -257,6 +265,130 @@ def test_a_picture_is_dropped_or_pasted(tab, kind):
     assert not tab.js("return document.body.classList.contains('over')")
     tab.js(PUT, kind, "", "", "")
     assert tab.one("#error").is_displayed()
+
+
+def test_pages_are_listed_before_they_are_read_and_files_follow_each_other(chromium, held, letter, tmp_path):
+    (tmp_path / "three.pdf").write_bytes(pages(3))
+    with running(held) as service:
+        tab = Tab(chromium, service.url)
+        tab.one("#file").send_keys(f"{tmp_path / 'three.pdf'}\n{letter}")
+        wait_for(lambda: len(tab("#thumbs img")) == 3)  # while the first page is still being read
+        assert held.begun == 1 and not any(button.is_enabled() for button in tab("#thumbs button"))
+        tab.shot("pages-ahead")
+        held.go.set()
+        tab.says("0 lines on 4 pages")
+        assert [one.text for one in tab("#thumbs .file")] == ["three.pdf", "letter.png"]
+        assert tab.one("#where").text == "Page 1 of 4"
+        tab("#thumbs button")[3].click()
+        assert tab.one("#where").text == "Page 4 of 4" and tab("#thumbs button")[3].get_attribute("aria-current") == "page"
+        chromium.get("about:blank")
+
+
+def test_zoom_by_wheel_keys_and_buttons(tab, letter):
+    from selenium.webdriver import ActionChains, Keys
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+
+    def seen():
+        return [
+            float(value) for value in tab.js("return document.querySelector('#picture svg').getAttribute('viewBox')").split()
+        ]
+
+    tab.choose(letter)
+    tab.says("on 1 page")
+    tab.settled()
+    assert seen() == [0, 0, 700, 300]
+    origin = ScrollOrigin.from_element(tab.one("#picture"))
+    ActionChains(tab.browser).scroll_from_origin(origin, 0, -300).perform()
+    wait_for(lambda: seen()[2] < 690)
+    tab.one("#fit-page").click()
+    assert seen() == [0, 0, 700, 300]
+    tab.one("#picture").send_keys("+", "+")
+    near = seen()
+    assert near[2] < 500
+    tab.one("#picture").send_keys(Keys.ARROW_RIGHT)
+    assert seen()[0] > near[0] and seen()[2] == near[2]
+    # dragged by the mouse, the page goes along
+    before = seen()
+    ActionChains(tab.browser).drag_and_drop_by_offset(tab.one("#picture"), 60, 0).perform()
+    assert seen()[0] < before[0]
+    tab.one("#picture").send_keys("w")
+    assert seen()[2] == 700 and seen()[:2] == [0, 0]
+    tab.one("#picture").send_keys("0")
+    assert seen() == [0, 0, 700, 300]
+
+
+def test_text_is_searched(tab, letter):
+    from selenium.webdriver import Keys
+
+    tab.choose(letter)
+    tab.says("on 1 page")
+    tab.settled()
+    tab.one("body").send_keys("/")
+    search = tab.browser.switch_to.active_element
+    assert search.get_attribute("id") == "search"
+    search.send_keys("TOTAL")
+    assert [one.text for one in tab("#lines mark")] == ["Total"] and tab.one("#hits").text == "1 line"
+    assert len(tab("polygon.hit")) == 1
+    search.send_keys(Keys.ENTER)
+    assert tab.one("#hits").text == "1 of 1"
+    tab.one("#tab-text").click()
+    assert tab.one("#text").is_displayed() and not tab.one("#lines").is_displayed()
+    assert "4711" in tab.one("#text").text and [one.text for one in tab("#text mark")] == ["Total"]
+    tab.shot("search")
+
+
+def test_lines_are_corrected_least_sure_first_and_kept_for_training(chromium, ocr, letter, tmp_path):
+    from selenium.webdriver import ActionChains, Keys
+
+    from inkline.training.data.labels import load_labels
+
+    with running(ocr, corrections=str(tmp_path / "mine")) as service:
+        tab = Tab(chromium, service.url)
+        tab.choose(letter)
+        tab.says("on 1 page")
+        tab.settled()
+        scores = [int(re.search(r"\d+", one.text)[0]) for one in tab("#lines .score")]
+        least = scores.index(min(scores))
+        tab.one("#check").click()
+        edited = tab.browser.switch_to.active_element
+        assert edited.get_attribute("value")
+        ActionChains(tab.browser).send_keys("Corrected by hand", Keys.ENTER).perform()
+        tab.says("Saved: 1 corrected line")
+        # the next line is at hand; as it is right, Enter keeps it and nothing is saved; Escape ends
+        ActionChains(tab.browser).send_keys(Keys.ENTER).perform()
+        tab.says("All lines of this page are checked.")
+        assert tab.texts()[least] == "Corrected by hand" and len(tab("#lines li.checked")) == 2
+        tab.one("#tab-text").click()
+        assert "Corrected by hand" in tab.one("#text").text
+        tab.shot("corrected")
+        samples, _ = load_labels("rec", str(tmp_path / "mine"))
+        assert [sample.text for sample in samples] == ["Corrected by hand"]
+        chromium.get("about:blank")
+
+
+def test_languages_are_chosen(tab, letter):
+    from selenium.webdriver.support.ui import Select
+
+    wait_for(lambda: len(tab("#language option")) > 50)
+    tab.one("#how summary").click()
+    Select(tab.one("#language")).select_by_visible_text("English")
+    Select(tab.one("#language")).select_by_visible_text("Russian")
+    assert [one.text for one in tab("#languages button")] == ["English \u2715", "Russian \u2715"]
+    tab.shot("languages")
+    tab("#languages button")[0].click()
+    assert tab.one("#how-now").text == "(Russian)"
+    tab.choose(letter)
+    tab.says("on 1 page")
+    assert tab.one("#status").text
+
+
+def test_a_sample_can_be_tried(tab):
+    tab.one("#sample").click()
+    tab.says("on 1 page")
+    tab.settled()
+    text = "\n".join(tab.texts())
+    assert "2026-0417" in text and "242.30" in text
+    tab.shot("sample")
 
 
 def test_errors_are_shown_and_the_next_file_is_read(tab, tmp_path, letter):

@@ -1,30 +1,3 @@
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' fill='%231f5fbf'/%3E%3Cpath d='M3 5h10M3 8h7M3 11h9' stroke='white' stroke-width='1.5'/%3E%3C/svg%3E">
-<title>Inkline: the interface for programs</title>
-<style>
-:root { color-scheme: light dark; --ground: #f6f5f2; --card: #fff; --ink: #1c1d21; --soft: #5d6068; --rule: #dcdad4; --accent: #1f5fbf; }
-@media (prefers-color-scheme: dark) { :root { --ground: #16171a; --card: #1f2126; --ink: #ececee; --soft: #a3a6ae; --rule: #363941; --accent: #7fb0ff; } }
-body { margin: 0 auto; max-width: 60rem; padding: 1rem; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-section { background: var(--card); border: 1px solid var(--rule); border-radius: .7rem; padding: .25rem 1rem 1rem; margin: 1rem 0; }
-h2 code { font-size: 1.1rem; }
-pre { overflow: auto; padding: .7rem; border: 1px solid var(--rule); border-radius: .5rem; font-size: .85rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .92rem; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-top: 1px solid var(--rule); }
-a { color: var(--accent); }
-.soft { color: var(--soft); }
-</style>
-</head>
-<body>
-<h1>Inkline: the interface for programs</h1>
-<div id="about"></div>
-<p><a href="openapi.json">openapi.json</a> · <a href="./">try it</a> · <a href="metrics">metrics</a></p>
-<main id="all"><p>Loading …</p></main>
-<script>
 "use strict";
 const make = (tag, text = "", ...inner) => { const made = document.createElement(tag); made.textContent = text; made.append(...inner); return made; };
 const scroll = table => { const box = make("div", "", table); box.className = "wide"; return box; };
@@ -42,7 +15,7 @@ fetch("openapi.json").then(answer => answer.json()).then(spec => {
       section.append(make("h3", "Fields"), table(["field", "type", "meaning"], Object.entries(schema.properties).map(([name, field]) => [name, kinds(field), field.description || ""])));
       section.append(make("h3", "Examples"));
       for (const {summary, value} of Object.values(body.examples)) {
-        section.append(make("p", summary), make("pre", `curl -s ${location.origin}${path} -H 'Content-Type: application/json' -d '${JSON.stringify(value)}'`));
+        section.append(make("p", summary), make("pre", `curl -s ${location.origin}${path} -H 'Content-Type: application/json' -d @- <<'END'\n${JSON.stringify(value)}\nEND`));
       }
     }
     section.append(make("h3", "Answers"), table(["status", "meaning"], Object.entries(operation.responses).map(([status, answer]) => [status, answer.description])));
@@ -51,6 +24,3 @@ fetch("openapi.json").then(answer => answer.json()).then(spec => {
     return section;
   })));
 });
-</script>
-</body>
-</html>

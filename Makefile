@@ -11,7 +11,7 @@ PYTEST = $(BIN)/python -m pytest
 JOBS ?= 2
 SPREAD = -n $(JOBS) --dist worksteal
 
-.PHONY: demo install test test-fast check lint types tests format clean
+.PHONY: demo install test test-fast check lint types tests docs format clean
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -52,8 +52,12 @@ tests: $(VENV)/.test
 test-fast: $(VENV)/.test  ## without the tests marked slow
 	$(PYTEST) $(SPREAD) -m 'not slow'
 
+docs: $(VENV)/.test  ## the documents as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) demo-output site .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,98 @@
+"""The documents: their Python runs, their command lines are taken, and their site is built without a warning."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from PIL import Image
+
+from inkline.cli import inkline
+from inkline.errors import UsageError
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+SERVER = "127.0.0.1:8080"
+
+
+def blocks(*kinds):
+    """(document, its block of code) for all blocks of these kinds."""
+    for path in DOCUMENTS:
+        for found in BLOCK.finditer(path.read_text("utf-8")):
+            if found[1] in kinds:
+                line = path.read_text("utf-8")[: found.start()].count("\n") + 2
+                yield pytest.param(found[2], id=f"{path.name}:{line}")
+
+
+def commands():
+    """Every `inkline ...` of a document, as its arguments."""
+    for block in blocks("", "bash", "sh", "console"):
+        text = block.values[0].replace("\\\n", " ")
+        for number, line in enumerate(text.splitlines()):
+            line = re.sub(r"\b(N|SHARE)\b", "1", re.sub(r"\s+#.*", "", line))  # numbers of the reader's
+            for part in re.split(r"\s*(?:\||&&|;)\s*", line):
+                found = re.match(r"(?:\$ )?(?:\w+=\S+ )*inkline (.*)", part)
+                if found and "..." not in part and "[" not in part.split("--", 1)[0]:
+                    yield pytest.param(shlex.split(found[1]), id=f"{block.id}+{number}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", list(blocks("python")))
+def test_python_in_documents_runs(code, tmp_path, ocr):
+    if SERVER in code:
+        from tests.service.serving import running
+
+        with running(ocr) as service:
+            run(code.replace(f"http://{SERVER}", service.url), tmp_path)
+    else:
+        run(code, tmp_path)
+
+
+def run(code: str, folder: Path) -> None:
+    """Run code in a folder that holds the files it names."""
+    page = Image.open(ROOT / "examples" / "sample.png").convert("RGB")
+    (folder / "examples").mkdir()
+    for name in ("page.png", "examples/sample.png", "scan.pdf"):
+        page.save(folder / name)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=dict(os.environ),
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("arguments", list(commands()))
+def test_command_lines_in_documents_are_taken(arguments):
+    command, name, context = inkline, "inkline", None
+    # Down to the command itself, whose options are parsed and not carried out.
+    try:
+        while isinstance(command, click.Group):
+            context = command.make_context(name, list(arguments), parent=context)
+            name, command, arguments = command.resolve_command(context, [*context._protected_args, *context.args])
+        command.make_context(name, list(arguments), parent=context)
+    except click.exceptions.Exit:
+        pass
+    except click.UsageError as error:
+        assert "does not exist" in error.format_message(), error.format_message()  # a file of the reader's
+    except UsageError as error:
+        pytest.fail(str(error))
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    )
+    assert done.returncode == 0 and not done.stdout.strip(), done.stdout + done.stderr
+    assert "Inkline" in (tmp_path / "index.html").read_text("utf-8")
+    assert "straight_quad" in (tmp_path / "api.html").read_text("utf-8")

@@ -12,7 +12,7 @@ DOCUMENT = re.compile(r"`(?:docs/)?(\w+)\.md`")
 def on_files(files: Files, config: Any) -> Files:
     """Add README as `index.md`."""
     readme = Path(config.config_file_path).with_name("README.md")
-    files.append(File.generated(config, "index.md", content=readme.read_text("utf-8")))
+    files.append(File.generated(config, "index.md", content=readme.read_text("utf-8").replace("](docs/", "](")))
     return files
 
 

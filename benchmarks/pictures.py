@@ -1,7 +1,7 @@
 """The pictures of README: `python -m benchmarks.pictures` reads the sample page and takes a picture of the service's page.
 
-docs/sample.jpg: the sample page with its boxes, its text beside it. docs/service.jpg: the page of `inkline serve` after its sample
-was read, seen by Chromium (with its driver and Selenium, from the extra `test`).
+docs/sample.jpg: the sample page with its boxes, its text beside it. docs/service.jpg: the page of `inkline serve` after its
+sample was read, seen by Chromium (with its driver and Selenium, from the extra `test`).
 """
 
 import threading

@@ -11,7 +11,7 @@ PYTEST = $(BIN)/python -m pytest
 JOBS ?= 2
 SPREAD = -n $(JOBS) --dist worksteal
 
-.PHONY: demo install test test-fast check lint types tests docs format clean
+.PHONY: demo install test test-fast check lint types tests docs sbom format clean
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -55,6 +55,9 @@ test-fast: $(VENV)/.test  ## without the tests marked slow
 docs: $(VENV)/.test  ## the documents as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
+
+sbom: $(VENV)/.test  ## known vulnerabilities, licences, and a bill of materials in sbom.json
+	$(BIN)/python -m benchmarks.audit --sbom sbom.json
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -4,7 +4,8 @@
     ├── InputError               exit 1, HTTP 422   the user's file or argument cannot be used
     │   ├── SourceError                             a file, URL, array or PDF that cannot be read
     │   │   ├── TooLargeError                       more pixels, pages or bytes than the limit
-    │   │   └── PasswordError                       a PDF whose password is missing or wrong
+    │   │   ├── PasswordError                       a PDF whose password is missing or wrong
+    │   │   └── SlowSourceError                     a file that took longer to decode than it may
     │   └── DataError                               labels, charsets and data sets for training or scoring
     ├── UsageError               exit 2, HTTP 422   an option, name or combination that does not exist
     │   └── StageError                              a stage asked of a call whose model was not opened
@@ -49,6 +50,10 @@ class TooLargeError(SourceError):
 
 class PasswordError(SourceError):
     """A PDF's password is missing or wrong."""
+
+
+class SlowSourceError(SourceError):
+    """A file, or a page of it, took longer to decode than its time limit."""
 
 
 class DataError(InputError):

@@ -237,6 +237,20 @@ class ReadOptions:
         "larger images, downloads and standard input are refused; not PDF and TIFF files",
         1,
     )
+    isolate: bool = opt(
+        False,
+        "isolate",
+        "files are decoded in processes of their own, within page_timeout and max_decode_bytes; for files that nobody trusts",
+    )
+    page_timeout: float = opt(
+        60.0, "page_timeout", "with isolate, opening a file, and each page of it, may take this many seconds", 0.1
+    )
+    max_decode_bytes: int = opt(
+        2 << 30,
+        "max_decode_bytes",
+        "larger images are refused and larger PDF pages drawn smaller; with isolate, no decoder gets more memory",
+        1,
+    )
     allow_urls: bool = opt(True, "allow_urls", "whether web addresses are fetched")
     url_timeout: float = opt(60.0, "url_timeout", "a download may take this many seconds", 0.1)
 
@@ -348,6 +362,12 @@ class ServeOptions:
     max_pages: int = opt(10, "max_pages", "at most this many pages of a PDF or TIFF are read", 1)
     max_image_pixels: int = opt_like(ReadOptions, "max_image_pixels")
     pdf_dpi: int = opt_like(ReadOptions, "pdf_dpi")
+    page_timeout: float = opt_like(
+        ReadOptions, "page_timeout", 20.0, "opening a file, and decoding each page of it, may take this many seconds"
+    )
+    max_decode_bytes: int = opt_like(
+        ReadOptions, "max_decode_bytes", 1 << 30, "memory that decoding a file may take; files that need more are refused"
+    )
     allow_urls: bool = opt_like(
         ReadOptions, "allow_urls", False, "whether `file` may be a web address; only public addresses are ever fetched"
     )

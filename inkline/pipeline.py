@@ -152,7 +152,7 @@ class Ocr:
         stop = Event() if stop is None else stop
 
         # The three stages; `overlap` runs each on threads of its own.
-        page_images = _decode(sources, options, on_error)
+        page_images = _decode(sources, options, on_error, stop)
 
         def prepare(page_image: PageImage) -> PreparedPage:
             return self._prepare(page_image, options, self._detect_many)
@@ -177,11 +177,14 @@ class Ocr:
                 raise UsageError(CLOSED) from error
             raise
 
-    def straighten(self, source: Any, **overrides: Any) -> Generator[Page, None, None]:
-        """The pages of one source turned and flattened as they would be before reading, as pages without lines."""
+    def straighten(self, source: Any, stop: Event | None = None, **overrides: Any) -> Generator[Page, None, None]:
+        """The pages of one source turned and flattened as they would be before reading, as pages without lines.
+
+        stop: an event that, with `isolate`, ends what is being decoded with a SourceError.
+        """
         options = self._for_call(overrides)
         reading = self._reading_test(lambda image: self._detect_many(image, options.detect), options)
-        for page_image in read(source, options.read):
+        for page_image in read(source, options.read, stop):
             _, transform = self._pool.submit(self._rectify, page_image.image, options, reading).result()
             yield page_of(page_image, transform, options)
 
@@ -267,11 +270,11 @@ class Ocr:
         return tuple(i for i, line in enumerate(seen) if line.scores[column] >= options.orient.line_thresh)
 
 
-def _decode(sources: Any, options: OcrOptions, on_error: OnError | None) -> Iterator[PageImage]:
+def _decode(sources: Any, options: OcrOptions, on_error: OnError | None, stop: Event) -> Iterator[PageImage]:
     """The page images of many sources; what cannot be read goes to `on_error`, or is raised without it."""
     for source in expand(sources):
         try:
-            yield from read(source, options.read)
+            yield from read(source, options.read, stop)
         except InklineError as error:
             if on_error is None:
                 raise

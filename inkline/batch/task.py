@@ -12,7 +12,9 @@ from inkline.flat import flat_fields, to_flat
 from inkline.options import EngineOptions, OcrOptions, ReadOptions, RunOptions
 
 # Options that do not change what the results are; nor do those of the engine, as engines agree.
-OPTIONS_WITHOUT_EFFECT = frozenset(("rules", "max_source_bytes", "allow_urls", "url_timeout"))
+OPTIONS_WITHOUT_EFFECT = frozenset(
+    ("rules", "max_source_bytes", "allow_urls", "url_timeout", "isolate", "page_timeout", "max_decode_bytes")
+)
 
 # Options under the names they had when ledgers were first written, so that a run begun then can be resumed.
 FIRST_NAMES = {"text_rec_width_scale": "text_rec_squeeze"}

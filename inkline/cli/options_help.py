@@ -24,7 +24,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         *("host", "port", "parallel", "queue_size", "request_timeout", "max_body_", "max_pages", "visualize"),
         *("max_output_", "on_request"),
     ),
-    "Input": ("more_inputs", "pdf_", "page_range", "max_image", "max_source", "allow_urls", "url_"),
+    "Input": (
+        *("more_inputs", "pdf_", "page_range", "max_image", "max_source", "allow_urls", "url_"),
+        *("isolate", "page_timeout", "max_decode"),
+    ),
     "Output": ("save_path", "formats", "as_json", "quiet", "strict", "text_layer", "pdfa"),
     "Language and models": ("lang", "ocr_version", "model_", "offline", "paddlex_config", "rules"),
     "Turning and flattening": ("use_", "doc_", "textline_", "topk"),

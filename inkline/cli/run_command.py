@@ -87,11 +87,13 @@ def run_config(sources: tuple[str, ...], dest: str, values: dict[str, Any]) -> "
     """What is to be done, from the command's arguments; UsageError or ModelError when it cannot be."""
     from inkline.batch.task import RunConfig
     from inkline.formats.write import check_formats, check_packages
+    from inkline.io.isolated import CAN_ISOLATE
     from inkline.registry import options_for
 
     formats, ledger = check_formats(values.pop("formats")), values.pop("ledger")
     check_packages(formats)
     run_options = apply(RunOptions(), **given(RunOptions, values))
+    values |= {"isolate": CAN_ISOLATE} if values.get("isolate") is None else {}
     if "-" in sources:
         raise UsageError("standard input cannot be read again after a stop: save it to a file, or use `inkline ocr -`")
     return RunConfig(sources, dest, formats, options_for(**translated(values)), run_options, ledger)

@@ -76,7 +76,7 @@ def image_of_file(pdf: pikepdf.Pdf, content: bytes, index: int = 0) -> PdfImage:
         raise SourceError(why_unreadable(content))
     if kind == "pdf":
         raise SourceError("this is a PDF where an image was expected")
-    reader = ImageReader(io.BytesIO(content), kind, ReadOptions().max_image_pixels)
+    reader = ImageReader(io.BytesIO(content), kind, ReadOptions())
     try:
         return _image(pdf, reader.header(index), content)
     except (OSError, ValueError, SyntaxError, struct.error, zlib.error) as error:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkline.errors import SourceError, TooLargeError
-from inkline.io.pixels import background, check_size, flatten, grey_to_bgr, to_uint8, value_range
+from inkline.io.pixels import background, check_bytes, check_size, flatten, grey_to_bgr, to_uint8, value_range
+from inkline.options import ReadOptions
 from inkline.types import DAMAGED, Image
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 HEAD_BYTES = 1024  # of a file, that tell what it is
 STRIP_PIXELS = 1 << 22  # pixels converted at a time, so that a large page is not in memory three times
 DECODER_COPIES = {"WEBP": 2, "AVIF": 2}  # kinds whose decoders hold every pixel twice: this many times fewer are allowed
+BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # in Pillow; others have 4
 MAX_TIFF_PAGES = 10_000  # a chain of millions of empty pages fits into a small file
 MAX_REASON_LENGTH = 120
 WARNINGS_LOCK = threading.Lock()
@@ -98,10 +100,10 @@ class ImageReader:
     count: how many pages it has; more than one only for TIFF. numbered: whether results give a page's index.
     """
 
-    def __init__(self, file: BinaryIO, kind: str, max_pixels: int) -> None:
+    def __init__(self, file: BinaryIO, kind: str, options: ReadOptions) -> None:
         """Read the header only. kind: the Pillow plug-in, as of `content_kind`. Errors: SourceError, when it is damaged."""
         opener = getattr(importlib.import_module(f"PIL.{kind}ImagePlugin"), f"{kind}ImageFile")
-        self._file, self._max_pixels = file, max_pixels
+        self._file, self._options = file, options
         file.seek(0)
         try:
             with _quiet():
@@ -143,7 +145,9 @@ class ImageReader:
                 image.seek(self._frames[index])
         except Exception as error:
             raise SourceError(f"damaged ({_reason(error)})") from error
-        check_size(*image.size, self._max_pixels // DECODER_COPIES.get(str(image.format), 1))
+        copies = DECODER_COPIES.get(str(image.format), 1)
+        check_size(*image.size, self._options.max_image_pixels // copies)
+        check_bytes(*image.size, BYTES_PER_PIXEL.get(image.mode, 4) * copies + 3, self._options.max_decode_bytes)
         return image
 
     def page(self, index: int) -> tuple[Image, tuple[str, ...]]:

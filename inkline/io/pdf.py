@@ -34,6 +34,7 @@ SEAL_SHARE = 0.01  # of a page, that images cover together before they count abo
 MAX_CHARS_MEASURED, MIN_CHARS_MEASURED, SMALLEST_PERCENTILE = 5000, 8, 5
 INVISIBLE = 3  # text rendering mode of PDF 32000-1, table 106
 
+BYTES_PER_PIXEL = 11  # the drawing, a group of it that is transparent, and the copy
 MAX_SIDE_PX = 65_500  # PDFium and the picture formats end near 2**16
 
 
@@ -111,7 +112,7 @@ class PdfReader:
             raise ValueError(f"a page of {width:g} x {height:g} points")
         asked = dpi / 72
         # Sides are rounded up to whole pixels, so the scale s must keep (s w + 1)(s h + 1) <= limit.
-        limit = self._options.max_image_pixels
+        limit = min(self._options.max_image_pixels, self._options.max_decode_bytes // BYTES_PER_PIXEL)
         half = (width + height) / 2
         largest = (math.sqrt(half**2 + width * height * max(limit - 1, 0)) - half) / (width * height)
         scale = min(largest, MAX_SIDE_PX / max(width, height))

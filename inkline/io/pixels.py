@@ -55,6 +55,15 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         )
 
 
+def check_bytes(width: int, height: int, per_pixel: int, limit: int) -> None:
+    """TooLargeError when decoding an image, at some bytes per pixel, takes more memory than allowed."""
+    size = width * height * per_pixel
+    if size > limit:
+        raise TooLargeError(
+            f"{width} x {height} pixels take {size >> 20} MiB to decode, more than max_decode_bytes={limit}; make it smaller"
+        )
+
+
 def value_range(strips: Iterable[Pixels]) -> tuple[float, float]:
     """Which values of the pixels mean black and white; SourceError where none is finite, others do not count.
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from inkline.errors import SourceError, TooLargeError
+from inkline.errors import SlowSourceError, SourceError, TooLargeError, UsageError
 from inkline.io.images import HEAD_BYTES, ImageReader, content_kind, page_of_pillow, why_unreadable
+from inkline.io.isolated import CAN_ISOLATE, IsolatedReader, Stop
 from inkline.io.pdf import PdfReader
 from inkline.io.pixels import array_to_bgr
 from inkline.io.sources import Source, as_source, expand, is_pillow, open_regular_file
@@ -24,6 +25,9 @@ __all__ = ["DEFAULTS", "PageImage", "Source", "count_pages", "expand", "read"]
 
 DEFAULTS = ReadOptions()
 MAX_BAD_PAGES = 100  # a damaged PDF may claim to have a billion pages
+MAX_SLOW_PAGES = 2  # of a file, each of which took as long as a page may
+
+Reader = PdfReader | ImageReader | IsolatedReader
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +47,11 @@ class PageImage:
     reload: Callable[[], Image] = field(repr=False)
 
 
-def read(source: Any, options: ReadOptions = DEFAULTS) -> Iterator[PageImage]:
+def read(source: Any, options: ReadOptions = DEFAULTS, stop: Stop | None = None) -> Iterator[PageImage]:
     """The pages of one source (anything `expand` takes but folders, globs and lists), each made when asked for.
 
     A source of several pages gives all that can be read and then raises SourceError for the others.
+    stop: an event that, with `isolate`, ends what is being decoded with a SourceError.
     Errors name the source: SourceError for what cannot be read, TooLargeError above a limit of the options.
     """
     source = as_source(source)
@@ -60,12 +65,12 @@ def read(source: Any, options: ReadOptions = DEFAULTS) -> Iterator[PageImage]:
         elif is_pillow(data):
             image, warnings = page_of_pillow(data, options.max_image_pixels)
         else:
-            yield from _pages(data, source.name, options)
+            yield from _pages(data, source.name, options, stop)
             return
         yield PageImage(image, source.name, None, warnings, partial(np.asarray, image))  # can be pickled
 
 
-def count_pages(source: Any, options: ReadOptions = DEFAULTS) -> int | None:
+def count_pages(source: Any, options: ReadOptions = DEFAULTS, stop: Stop | None = None) -> int | None:
     """How many pages `read` would give, or None when that cannot be told without reading the source."""
     source = as_source(source)
     if isinstance(source.data, np.ndarray) or is_pillow(source.data):
@@ -73,16 +78,17 @@ def count_pages(source: Any, options: ReadOptions = DEFAULTS) -> int | None:
     if source.error is not None or not isinstance(source.data, (Path, bytes)):
         return None
     try:
-        with closing(_open_reader(source.data, options)) as reader:
+        with closing(_open_reader(source.data, options, stop)) as reader:
             return len(_selected(reader, options.page_range))
     except (SourceError, OSError):
         return None
 
 
-def _pages(data: Path | bytes, name: str | None, options: ReadOptions) -> Iterator[PageImage]:
+def _pages(data: Path | bytes, name: str | None, options: ReadOptions, stop: Stop | None) -> Iterator[PageImage]:
     """The chosen pages of a file, one by one; SourceError at the end for those that could not be read."""
     bad: list[str] = []
-    with closing(_open_reader(data, options)) as reader:
+    slow = 0
+    with closing(_open_reader(data, options, stop)) as reader:
         for index in _selected(reader, options.page_range):
             try:
                 image, warnings = reader.page(index)
@@ -90,7 +96,8 @@ def _pages(data: Path | bytes, name: str | None, options: ReadOptions) -> Iterat
                 if not reader.numbered:
                     raise
                 bad.append(f"page {index + 1}: {error}")
-                if len(bad) >= MAX_BAD_PAGES:
+                slow += isinstance(error, SlowSourceError)
+                if len(bad) >= MAX_BAD_PAGES or slow >= MAX_SLOW_PAGES or (stop is not None and stop.is_set()):
                     break
                 continue
             reload = partial(_reload_page, data, options, index)
@@ -108,8 +115,19 @@ def _reload_page(data: Path | bytes, options: ReadOptions, index: int) -> Image:
         return reader.page(index)[0]
 
 
-def _open_reader(data: Path | bytes, options: ReadOptions) -> PdfReader | ImageReader:
-    """A reader for the content of a file or of bytes."""
+def _open_reader(data: Path | bytes, options: ReadOptions, stop: Stop | None = None) -> Reader:
+    """A reader for the content of a file or of bytes, in a process of its own if the options say so."""
+    if not options.isolate:
+        return open_reader_here(data, options)
+    if not CAN_ISOLATE:
+        raise UsageError("isolate=True: this system cannot hand files to another process; leave it out")
+    if isinstance(data, Path):
+        open_regular_file(data).close()  # what is missing or no file is told without a process
+    return IsolatedReader(data, options, stop)
+
+
+def open_reader_here(data: Path | bytes, options: ReadOptions) -> PdfReader | ImageReader:
+    """A reader for the content of a file or of bytes, in this process."""
     file = open_regular_file(data) if isinstance(data, Path) else io.BytesIO(data)
     try:
         head = file.read(HEAD_BYTES)
@@ -123,13 +141,13 @@ def _open_reader(data: Path | bytes, options: ReadOptions) -> PdfReader | ImageR
         size = file.seek(0, io.SEEK_END)
         if size > options.max_source_bytes and kind != "Tiff":
             raise TooLargeError(f"{size} bytes are more than max_source_bytes={options.max_source_bytes}; raise the limit")
-        return ImageReader(file, kind, options.max_image_pixels)
+        return ImageReader(file, kind, options)
     except BaseException:
         file.close()
         raise
 
 
-def _selected(reader: PdfReader | ImageReader, page_range: str) -> range | list[int]:
+def _selected(reader: Reader, page_range: str) -> range | list[int]:
     """0-based indices of the chosen pages, in document order; SourceError when none is left."""
     ranges = parse_page_range(page_range)
     if not ranges or not reader.numbered:

@@ -347,12 +347,12 @@ def _add_other_routes(app: FastAPI, service: Service) -> None:
         summary="Whether the service takes requests",
         response_model=Error,
         response_description="it takes them",
-        responses={200: {"content": {JSON: {"example": healthy}}}},
+        responses={200: {"content": {JSON: {"example": healthy}}}, 503: {"description": "it is ending, full or stuck"}},
     )
     async def health() -> Response:
         log_id = str(uuid.uuid4())
-        if service.queue.closed:
-            return error_reply(log_id, 503, "Shutting down")
+        if service.queue.refusal:
+            return error_reply(log_id, 503, service.queue.refusal)
         return Response(dump({**healthy, "logId": log_id}), media_type=JSON)
 
     @app.get(

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from inkline.errors import OutputError, SourceError
 from inkline.files import atomic_path, made_folder
+from inkline.io.isolated import CAN_ISOLATE
 from inkline.io.read import read
 from inkline.io.sources import Source
 from inkline.options import ReadOptions
@@ -39,7 +40,7 @@ class Corrections:
         """
         if not picture.startswith(b"\x89PNG"):
             raise SourceError("image: must be a PNG, as `lineImages` holds")
-        for _ in read(Source(picture, "image"), ReadOptions(max_image_pixels=MAX_PIXELS)):
+        for _ in read(Source(picture, "image"), ReadOptions(max_image_pixels=MAX_PIXELS, isolate=CAN_ISOLATE)):
             pass
         name = f"images/{hashlib.sha256(picture).hexdigest()[:24]}.png"
         row = {"image": name, "text": line.text, "was": line.oldText, "model": line.model, "score": line.score}

@@ -20,6 +20,7 @@ from inkline.formats.draw import draw_page, draw_preprocessing, encode_image, st
 from inkline.formats.records import page_to_dict
 from inkline.formats.write import check_packages, render
 from inkline.io.images import content_kind, why_unreadable
+from inkline.io.isolated import CAN_ISOLATE
 from inkline.io.read import PageImage, count_pages, read
 from inkline.io.sources import Source, is_url
 from inkline.layout.geometry import crop_quad, turn
@@ -86,7 +87,7 @@ def _reply_parts(
 
     def parts(stop: threading.Event) -> Generator[bytes, None, None]:
         check_packages(request.outputs)
-        file = open_request_file(request, options)
+        file = open_request_file(request, options, stop)
         for index, picture in _thumbnails(file, stop) if request.stream and request.thumbnails else ():
             yield success(request.log_id, {"thumbnail": picture, "pageIndex": index, "numPages": file.read}) + b"\n"
         # Page by page: a line of its own, or kept for the whole.
@@ -128,7 +129,7 @@ def _thumbnails(file: RequestFile, stop: threading.Event) -> Iterator[tuple[int,
     """Index and small picture (JPEG in Base64) of every page that can be drawn."""
     reading = {**file.reading, "pdf_dpi": MIN_PDF_DPI}
     with suppress(SourceError):  # reading the pages will say it
-        for page in read(Source(file.content, FILE_FIELD), ReadOptions(**reading)):
+        for page in read(Source(file.content, FILE_FIELD), ReadOptions(**reading), stop):
             if stop.is_set():
                 return
             yield page.page_index or 0, _jpeg_base64(page.image, THUMBNAIL_SIDE)
@@ -150,13 +151,19 @@ def success(log_id: str, result: Mapping[str, Any]) -> bytes:
     return dump({"logId": log_id, "errorCode": 0, "errorMsg": "Success", "result": result})
 
 
-def open_request_file(request: ParsedRequest, options: ServeOptions) -> RequestFile:
+def reading_options(options: ServeOptions) -> dict[str, Any]:
+    """How files of requests are read, by flat option name: always in processes of their own, where the system has that."""
+    reading = {name: value for name, value in to_flat(options).items() if name in flat_fields(ReadOptions)}
+    limits = {"page_range": f"1-{options.max_pages}", "max_source_bytes": options.max_body_bytes, "isolate": CAN_ISOLATE}
+    return reading | limits
+
+
+def open_request_file(request: ParsedRequest, options: ServeOptions, stop: threading.Event) -> RequestFile:
     """The request's file, fetched or decoded from Base64; the type is detected from the content.
 
     Errors: SourceError for what is neither an image nor a PDF, or not of the kind that `fileType` says.
     """
-    reading = {name: value for name, value in to_flat(options).items() if name in flat_fields(ReadOptions)}
-    reading |= {"page_range": f"1-{options.max_pages}", "max_source_bytes": options.max_body_bytes}
+    reading = reading_options(options)
     read_options = ReadOptions(**reading)
     content = _fetch(request.file, options, read_options) if is_url(request.file) else from_base64(request.file)
     # The kind, which must be the one that the request says.
@@ -168,7 +175,7 @@ def open_request_file(request: ParsedRequest, options: ServeOptions) -> RequestF
     if request.file_type == 0 and kind != "pdf":
         raise SourceError(f"{FILE_FIELD}: fileType=0 says PDF, but this is an image; give fileType=1 or leave it out")
     # How many pages it has; what cannot be opened fails when it is read.
-    count = count_pages(Source(content, FILE_FIELD), replace(read_options, page_range=""))
+    count = count_pages(Source(content, FILE_FIELD), replace(read_options, page_range=""), stop)
     total = 1 if count is None else count
     types: dict[str, FileType] = {"pdf": "pdf", "Tiff": "tiff"}
     return RequestFile(content, types.get(kind, "image"), total, min(total, options.max_pages), reading)
@@ -199,7 +206,7 @@ def straighten_request_pages(
     ocr: Ocr, file: RequestFile, request: ParsedRequest, stop: threading.Event
 ) -> Generator[Page, None, None]:
     """The file's pages turned and flattened, without lines; ends early when `stop` is set. Errors as `read_request_pages`."""
-    with closing(ocr.straighten(Source(file.content, FILE_FIELD), **file.reading, **request.overrides)) as pages:
+    with closing(ocr.straighten(Source(file.content, FILE_FIELD), stop, **file.reading, **request.overrides)) as pages:
         for page in pages:
             if stop.is_set():
                 return
@@ -216,7 +223,7 @@ def read_request_pages(
     drawn: deque[PageImage] = deque()  # pages whose lines are not there yet
 
     def images() -> Iterator[Source]:
-        for page_image in read(Source(file.content, FILE_FIELD), ReadOptions(**file.reading)):
+        for page_image in read(Source(file.content, FILE_FIELD), ReadOptions(**file.reading), stop):
             drawn.append(page_image)
             yield Source(page_image.image, FILE_FIELD)
 

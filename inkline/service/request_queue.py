@@ -49,7 +49,8 @@ class BodyTooLarge(InklineError):
 class RequestQueue:
     """Works on `parallel` requests at a time, lets `queue_size` more wait and refuses the rest. For one event loop.
 
-    admitted: requests that were let in and are not answered yet; working: those of them that are being worked on.
+    admitted: requests that were let in and are not answered yet; working: those of them that are being worked on, and
+    abandoned: work that nobody waits for any more, and that has not ended yet.
     """
 
     def __init__(self, options: ServeOptions) -> None:
@@ -57,7 +58,7 @@ class RequestQueue:
         self._threads = ThreadPoolExecutor(options.parallel, thread_name_prefix="inkline-request")
         self._turns = asyncio.Semaphore(options.parallel)
         self._mean_seconds = FIRST_REQUEST_SECONDS  # of the last requests
-        self.admitted = self.working = 0
+        self.admitted = self.working = self.abandoned = 0
         self._closed_at: float | None = None
 
     @contextmanager
@@ -72,6 +73,15 @@ class RequestQueue:
             yield
         finally:
             self.admitted -= 1
+
+    @property
+    def refusal(self) -> str:
+        """Why a request that came now would be refused or never be its turn; empty when it would be taken."""
+        if self.closed:
+            return "Shutting down"
+        if self.abandoned >= self._options.parallel:
+            return "Stuck: no thread has come back from what it was given"
+        return "Full" if self.admitted >= self._options.parallel + self._options.queue_size else ""
 
     @property
     def closed(self) -> bool:
@@ -139,6 +149,7 @@ class RequestQueue:
                 raise DeadlineError(f"this request was not finished {self._in_time()}; send fewer pages") from error
             finally:
                 made.drop()
+                self.abandoned += not made.ended
         finally:
             gone.cancel()
 
@@ -152,6 +163,8 @@ class RequestQueue:
 
         def done(_: Any) -> None:
             self.working -= 1
+            self.abandoned -= made.dropped
+            made.ended = True
             # A moving average, for the time that refused clients are told to wait.
             self._mean_seconds += 0.2 * (time.monotonic() - started_at - self._mean_seconds)
             self._turns.release()
@@ -161,11 +174,11 @@ class RequestQueue:
 
 
 class _PartQueue:
-    """The parts that a thread makes for a coroutine, a few ahead of it."""
+    """The parts that a thread makes for a coroutine, a few ahead of it. dropped: by the coroutine; ended: by the thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._stop = threading.Event()  # the thread may set it, too
-        self._dropped = False
+        self.dropped = self.ended = False
         self._loop = loop
         self._queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         self._room = threading.Semaphore(MAX_PARTS_AHEAD)
@@ -178,7 +191,7 @@ class _PartQueue:
 
     def drop(self) -> None:
         """Nobody takes any more parts."""
-        self._dropped = True
+        self.dropped = True
         self._stop.set()
 
     def run(self, make_parts: MakeParts) -> None:
@@ -187,9 +200,9 @@ class _PartQueue:
             with closing(make_parts(self._stop)) as parts:
                 for part in parts:
                     # Wait until the client has taken an earlier part.
-                    while not self._dropped and not self._room.acquire(timeout=POLL_SECONDS):
+                    while not self.dropped and not self._room.acquire(timeout=POLL_SECONDS):
                         pass
-                    if self._dropped:
+                    if self.dropped:
                         return
                     self._tell(part)
             self._tell(None)

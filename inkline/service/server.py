@@ -23,10 +23,13 @@ from inkline.io.sources import Source
 from inkline.options import ServeOptions
 from inkline.pipeline import Ocr
 from inkline.service.app import Service
+from inkline.service.handlers import reading_options
 from inkline.types import Page
 
 KEEP_ALIVE_SECONDS = 75  # that an idle connection is kept, longer than proxies keep theirs (60)
 MAX_BACKLOG = 2048  # connections that wait to be accepted
+
+DECODING_LIMITS = frozenset(("isolate", "page_timeout", "max_decode_bytes"))
 
 RAY_APPLICATION = "inkline"  # name of the application on Ray
 MAX_BATCH_IMAGES = 8
@@ -106,7 +109,7 @@ def service_of_process(overrides: Overrides, options: ServeOptions) -> Service:
     return Service(Ocr(**asked), options, asked)
 
 
-def read_batch(ocr: Ocr, images: list[bytes]) -> list[dict[str, Any]]:
+def read_batch(ocr: Ocr, images: list[bytes], options: ServeOptions) -> list[dict[str, Any]]:
     """Images and PDFs of one batch read as one stream: `{"pages": [...]}`, or `{"error": ...}` for what cannot be read."""
     pages: dict[str, list[Page]] = {str(i): [] for i in range(len(images))}
     errors: dict[str, str] = {}
@@ -114,7 +117,9 @@ def read_batch(ocr: Ocr, images: list[bytes]) -> list[dict[str, Any]]:
     def on_error(source: Source, error: InklineError) -> None:
         errors[str(source.name)] = str(error).removeprefix(f"{source.name}: ")
 
-    for page in ocr.stream([Source(image, str(i)) for i, image in enumerate(images)], on_error=on_error):
+    sources = [Source(image, str(i)) for i, image in enumerate(images)]
+    limits = {name: value for name, value in reading_options(options).items() if name in DECODING_LIMITS}
+    for page in ocr.stream(sources, on_error=on_error, **limits):
         pages[str(page.source)].append(page)
     return [
         {"error": errors[i]} if i in errors else {"pages": [replace(page, source=None).to_dict() for page in found]}
@@ -147,12 +152,14 @@ def ray_application(overrides: Overrides, options: ServeOptions, replicas: int) 
         @serve.batch(max_batch_size=MAX_BATCH_IMAGES, batch_wait_timeout_s=BATCH_WAIT_SECONDS)
         async def read(self, images: list[bytes]) -> list[dict[str, Any]]:
             """One image or PDF as bytes; calls that come together are read together."""
-            return await asyncio.to_thread(read_batch, self.service.ocr, images)
+            return await asyncio.to_thread(read_batch, self.service.ocr, images, options)
 
         def check_health(self) -> None:
             """Ray Serve replaces a replica for which this raises."""
             if self.service.queue.closed:
                 raise RuntimeError("this replica was told to end")
+            if self.service.queue.abandoned >= options.parallel:
+                raise RuntimeError("no thread of this replica has come back from what it was given")
 
     return deployed(Replica).bind()
 

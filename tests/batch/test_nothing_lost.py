@@ -18,6 +18,8 @@ from inkline.batch.ledger import Ledger
 from inkline.batch.storage import Destination
 from inkline.cli import main
 from inkline.errors import OutputError
+from inkline.options import ReadOptions
+from tests.io.hostile import nested_forms
 
 BAD_NAME = b"caf\xe9.png"  # Latin 1
 
@@ -236,3 +238,14 @@ def test_a_destination_that_cannot_be_written_beside_a_ledger_that_can(folder, o
     monkeypatch.setattr(Path, "unlink", read_only)
     with pytest.raises(OutputError, match=r"cannot remove failures\.jsonl: Read-only file system"):
         go(log, [folder], out, ledger=tmp_path / "ledger")
+
+
+def test_a_document_that_never_ends_costs_its_page(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/forms.pdf").write_bytes(nested_forms())
+    drawn(1).save(tmp_path / "in/good.png")
+    limits = ReadOptions(isolate=True, page_timeout=0.5)
+    summary = go(tmp_path / "log", [tmp_path / "in"], tmp_path / "out", read_options=limits, workers=1)
+    assert (summary.done, summary.failed, summary.pages) == (1, 1, 2)
+    (row,) = [json.loads(line) for line in (tmp_path / "out/failures.jsonl").read_text().splitlines()]
+    assert "forms.pdf: page 1: not decoded within page_timeout=0.5 seconds" in row["error"]

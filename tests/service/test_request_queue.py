@@ -36,7 +36,8 @@ def test_a_full_queue_answers_503_and_says_when_to_come_again(held):
             assert answer.json()["errorCode"] == 503 and "try again later" in answer.json()["errorMsg"]
         metrics = service.client.get("/metrics").text
         assert "inkline_requests_working 2.0" in metrics and "inkline_requests_waiting 3.0" in metrics
-        assert service.client.get("/health").status_code == 200
+        health = service.client.get("/health")
+        assert health.status_code == 503 and health.json()["errorMsg"] == "Full"
         held.go.set()
         assert [one.result().status_code for one in inside] == [200] * 5
         assert service.post(file=HELLO).status_code == 200

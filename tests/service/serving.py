@@ -85,7 +85,7 @@ class HeldOcr:
             height, width = source.data.shape[:2]
             yield Page((), (width, height), load_image=lambda image=source.data: image)
 
-    def straighten(self, source, **overrides):
+    def straighten(self, source, stop=None, **overrides):
         raise RuntimeError("a mistake of ours, with a secret in it")
 
 

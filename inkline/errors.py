@@ -3,6 +3,7 @@
     InklineError                 exit 1, HTTP 500
     ├── InputError               exit 1, HTTP 422   the user's file or argument cannot be used
     │   ├── SourceError                             a file, URL, array or PDF that cannot be read
+    │   │   ├── MissingFileError                    no such file; also a FileNotFoundError
     │   │   ├── TooLargeError                       more pixels, pages or bytes than the limit
     │   │   ├── PasswordError                       a PDF whose password is missing or wrong
     │   │   └── SlowSourceError                     a file that took longer to decode than it may
@@ -42,6 +43,10 @@ class InputError(InklineError):
 
 class SourceError(InputError):
     """A file, URL, array or PDF cannot be read as pages."""
+
+
+class MissingFileError(SourceError, FileNotFoundError):
+    """A file or folder is not there."""
 
 
 class TooLargeError(SourceError):

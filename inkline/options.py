@@ -210,6 +210,7 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         validate(self)
+        object.__setattr__(self, "device", self.device.lower())
         kind, _, index = self.device.partition(":")
         if kind not in ("cpu", "gpu") or (index and (kind == "cpu" or not index.isdigit())):
             raise UsageError(f"device {self.device!r}: must be cpu, gpu or gpu:N, for instance gpu:0")

@@ -19,7 +19,7 @@ from inkline.languages import LANGUAGES, missing_letters
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.reading_order import column_order, is_vertical, lying, paragraphs, reference_order
 from inkline.options import EngineOptions, OcrOptions
-from inkline.orientation.classifier import Classifier
+from inkline.orientation.classifier import Classifier, Orientation
 from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.columns import complete_columns
@@ -188,6 +188,32 @@ class Ocr:
             _, transform = self._pool.submit(self._rectify, page_image.image, options, reading).result()
             yield page_of(page_image, transform, options)
 
+    def detect(self, source: Any, **overrides: Any) -> Generator[Page, None, None]:
+        """The pages of one source with their boxes found and nothing read: pages without lines."""
+        options = self._for_call(overrides)
+        for page_image in read(source, options.read):
+            prepared = self._prepare(page_image, options, self._detect_one, self._pool.map)
+            yield page_of(page_image, prepared.transform, options, detections=prepared.found)
+
+    def recognize(self, lines: Iterable[Any], **overrides: Any) -> list[Text]:
+        """What images of single lines say, each given as anything a call takes; those upside down are turned if asked."""
+        options = self._for_call(overrides)
+        images = [page_image.image for line in lines for page_image in read(line, options.read)]
+        turned = self._upside_down(images, options)
+        crops = images + [turn(images[i], 180) for i in turned]
+        texts = self._read(crops, [len(crops)], options.recognize, self._pool.map)
+        for i, text in zip(turned, texts[len(images) :], strict=True):
+            if options.orient.line_rule == "net" or text.score >= texts[i].score + MIN_TURNED_GAIN:
+                texts[i] = text
+        return texts[: len(images)]
+
+    def line_orientations(self, lines: Iterable[Any]) -> list[Orientation]:
+        """How images that each hold one line stand, 0 or 180 degrees; StageError where the classifier was not opened."""
+        if self._orient_line is None:
+            raise StageError(f"use_textline_orientation=True: {NOT_OPENED}")
+        images = [page_image.image for line in lines for page_image in read(line, self.options.read)]
+        return self._orient_line(images, self.options.orient.batch_size)
+
     @property
     def pages_ahead(self) -> int:
         """How many pages a stream holds at once: what bounds its memory."""
@@ -223,7 +249,7 @@ class Ocr:
         shapes = options.detect.input_shape, options.recognize.input_shape
         for (name, model), shape in zip(self._models.items(), shapes, strict=True):
             if shape is not None:
-                _check_input_shape(name, shape, model)
+                check_input_shape(name, shape, model)
 
     def _reading_test(self, find: Find, options: OcrOptions, run: ParallelMap = map) -> ReadingTest:
         return ReadingTest(find, lambda crops: self._read(crops, [len(crops)], options.recognize, run))
@@ -377,7 +403,7 @@ def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **
     return replace(known, **(more | found))
 
 
-def _check_input_shape(name: str, shape: Shape, model: ModelFile) -> None:
+def check_input_shape(name: str, shape: Shape, model: ModelFile) -> None:
     """UsageError when a shape (C, H, W) has a side other than the one that the net was made for."""
     sides = next(iter(read_onnx_header(model.path).inputs.values()))[1:]
     if any(made >= 0 and given != made for given, made in zip(shape, sides, strict=False)):

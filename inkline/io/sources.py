@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
-from inkline.errors import SourceError
+from inkline.errors import MissingFileError, SourceError
 from inkline.io.images import HEAD_BYTES, content_kind
 
 # What is taken out of a folder: these endings, and files without any ending whose first bytes are of a known kind.
@@ -135,7 +135,7 @@ def open_regular_file(path: Path) -> BinaryIO:
     except FileNotFoundError as error:
         is_address = "://" in str(path) or ":/" in str(path)[2:]
         hint = "; only http and https addresses are fetched" if is_address else ""
-        raise SourceError(f"no such file or folder{hint}") from error
+        raise MissingFileError(f"no such file or folder{hint}") from error
     except PermissionError as error:
         raise SourceError("no permission to read this file") from error
     except (OSError, ValueError) as error:

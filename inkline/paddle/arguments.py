@@ -3,9 +3,10 @@
 All tables are by keyword. Nothing is accepted silently that would do something else than its user expects.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from inspect import Parameter, Signature
+from typing import Any, TypeVar
 from warnings import warn
 
 from inkline.errors import UsageError, near
@@ -27,10 +28,18 @@ POSITIONAL_KEYWORDS = (
     "text_rec_input_shape", "lang", "ocr_version",
 )  # fmt: skip
 
-# PaddleOCR 2.x -> the option that does the same
+# What `PaddleOCR.predict` takes besides its input.
+PREDICT_KEYWORDS = (
+    "use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation", "text_det_limit_side_len",
+    "text_det_limit_type", "text_det_thresh", "text_det_box_thresh", "text_det_unclip_ratio", "text_rec_score_thresh",
+    "return_word_box",
+)  # fmt: skip
+
+# PaddleOCR 2.x and 2020 -> the option that does the same
 RENAMED_KEYWORDS = {
     "det_model_dir": "text_detection_model_dir",
     "det_limit_side_len": "text_det_limit_side_len",
+    "det_max_side_len": "text_det_limit_side_len",
     "det_limit_type": "text_det_limit_type",
     "det_db_thresh": "text_det_thresh",
     "det_db_box_thresh": "text_det_box_thresh",
@@ -49,6 +58,7 @@ RENAMED_KEYWORDS = {
 
 _MODEL_KNOWS = "the model's file says that itself"
 _ONE_PROCESS = "one object uses all processors it is granted (cpu_threads)"
+_EAST = "EAST's and SAST's thresholds are text_det_thresh and text_det_box_thresh here"
 _LOGGING = "Inkline logs through Python's logging and prints nothing by default"
 
 # PaddleOCR 2.x keywords that have no effect here -> why
@@ -60,7 +70,7 @@ IGNORED_KEYWORDS = {
     "gpu_id": "write device='gpu:N'",
     "gpu_mem": "ONNX Runtime takes the memory it needs",
     **dict.fromkeys(("use_xpu", "use_npu", "use_mlu", "use_gcu"), "devices are cpu and gpu:N; leave it out, or use device"),
-    **dict.fromkeys(("ir_optim", "min_subgraph_size"), "it sets up Paddle's runtime, and Inkline runs without Paddle"),
+    **dict.fromkeys(("ir_optim", "use_zero_copy_run"), "it sets up Paddle's runtime, and Inkline runs without Paddle"),
     **dict.fromkeys(("use_onnx", "onnx_providers", "onnx_sess_options"), "ONNX Runtime is what runs here anyway"),
     **dict.fromkeys(("use_mp", "total_process_num", "process_id", "max_batch_size"), _ONE_PROCESS),
     **dict.fromkeys(
@@ -74,6 +84,10 @@ IGNORED_KEYWORDS = {
     ),
     "page_num": "write page_range='1-N'",
     "type": "only type='ocr' is supported",
+    "rec_char_type": f"{_MODEL_KNOWS}; lang chooses the model of a language",
+    "use_pdserving": "`inkline serve` is the service",
+    **dict.fromkeys(("det_east_score_thresh", "det_east_cover_thresh", "det_east_nms_thresh"), _EAST),
+    **dict.fromkeys(("det_sast_score_thresh", "det_sast_nms_thresh", "det_sast_polygon"), _EAST),
 }
 
 # PaddleOCR 3.x keywords about Paddle's own runtime -> values that change nothing, and why others have no effect
@@ -85,6 +99,7 @@ PADDLE_RUNTIME_KEYWORDS: dict[str, tuple[tuple[Any, ...], str]] = {
     "hpi_config": ((None,), "it sets up Paddle's high-performance plug-in"),
     "pp_option": ((None,), "it sets up Paddle's runtime, and Inkline runs without Paddle"),
     "use_tensorrt": ((None, False), "TensorRT is used by Paddle's runtime only"),
+    "min_subgraph_size": ((None, *range(1000)), "it sets up TensorRT in Paddle's runtime"),
     "precision": ((None, "fp32"), "nets run with the precision of their file"),
     "enable_mkldnn": ((None, True, False), "ONNX Runtime has its own kernels for processors"),
     "mkldnn_cache_capacity": ((None, *range(10_000)), "ONNX Runtime has its own kernels for processors"),
@@ -119,6 +134,31 @@ class TranslatedKeywords:
         """Issue the notes as Python warnings, at the line of the user's call: 3 when the user called our caller."""
         for category, text in self.notes:
             warn(text, category, stacklevel=stacklevel)
+
+
+def signature(positional: Iterable[str], keywords: Iterable[str] = (), rest: str = "") -> Signature:
+    """The signature of a method, `self` included, as `inspect` shows it: all None by default; rest: of **rest.
+
+    A name beginning with `*` has no default.
+    """
+    kinds = [("*self", Parameter.POSITIONAL_OR_KEYWORD)]
+    kinds += [(name, Parameter.POSITIONAL_OR_KEYWORD) for name in positional]
+    kinds += [(name, Parameter.KEYWORD_ONLY) for name in keywords]
+    shown = [Parameter(n.lstrip("*"), kind, default=Parameter.empty if n[0] == "*" else None) for n, kind in kinds]
+    return Signature([*shown, Parameter(rest, Parameter.VAR_KEYWORD)] if rest else shown)
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def shown_as(positional: Iterable[str], keywords: Iterable[str] = (), rest: str = "") -> Callable[[Method], Method]:
+    """A decorator for a method that `inspect` shows as of `signature`, whatever it declares."""
+
+    def decorate(method: Method) -> Method:
+        method.__dict__["__signature__"] = signature(positional, keywords, rest)
+        return method
+
+    return decorate
 
 
 def bind_arguments(positional: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +212,7 @@ def _limit_type(given: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     if "text_det_limit_side_len" in given:
         return {"text_det_limit_type": "min"}
-    return {"text_det_limit_type": "max"} if "det_limit_side_len" in given else {}
+    return {"text_det_limit_type": "max"} if {"det_limit_side_len", "det_max_side_len"} & given.keys() else {}
 
 
 def check_known(given: Iterable[str], known: Iterable[str]) -> None:
@@ -196,7 +236,10 @@ def _engine_options(given: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
         device = "gpu:0" if given["use_gpu"] else "cpu"
         notes.append((DeprecationWarning, f"use_gpu={given['use_gpu']} is now device={device!r}"))
         options.setdefault("device", device)
-    return _engine_config_options(given.get("engine_config") or {}, notes) | options
+    config = given.get("engine_config") or {}
+    if not isinstance(config, Mapping):
+        raise UsageError(f"engine_config={config!r}: must be a dict, for instance {{'cpu_threads': 4}}")
+    return _engine_config_options(config, notes) | options
 
 
 def _engine_config_options(config: Mapping[str, Any], notes: Notes) -> dict[str, Any]:

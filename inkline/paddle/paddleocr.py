@@ -1,31 +1,32 @@
 """`PaddleOCR` and `DocPreprocessor` as PaddleOCR 3.x has them, on Inkline's pipeline."""
 
-from collections.abc import Iterator
-from inspect import Parameter, Signature
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from warnings import warn
 
 from inkline.errors import InklineError, UsageError
-from inkline.flat import apply
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, expand
 from inkline.options import REFERENCE_RULES, ReadOptions
 from inkline.paddle.arguments import (
     COMMON_KEYWORDS,
     POSITIONAL_KEYWORDS,
+    PREDICT_KEYWORDS,
     TranslatedKeywords,
     bind_arguments,
     check_known,
+    shown_as,
     translate_keywords,
 )
 from inkline.paddle.paddlex_yaml import config_options, read_config, to_config, write_config
-from inkline.paddle.results import DocPreprocessorResult, OCRResult
-from inkline.pipeline import Ocr, OnError, open_rectifier, page_of
-from inkline.registry import options_for
+from inkline.paddle.results import DocPreprocessorResult, OCRResult, legacy_result
+from inkline.pipeline import Ocr, OnError
+from inkline.types import Page, Transform
 
-_CALL_2X = ("det", "rec", "cls", "bin", "inv", "alpha_color", "slice")
+Item = TypeVar("Item")
+_IMAGE_2X = ("bin", "inv", "alpha_color", "slice")  # of a call of 2.x
 
 
 class PaddleOCR:
@@ -36,11 +37,7 @@ class PaddleOCR:
     (docs/paddleocr.md). Errors: UsageError for an unknown keyword or wrong value, ModelError, DownloadError, EngineError.
     """
 
-    __signature__ = Signature(
-        [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in POSITIONAL_KEYWORDS]
-        + [Parameter("keywords", Parameter.VAR_KEYWORD)]
-    )
-
+    @shown_as(POSITIONAL_KEYWORDS, rest="keywords")
     def __init__(self, *positional: Any, **keywords: Any) -> None:
         # What the YAML says, over it the keywords.
         keywords = bind_arguments(positional, keywords)
@@ -53,7 +50,9 @@ class PaddleOCR:
         defaults = {name: REFERENCE_RULES[name] for name in ("pdf_dpi", "lang")}
         self._ocr = Ocr(**defaults | options)
         self._limit_type_known = "text_det_limit_type" in options
+        self._thresh_known = "text_rec_score_thresh" in options
 
+    @shown_as(["*input"], PREDICT_KEYWORDS, "options")
     def predict(self, input: Any, **options: Any) -> list[OCRResult]:
         """Read everything: a path, URL, folder, glob, PDF, array, bytes, Pillow image, or a list of these.
 
@@ -63,26 +62,45 @@ class PaddleOCR:
         asked = self._translate(options)
         return list(self._predict(input, asked))
 
+    @shown_as(["*input"], PREDICT_KEYWORDS, "options")
     def predict_iter(self, input: Any, **options: Any) -> Iterator[OCRResult]:
         """The same results one by one, as they are ready."""
         return self._predict(input, self._translate(options))
 
-    def ocr(self, img: Any, **options: Any) -> list[OCRResult]:
-        """The old name of `predict`. `cls` is taken as `use_textline_orientation`; results are those of 3.x, see
-        `inkline.paddle.results.legacy_result` for those of 2.x."""
-        warn("PaddleOCR.ocr is now predict, whose results are dicts (docs/paddleocr.md)", DeprecationWarning, 2)
-        # Keywords of the 2.x call: some have another class here, some have no effect.
-        old = {name: options.pop(name) for name in _CALL_2X if name in options}
-        for name, instead in (("det", "TextRecognition reads line images"), ("rec", "TextDetection finds boxes")):
-            if old.get(name) is False:
-                raise UsageError(f"{name}=False: {instead}; PaddleOCR does both")
-        if "cls" in old:
-            # 2.x took cls=True also from who had not opened the classifier, and went on without it
-            opened = self._ocr.options.use_textline_orientation
-            options.setdefault("use_textline_orientation", bool(old["cls"]) and opened)
-        for name in old.keys() & {"bin", "inv", "alpha_color", "slice"}:
-            warn(f"{name} has no effect: change the image before it is given", DeprecationWarning, 2)
-        return list(self._predict(img, self._translate(options)))
+    def ocr(
+        self, img: Any, det: bool | None = None, rec: bool | None = None, cls: bool | None = None, **options: Any
+    ) -> list[Any]:
+        """The call of 2.x, and the old name of `predict`.
+
+        With `det`, `rec` or `cls` the result is that of 2.x, a list of pages: `[[[x, y] * 4], (text, score)]` for each line,
+        with rec=False boxes alone, None for a page without text; with det=False `img` holds one line, or is a list of such
+        images, and the result is `[[(text, score), ...]]`, with rec=False, too, `[[(label, score), ...]]` of the line
+        classifier. Without them it is that of `predict`.
+        """
+        for name in _IMAGE_2X:
+            if options.pop(name, None) is not None:
+                warn(f"{name} has no effect: change the image before it is given", DeprecationWarning, 2)
+        if det is None and rec is None and cls is None:
+            warn("PaddleOCR.ocr is now predict, whose results are dicts (docs/paddleocr.md)", DeprecationWarning, 2)
+            return list(self._predict(img, self._translate(options)))
+        # 2.x took cls=True also from who had not opened the classifier, and went on without it.
+        opened = self._ocr.options.use_textline_orientation
+        options.setdefault("use_textline_orientation", cls is not False and opened and rec is not False)
+        asked = self._translate(options)
+        if det is False:
+            lines = img if isinstance(img, (list, tuple)) else [img]
+            return [self._line_classes(lines) if rec is False else self._line_texts(lines, asked)]
+        if rec is False:
+            return [_boxes_2x(page) for page in each_page(img, lambda source: self._ocr.detect(source, **asked.options))]
+        sources, on_error = sources_of(img)
+        return legacy_result(self._ocr.stream(sources, on_error, **asked.options))
+
+    def _line_texts(self, lines: Sequence[Any], asked: TranslatedKeywords) -> list[tuple[str, float]]:
+        return [(text.text, text.score) for text in self._ocr.recognize(lines, **asked.options)]
+
+    def _line_classes(self, lines: Sequence[Any]) -> list[list[Any]]:
+        """Labels "0" or "180" and their scores; StageError when the classifier was not opened."""
+        return [[str(seen.angle), seen.score] for seen in self._ocr.line_orientations(lines)]
 
     def close(self) -> None:
         """Stop the worker threads; the object cannot be used afterwards."""
@@ -107,16 +125,23 @@ class PaddleOCR:
         # One dict of names for the whole call, so that no result overwrites another's files.
         sources, on_error = sources_of(input)
         names: dict[str, str] = {}
+        all_boxes = self._thresh_known or "text_rec_score_thresh" in asked.options
         for page in self._ocr.stream(sources, on_error, **asked.options):
-            yield OCRResult(page, names)
+            yield OCRResult(page, names, all_boxes)
 
 
 class DocPreprocessor:
-    """Turns pages upright and flattens them: the two first stages of the pipeline, both on unless switched off."""
+    """Turns pages upright and flattens them: the two first stages of the pipeline, both on unless switched off.
 
-    CALL = ("use_doc_orientation_classify", "use_doc_unwarping", "doc_orientation_thresh", "doc_unwarping_thresh")
+    As in the pipeline a page is turned as its lines say where the net is not sure that it stands upright, and flattened where
+    it reads better so; for this the detector and the recogniser are opened, too. `doc_orientation_rule="net"`: as the net says.
+    """
+
+    STAGES = ("use_doc_orientation_classify", "use_doc_unwarping")
+    CALL = (*STAGES, "doc_orientation_rule", "doc_orientation_thresh", "doc_unwarping_thresh")
     OPTIONS = (*POSITIONAL_KEYWORDS[:4], *CALL, *COMMON_KEYWORDS, "paddlex_config")
 
+    @shown_as(OPTIONS[:6], rest="keywords")
     def __init__(self, *positional: Any, **keywords: Any) -> None:
         """As PaddleOCR 3.x: two names and two folders of models, the two `use_` switches, and the common keywords."""
         given = {k: v for k, v in zip(self.OPTIONS[:6], positional, strict=False) if v is not None}
@@ -127,30 +152,29 @@ class DocPreprocessor:
         asked.warn()
         options: dict[str, Any] = {"use_doc_orientation_classify": True, "use_doc_unwarping": True}
         options |= {} if config is None else config_options(read_config(config))
-        self._options = options_for(**(options | asked.options))
-        self._rectify = open_rectifier(self._options)
+        self._ocr = Ocr(**options | asked.options)
 
+    @shown_as(["*input"], STAGES, "options")
     def predict(self, input: Any, **options: Any) -> list[DocPreprocessorResult]:
         """Turn and flatten all pages given; `use_doc_orientation_classify`, `use_doc_unwarping` hold for this call."""
         return list(self.predict_iter(input, **options))
 
+    @shown_as(["*input"], STAGES, "options")
     def predict_iter(self, input: Any, *, on_error: OnError | None = None, **options: Any) -> Iterator[DocPreprocessorResult]:
         """The same results one by one. on_error: takes what cannot be read, as in `Ocr.stream`."""
         check_known(options, self.CALL)
-        asked = apply(self._options, **{name: value for name, value in options.items() if value is not None})
-        self._rectify.check(asked)
+        asked = {name: value for name, value in options.items() if value is not None}
         names: dict[str, str] = {}
-        for page_image in page_images_of(input, asked.read, on_error):
-            _, transform = self._rectify(page_image.image, asked)
-            page = page_of(page_image, transform, asked)
+        for page in each_page(input, lambda source: self._ocr.straighten(source, **asked), on_error):
             yield DocPreprocessorResult(page, names)
 
     def close(self) -> None:
-        """Nothing to stop; the reference has it."""
+        """Stop the worker threads; the object cannot be used afterwards."""
+        self._ocr.close()
 
     def export_paddlex_config_to_yaml(self, yaml_path: str | Path) -> None:
         """Write the options in force as PaddleX's doc_preprocessor.yaml."""
-        write_config(to_config(self._options, "doc_preprocessor"), yaml_path)
+        write_config(to_config(self._ocr.options, "doc_preprocessor"), yaml_path)
 
 
 def sources_of(given: Any) -> tuple[Iterator[Source], OnError | None]:
@@ -167,12 +191,26 @@ def _warn_left_out(source: Source, error: InklineError) -> None:
 
 def page_images_of(given: Any, options: ReadOptions, on_error: OnError | None = None) -> Iterator[PageImage]:
     """All page images of what was given; `on_error` instead of the rule of `sources_of`."""
+    return each_page(given, lambda source: read(source, options), on_error)
+
+
+def each_page(given: Any, pages: Callable[[Source], Iterator[Item]], on_error: OnError | None = None) -> Iterator[Item]:
+    """The pages of each source in turn; `on_error` instead of the rule of `sources_of`."""
     sources, rule = sources_of(given)
     on_error = on_error or rule
     for source in sources:
         try:
-            yield from read(source, options)
+            yield from pages(source)
+        except UsageError:  # of the call, not of the source
+            raise
         except InklineError as error:
             if on_error is None:
                 raise
             on_error(source, error)
+
+
+def _boxes_2x(page: Page) -> list[list[list[float]]] | None:
+    """The boxes of a page whose text was not read, in source pixels; None without any."""
+    to_source = (page.transform or Transform(page.size)).quads_to_source
+    boxes: list[list[list[float]]] = to_source(page.detections.quads).tolist()
+    return boxes or None

@@ -1,6 +1,6 @@
 """`create_pipeline` and `create_model` as PaddleX 3.x has them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +67,19 @@ class PaddleXModel:
 
 
 def create_pipeline(
-    pipeline: str | Path | None = None, *, config: dict[str, Any] | None = None, **keywords: Any
+    pipeline: str | Path | None = None, *, config: Mapping[str, Any] | str | Path | None = None, **keywords: Any
 ) -> PaddleXPipeline:
-    """A pipeline by its name (`OCR`, `doc_preprocessor`), its YAML file, or its configuration as a dict.
+    """A pipeline by its name (`OCR`, `doc_preprocessor`), its YAML file, or its configuration as a dict or YAML file.
 
     keywords: `device`, `engine`, `use_hpip`, ... and those of `PaddleOCR`. With both, the names must agree and `config`
     wins. The device is the cpu by default. UsageError for an unknown pipeline.
     """
     named = "" if pipeline is None else str(pipeline)
     if config is None and named.lower().endswith((".yaml", ".yml")):
-        config, named = dict(read_config(named)), ""
+        config, named = named, ""
     # By its configuration.
     if config is not None:
+        config = read_config(config)
         name = pipeline_name(config)
         if named and named != name:
             raise UsageError(f"pipeline {named!r} and the configuration of {name!r} do not go together")
@@ -101,3 +102,6 @@ def create_model(
     if task not in MODEL_CLASSES:
         raise UsageError(f"{model_dir}: cannot tell what this model is for; give model_name")
     return PaddleXModel(MODEL_CLASSES[task](model_name=model_name, model_dir=model_dir, **keywords), batch_size)
+
+
+create_predictor = create_model  # PaddleX's name for the same one level below

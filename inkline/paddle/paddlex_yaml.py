@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from inkline.errors import OutputError, UsageError, near
-from inkline.flat import to_flat
+from inkline.flat import check_value, flat_fields, to_flat
 from inkline.formats.write import replace_file
 from inkline.options import OcrOptions
 
@@ -94,7 +94,7 @@ def config_options(config: Config) -> dict[str, Any]:
         config = {"use_doc_preprocessor": True, "SubPipelines": {"DocPreprocessor": config}}
     if config.get("text_type", "general") != "general":
         raise UsageError(f"text_type {config['text_type']!r}: only general text is read here")
-    options = {YAML_PLACES[place]: value for place, value in _leaves(config) if value is not None}
+    options = {YAML_PLACES[place]: _checked(place, value) for place, value in _leaves(config) if value is not None}
     # One switch for both stages of the preprocessor.
     stages = ("use_doc_orientation_classify", "use_doc_unwarping")
     if config.get("use_doc_preprocessor") is False:
@@ -102,6 +102,12 @@ def config_options(config: Config) -> dict[str, Any]:
     elif config.get("use_doc_preprocessor") and "DocPreprocessor" in (config.get("SubPipelines") or {}):
         options = dict.fromkeys(stages, True) | options
     return options
+
+
+def _checked(place: tuple[str, ...], value: Any) -> Any:
+    """A value as its option's type; UsageError that names its place."""
+    _, _, hint = flat_fields(OcrOptions)[YAML_PLACES[place]]
+    return check_value(hint, value, f"pipeline configuration: {'.'.join(place)}")
 
 
 def _leaves(config: Config, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -1,46 +1,93 @@
 """What `predict` gives: dicts with PaddleOCR's keys, shapes and types, which print and save themselves.
 
-A key is exactly one of `json["res"]`. Values that PaddleOCR keeps in memory beside them (images, mostly) are made when
-they are used: `res["doc_preprocessor_res"]["output_img"]`.
+Values that PaddleOCR keeps in memory and writes to no file (images, mostly) are keys like the others, and are made when they
+are used: `res["doc_preprocessor_res"]["output_img"]`.
 """
 
+import copy
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL.ImageFont import FreeTypeFont
 
 from inkline.errors import UsageError
 from inkline.formats.draw import draw_boxes, draw_caption, draw_preprocessing, encode_image
+from inkline.formats.fonts import sized_font
+from inkline.formats.line_geometry import place_words
 from inkline.formats.write import make_folder, replace_file
 from inkline.io.read import PageImage
 from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
 from inkline.layout.geometry import turn
-from inkline.types import Detections, Document, Floats, Image, Page, Text, Transform, Word
+from inkline.types import Detections, Document, Floats, Image, Line, Page, Text, Transform, Word
 
 Make = Callable[[], Any]
 SavePath = str | Path
+VIS_FONT_PX = 20  # size of the fonts in `vis_fonts`
 Names = dict[str, str]  # the names of files given out so far, see `document_stem`
 # Lists that the reference prints as arrays, so that a page stays readable on a terminal.
 PRINTED_AS_ARRAYS = ("dt_polys", "rec_polys", "rec_scores", "rec_boxes", "textline_orientation_angles")
 
 
-class ResultDict(dict[str, Any]):
-    """A dict some of whose values are computed on access, and do not count as keys."""
+class ResultDict(MutableMapping[str, Any], dict[str, Any]):  # type: ignore[misc]  # both declare `get`, each in its way
+    """A dict some of whose values are made when they are used. These are keys too, after the others, but not of the JSON.
+
+    A pickle takes along how they are made, so that it is small.
+    """
 
     def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make]) -> None:
-        super().__init__(values)
-        self.made = made
+        dict.__init__(self, values)
+        self.made = dict(made)
 
-    def __missing__(self, key: str) -> Any:
-        if key in self.made:
+    @property
+    def stored(self) -> dict[str, Any]:
+        """What files hold: the values without those that are made when used."""
+        return dict(dict.items(self))
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self.made and not dict.__contains__(self, key):
             return self.made[key]()
-        raise KeyError(key)
+        return dict.__getitem__(self, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        dict.__setitem__(self, key, value)
+
+    def __delitem__(self, key: str) -> None:
+        if self.made.pop(key, None) is None or dict.__contains__(self, key):
+            dict.__delitem__(self, key)
+
+    def __contains__(self, key: object) -> bool:
+        return dict.__contains__(self, key) or key in self.made
+
+    def __iter__(self) -> Iterator[str]:
+        yield from dict.__iter__(self)
+        yield from (key for key in self.made if not dict.__contains__(self, key))
+
+    def __len__(self) -> int:
+        return len(dict.keys(self) | self.made.keys())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.stored, self.__dict__)
+
+    def copy(self) -> "ResultDict":
+        """A copy that shares the values."""
+        return copy.copy(self)
+
+
+def _restored(cls: type[ResultDict], values: dict[str, Any], state: dict[str, Any]) -> ResultDict:
+    """A result out of its pickle."""
+    result = cls.__new__(cls)
+    dict.update(result, values)
+    result.__dict__.update(state)
+    return result
 
 
 class PaddleResult(ResultDict):
@@ -56,12 +103,12 @@ class PaddleResult(ResultDict):
 
     def plain(self) -> dict[str, Any]:
         """The values as plain JSON types, as files hold them; a picture is a `data:` URI of a PNG."""
-        return {key: _data_uri(value) if _is_picture(value) else _plain(value) for key, value in self.items()}
+        return {key: _data_uri(value) if _is_picture(value) else _plain(value) for key, value in self.stored.items()}
 
     @property
     def json(self) -> dict[str, Any]:
         """`{"res": {...}}`, plain Python types; as in PaddleOCR, a picture is a list of rows."""
-        return {"res": {key: _plain(value) for key, value in self.items()}}
+        return {"res": {key: _plain(value) for key, value in self.stored.items()}}
 
     @property
     def img(self) -> dict[str, Pillow.Image]:
@@ -72,7 +119,7 @@ class PaddleResult(ResultDict):
     @property
     def str(self) -> str:
         """The result as `print` shows it: long arrays shortened."""
-        shown = {key: _shown(key, value) for key, value in self.items()}
+        shown = {key: _shown(key, value) for key, value in self.stored.items()}
         with np.printoptions(threshold=1, edgeitems=1):
             return f"{ {'res': shown} }"
 
@@ -103,9 +150,12 @@ class PaddleResult(ResultDict):
         return paths
 
     def save_all(self, save_path: SavePath) -> None:
-        """Write all that this result can write into a folder."""
-        self.save_to_json(save_path)
-        self.save_to_img(save_path)
+        """Write all that this result can write into a folder; of a file, what its ending says."""
+        ending = Path(save_path).suffix.lower()
+        if ending not in PICTURE_SUFFIXES:
+            self.save_to_json(save_path)
+        if ending != ".json":
+            self.save_to_img(save_path)
 
 
 def _file_to_write(save_path: SavePath | None, endings: AbstractSet[str], name: str) -> Path:
@@ -122,7 +172,7 @@ def _file_to_write(save_path: SavePath | None, endings: AbstractSet[str], name: 
 def _plain(value: Any) -> Any:
     """A value as plain JSON types."""
     if isinstance(value, Mapping):
-        return {key: _plain(v) for key, v in value.items()}
+        return {key: _plain(v) for key, v in (value.stored if isinstance(value, ResultDict) else value).items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if isinstance(value, np.ndarray):
@@ -145,7 +195,7 @@ def _shown(key: str, value: Any) -> Any:
         return "..."
     if key in PRINTED_AS_ARRAYS and isinstance(value, list):
         return np.array(value)
-    return dict(value) if isinstance(value, ResultDict) else value
+    return value.stored if isinstance(value, ResultDict) else value
 
 
 def whole_pixels(points: Floats) -> NDArray[Any]:
@@ -160,41 +210,99 @@ class OCRResult(PaddleResult):
 
     Coordinates are those of the file the user gave. `page` is the page in Inkline's own types;
     `res["doc_preprocessor_res"]["output_img"]` the straightened image, and `line.straight_quad` places in it.
+    all_boxes: `dt_polys` and `textline_orientation_angles` are those of all boxes that were found, as in PaddleOCR; else those
+    of the lines that were read, as long as `rec_texts`, and `unread` holds the others ({poly, script} each).
     """
 
-    def __init__(self, page: Page, names: Names | None = None) -> None:
+    def __init__(self, page: Page, names: Names | None = None, all_boxes: bool = True) -> None:
         values = page.to_dict()
-        values.pop("unread", None)  # PaddleOCR leaves such lines out
-        # The straightened page: a key when the stage ran, else computed on access.
+        lost = [unread | {"poly": whole_pixels(np.array(unread["poly"]))} for unread in values.pop("unread", [])]
+        # The straightened page: part of the JSON when the stage ran.
         step = ResultDict(values.get("doc_preprocessor_res", {}), _preprocessed(page))
-        made: dict[str, Make] = {}
+        made: dict[str, Make] = {"vis_fonts": partial(_fonts, [line.text for line in page.read_lines])}
         if "doc_preprocessor_res" in values:
             values["doc_preprocessor_res"] = step
         else:
-            made["doc_preprocessor_res"] = lambda: step
+            made["doc_preprocessor_res"] = partial(_same, step)
         # Coordinates as whole pixels.
         values["dt_polys"] = [whole_pixels(np.array(p, np.float32)) for p in values["dt_polys"]]
         values["rec_polys"] = [whole_pixels(line.quad) for line in page.read_lines]
-        boxes = np.array(values["rec_boxes"], np.float32).reshape(-1, 4)
-        values["rec_boxes"] = whole_pixels(boxes)
-        if "text_word_boxes" in values:
-            made["text_word_region"] = lambda: [[whole_pixels(word.quad) for word in line.words] for line in page.read_lines]
+        values["rec_boxes"] = whole_pixels(np.array(values["rec_boxes"], np.float32).reshape(-1, 4))
+        # Each line beside its box.
+        if not all_boxes:
+            found = _detected(page)
+            for key in {"dt_polys", "textline_orientation_angles"} & values.keys():
+                values[key] = [values[key][i] for i in found]
+            values |= {"unread": lost} if lost else {}
+        # Words, with the spaces between them.
+        if "text_word" in values:
+            words = [_with_spaces(line) for line in page.read_lines]
+            values["text_word"] = [[word.text for word in line] for line in words]
+            values["text_word_boxes"] = [_boxes(line) for line in words]
+            made["text_word_region"] = partial(_regions, words)
         super().__init__(values, made, names)
         self.page = page
         # What `save_to_img` writes.
         self.pictures["ocr_res_img"] = page.plot
         if "doc_preprocessor_res" in values:
-            self.pictures["preprocessed_img"] = lambda: _steps(page)
+            self.pictures["preprocessed_img"] = partial(_steps, page)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _detected(page: Page) -> list[int]:
+    """For each line that was read the index of its box among the detections."""
+    places = {quad.tobytes(): i for i, quad in enumerate(page.detections.quads)}
+    return [places[line.straight_quad.tobytes()] for line in page.read_lines]
+
+
+def _with_spaces(line: Line) -> list[Word]:
+    """The words of a line, and between two that a space parts the space, in the room between them."""
+    out: list[Word] = []
+    space = False
+    for placed in place_words(line):
+        if space:
+            before, after = out[-1], placed.word
+            quad = np.stack([before.quad[1], after.quad[0], after.quad[3], before.quad[2]])
+            out.append(Word(" ", min(before.score, after.score), quad))
+        out.append(placed.word)
+        space = placed.space_after
+    return out
+
+
+def _boxes(words: Iterable[Word]) -> NDArray[Any]:
+    """Axis-parallel bounds [x_min, y_min, x_max, y_max] of words, (W, 4) whole pixels."""
+    boxes = [[*word.quad.min(axis=0), *word.quad.max(axis=0)] for word in words]
+    return whole_pixels(np.array(boxes, np.float32).reshape(-1, 4))
+
+
+def _regions(lines: Iterable[Iterable[Word]]) -> list[list[NDArray[Any]]]:
+    return [[whole_pixels(word.quad) for word in words] for words in lines]
+
+
+def _fonts(texts: Iterable[str]) -> list[FreeTypeFont]:
+    """The font that pictures draw these texts with, as the reference's list of one."""
+    return [_font(" ".join(texts))]
+
+
+def _font(text: str) -> FreeTypeFont:
+    return sized_font(text, VIS_FONT_PX)
 
 
 def _preprocessed(page: Page) -> dict[str, Make]:
     """The images before, between and after turning and unwarping, BGR."""
-    angle = (page.transform or Transform(page.size)).angle
-    return {
-        "input_img": lambda: page.image,
-        "rot_img": lambda: turn(page.image, angle),
-        "output_img": lambda: page.straight_image,
-    }
+    names = {"input_img": "image", "rot_img": "turned_image", "output_img": "straight_image"}
+    return {key: partial(_image_of, page, name) for key, name in names.items()}
+
+
+def _image_of(page: Page, name: str) -> Image:
+    """The image of a page, the `straight_image`, or the `turned_image` between the two."""
+    if name == "turned_image":
+        return turn(page.image, (page.transform or Transform(page.size)).angle)
+    image: Image = getattr(page, name)
+    return image
 
 
 def _steps(page: Page) -> Image:
@@ -212,16 +320,27 @@ class DocPreprocessorResult(PaddleResult):
         values["angle"] = page.transform.angle if page.transform and page.settings[stages[0]] else -1
         super().__init__(values, _preprocessed(page), names)
         self.page = page
-        self.pictures["preprocessed_img"] = lambda: _steps(page)
+        self.pictures["preprocessed_img"] = partial(_steps, page)
 
 
 class SingleModelResult(PaddleResult):
-    """What a single model says of one image; `draw` makes its picture, BGR uint8."""
+    """What a single model says of one image; `draw` makes its picture of that image, BGR uint8."""
 
-    def __init__(self, page_image: PageImage, values: Mapping[str, Any], draw: Callable[[], Image], names: Names) -> None:
+    def __init__(
+        self,
+        page_image: PageImage,
+        values: Mapping[str, Any],
+        draw: Callable[[Image], Image],
+        names: Names,
+        made: Mapping[str, Make] = MappingProxyType({}),
+    ) -> None:
         origin = {"input_path": page_image.source, "page_index": page_image.page_index}
-        super().__init__({**origin, **values}, {"input_img": page_image.reload}, names)
-        self.pictures["res"] = draw
+        super().__init__({**origin, **values}, {"input_img": page_image.reload, **made}, names)
+        self.pictures["res"] = partial(_drawn, page_image.reload, draw)
+
+
+def _drawn(reload: Callable[[], Image], draw: Callable[[Image], Image]) -> Image:
+    return draw(reload())
 
 
 class TextDetResult(SingleModelResult):
@@ -231,7 +350,7 @@ class TextDetResult(SingleModelResult):
         polygons = found.quads if found.polygons is None else found.polygons
         shaped = whole_pixels(found.quads) if found.polygons is None else [whole_pixels(p) for p in found.polygons]
         values = {"dt_polys": shaped, "dt_scores": [float(score) for score in found.scores]}
-        super().__init__(page_image, values, lambda: draw_boxes(page_image.reload(), polygons), names)
+        super().__init__(page_image, values, partial(draw_boxes, quads=polygons), names)
 
 
 class TextRecResult(SingleModelResult):
@@ -244,10 +363,9 @@ class TextRecResult(SingleModelResult):
         values: dict[str, Any] = {"rec_text": text.text, "rec_score": text.score}
         if words is not None:
             values["text_word"] = [word.text for word in words]
-            boxes = [[*word.quad.min(axis=0), *word.quad.max(axis=0)] for word in words]
-            values["text_word_boxes"] = whole_pixels(np.array(boxes, np.float32).reshape(-1, 4))
-        caption = f"{text.text} ({text.score:.3f})"
-        super().__init__(page_image, values, lambda: draw_caption(page_image.reload(), caption), names)
+            values["text_word_boxes"] = _boxes(words)
+        draw = partial(draw_caption, text=f"{text.text} ({text.score:.3f})")
+        super().__init__(page_image, values, draw, names, {"vis_font": partial(_font, text.text)})
 
 
 class TopkResult(SingleModelResult):
@@ -264,7 +382,7 @@ class TopkResult(SingleModelResult):
             "label_names": [classes[i] for i in order],
         }
         caption = f"{classes[order[0]]} ({scores[order[0]]:.3f})"
-        super().__init__(page_image, values, lambda: draw_caption(page_image.reload(), caption), names)
+        super().__init__(page_image, values, partial(draw_caption, text=caption), names)
 
 
 class UnwarpResult(SingleModelResult):
@@ -272,7 +390,11 @@ class UnwarpResult(SingleModelResult):
 
     def __init__(self, page_image: PageImage, flat: Image, names: Names) -> None:
         rgb = np.ascontiguousarray(flat[:, :, ::-1])
-        super().__init__(page_image, {"doctr_img": rgb}, lambda: flat, names)
+        super().__init__(page_image, {"doctr_img": rgb}, partial(_flat, flat), names)
+
+
+def _flat(flat: Image, _: Image) -> Image:
+    return flat
 
 
 def legacy_result(results: Iterable[OCRResult | Page] | Document) -> list[list[list[Any]] | None]:

@@ -14,10 +14,10 @@ from inkline.io.read import PageImage
 from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.unwarper import Unwarper
-from inkline.paddle.arguments import COMMON_KEYWORDS, SINGLE_MODEL_KEYWORDS, check_known, translate_keywords
+from inkline.paddle.arguments import COMMON_KEYWORDS, SINGLE_MODEL_KEYWORDS, check_known, signature, translate_keywords
 from inkline.paddle.paddleocr import page_images_of
 from inkline.paddle.results import Names, PaddleResult, TextDetResult, TextRecResult, TopkResult, UnwarpResult
-from inkline.pipeline import OnError
+from inkline.pipeline import OnError, check_input_shape
 from inkline.recognition.recognizer import Recognizer
 from inkline.recognition.words import split_words
 from inkline.registry import resolve
@@ -40,6 +40,11 @@ class SingleModel:
     task: ClassVar[Task]
     call: ClassVar[Mapping[str, str]] = {}
 
+    def __init_subclass__(cls) -> None:
+        if hasattr(cls, "task"):  # what `inspect` shows
+            own = signature((), ("model_name", "model_dir", *SINGLE_MODEL_KEYWORDS[cls.task]), "keywords")
+            cls.__signature__ = own.replace(parameters=list(own.parameters.values())[1:])  # type: ignore[attr-defined]
+
     def __init__(self, *, model_name: str | None = None, model_dir: str | Path | None = None, **keywords: Any) -> None:
         """keywords: this model's own, and `device`, `engine`, ... as all of PaddleOCR's classes take them."""
         # Keywords of this model, and those that all of PaddleOCR's classes take.
@@ -53,6 +58,9 @@ class SingleModel:
         # What it was tuned with, over that the keywords.
         said = {own[k]: v for k, v in keywords.items() if k in own and v is not None}
         self._options = apply(OcrOptions(), **(model.options | asked.options | said))
+        shape = said.get(own.get("input_shape", ""))
+        if shape is not None:
+            check_input_shape("input_shape", tuple(shape), model)
         self.model_name = model.name
         self._open(model, open_engine(model.path, self._options.engine))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inkline import PaddleOCR
+from inkline import PaddleOCR, TextRecognition
 from inkline.errors import UsageError
 from inkline.flat import flat_fields
 from inkline.options import OcrOptions
@@ -28,6 +28,11 @@ def test_names_exist() -> None:
 
 def test_the_constructor_shows_its_order() -> None:
     assert list(inspect.signature(PaddleOCR).parameters)[:26] == list(POSITIONAL_KEYWORDS)
+    shown = inspect.signature(PaddleOCR.__init__).parameters
+    assert list(shown)[:27] == ["self", *POSITIONAL_KEYWORDS] and shown["lang"].default is None
+    assert list(inspect.signature(PaddleOCR.predict).parameters)[:3] == ["self", "input", "use_doc_orientation_classify"]
+    assert "text_det_thresh" in inspect.signature(PaddleOCR(cpu_threads=1).predict).parameters
+    assert list(inspect.signature(TextRecognition).parameters) == ["model_name", "model_dir", "input_shape", "keywords"]
 
 
 def test_positional() -> None:
@@ -88,6 +93,7 @@ def test_use_gpu_is_a_device() -> None:
     [
         ({"text_det_limit_side_len": 736}, "min"),
         ({"det_limit_side_len": 960}, "max"),
+        ({"det_max_side_len": 960}, "max"),
         ({"text_det_limit_side_len": 736, "text_det_limit_type": "max"}, "max"),
         ({"det_limit_side_len": 736, "det_limit_type": "min"}, "min"),
     ],

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import threading
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image as Pillow
 
 import inkline
-from inkline import PaddleOCR, create_pipeline
+from inkline import DocPreprocessor, PaddleOCR, create_pipeline
 from inkline.errors import EngineError, SourceError, UsageError
 from inkline.paddle.results import legacy_result
 from inkline.registry import options_for
@@ -45,7 +46,8 @@ def test_the_public_names_are_there() -> None:
 
 def test_keys_shapes_and_types(ocr: PaddleOCR, receipt: Path) -> None:
     (result,) = ocr.predict(str(receipt))
-    assert isinstance(result, dict) and list(result) == KEYS == list(result.json["res"])
+    assert isinstance(result, dict) and list(result.json["res"]) == KEYS
+    assert list(result) == list(result.keys()) == list(dict(result)) == [*KEYS, "vis_fonts", "doc_preprocessor_res"]
     assert result["input_path"] == str(receipt) and result["page_index"] is None
     assert result["model_settings"] == {"use_doc_preprocessor": False, "use_textline_orientation": False}
     count = len(result["rec_texts"])
@@ -67,15 +69,51 @@ def test_keys_shapes_and_types(ocr: PaddleOCR, receipt: Path) -> None:
 
 def test_word_boxes(ocr: PaddleOCR, receipt: Path) -> None:
     (result,) = ocr.predict(receipt, return_word_box=True)
-    assert list(result) == [*KEYS, "text_word_boxes", "text_word"]
-    assert result["text_word"][0] == ["CORNER", "BAKERY"]
-    assert len(result["text_word_boxes"][0]) == 2 and len(result["text_word_boxes"][0][0]) == 4
-    assert result["text_word_region"][0][0].shape == (4, 2)
+    assert list(result.json["res"]) == [*KEYS, "text_word_boxes", "text_word"]
+    assert result["text_word"][0] == ["CORNER", " ", "BAKERY"]
+    assert ["".join(words) for words in result["text_word"]] == result["rec_texts"]
+    boxes = result["text_word_boxes"][0]
+    assert boxes.shape == (3, 4) and boxes.dtype == np.int16
+    assert boxes[0, 2] <= boxes[1, 0] + 1 and boxes[1, 2] <= boxes[2, 0] + 1  # the space lies between the words
+    assert "text_word_region" in result and result["text_word_region"][0][0].shape == (4, 2)
+
+
+def test_results_are_whole_mappings(ocr: PaddleOCR, receipt: Path) -> None:
+    (result,) = ocr.predict(receipt)
+    step = result.get("doc_preprocessor_res")
+    assert "output_img" in step and step.get("output_img").shape == dict(step)["output_img"].shape == (560, 400, 3)
+    assert {**result}.keys() == set(result.keys()) == dict(result.items()).keys() and len(result) == len(list(result))
+    assert result["vis_fonts"][0].path and result.get("nothing", 1) == 1
+    again = pickle.loads(pickle.dumps(result))
+    assert again.json == result.json and list(again) == list(result) and type(again) is type(result)
+    assert np.array_equal(again.img["ocr_res_img"], result.img["ocr_res_img"])
+    result["mine"] = 1
+    del result["vis_fonts"]
+    assert "mine" in result.copy() and "vis_fonts" not in result and "mine" not in again
+    assert pickle.loads(pickle.dumps(result))["mine"] == 1
+
+
+def test_each_text_stands_beside_its_box(receipt: Path) -> None:
+    # A page whose second line is a mirror image, which is found and cannot be read.
+    page = np.asarray(Pillow.open(receipt).convert("RGB"))[:, :, ::-1].copy()
+    page[66:106] = page[66:106, ::-1].copy()
+    with PaddleOCR(cpu_threads=1) as made:
+        (result,) = made.predict(page)
+        (asked,) = made.predict(page, text_rec_score_thresh=result["text_rec_score_thresh"])
+    count = len(result["rec_texts"])
+    assert result["unread"] and count < len(asked["dt_polys"]) == count + len(result["unread"])
+    equal = ("dt_polys", "rec_polys", "rec_scores", "rec_boxes", "textline_orientation_angles")
+    assert [len(result[key]) for key in equal] == [count] * 5
+    for found, read in zip(result["dt_polys"], result["rec_polys"], strict=True):
+        assert np.linalg.norm(found.mean(axis=0) - read.mean(axis=0)) < 15
+    # Who sets the threshold gets all boxes, as in PaddleOCR.
+    assert asked["rec_texts"] == result["rec_texts"] and "unread" not in asked
+    assert result.json["res"]["unread"][0].keys() == {"poly", "script"}
 
 
 def test_a_page_without_text(ocr: PaddleOCR) -> None:
     (result,) = ocr.predict(np.full((200, 300, 3), 255, np.uint8))
-    assert list(result) == [key for key in KEYS if key != "textline_orientation_angles"]
+    assert list(result.json["res"]) == [key for key in KEYS if key != "textline_orientation_angles"]
     assert result["rec_texts"] == [] and result["rec_boxes"].shape == (0, 4)
     assert result.json["res"]["rec_boxes"] == []
     assert "'rec_texts': []" in result.str
@@ -104,6 +142,8 @@ def test_one_bad_of_many_is_left_out_with_a_warning(ocr: PaddleOCR, receipt: Pat
         assert len(ocr.predict([tmp_path / "bad.png", receipt])) == 1
     with pytest.raises(SourceError, match=r"bad\.png"):
         ocr.predict(tmp_path / "bad.png")
+    with pytest.raises(FileNotFoundError, match=r"none\.png: no such file"):
+        ocr.predict(tmp_path / "none.png")
 
 
 def test_predict_iter_and_several_threads(ocr: PaddleOCR, receipt: Path) -> None:
@@ -188,19 +228,30 @@ def test_old_calls(receipt: Path) -> None:
     assert [str(w.message).split()[0] for w in told] == ["use_gpu=False", "use_angle_cls", "show_log"]
     assert all(w.filename == __file__ for w in told)
     with pytest.warns(DeprecationWarning, match="is now predict"):
-        results = old.ocr(str(receipt), cls=True)
+        results = old.ocr(str(receipt))
     assert results[0]["model_settings"]["use_textline_orientation"] is True
     assert results[0]["textline_orientation_angles"] == [0] * 18
     (page,) = legacy_result(results)
     assert page is not None
     box, (text, score) = page[0]
     assert np.shape(box) == (4, 2) and text == FIRST and 0.9 < score <= 1
-    with pytest.warns(DeprecationWarning), pytest.raises(UsageError, match="TextRecognition"):
-        old.ocr(str(receipt), det=False)
+    # With the keywords of 2.x its results, too.
+    assert old.ocr(str(receipt), cls=True) == old.ocr(str(receipt), True, True) == [page]
+    (boxes,) = old.ocr(str(receipt), rec=False)
+    assert np.shape(boxes) == (18, 4, 2)
+    blank = np.full((200, 300, 3), 255, np.uint8)
+    assert old.ocr(blank, cls=False) == old.ocr(blank, rec=False) == [None]
+    line = Pillow.open(receipt).crop((80, 66, 320, 106))
+    lines = [line, line.transpose(Pillow.Transpose.ROTATE_180)]
+    ((one,),) = old.ocr(line, det=False)
+    assert one[0] == "12 Mill Lane, Ashford" and 0.9 < one[1] <= 1
+    assert [text for text, _ in old.ocr(lines, det=False, cls=True)[0]] == [one[0]] * 2
+    assert [label for label, _ in old.ocr(lines, det=False, rec=False)[0]] == ["0", "180"]
     old.close()
 
 
 def test_devices() -> None:
+    PaddleOCR(device="CPU", cpu_threads=1).close()
     with pytest.raises(UsageError, match="device 'tpu'"):
         PaddleOCR(device="tpu")
     import onnxruntime
@@ -229,6 +280,24 @@ def test_create_pipeline_names() -> None:
         create_pipeline("OCRR")
     with pytest.raises(UsageError, match="do not go together"):
         create_pipeline("OCR", config={"pipeline_name": "doc_preprocessor"})
+    with pytest.raises(UsageError, match=r"no\.yaml: cannot be read"):
+        create_pipeline(config="no.yaml")
+    with pytest.raises(UsageError, match=r"SubModules\.TextDetection\.model_name=\['a'\]: must be text"):
+        create_pipeline(config={"SubModules": {"TextDetection": {"model_name": ["a"]}}})
+    with pytest.raises(UsageError, match="engine_config='x': must be a dict"):
+        PaddleOCR(engine_config="x")
+
+
+def test_pages_are_turned_as_their_lines_say(receipt: Path) -> None:
+    page = Pillow.open(receipt).convert("RGB")
+    turned = [page, *(page.transpose(way) for way in (Pillow.Transpose.ROTATE_270, Pillow.Transpose.ROTATE_180))]
+    made = DocPreprocessor(
+        use_doc_unwarping=False, doc_orientation_classify_model_name="inkline_PP-LCNet_x1_0_doc_ori", cpu_threads=1
+    )
+    assert [result["angle"] for result in made.predict(turned)] == [0, 90, 180]
+    with pytest.raises(UsageError, match="use_doc_unwarping=True"):
+        made.predict([page, page], use_doc_unwarping=True)
+    made.close()
 
 
 def test_no_warning_without_a_reason(receipt: Path) -> None:

@@ -1,6 +1,7 @@
 """The single models on the default weights, and on nets made for the test where none are at hand."""
 
 import json
+import pickle
 from base64 import b64decode
 from io import BytesIO
 from pathlib import Path
@@ -25,7 +26,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_detection(fixtures: Path, tmp_path: Path) -> None:
     model = TextDetection(cpu_threads=1)
     (result,) = model.predict(input=str(fixtures / "receipt.png"), batch_size=1)
-    assert list(result) == ["input_path", "page_index", "dt_polys", "dt_scores"]
+    assert list(result.json["res"]) == ["input_path", "page_index", "dt_polys", "dt_scores"]
     assert result["dt_polys"].shape == (18, 4, 2) and result["dt_polys"].dtype == np.int16
     assert len(result["dt_scores"]) == 18 and all(type(score) is float for score in result["dt_scores"])
     result.save_to_img(tmp_path)
@@ -42,20 +43,24 @@ def test_detection(fixtures: Path, tmp_path: Path) -> None:
 def test_recognition(line: Path) -> None:
     model = TextRecognition(cpu_threads=1)
     results = model.predict([line, line, str(line)], batch_size=2)
-    assert [list(r) for r in results] == [["input_path", "page_index", "rec_text", "rec_score"]] * 3
+    assert [list(r.json["res"]) for r in results] == [["input_path", "page_index", "rec_text", "rec_score"]] * 3
     assert {r["rec_text"] for r in results} == {"12 Mill Lane, Ashford"}
     assert type(results[0]["rec_score"]) is float and 0.9 < results[0]["rec_score"] <= 1
     (result,) = model.predict(line, return_word_box=True)
     assert result["rec_text"] == "12 Mill Lane, Ashford"
     assert result["text_word"] == ["12", "Mill", "Lane,", "Ashford"] and result["text_word_boxes"].shape == (4, 4)
-    assert result.img["res"].size == (240, 65)
+    assert result.img["res"].size == (240, 65) and result["input_img"].shape == (40, 240, 3)
+    assert pickle.loads(pickle.dumps(result)).img["res"].size == (240, 65) and "vis_font" in result
+    with pytest.raises(UsageError, match="input_shape=3 32 320: PP-OCRv6_small_rec takes 3 48 W"):
+        TextRecognition(input_shape=[3, 32, 320])
+    TextRecognition(min_subgraph_size=3, cpu_threads=1)
 
 
 def test_line_orientation(line: Path) -> None:
     model = TextLineOrientationClassification(topk=2, cpu_threads=1)
     image = Pillow.open(line)
     upright, turned = model.predict([image, image.transpose(Pillow.Transpose.ROTATE_180)], batch_size=8)
-    assert list(upright) == ["input_path", "page_index", "class_ids", "scores", "label_names"]
+    assert list(upright.json["res"]) == ["input_path", "page_index", "class_ids", "scores", "label_names"]
     assert upright["label_names"] == ["0_degree", "180_degree"] and turned["label_names"][0] == "180_degree"
     assert upright["class_ids"].dtype == np.int32 and upright["class_ids"].tolist() == [0, 1]
     assert np.array_equal(upright["scores"], np.round(upright["scores"], 5))
@@ -68,7 +73,7 @@ def test_unwarping(tmp_path: Path, fixtures: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("INKLINE_CACHE", str(tmp_path / "cache"))
     net = write_unwarp_net(tmp_path / "UVDoc.onnx", curl(0.1))
     (result,) = TextImageUnwarping(model_dir=net, cpu_threads=1).predict(fixtures / "receipt.png")
-    assert list(result) == ["input_path", "page_index", "doctr_img"]
+    assert list(result.json["res"]) == ["input_path", "page_index", "doctr_img"]
     assert result["doctr_img"].shape == (560, 400, 3) and result["doctr_img"].dtype == np.uint8
     assert result.str.endswith("'doctr_img': '...'}}")
     assert np.shape(result.json["res"]["doctr_img"]) == (560, 400, 3)

@@ -17,6 +17,7 @@ COMMANDS = {
     "ocr": ("ocr_command", "read images, PDFs, folders and URLs"),
     "run": ("run_command", "read a whole archive into files; resumes when it was stopped"),
     "serve": ("serve_command", "serve the HTTP interface and a page to try it on"),
+    "mcp": ("serve_command", "let an assistant read files, by the Model Context Protocol"),
     "doc_preprocessor": ("single_models", "turn pages upright and flatten them"),
     "text_detection": ("single_models", "find text boxes"),
     "text_recognition": ("single_models", "read images of single lines"),

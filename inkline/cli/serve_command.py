@@ -1,13 +1,14 @@
-"""`inkline serve`: the HTTP service."""
+"""`inkline serve`, the HTTP service, and `inkline mcp`, the same for assistants."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import click
 
 from inkline.cli.options_help import GroupedCommand, from_options, given, model_choice
 from inkline.cli.paddle_flags import engine_options, old_options, translated
-from inkline.errors import EngineError
+from inkline.errors import EngineError, UsageError
 from inkline.flat import apply, flat_fields
 from inkline.options import EngineOptions, OcrOptions, ReadOptions, ServeOptions
 
@@ -56,3 +57,43 @@ def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
 
 def _announce(address: str) -> None:
     click.echo(f"inkline: serving on {address}", err=True)
+
+
+MCP_EXAMPLES = """\b
+Examples:
+  inkline mcp                                  on standard input and output, as assistants start it
+  inkline mcp --root ~/scans --lang de         nothing outside this folder is read
+  inkline mcp --http 127.0.0.1:8090            http://127.0.0.1:8090/mcp
+"""
+
+
+@click.command(cls=GroupedCommand, epilog=MCP_EXAMPLES)
+@click.option("--http", metavar="HOST:PORT", help="serve over HTTP instead of standard input and output")
+@click.option("--root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="the only folder that is read")
+@model_choice
+@from_options(OcrOptions, without=(*flat_fields(EngineOptions), *flat_fields(ReadOptions)))
+@engine_options
+@old_options
+def mcp(offline: bool, http: str | None, root: Path | None, **values: Any) -> None:
+    """Serve the Model Context Protocol: tools that read a file, the lines of a region, and list the languages.
+
+    Over HTTP there is no password: keep it on this machine. Options of the pipeline hold for all that is read.
+    """
+    if find_spec("mcp") is None:
+        raise EngineError("this server needs the package mcp: pip install 'inkline[mcp]'")
+    from inkline.integrations.mcp import mcp_server
+    from inkline.pipeline import Ocr
+    from inkline.registry import set_offline
+
+    if offline:
+        set_offline()
+    host, _, port = (http or "127.0.0.1:0").rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(f"--http {http}: must be HOST:PORT, for instance 127.0.0.1:8090")
+    with Ocr(**translated(values)) as ocr:
+        server = mcp_server(ocr, root)
+        if http:
+            _announce(f"http://{host}:{port}/mcp")
+            server.run("streamable-http", host=host, port=int(port))
+        else:
+            server.run("stdio")

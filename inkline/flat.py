@@ -144,6 +144,8 @@ def check_bounds(value: Any, name: str, low: float | None, high: float | None) -
     """UsageError for a number outside of inclusive bounds, None for no bound."""
     if not isinstance(value, (int, float)):
         return
+    if value != value or (isinstance(value, int) and value.bit_length() > 62):
+        raise UsageError(f"{name}: {'nan' if value != value else 'a number of so many digits'} is no value for it")
     if (low is not None and value < low) or (high is not None and value > high):
         bounds = f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
         raise UsageError(f"{name}={value!r}: must be {bounds}")

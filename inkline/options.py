@@ -359,6 +359,18 @@ class ServeOptions:
     request_timeout: float = opt(
         120.0, "request_timeout", "a request may take this many seconds, with its wait; then it is answered 504", 0.1
     )
+    body_timeout: float = opt(
+        10.0,
+        "body_timeout",
+        "a body may take this many seconds, and one more for every 16 KiB; a slower one is answered 408",
+        0.1,
+    )
+    send_timeout: float = opt(30.0, "send_timeout", "a client that takes nothing of its answer for so long is cut off", 0.1)
+    allowed_hosts: str = opt(
+        "",
+        "allowed_hosts",
+        "names under which the service may be called, as ocr.example.org,localhost; empty: on loopback its own, else any",
+    )
     max_body_bytes: int = opt(64 << 20, "max_body_bytes", "larger requests are answered 413", 1024)
     max_pages: int = opt(10, "max_pages", "at most this many pages of a PDF or TIFF are read", 1)
     max_image_pixels: int = opt_like(ReadOptions, "max_image_pixels")

@@ -22,7 +22,7 @@ FORMATS = "json, txt, img, layout, md, tsv, csv, jsonl, hocr, alto, page, parque
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Service": (
         *("host", "port", "parallel", "queue_size", "request_timeout", "max_body_", "max_pages", "visualize"),
-        *("max_output_", "on_request"),
+        *("max_output_", "on_request", "body_timeout", "send_timeout", "allowed_hosts"),
     ),
     "Input": (
         *("more_inputs", "pdf_", "page_range", "max_image", "max_source", "allow_urls", "url_"),

@@ -22,6 +22,7 @@ from inkline import __version__
 from inkline.errors import BusyError, InklineError, PasswordError, StageError
 from inkline.options import ServeOptions
 from inkline.pipeline import Ocr
+from inkline.service.connections import Guard, allowed_hosts, send_body
 from inkline.service.corrections import Corrections
 from inkline.service.handlers import FILE_FIELD, dump, from_base64, ocr_parts, preprocessing_parts, success
 from inkline.service.page_routes import add_page_routes
@@ -62,8 +63,10 @@ BASE64 = "iVBORw0KGgo...  (the file in Base64)"
 LOG_ID = "f1a1f3c5-4c19-4bb9-9f4a-6e3a58a0c6a1"
 
 ERRORS = {
+    408: "the body came too slowly",
     413: "the body is larger than `max_body_bytes`",
     415: "the body is neither `application/json` nor `multipart/form-data`",
+    421: "the name in `Host` is not one of the service's",
     422: "a field or the file cannot be used: wrong type, unknown name, not Base64, not an image or PDF, too many pixels",
     500: "an internal error",
     503: "the queue is full or the server is shutting down; `Retry-After` says when to send the request again",
@@ -133,7 +136,7 @@ class ServiceMetrics:
         working = prometheus.Gauge("requests_working", "requests that are being worked on", **known)
         working.set_function(lambda: queue.working)
         waiting = prometheus.Gauge("requests_waiting", "requests that wait for their turn", **known)
-        waiting.set_function(lambda: max(0, queue.admitted - queue.working))
+        waiting.set_function(lambda: max(0, queue.admitted - queue.receiving - queue.working))
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request that has been answered; status 499 is a client that hung up."""
@@ -221,7 +224,7 @@ class Exchange:
             parts = await held.enter_async_context(aclosing(queue.run(request, handler(parsed), deadline)))
             first = await anext(parts)
             if not parsed.stream:
-                return Response(first, media_type=JSON)
+                return WholeReply(first, held.pop_all())
             return StreamedReply(first, parts, held.pop_all(), self)
 
     def failed(self, error: Exception) -> Response:
@@ -237,6 +240,22 @@ class Exchange:
 
     def done(self, status: int) -> None:
         self._service.metrics.count_request(self._request.url.path, status, time.monotonic() - self._started_at)
+
+
+class WholeReply(Response):
+    """An answer that holds its request's place until the client has taken it."""
+
+    media_type = JSON
+
+    def __init__(self, content: bytes, held: AsyncExitStack) -> None:
+        super().__init__(content)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._held:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send_body(send, bytes(self.body))
+            await send({"type": "http.response.body", "body": b""})
 
 
 class StreamedReply(Response):
@@ -257,7 +276,7 @@ class StreamedReply(Response):
             part = self._first
             try:
                 while True:
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                    await send_body(send, part)
                     part = await anext(self._rest)
             except StopAsyncIteration:
                 part = b""
@@ -299,6 +318,7 @@ def _app(service: Service) -> FastAPI:
     _add_file_routes(app, service)
     _add_other_routes(app, service)
     add_page_routes(app, service)
+    app.add_middleware(Guard, hosts=allowed_hosts(service.options), refuse=lambda why: error_reply(str(uuid.uuid4()), 421, why))
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

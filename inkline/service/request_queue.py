@@ -22,6 +22,7 @@ MakeParts = Callable[[threading.Event], Generator[bytes, None, None]]
 MAX_PARTS_AHEAD = 4  # parts of a reply that are made before the client has taken the first
 POLL_SECONDS = 0.1  # after which a waiting thread looks whether it was stopped
 LINGER_SECONDS = 0.5  # after closing, in which requests are still refused with an answer
+BODY_BYTES_PER_SECOND = 1 << 14  # that a body must come at, after body_timeout
 MAX_RETRY_SECONDS = 60  # that a refused client is told to wait at most
 FIRST_REQUEST_SECONDS = 1.0  # what a request is taken to need before the first was answered
 
@@ -40,6 +41,12 @@ class TooBusy(BusyError):
         self.retry_after = retry_after
 
 
+class SlowBody(InklineError):
+    """A request whose body comes so slowly that it would hold a place for long."""
+
+    http_status = 408
+
+
 class BodyTooLarge(InklineError):
     """A request of more bytes than the service takes."""
 
@@ -49,8 +56,8 @@ class BodyTooLarge(InklineError):
 class RequestQueue:
     """Works on `parallel` requests at a time, lets `queue_size` more wait and refuses the rest. For one event loop.
 
-    admitted: requests that were let in and are not answered yet; working: those of them that are being worked on, and
-    abandoned: work that nobody waits for any more, and that has not ended yet.
+    admitted: requests that were let in and are not answered yet; receiving: those whose body is still coming, which hold no
+    place; working: those that are being worked on; abandoned: work that nobody waits for any more, and that has not ended yet.
     """
 
     def __init__(self, options: ServeOptions) -> None:
@@ -58,7 +65,7 @@ class RequestQueue:
         self._threads = ThreadPoolExecutor(options.parallel, thread_name_prefix="inkline-request")
         self._turns = asyncio.Semaphore(options.parallel)
         self._mean_seconds = FIRST_REQUEST_SECONDS  # of the last requests
-        self.admitted = self.working = self.abandoned = 0
+        self.admitted = self.receiving = self.working = self.abandoned = 0
         self._closed_at: float | None = None
 
     @contextmanager
@@ -66,13 +73,16 @@ class RequestQueue:
         """A place for one request from its first byte to the last of its answer; TooBusy when there is none."""
         if self.closed:
             raise TooBusy("the service is shutting down", self._retry_after())
-        if self.admitted >= self._options.parallel + self._options.queue_size:
-            raise TooBusy(f"{self.admitted} requests are being worked on or waiting; try again later", self._retry_after())
+        self._check_room()
         self.admitted += 1
         try:
             yield
         finally:
             self.admitted -= 1
+
+    def _check_room(self) -> None:
+        if max(self.admitted - self.receiving, self.receiving) >= self._options.parallel + self._options.queue_size:
+            raise TooBusy(f"{self.admitted} requests are being worked on or waiting; try again later", self._retry_after())
 
     @property
     def refusal(self) -> str:
@@ -81,12 +91,17 @@ class RequestQueue:
             return "Shutting down"
         if self.abandoned >= self._options.parallel:
             return "Stuck: no thread has come back from what it was given"
-        return "Full" if self.admitted >= self._options.parallel + self._options.queue_size else ""
+        return "Full" if self.admitted - self.receiving >= self._options.parallel + self._options.queue_size else ""
 
     @property
     def closed(self) -> bool:
         """Whether no more requests are admitted."""
         return self._closed_at is not None
+
+    @property
+    def closed_for(self) -> float:
+        """Seconds since it was closed; 0 before."""
+        return 0.0 if self._closed_at is None else time.monotonic() - self._closed_at
 
     @property
     def finished(self) -> bool:
@@ -102,21 +117,45 @@ class RequestQueue:
         return max(1, min(MAX_RETRY_SECONDS, math.ceil(self._mean_seconds * self.admitted / self._options.parallel)))
 
     async def read_body(self, request: Request, deadline: float) -> bytes:
-        """A request's body. BodyTooLarge above `max_body_bytes`, DeadlineError when it comes too slowly."""
+        """The body of a request that was admitted.
+
+        BodyTooLarge above `max_body_bytes`, SlowBody or DeadlineError when it comes too slowly; TooBusy when there is no place
+        any more once it is there.
+        """
+        self.receiving += 1
+        try:
+            body = await self._receive(request, deadline)
+        finally:
+            self.receiving -= 1
+        self.admitted -= 1  # itself
+        try:
+            self._check_room()
+        finally:
+            self.admitted += 1
+        return body
+
+    async def _receive(self, request: Request, deadline: float) -> bytes:
         limit = self._options.max_body_bytes
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(f"a body of {declared} bytes is more than max_body_bytes={limit}")
         # What was not declared, or not truly, is counted as it comes.
         parts, size = [], 0
+        slowest = asyncio.get_running_loop().time() + self._options.body_timeout
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(min(deadline, slowest)) as until:
                 async for part in request.stream():
                     size += len(part)
                     if size > limit:
                         raise BodyTooLarge(f"the body is more than max_body_bytes={limit}")
                     parts.append(part)
+                    until.reschedule(min(deadline, slowest + size / BODY_BYTES_PER_SECOND))
         except TimeoutError as error:
+            if asyncio.get_running_loop().time() < deadline:
+                reason = (
+                    f"only {size} bytes of the body came within body_timeout={self._options.body_timeout:g} seconds and one"
+                )
+                raise SlowBody(f"{reason} more for every 16 KiB; send it faster") from error
             raise DeadlineError(f"the body was not complete {self._in_time()}") from error
         except ClientDisconnect as error:
             raise ClientGone("the client has hung up within its request") from error

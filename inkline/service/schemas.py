@@ -7,6 +7,7 @@ a request with neither, as both documentations' examples are, is answered in bot
 """
 
 import base64
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
@@ -30,6 +31,8 @@ FileType = Literal["image", "pdf", "tiff"]
 Output = Literal["txt", "layout", "md", "tsv", "csv", "hocr", "alto", "pdf"]  # formats that hold a whole document
 
 MAX_LOG_ID_CHARS = 200
+MAX_FIELDS = 100  # of a body, and of a field in it
+MAX_SHOWN_CHARS = 50  # of a name or value, in a message
 MAX_LINE_CHARS = 2000  # of a corrected line
 
 # The flat options that requests of the current contract may set; their fields are named `useDocUnwarping` and so on.
@@ -42,13 +45,16 @@ OCR_OPTIONS = (
 OCR_FIELDS = {to_camel(name): name for name in OCR_OPTIONS}
 
 
+LangName = Annotated[str, Field(max_length=MAX_LOG_ID_CHARS)]
+
+
 class InferenceParams(BaseModel):
     """Parameters of the first contract."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     maxLongSide: int | None = Field(
-        None, ge=1, description="the longer side of the detector's input is at most this many pixels"
+        None, ge=1, le=(1 << 31) - 1, description="the longer side of the detector's input is at most this many pixels"
     )
 
 
@@ -85,7 +91,7 @@ class FileRequest(BaseModel):
 class ReadRequest(FileRequest):
     """What every request for text has besides."""
 
-    lang: str | list[str] | None = Field(
+    lang: LangName | list[LangName] | None = Field(
         None, description="the language, several (`en+ru` or a list) or `auto`; null: as the server is set"
     )
     outputs: list[Output] | None = Field(
@@ -262,6 +268,8 @@ def form_fields(body: bytes, content_type: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
 
     def add(name: bytes | None, value: str) -> None:
+        if sum(len(known) if isinstance(known, list) else 1 for known in fields.values()) > MAX_FIELDS:
+            raise ValueError(f"more than {MAX_FIELDS} fields")
         key = (name or b"").decode("utf-8", "replace")
         if key not in fields:
             fields[key] = value
@@ -298,6 +306,9 @@ def read_model(model: type[Model], body: bytes, content_type: str, log_id: str) 
         raise BadRequest(f"the body is not {'multipart/form-data' if form else 'JSON'} ({error})", log_id) from error
     if not isinstance(data, dict):
         raise BadRequest("the body must be a JSON object with a field `file`", log_id)
+    for name, value in (("the body", data), *data.items()):
+        if isinstance(value, (dict, list)) and len(value) > MAX_FIELDS:
+            raise BadRequest(f"{name[:MAX_SHOWN_CHARS]} has {len(value)} fields, more than {MAX_FIELDS}", log_id)
     # The log id first, so that an error in another field is answered under it.
     given = data.get("logId")
     log_id = printable(given) if isinstance(given, str) and 0 < len(given) <= MAX_LOG_ID_CHARS else log_id
@@ -348,18 +359,27 @@ def _contract_of(values: Mapping[str, Any]) -> tuple[Contract, dict[str, Any]]:
     return "first", {"text_det_limit_side_len": long_side, "text_det_limit_type": "max"}
 
 
+def short_repr(value: Any) -> str:
+    """A value as Python writes it, its beginning alone where it is long; long ones are never written out whole."""
+    if isinstance(value, (str, bytes)) and len(value) > MAX_SHOWN_CHARS + 10:
+        return f"{value[:MAX_SHOWN_CHARS]!r}"[:-1] + "..."
+    if isinstance(value, int) and value.bit_length() > 4 * MAX_SHOWN_CHARS:
+        return f"a number of {value.bit_length()} bits"
+    text = reprlib.repr(value) if isinstance(value, (dict, list)) else repr(value)
+    return text if len(text) < MAX_SHOWN_CHARS + 10 else f"{text[:MAX_SHOWN_CHARS]}..."
+
+
 def _explain(errors: Iterable[ErrorDetails], known: Iterable[str]) -> str:
     """All that is wrong with a body, in one line."""
     parts = []
     for error in errors:
-        place = ".".join(str(part) for part in error["loc"])
+        place = ".".join(str(part)[:MAX_SHOWN_CHARS] for part in error["loc"])
         if error["type"] == "extra_forbidden":
             names = list(InferenceParams.model_fields) if len(error["loc"]) > 1 else known
-            parts.append(f"unknown field {place!r}{near(error['loc'][-1], names)}")
+            parts.append(f"unknown field {place!r}{near(str(error['loc'][-1])[:MAX_SHOWN_CHARS], names)}")
         elif error["type"] == "missing":
             parts.append(f"field {place!r} is missing")
         else:
-            value = repr(error["input"])
-            shown = value if len(value) < 60 else f"{value[:50]}..."
+            shown = short_repr(error["input"])
             parts.append(f"{place}={shown}: {error['msg'][0].lower()}{error['msg'][1:]}")
     return "; ".join(parts)

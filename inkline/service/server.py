@@ -8,6 +8,7 @@ with 503.
 
 import asyncio
 import functools
+import os
 import signal
 import socket
 import threading
@@ -23,10 +24,13 @@ from inkline.io.sources import Source
 from inkline.options import ServeOptions
 from inkline.pipeline import Ocr
 from inkline.service.app import Service
+from inkline.service.connections import KEEP_ALIVE_SECONDS, ConnectionWatch
 from inkline.service.handlers import reading_options
 from inkline.types import Page
 
-KEEP_ALIVE_SECONDS = 75  # that an idle connection is kept, longer than proxies keep theirs (60)
+GRACE_SECONDS = 5.0  # beyond request_timeout, in which an end comes by itself; after them it is forced
+LAST_SECONDS = 30.0  # beyond request_timeout, after which nothing is waited for any more
+TICKS_PER_WATCH = 5  # of a tenth of a second
 MAX_BACKLOG = 2048  # connections that wait to be accepted
 
 DECODING_LIMITS = frozenset(("isolate", "page_timeout", "max_decode_bytes"))
@@ -52,19 +56,39 @@ class Server(uvicorn.Server):
             log_config=None,
             lifespan="off",
             ws="none",
+            http="h11",  # which has a limit on the size of heads
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             server_header=False,
         )
         super().__init__(config)
-        self._queue = service.queue
+        self._queue, self._timeout = service.queue, service.options.request_timeout
+        self._watch = ConnectionWatch(service.options)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._queue.closed:
             self.should_exit = self.force_exit = True
+        else:  # whatever a thread is caught in, the process ends
+            last = threading.Timer(self._timeout + LAST_SECONDS, os._exit, (1,))
+            last.daemon = True
+            last.start()
         self._queue.close()
 
     async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or self._queue.finished
+        if counter % TICKS_PER_WATCH == 0:
+            self._watch.check(self.server_state.connections)
+        if self._queue.closed_for > self._timeout + GRACE_SECONDS:
+            self.force_exit = True
+        return await super().on_tick(counter) or self._queue.finished or self.force_exit
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End; what clients have not taken of their answers by then is not waited for."""
+        cut_off = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abort)
+        await super().shutdown(sockets)
+        cut_off.cancel()
+
+    def _abort(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 def listen(options: ServeOptions) -> socket.socket:

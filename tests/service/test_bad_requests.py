@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import time
 import uuid
 import zlib
 
@@ -144,3 +145,22 @@ def test_a_connection_goes_on_after_an_error(served):
         refused(served.post(file="?"), 422)
         refused(served.client.post("/ocr", content=b"x" * 100_000), 415)
     assert served.post(file=HELLO, visualize=False).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body, says",
+    [
+        (b'{"file": "%s", "textDetLimitSideLen": 1%s}' % (HELLO.encode(), b"0" * 400), "text_det_limit_side_len"),
+        (b'{"file": "%s", "inferenceParams": {"maxLongSide": 1%s}}' % (HELLO.encode(), b"0" * 400), "maxLongSide"),
+        (b'{"file": "a", %s}' % b", ".join(b'"f%d": 1' % i for i in range(200_000)), "200001 fields"),
+        (b'{"file": "a", "inferenceParams": {%s}}' % b", ".join(b'"f%d": 1' % i for i in range(200_000)), "200000 fields"),
+        (b'{"file": "a", "%s": 1}' % (b"x" * 3_000_000), "unknown field"),
+        (b'{"file": [%s1]}' % (b"1," * 1_000_000), "file has 1000001 fields"),
+        (b'{"file": "a", "lang": "%s"}' % (b"x" * 3_000_000), "at most 200 characters"),
+    ],
+)
+def test_floods_and_endless_numbers_are_refused_at_once(served, body, says):
+    began = time.monotonic()
+    answer = served.client.post("/ocr", content=body, headers={"Content-Type": "application/json"})
+    refused(answer, 422, says)
+    assert len(answer.text) < 500 and time.monotonic() - began < 20

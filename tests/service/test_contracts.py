@@ -222,7 +222,10 @@ def test_health_metrics_and_description(served):
     assert all(field["default"] is None for name, field in fields.items() if name != "file")
     assert fields["textDetThresh"]["anyOf"][0] == {"type": "number", "minimum": 0, "maximum": 1}
     answers = description["paths"]["/ocr"]["post"]["responses"]
-    assert set(answers) == {"200", "413", "415", "422", "500", "503", "504"} and "Retry-After" in answers["503"]["headers"]
+    assert (
+        set(answers) == {"200", "408", "413", "415", "421", "422", "500", "503", "504"}
+        and "Retry-After" in answers["503"]["headers"]
+    )
 
 
 def test_the_examples_of_the_description_are_answered(served):

@@ -67,7 +67,7 @@ def test_who_hangs_up_within_its_request_leaves_nothing_behind(held, caplog):
     with running(held) as service:
         host, port = service.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as connection:
-            head = b"POST /ocr HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+            head = b"POST /ocr HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
             connection.sendall(head)
             wait_for(lambda: service.service.queue.admitted == 1)
         wait_for(lambda: service.service.queue.admitted == 0)
@@ -136,7 +136,7 @@ def test_a_body_that_does_not_come_is_given_up(held):
         host, port = service.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(
-                b"POST /ocr HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+                b"POST /ocr HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
             )
             assert b" 504 " in connection.recv(100)
         wait_for(lambda: service.service.queue.admitted == 0)

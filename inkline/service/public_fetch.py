@@ -6,18 +6,15 @@ that a name server that answers differently a moment later gains nothing. Redire
 
 import ipaddress
 import socket
-import time
 
 import httpx
 
-from inkline import __version__
 from inkline.errors import SourceError
-from inkline.io.url import MAX_REDIRECTS, URL_WAIT_SECONDS, read_body
+from inkline.io.url import download
 from inkline.options import ReadOptions
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-HEADERS = {"User-Agent": f"inkline/{__version__}", "Accept-Encoding": "identity"}
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Networks that are not public, though some versions of the standard library take them for that.
 _OTHERS = ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")
@@ -31,25 +28,8 @@ def fetch_public(url: str, options: ReadOptions) -> bytes:
     Errors: SourceError for an address that is not public, no answer, an error status or a slow one; TooLargeError above
     `max_source_bytes`.
     """
-    end = time.monotonic() + options.url_timeout
-    timeout = httpx.Timeout(min(URL_WAIT_SECONDS, options.url_timeout))
-    try:
-        # Without trust_env: a proxy of the environment would do the resolving.
-        with httpx.Client(timeout=timeout, trust_env=False, headers=HEADERS) as client:
-            target = httpx.URL(url)
-            for _ in range(MAX_REDIRECTS + 1):
-                response = client.send(_request(client, target), stream=True)
-                try:
-                    if response.status_code == 200:
-                        return read_body(response, url, end, options)
-                    if not response.has_redirect_location:
-                        raise SourceError(f"{url}: the server answered {response.status_code}")
-                    target = target.join(response.headers["Location"])
-                finally:
-                    response.close()
-            raise SourceError(f"{url}: more than {MAX_REDIRECTS} redirects")
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise SourceError(f"{url}: cannot be fetched ({str(error) or type(error).__name__})") from error
+    # Without the environment's proxies: they would do the resolving.
+    return download(url, options, _request, trust_env=False)
 
 
 def _request(client: httpx.Client, url: httpx.URL) -> httpx.Request:

@@ -1,9 +1,11 @@
 """Web addresses, from a server of the test's own."""
 
+import contextlib
 import gzip
 import io
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -45,8 +47,30 @@ class Pages(BaseHTTPRequestHandler):
                 self.wfile.write(b"x")
                 self.wfile.flush()
                 time.sleep(0.1)
-        else:
+        elif not self.misbehaved(path):
             self.answer(404, b"")
+
+    def misbehaved(self, path: str) -> bool:
+        if path == "/bomb":
+            packed = gzip.compress(gzip.compress(b"\0" * 20_000_000))
+            self.answer(200, packed, {"Content-Encoding": "gzip, gzip"})
+        elif path == "/one-bomb":
+            self.answer(200, gzip.compress(b"\0" * 20_000_000), {"Content-Encoding": "gzip"})
+        elif path == "/endless-redirect":
+            self.send_response(302)
+            self.send_header("Location", "/page.png")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b"x" * 100_000)
+        elif path == "/dribble":
+            with contextlib.suppress(OSError):
+                for i in range(200):
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n" if not i else b"X-%d: y\r\n" % i)
+                    time.sleep(0.05)
+        else:
+            return False
+        return True
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -105,6 +129,26 @@ def test_a_slow_server_is_given_up(server: str) -> None:
     with pytest.raises(SourceError, match="url_timeout"):
         list(read(f"{server}/slow", ReadOptions(url_timeout=0.5)))
     assert time.monotonic() - start < 9
+
+
+def test_headers_that_never_end_are_given_up_in_time(server: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(SourceError, match=r"not complete after 0.5 seconds; raise url_timeout"):
+        list(read(f"{server}/dribble", ReadOptions(url_timeout=0.5)))
+    assert time.monotonic() - start < 6
+
+
+def test_what_is_unpacked_is_limited_and_the_body_of_a_redirect_is_not_read(server: str) -> None:
+    tracemalloc.start()
+    with pytest.raises(SourceError, match="packed as 'gzip, gzip'"):
+        list(read(f"{server}/bomb"))
+    with pytest.raises(TooLargeError, match="max_source_bytes"):
+        list(read(f"{server}/one-bomb", ReadOptions(max_source_bytes=1_000_000)))
+    (page_image,) = read(f"{server}/endless-redirect", ReadOptions(url_timeout=20))
+    assert page_image.image.shape == (9, 12, 3)
+    # The server's own 20 MB are counted, too.
+    assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    tracemalloc.stop()
 
 
 def test_the_size_limit(server: str) -> None:

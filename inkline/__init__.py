@@ -15,7 +15,8 @@ _MODULES = {
     "errors": ("InklineError",),
     "options": ("OcrOptions", "DetectOptions", "RecognizeOptions", "OrientOptions", "EngineOptions", "ReadOptions"),
     "paddle.paddleocr": ("PaddleOCR", "DocPreprocessor"),
-    "paddle.paddlex": ("create_pipeline", "create_model"),
+    "paddle.paddlex": ("create_pipeline", "create_model", "create_predictor"),
+    "paddle.tools": ("logger", "benchmark", "draw_ocr"),
     "paddle.single_models": (
         *("TextDetection", "TextRecognition", "TextImageUnwarping"),
         *("DocImgOrientationClassification", "TextLineOrientationClassification"),
@@ -46,13 +47,17 @@ __all__ = [  # noqa: RUF022
     "DocPreprocessor",
     "create_pipeline",
     "create_model",
+    "create_predictor",
+    "logger",
+    "benchmark",
+    "draw_ocr",
 ]
 
 if TYPE_CHECKING:
     from inkline.errors import InklineError
     from inkline.options import DetectOptions, EngineOptions, OcrOptions, OrientOptions, ReadOptions, RecognizeOptions
     from inkline.paddle.paddleocr import DocPreprocessor, PaddleOCR
-    from inkline.paddle.paddlex import create_model, create_pipeline
+    from inkline.paddle.paddlex import create_model, create_pipeline, create_predictor
     from inkline.paddle.single_models import (
         DocImgOrientationClassification,
         TextDetection,
@@ -60,6 +65,7 @@ if TYPE_CHECKING:
         TextLineOrientationClassification,
         TextRecognition,
     )
+    from inkline.paddle.tools import benchmark, draw_ocr, logger
     from inkline.pipeline import Ocr
     from inkline.types import Document, Line, Page, Word
 

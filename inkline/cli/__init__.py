@@ -1,10 +1,12 @@
 """The command line: `inkline COMMAND ...`. Commands are modules of this folder, imported when called."""
 
+import errno
 import logging
 import os
 import sys
 import warnings
 from importlib import import_module
+from io import UnsupportedOperation
 from typing import Any
 
 import click
@@ -38,8 +40,19 @@ COMMANDS = {
     "eval": ("evaluate_commands", "score the pipeline or a model against ground truth"),
 }
 RENAMED = {"eval": "evaluate"}
+OUTPUT_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EBADF)
 # packages that only training needs, by the names they are imported under
 TRAIN_PACKAGES = ("torch", "onnx", "rapidfuzz", "fontTools", "lmdb", "tensorboard", "shapely", "safetensors")
+
+
+MEANS_OCR = ("read", "scan", "recognize", "recognise", "predict", "extract", "text", "image", "pdf")
+
+
+def looks_like_input(word: str) -> bool:
+    """Whether a word in a command's place is something to be read: a file, folder or address."""
+    return (
+        "://" in word or os.path.exists(word) or os.path.splitext(word)[1].lower() in (".pdf", ".png", ".jpg", ".jpeg", ".tif")
+    )
 
 
 def same_name(name: str) -> str:
@@ -51,7 +64,11 @@ class Commands(click.Group):
     """A group that knows its commands by name and imports one only when it is called."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Also PaddleX's way: `inkline --pipeline OCR --input page.png`."""
+        """Also PaddleX's way, `inkline --pipeline OCR --input a.png`, and PaddleOCR 2.x's, `inkline --image_dir a.png`."""
+        if any(arg.replace("-", "_").startswith("__image_dir") or "predict_system" in arg for arg in args):
+            from inkline.cli.paddle_flags import paddleocr_2x_style
+
+            args = paddleocr_2x_style(args)
         if any(arg.startswith(("--pipeline", "--get_pipeline", "--get-pipeline")) for arg in args):
             from inkline.cli.paddle_flags import paddlex_style
 
@@ -73,6 +90,10 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
+            if looks_like_input(cmd_name):
+                raise UsageError(f"to read {cmd_name}: inkline ocr {cmd_name}")
+            if cmd_name in MEANS_OCR:
+                raise UsageError(f"no command {cmd_name!r}: `inkline ocr FILE` reads images and documents")
             raise UsageError(f"no command {cmd_name!r}{near(cmd_name, COMMANDS)}; `inkline --help` lists them")
         module = import_module(f"inkline.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, RENAMED.get(cmd_name, cmd_name))
@@ -89,17 +110,21 @@ class Commands(click.Group):
 def inkline(verbose: bool) -> None:
     """Inkline reads text in images and documents. `inkline COMMAND --help` shows each command's options and examples.
 
-    PaddleX's way of calling works too: inkline --pipeline OCR --input page.png --save_path out
+    PaddleOCR's and PaddleX's ways of calling work too: inkline --pipeline OCR --input page.png --save_path out
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="inkline: %(message)s")
 
 
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point. Errors of ours are one line on standard error and an exit status: 1, or 2 for wrong usage."""
+    if not sys.stdout:  # closed, as by `>&-`: writing to it is to be an error, not to go unseen
+        sys.stdout = open(os.devnull)  # noqa: SIM115  it takes the place of descriptor 1
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: click.echo(f"inkline: {message}", err=True)
-            return inkline.main(arguments, prog_name="inkline", standalone_mode=False)
+            result = inkline.main(arguments, prog_name="inkline", standalone_mode=False)
+            sys.stdout.flush()
+            return result
     except InklineError as error:
         click.echo(f"inkline: {error}", err=True)
         sys.exit(error.exit_code)
@@ -117,5 +142,16 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo("inkline: stopped", err=True)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         sys.exit(141)
+    except OSError as error:  # one that names no file is of standard output
+        if error.filename is not None or not (isinstance(error, UnsupportedOperation) or error.errno in OUTPUT_ERRNOS):
+            raise
+        drop_output()
+        click.echo(f"inkline: standard output cannot be written ({error.strerror or 'it is closed'})", err=True)
+        sys.exit(1)
+
+
+def drop_output() -> None:
+    """Let what is still to be written to standard output go nowhere, so that the end of the process does not fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -92,13 +92,17 @@ def list_models(task: str | None, lang: str | None, here: bool, as_json: bool) -
     if as_json:
         click.echo(json.dumps([_as_json(card, path) for card, path in rows], ensure_ascii=False, indent=1))
         return
-    width = max((len(card.name) for card, _ in rows), default=0)
-    for card, path in rows:
-        figure = f"{card.figures[0].metric} {card.figures[0].value:g}" if card.figures else ""
-        size, state = _size(card.size_bytes), _state(card, path)
-        click.echo(f"{card.name:{width}}  {card.task:24}  {size:>8}  {state:13}  {card.licence:10}  {figure}".rstrip())
     if not rows:
         click.echo("inkline: no model matches", err=True)
+        return
+    table = [("MODEL", "TASK", "SIZE", "STATE", "LICENCE", "FIGURE")]
+    for card, path in rows:
+        figure = f"{card.figures[0].metric} {card.figures[0].value:g}" if card.figures else ""
+        size = _size(path.stat().st_size if path else card.size_bytes)
+        table.append((card.name, card.task, size or "-", _state(card, path), card.licence, figure))
+    width = max(len(row[0]) for row in table)
+    for name, task_name, size, state, licence, figure in table:
+        click.echo(f"{name:{width}}  {task_name:24}  {size:>8}  {state:13}  {licence:10}  {figure}".rstrip())
 
 
 def _cards_for(task: str | None, lang: str | None) -> list[ModelCard]:

@@ -1,13 +1,13 @@
 """`inkline ocr`: read files, folders, URLs and PDFs."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkline.cli.options_help import FORMATS, GroupedCommand, from_options, given, model_choice, say_damaged, strict_flag
+from inkline.cli.options_help import FORMATS, LongCommand, from_options, given, model_choice, say_damaged, strict_flag
 from inkline.cli.paddle_flags import engine_options, old_options, translated
 from inkline.errors import InklineError, OutputError, UsageError
 from inkline.flat import apply, flat_fields
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FORMATS = ("json", "img")
 ONE_DOCUMENT = frozenset({"img", "pdf", "parquet", "hocr", "alto", "page"})  # formats of which two in a row are no file
+TABLES = frozenset({"csv", "tsv"})  # formats whose first row names the columns
 EXAMPLES = """\b
 Examples:
   inkline ocr page.png                            print the text
@@ -31,7 +32,7 @@ Examples:
 """
 
 
-@click.command(cls=GroupedCommand, epilog=EXAMPLES)
+@click.command(cls=LongCommand, epilog=EXAMPLES)
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("-i", "--input", "more_inputs", multiple=True, help="another input, as PaddleOCR spells it")
 @click.option("--save_path", help="folder for the results; without it the text goes to standard output")
@@ -43,6 +44,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="print one JSON line per page instead of the text")
 @click.option("--quiet", is_flag=True, help="no progress, no text; errors only")
 @strict_flag
+@click.option("--print_results", is_flag=True, hidden=True, help="print each page as PaddleX does")
 @click.option("--image_dir", hidden=True)
 @model_choice
 @from_options(OcrOptions, without=flat_fields(EngineOptions))
@@ -77,6 +79,14 @@ def read_all(
     from inkline.registry import set_offline
 
     names, strict = _chosen_formats(formats, save_path), values.pop("strict", False)
+    as_results = values.pop("print_results", False)
+    show = (
+        _as_result(all_boxes="text_rec_score_thresh" in {name for name, value in values.items() if value is not None})
+        if as_results
+        else _json_line
+        if as_json
+        else _text
+    )
     check_packages(names)
     if values.pop("offline"):
         set_offline()
@@ -86,8 +96,8 @@ def read_all(
     failures = Failures()
     damaged: set[str | None] = set()  # sources
     with Ocr(**options) as reader, LogProgress(None) if quiet else open_progress("pages") as display:
-        prints = not quiet and (as_json or not names)
-        pages = _shown(reader.stream(sources, on_error=failures), display, damaged, prints, as_json)
+        prints = not quiet and (as_json or as_results or not names)
+        pages = _shown(reader.stream(sources, on_error=failures), display, damaged, show if prints else None)
         if save_path:
             written = ResultWriter(save_path, names, pdf_options, failures).written(pages)
         else:
@@ -114,9 +124,9 @@ def _chosen_formats(formats: str | None, save_path: str | None) -> tuple[str, ..
 
 
 def _shown(
-    pages: Iterable["Page"], display: LogProgress, damaged: set[str | None], prints: bool, as_json: bool
+    pages: Iterable["Page"], display: LogProgress, damaged: set[str | None], show: Callable[["Page"], str] | None
 ) -> Iterator["Page"]:
-    """The pages as they pass: the display follows them, warnings are told, the text is printed if asked for.
+    """The pages as they pass: the display follows them, warnings are told, what `show` makes of them is printed.
 
     damaged: gets the sources of pages that could only be read in part.
     """
@@ -126,8 +136,8 @@ def _shown(
             damaged.add(page.source)
         for warning in page.warnings:
             click.echo(f"inkline: {page.source or '-'}: {warning}", err=True)
-        if prints:
-            click.echo(_json_line(page) if as_json else page.text)
+        if show is not None:
+            click.echo(show(page))
         yield page
 
 
@@ -155,8 +165,21 @@ def _printed(pages: Iterable["Page"], names: tuple[str, ...], pdf: PdfOptions, f
         if count and names[0] in ONE_DOCUMENT:
             raise UsageError(f"--format {names[0]}: more than one does not go to standard output; give --save_path")
         data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+        if count and names[0] in TABLES:  # one heading for all
+            data = data.partition(b"\n")[2]
         # In Markdown a paragraph goes on until an empty line, so documents need one between them.
         click.echo(b"\n" + data if count and names[0] == "md" else data, nl=False)
+
+
+def _text(page: "Page") -> str:
+    return page.text
+
+
+def _as_result(all_boxes: bool) -> Callable[["Page"], str]:
+    """The page as PaddleX prints it; all_boxes as in `OCRResult`."""
+    from inkline.paddle.results import OCRResult
+
+    return lambda page: OCRResult(page, all_boxes=all_boxes).str
 
 
 def _json_line(page: "Page") -> str:

@@ -6,8 +6,8 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from inkline.flat import Shape, flat_fields, old_names
-from inkline.options import OcrOptions, RunOptions
-from inkline.paddle.arguments import SINGLE_MODEL_KEYWORDS
+from inkline.options import OcrOptions, PdfOptions, RunOptions
+from inkline.paddle.arguments import PADDLE_RUNTIME_KEYWORDS, SINGLE_MODEL_KEYWORDS
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -39,7 +39,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Without effect, accepted so that PaddleOCR's commands run": (
         *("enable_hpi", "use_tensorrt", "precision", "enable_mkldnn", "mkldnn_cache_capacity", "enable_cinn"),
-        *("use_hpip", "hpi_config"),
+        *("use_hpip", "hpi_config", "min_subgraph_size"),
     ),
     "Other": ("",),
 }
@@ -58,6 +58,13 @@ def flat_name(ctx: click.Context, name: str) -> str:
     return SINGLE_MODEL_KEYWORDS.get(ctx.command.name or "", {}).get(name) or name
 
 
+# Of the pipeline's options those that `--help` shows of a command with all of them; `--help-all` shows the rest.
+USUAL = (
+    *("lang", "use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation", "page_range"),
+    *("text_layer", "device", "cpu_threads"),
+)
+
+
 class GroupedCommand(click.Command):
     """A command whose help shows its examples (the epilog) before its options, and these in groups."""
 
@@ -70,6 +77,8 @@ class GroupedCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
         for param in self.get_params(ctx):
+            if not self.shows(ctx, param.name or ""):
+                continue
             record = param.get_help_record(ctx)
             if record is not None and record[1]:  # an argument without a text is in the usage line
                 groups[section_of(flat_name(ctx, param.name or ""))].append(record)
@@ -77,6 +86,39 @@ class GroupedCommand(click.Command):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records, col_max=34)
+
+    def shows(self, ctx: click.Context, name: str) -> bool:
+        """Whether the help has this option."""
+        return True
+
+
+class LongCommand(GroupedCommand):
+    """A command with all options of the pipeline: `--help` shows the usual ones, `--help-all` all of them."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        help_all = click.Option(
+            ["--help_all"], is_flag=True, is_eager=True, expose_value=False, callback=_show_all, help="show all options"
+        )
+        return [*super().get_params(ctx), help_all]
+
+    def shows(self, ctx: click.Context, name: str) -> bool:
+        rare = {*flat_fields(OcrOptions), *flat_fields(PdfOptions), *PADDLE_RUNTIME_KEYWORDS, "ocr_version", "paddlex_config"}
+        return ALL in ctx.meta or name not in rare - set(USUAL)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        if ALL not in ctx.meta:
+            formatter.write(f"\n{ctx.command_path} --help-all shows all options.\n")
+
+
+ALL = "inkline.help_all"  # of a context whose help shows every option
+
+
+def _show_all(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        ctx.meta[ALL] = True
+        click.echo(ctx.get_help())
+        ctx.exit()
 
 
 class Boolean(click.ParamType):  # type: ignore[type-arg]

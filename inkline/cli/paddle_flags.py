@@ -1,5 +1,6 @@
 """PaddleOCR's and PaddleX's own spelling on the command line: old flags, Paddle's flags, and `--pipeline OCR`."""
 
+from pathlib import PurePath
 from typing import Any
 
 import click
@@ -39,9 +40,13 @@ engine_options = all_of(
     *(_paddle_flag(name, why) for name, (_, why) in PADDLE_RUNTIME_KEYWORDS.items() if name != "pp_option"),
 )
 
+# Switches of 2.x's command, which make another command of it -> that command.
+STEPS_2X = {"det": "inkline text_recognition -i", "rec": "inkline text_detection -i", "cls": ""}
+
 # The flags of PaddleOCR 2.x, which the help does not show: those renamed, and those without effect.
 old_options = all_of(
     click.option("--use_gpu", type=Boolean(), hidden=True),
+    *(click.option(f"--{name}", type=Boolean(), hidden=True) for name in STEPS_2X),
     *(click.option(f"--{name}", hidden=True) for name in (*IGNORED_KEYWORDS, "rec_char_dict_path")),
     *(option_of(f"--{old}", new, hidden=True) for old, new in RENAMED_KEYWORDS.items()),
 )
@@ -54,12 +59,32 @@ def translated(values: dict[str, Any]) -> dict[str, Any]:
     """
     from inkline.paddle.paddlex_yaml import config_options, read_config
 
+    for step, instead in STEPS_2X.items():
+        if values.pop(step, None) is False and instead:
+            raise UsageError(f"--{step} false: `{instead} FILE` does the other step alone")
     path = values.pop("paddlex_config", None)
     config = config_options(read_config(path)) if path else {}
     asked = translate_keywords(values, limit_type_known=True)
     for _, note in asked.notes:
         click.echo(f"inkline: {note}", err=True)
     return config | asked.options
+
+
+def paddleocr_2x_style(arguments: list[str]) -> list[str]:
+    """`--image_dir a.png ...`, as PaddleOCR 2.x is called, and `predict_system ...`, the script of 2020, as `ocr ...`.
+
+    The first prints what it reads, the other writes into `./inference_results`; other arguments are left as they are.
+    """
+    lead = arguments[:1] if arguments[:1] == ["--verbose"] else []
+    rest = arguments[len(lead) :]
+    if rest and PurePath(rest[0]).name.removesuffix(".py") == "predict_system":
+        return [*lead, "ocr", *rest[1:]]
+    if not rest or not rest[0].startswith("--"):
+        return arguments
+    rest = [part for argument in rest for part in _apart(argument)]
+    if "--image_dir" not in rest:
+        return arguments
+    return [*lead, "ocr", *("--input" if part == "--image_dir" else part for part in rest)]
 
 
 def paddlex_style(arguments: list[str], commands: list[str]) -> list[str]:
@@ -79,6 +104,8 @@ def paddlex_style(arguments: list[str], commands: list[str]) -> list[str]:
         return arguments
     name, extra = _pipeline_of(pipeline)
     command = "serve" if "--serve" in rest else PIPELINES[name]
+    if command == "ocr":  # which otherwise prints the text
+        extra = ["--print_results", *extra]
     return [*lead, command, *extra, *(part for part in rest if part != "--serve")]
 
 

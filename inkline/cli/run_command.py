@@ -11,7 +11,7 @@ import click
 
 from inkline.cli.options_help import (
     FORMATS,
-    GroupedCommand,
+    LongCommand,
     files_text,
     from_options,
     given,
@@ -39,7 +39,7 @@ Examples:
 """
 
 
-@click.command(cls=GroupedCommand, epilog=EXAMPLES)
+@click.command(cls=LongCommand, epilog=EXAMPLES)
 @click.argument("places", nargs=-1, metavar="SOURCE... DEST")
 @click.option("--format", "formats", default="json", show_default=True, help=f"comma-separated formats out of {FORMATS}")
 @click.option("--watch", is_flag=True, help="keep running: read what is put into SOURCE, once it has stopped growing")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from inkline.cli.options_help import GroupedCommand, from_options, given, model_choice
+from inkline.cli.options_help import LongCommand, from_options, given, model_choice
 from inkline.cli.paddle_flags import engine_options, old_options, translated
 from inkline.errors import EngineError, UsageError
 from inkline.flat import apply, flat_fields
@@ -22,7 +22,7 @@ Examples:
 """
 
 
-@click.command(cls=GroupedCommand, epilog=EXAMPLES)
+@click.command(cls=LongCommand, epilog=EXAMPLES)
 @click.option("--ray", metavar="ADDRESS|local", help="serve on a Ray cluster (extra `ray`): host:port, auto or local")
 @click.option("--replicas", type=click.IntRange(1), default=1, show_default=True, help="with --ray, processes that read")
 @model_choice
@@ -39,13 +39,16 @@ def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
     missing = [name for name in ("fastapi", "uvicorn", "prometheus_client", "python_multipart") if find_spec(name) is None]
     if missing:
         raise EngineError(f"the service needs {', '.join(missing)}: pip install 'inkline[serve]'")
+    from inkline.paddle.paddlex_yaml import read_config, serving_options
     from inkline.pipeline import Ocr
     from inkline.registry import set_offline
     from inkline.service.server import serve, serve_on_ray
 
     if offline:
         set_offline()
-    options = apply(ServeOptions(), **given(ServeOptions, values))
+    config = values["paddlex_config"]
+    serving = serving_options(read_config(config)) if config else {}
+    options = apply(ServeOptions(), **serving | given(ServeOptions, values))
     overrides = translated(values)
     if ray:
         serve_on_ray(overrides, options, ray, replicas, _announce)

@@ -83,7 +83,9 @@ def _search_fonts(script: str, sample: str) -> str:
         paths = list(_system_fonts().values())[:MAX_FONTS_SEARCHED]
         _FOUND_BY_SEARCH[script] = next((path for path in paths if _has_glyph(path, sample)), BUNDLED_FONT)
         if _FOUND_BY_SEARCH[script] == BUNDLED_FONT:
-            log.warning("no font of this system has the letter %r (%s); pictures show a box for it", sample, script)
+            package = "fonts-noto-cjk" if script in EAST_ASIAN_SCRIPTS else "fonts-noto-core"
+            text = "no font of this system has the letter %r (%s), and pictures show a box for it: install one (Debian: %s)"
+            log.warning(text, sample, script, package)
     return _FOUND_BY_SEARCH[script]
 
 

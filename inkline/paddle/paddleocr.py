@@ -22,6 +22,7 @@ from inkline.paddle.arguments import (
 )
 from inkline.paddle.paddlex_yaml import config_options, read_config, to_config, write_config
 from inkline.paddle.results import DocPreprocessorResult, OCRResult, legacy_result
+from inkline.paddle.tools import benchmark
 from inkline.pipeline import Ocr, OnError
 from inkline.types import Page, Transform
 
@@ -126,7 +127,7 @@ class PaddleOCR:
         sources, on_error = sources_of(input)
         names: dict[str, str] = {}
         all_boxes = self._thresh_known or "text_rec_score_thresh" in asked.options
-        for page in self._ocr.stream(sources, on_error, **asked.options):
+        for page in benchmark.timed("PaddleOCR", self._ocr.stream(sources, on_error, **asked.options)):
             yield OCRResult(page, names, all_boxes)
 
 

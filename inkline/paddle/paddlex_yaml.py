@@ -43,7 +43,13 @@ YAML_PLACES: dict[tuple[str, ...], str] = {
     ("SubModules", "TextRecognition", "return_word_box"): "return_word_box",
     ("SubModules", "TextRecognition", "input_shape"): "text_rec_input_shape",
 }
-# Keys that set nothing here: names of modules, pages per batch, Paddle's runtime, the service.
+# Key of the section `Serving`, which `inkline serve` obeys -> the option of the service.
+SERVING_PLACES = {
+    "visualize": "visualize",
+    "extra.max_num_input_imgs": "max_pages",
+    "extra.max_output_img_size": "max_output_side",  # the longer of height and width
+}
+# Keys that set nothing in a pipeline: names of modules, pages per batch, Paddle's runtime, the service.
 IGNORED_KEYS = frozenset(
     ("pipeline_name", "module_name", "batch_size", "engine", "engine_config", "hpi_config", "use_hpip", "Serving")
 )
@@ -102,6 +108,27 @@ def config_options(config: Config) -> dict[str, Any]:
     elif config.get("use_doc_preprocessor") and "DocPreprocessor" in (config.get("SubPipelines") or {}):
         options = dict.fromkeys(stages, True) | options
     return options
+
+
+def serving_options(config: Config) -> dict[str, Any]:
+    """The options of the service that the section `Serving` sets; UsageError for a key that is not obeyed here."""
+    out: dict[str, Any] = {}
+    section = config.get("Serving") or {}
+    for place, value in _flattened(section if isinstance(section, Mapping) else {"": section}):
+        if place not in SERVING_PLACES:
+            raise UsageError(f"pipeline configuration: Serving.{place} is not known here{near(place, SERVING_PLACES)}")
+        if value is not None:
+            out[SERVING_PLACES[place]] = max(value) if isinstance(value, (list, tuple)) and value else value
+    return out
+
+
+def _flattened(section: Config) -> Iterator[tuple[str, Any]]:
+    """(key, value), with `extra.key` for what stands in `extra`."""
+    for key, value in section.items():
+        if key == "extra" and isinstance(value, Mapping):
+            yield from ((f"extra.{name}", item) for name, item in value.items())
+        else:
+            yield str(key), value
 
 
 def _checked(place: tuple[str, ...], value: Any) -> Any:

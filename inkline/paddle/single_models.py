@@ -17,6 +17,7 @@ from inkline.orientation.unwarper import Unwarper
 from inkline.paddle.arguments import COMMON_KEYWORDS, SINGLE_MODEL_KEYWORDS, check_known, signature, translate_keywords
 from inkline.paddle.paddleocr import page_images_of
 from inkline.paddle.results import Names, PaddleResult, TextDetResult, TextRecResult, TopkResult, UnwarpResult
+from inkline.paddle.tools import benchmark
 from inkline.pipeline import OnError, check_input_shape
 from inkline.recognition.recognizer import Recognizer
 from inkline.recognition.words import split_words
@@ -81,7 +82,8 @@ class SingleModel:
         flat = {**SINGLE_MODEL_KEYWORDS[self.task], **self.call}
         check_known(options, flat)
         asked = apply(self._options, **{flat[k]: v for k, v in options.items() if v is not None and flat[k]})
-        return self._results(page_images_of(input, asked.read, on_error), size, asked, options)
+        results = self._results(page_images_of(input, asked.read, on_error), size, asked, options)
+        return benchmark.timed(type(self).__name__, results)
 
     def close(self) -> None:
         """Nothing to stop; the reference has it."""

@@ -102,7 +102,7 @@ def _tuned_options(task: str, name: str, overrides: dict[str, Any]) -> tuple[str
     """The name of the model for `task`, and the option values it was tuned with."""
     folder = overrides.get(f"{task}_model_dir", "")
     if not folder:
-        card = find_card(name)
+        card = find_card(name, task)
         return card.name, dict(card.options)
     model = resolve(overrides.get(f"{task}_model_name", ""), folder, task)
     # A file may come from a version with other options: those not known here are left out, with a warning.

@@ -177,14 +177,15 @@ def current_name(name: str) -> str:
     return str(_table()["old_names"].get(name, name))
 
 
-def find_card(name: str) -> ModelCard:
-    """The card of the model called `name`; UsageError with the nearest names when there is none, or when it means two."""
+def find_card(name: str, task: str = "") -> ModelCard:
+    """The card of the model called `name`; UsageError with the nearest names, of a task if given, when there is none or two."""
     pair = _table()["systems"].get(name)
     if pair:
         raise UsageError(f"{name!r} is a detector and a recogniser: {' and '.join(pair)}")
     card = all_cards().get(current_name(name))
     if card is None:
-        raise UsageError(f"no model is called {name!r}{near(name, all_cards()) or '; `inkline models list` lists all'}")
+        names = names_for(task) if task else list(all_cards())
+        raise UsageError(f"no model is called {name!r}{near(name, names) or '; `inkline models list` lists all'}")
     return card
 
 

@@ -82,7 +82,7 @@ def resolve_model(name: str, model_dir: str | Path, settings: Settings, task: st
         given = Path(model_dir).expanduser()
         model = _describe(_onnx_in(given, settings), name, task, given)
     else:
-        card = find_card(name)
+        card = find_card(name, task)
         if task and card.task != task:
             raise UsageError(f"{name} is a model for {card.task}, not for {task}{near(name, names_for(task))}")
         path = fetch_model(card, settings)

@@ -110,7 +110,7 @@ def test_a_device_that_is_not_there_is_an_error():
 def test_help_is_there_with_examples():
     assert "ocr" in run("--help").stdout
     help = run("ocr", "--help").stdout
-    assert "Examples:" in help and "--text_det_limit_side_len" in help and "inkline ocr scans/" in help
+    assert "Examples:" in help and "--help-all shows all options" in help and "inkline ocr scans/" in help
     assert run("--version").stdout.startswith("inkline")
     assert run().returncode == 2
 

@@ -59,10 +59,22 @@ def test_every_flag_is_there(name: str) -> None:
 
 @pytest.mark.parametrize("name", FLAGS)
 def test_help_shows_examples_before_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    main([name, "-h"])
+    main([name, "--help-all" if name == "ocr" else "-h"])
     text = capsys.readouterr().out
     assert text.index("Examples:") < text.index("Output:") < text.index("Running:") < text.index("Without effect")
     assert "det_db_thresh" not in text
+
+
+@pytest.mark.parametrize("name", ["ocr", "run", "serve"])
+def test_help_shows_the_usual_options_and_help_all_the_rest(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([name, "--help"])
+    usual = capsys.readouterr().out
+    main([name, "--help-all"])
+    everything = capsys.readouterr().out
+    assert "--use_doc_unwarping" in usual and f"inkline {name} --help-all shows all options" in usual
+    for flag in ("--text_det_limit_side_len", "--ocr_version", "--text_detection_model_dir"):
+        assert flag not in usual and flag in everything
+    assert len(usual) < 0.6 * len(everything)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,9 +101,10 @@ def test_an_option_of_a_single_model_is_shown_in_its_section(capsys: pytest.Capt
 
 
 def test_paddlex_style() -> None:
-    assert paddlex_style(["--pipeline", "OCR", "--input", "a.png"], NAMES) == ["ocr", "--input", "a.png"]
+    assert paddlex_style(["--pipeline", "OCR", "--input", "a.png"], NAMES) == ["ocr", "--print_results", "--input", "a.png"]
     assert paddlex_style(["--input=a.png", "--pipeline=OCR", "--use_hpip"], NAMES) == [
         "ocr",
+        "--print_results",
         "--input",
         "a.png",
         "--use_hpip",
@@ -111,7 +124,28 @@ def test_pipeline_configuration(tmp_path: Path, fixtures: Path, capsys: pytest.C
     main(["--get_pipeline_config", "OCR", "--save_path", str(tmp_path)])
     assert "OCR.yaml written" in capsys.readouterr().err
     main(["--pipeline", str(tmp_path / "OCR.yaml"), "--input", str(fixtures / "receipt.png"), "--cpu_threads", "1"])
-    assert capsys.readouterr().out.startswith("CORNER BAKERY\n")
+    assert capsys.readouterr().out.startswith("{'res': {'input_path': '")  # as PaddleX prints
+
+
+def test_calls_of_paddleocr_2x(
+    tmp_path: Path, fixtures: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(fixtures / "receipt.png", "a.png")
+    old = ["--lang", "en", "--rec_char_type", "en", "--det-max-side-len", "1200", "--use_pdserving", "False"]
+    main(["--image_dir=a.png", *old, "--det_east_score_thresh", "0.8", "--det", "true", "--cpu_threads", "1"])
+    shown = capsys.readouterr()
+    assert shown.out.startswith("CORNER BAKERY\n") and "`inkline serve` is the service" in shown.err
+    main(["tools/infer/predict_system.py", "--image_dir", "a.png", "--use_gpu", "False", "--cpu_threads", "1"])
+    assert (tmp_path / "inference_results/a_res.json").is_file()
+    with pytest.raises(SystemExit):
+        main(["--image_dir", "a.png", "--rec", "False"])
+    assert "--rec false: `inkline text_detection -i FILE`" in capsys.readouterr().err
+
+
+def test_results_go_into_the_file_that_is_named(fixtures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["text_detection", "-i", str(fixtures / "receipt.png"), "--save_path", str(tmp_path / "out/my.json")])
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["my.json"]
 
 
 def test_old_flags_are_remarked_upon(
@@ -142,6 +176,9 @@ def test_old_flags_are_remarked_upon(
         (["text_recognition", "-i", "a.png", "--device", "gpu:x"], "device 'gpu:x'"),
         (["textline_orientation_classification", "-i", "a.png", "--topk", "0"], "topk"),
         (["--pipeline", "seal", "--input", "a.png"], "pipeline 'seal' is not here"),
+        (["form.png"], "to read form.png: inkline ocr form.png"),
+        (["read", "a.png"], "`inkline ocr FILE` reads images"),
+        (["text_recognition", "-i", "a.png", "--model_name", "PP-OCRv6_smal_rec"], "did you mean 'PP-OCRv6_small_rec'"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,6 +186,29 @@ def test_wrong_usage_is_one_line_and_status_2(arguments: list[str], message: str
         main(arguments)
     said = capsys.readouterr().err
     assert stopped.value.code == 2 and message in said and said.count("\n") == 1
+
+
+def test_suggestions_are_of_the_same_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["ocr", "a.png", "--text_recognition_model_name", "PP-OCRv5_server"])
+    assert "_rec'" in (said := capsys.readouterr().err) and "_det'" not in said
+
+
+@pytest.mark.parametrize("arguments", [["ocr", "SAMPLE", "--format", "md"], ["models", "list"]])
+def test_an_output_that_cannot_be_written_is_an_error(arguments: list[str], fixtures: Path) -> None:
+    words = " ".join(arguments).replace("SAMPLE", str(fixtures / "receipt.png"))
+    for output in ("> /dev/full", ">&-"):
+        command = f"{sys.executable} -m inkline {words} {output}"
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1 and "standard output cannot be written" in done.stderr, done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_tables_of_several_documents_have_one_heading(fixtures: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    receipt = str(fixtures / "receipt.png")
+    main(["ocr", receipt, receipt, "--format", "csv", "--quiet", "--cpu_threads", "1"])
+    rows = capfdbinary.readouterr().out.splitlines()
+    assert len(rows) == 37 and sum(row.startswith(b"source,page") for row in rows) == 1
 
 
 def test_a_bad_input_does_not_stop_the_others(tmp_path: Path, fixtures: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,8 @@ import yaml
 
 from inkline.errors import UsageError
 from inkline.flat import apply
-from inkline.options import OcrOptions
-from inkline.paddle.paddlex_yaml import config_options, read_config, to_config, write_config
+from inkline.options import OcrOptions, ServeOptions
+from inkline.paddle.paddlex_yaml import config_options, read_config, serving_options, to_config, write_config
 
 # The structure of OCR.yaml in PaddleX 3.7.
 OCR: dict[str, Any] = {
@@ -129,3 +129,13 @@ def test_errors(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("a: [", encoding="utf-8")
     with pytest.raises(UsageError, match="not YAML"):
         read_config(tmp_path / "bad.yaml")
+
+
+def test_the_service_obeys_its_section_or_says_that_it_does_not() -> None:
+    section: dict[str, Any] = {"visualize": False, "extra": {"max_num_input_imgs": 3, "max_output_img_size": [1000, 800]}}
+    assert serving_options({"Serving": section}) == {"visualize": False, "max_pages": 3, "max_output_side": 1000}
+    assert serving_options({"Serving": {"extra": {"max_num_input_imgs": None}}}) == serving_options({}) == {}
+    for wrong in ({"extra": {"file_storage": "bos"}}, {"return_urls": True}, 3):
+        with pytest.raises(UsageError, match="is not known here"):
+            serving_options({"Serving": wrong})
+    assert apply(ServeOptions(), **serving_options({"Serving": section})).max_pages == 3

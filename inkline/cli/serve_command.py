@@ -70,7 +70,7 @@ Examples:
 """
 
 
-@click.command(cls=GroupedCommand, epilog=MCP_EXAMPLES)
+@click.command(cls=LongCommand, epilog=MCP_EXAMPLES)
 @click.option("--http", metavar="HOST:PORT", help="serve over HTTP instead of standard input and output")
 @click.option("--root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="the only folder that is read")
 @model_choice

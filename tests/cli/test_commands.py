@@ -65,7 +65,7 @@ def test_help_shows_examples_before_options(name: str, capsys: pytest.CaptureFix
     assert "det_db_thresh" not in text
 
 
-@pytest.mark.parametrize("name", ["ocr", "run", "serve"])
+@pytest.mark.parametrize("name", ["ocr", "run", "serve", "mcp"])
 def test_help_shows_the_usual_options_and_help_all_the_rest(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     main([name, "--help"])
     usual = capsys.readouterr().out

@@ -71,15 +71,15 @@ def table(ocr: Ocr, sets: dict[str, list[dict[str, Any]]], reference: Path | Non
     print("|---" * (len(sets) + 2) + "|", flush=True)
     if reference:
         show("the reference's answers", [answers(rows, reference / name) for name, rows in sets.items()])
-    nets = ocr._detect_one._engine, ocr._recognize._engine
+    nets = [model._engine for model in (ocr._detect_one, *ocr.recognizers)]
     later = {k: v for rule in RULES.values() for k, v in rule.items()}
     for name, off in RULES.items():
         later = {k: v for k, v in later.items() if k not in off}
         before = [net.pixels for net in nets]
         scores = [read(ocr, rows, later) for rows in sets.values()]
         pages = sum(len(rows) for rows in sets.values())
-        used = ((net.pixels - was) / pages / 1e6 for net, was in zip(nets, before, strict=True))
-        show(name, scores, ", ".join(f"{value:.2f}" for value in used))
+        det, *rec = ((net.pixels - was) / pages / 1e6 for net, was in zip(nets, before, strict=True))
+        show(name, scores, f"{det:.2f}, {sum(rec):.2f}")
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     args = parser.parse_args()
     ocr = Ocr(**overrides(args.set))
-    for model in (ocr._detect_one, ocr._recognize):
+    for model in (ocr._detect_one, *ocr.recognizers):
         model._engine = Counting(model._engine)
     covered, others = {}, {}
     for name in args.sets.split(","):

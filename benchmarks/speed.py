@@ -37,18 +37,21 @@ class Recorder:
         return out
 
 
-def record(ocr: Ocr, pages: list[Image]) -> tuple[Recorder, Recorder]:
-    """Read the pages once and keep the tensors of the detector and the recogniser."""
-    det, rec = Recorder(ocr._detect_many._engine), Recorder(ocr._recognize._engine)
-    ocr._detect_many._engine, ocr._recognize._engine = det, rec
+def record(ocr: Ocr, pages: list[Image]) -> list[Recorder]:
+    """Read the pages once and keep the tensors of the detector and of the recogniser, of each of its heads."""
+    models = [ocr._detect_many, *ocr.recognizers]
+    nets = [Recorder(model._engine) for model in models]
+    for model, net in zip(models, nets, strict=True):
+        model._engine = net
     list(ocr.stream(pages))
-    ocr._detect_many._engine, ocr._recognize._engine = det.engine, rec.engine
-    return det, rec
+    for model, net in zip(models, nets, strict=True):
+        model._engine = net.engine
+    return nets
 
 
-def bare(det: Recorder, rec: Recorder, threads: int) -> None:
+def bare(nets: list[Recorder], threads: int) -> None:
     """Run the nets alone on the recorded tensors."""
-    jobs = [(det.engine, x) for x in det.inputs] + [(rec.engine, x) for x in rec.inputs]
+    jobs = [(net.engine, x) for net in nets for x in net.inputs]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda job: job[0](job[1]) and None, jobs))
 
@@ -70,13 +73,13 @@ def main() -> None:
     pages = images(arguments.inputs, arguments.limit)
     with Ocr(engine=arguments.engine) as ocr:
         threads = ocr.options.engine.cpu_threads
-        det, rec = record(ocr, pages)
+        det, *rec = nets = record(ocr, pages)
         runs = {"stream": [], "one by one": [], "bare nets": []}
         for _ in range(arguments.rounds):
             runs["stream"].append(timed(lambda: list(ocr.stream(pages))))
-            runs["bare nets"].append(timed(lambda: bare(det, rec, threads)))
+            runs["bare nets"].append(timed(lambda: bare(nets, threads)))
             runs["one by one"].append(timed(lambda: [ocr(page) for page in pages]))
-        lines = len(rec.inputs)
+        lines = sum(len(net.inputs) for net in rec)
     print(conditions())
     print(f"{len(pages)} pages, {lines} recogniser calls, {threads} threads, engine {arguments.engine}\n")
     rows = [
@@ -88,8 +91,8 @@ def main() -> None:
     pairs = list(zip(runs["stream"], runs["bare nets"], strict=True))
     clock, processor = (spread([a[i] / b[i] for a, b in pairs], 2) for i in (0, 1))
     print(f"\nstream / bare nets: {clock}; in processor time {processor}")
-    nets = det.seconds + rec.seconds
-    print(f"of the nets' own time: detection {det.seconds / nets:.0%}, recognition {rec.seconds / nets:.0%}")
+    share = det.seconds / sum(net.seconds for net in nets)
+    print(f"of the nets' own time: detection {share:.0%}, recognition {1 - share:.0%}")
 
 
 if __name__ == "__main__":

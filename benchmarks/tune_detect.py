@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only the first pages of each set")
     args = parser.parse_args()
     ocr = Ocr(**overrides(args.set))
-    for model in {id(m): m for m in (ocr._detect_one, ocr._recognize)}.values():
+    for model in (ocr._detect_one, *ocr.recognizers):
         model._engine = Memory(model._engine)
     for setting in settings(args.grid):
         scores = {}

@@ -24,14 +24,13 @@ from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.columns import complete_columns
 from inkline.recognition.corrections import resolve_accents
-from inkline.recognition.readers import open_lines_reader, unread_warning
+from inkline.recognition.readers import open_lines_reader, open_recognizers, unread_warning
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.words import ink_quad, split_words
-from inkline.registry import options_for, resolve, with_latin_head
+from inkline.registry import options_for, resolve
 from inkline.registry.inspect import ModelFile
 from inkline.registry.onnx_file import read_onnx_header
 from inkline.runtime import Engine, open_engine, renew_in_children
-from inkline.runtime.shared_batches import SharedBatches
 from inkline.scripts import NO_LETTERS, script_of
 from inkline.stages import grouped, overlap, unless
 from inkline.types import Detections, Document, Floats, Image, Line, Page, Text, Transform, Word
@@ -87,13 +86,9 @@ class Ocr:
         self._detect_one = self._detect_many = Detector(engine, detector.metadata)
         if threads > 1:
             self._detect_many = Detector(open_engine(detector.path, o.engine, threads), detector.metadata)
-        # Lines run side by side; where larger batches pay, lines of different pages and calls fill them, too.
-        engine, recognizer = _open(o, "text_recognition", threads)
-        twins = LANGUAGES[o.lang].twins if o.lang in LANGUAGES else ()
-        if o.recognize.batch_size > 1:
-            engine = SharedBatches(engine, o.recognize.batch_size)
-        self._recognize = Recognizer(engine, recognizer.charset or (), recognizer.metadata, twins)
-        self._read = open_lines_reader(o, self._recognize)
+        recognizer = _resolve(o, "text_recognition")
+        self._recognize, self._recognize_latin = open_recognizers(o, recognizer)
+        self._read = open_lines_reader(o, self._recognize, self._recognize_latin)
         missing = missing_letters(o.lang, self._recognize.charset) if o.lang in LANGUAGES else ""
         if missing:
             log.warning("%s lacks letters of %s, which are read as others: %s", recognizer.name, o.lang, missing)
@@ -213,6 +208,11 @@ class Ocr:
             raise StageError(f"use_textline_orientation=True: {NOT_OPENED}")
         images = [page_image.image for line in lines for page_image in read(line, self.options.read)]
         return self._orient_line(images, self.options.orient.batch_size)
+
+    @property
+    def recognizers(self) -> list[Recognizer]:
+        """The recogniser that the options name, and the one with a head for Latin script alone where lines may need it."""
+        return [self._recognize] + ([self._recognize_latin] if self._recognize_latin else [])
 
     @property
     def pages_ahead(self) -> int:
@@ -429,10 +429,12 @@ def open_rectifier(options: OcrOptions) -> Rectifier:
 
 def _open(options: OcrOptions, stage: str, streams: int = 1) -> tuple[Engine, ModelFile]:
     """The model of a stage as the options name it, ready to run."""
-    found = resolve(getattr(options, f"{stage}_model_name"), getattr(options, f"{stage}_model_dir"), stage)
-    if stage == "text_recognition" and options.text_recognition_model_head == "latin":
-        found = with_latin_head(found)
+    found = _resolve(options, stage)
     return open_engine(found.path, options.engine, streams), found
+
+
+def _resolve(options: OcrOptions, stage: str) -> ModelFile:
+    return resolve(getattr(options, f"{stage}_model_name"), getattr(options, f"{stage}_model_dir"), stage)
 
 
 def read_pages(sources: Iterable[Any], **options: Any) -> Iterator[Page]:

@@ -113,8 +113,10 @@ class _Timed:
 
 def _stages(ocr: "Ocr", page_images: list["PageImage"]) -> dict[str, float]:
     options, images = ocr.options, [page_image.image for page_image in page_images]
-    nets = detector, recognizer = _Timed(ocr._detect_one._engine), _Timed(ocr._recognize._engine)
-    ocr._detect_one._engine, ocr._recognize._engine = nets
+    models = [ocr._detect_one, *ocr.recognizers]
+    nets = detector, *heads = [_Timed(model._engine) for model in models]
+    for model, net in zip(models, nets, strict=True):
+        model._engine = net
     prepared, prepare = _timed(
         lambda: [ocr._prepare(page, options, ocr._detect_one) for page in page_images], time.process_time
     )
@@ -122,12 +124,14 @@ def _stages(ocr: "Ocr", page_images: list["PageImage"]) -> dict[str, float]:
         lambda: [ocr._read(page.crops, [len(page.crops)], options.recognize, map) for page in prepared], time.process_time
     )
     _, together = _timed(lambda: [*map(ocr._finish, prepared, texts)], time.process_time)
-    ocr._detect_one._engine, ocr._recognize._engine = detector.engine, recognizer.engine
+    for model, net in zip(models, nets, strict=True):
+        model._engine = net.engine
+    read = sum(net.seconds for net in heads)
     return {
         "detector": detector.seconds,
         "boxes, order, lines cut": prepare - detector.seconds,
-        "recogniser": recognizer.seconds,
-        "scripts told, lines fed, answers decoded": recognize - recognizer.seconds,
+        "recogniser": read,
+        "scripts told, lines fed, answers decoded": recognize - read,
         "boxes fitted to ink, page put together": together,
         "pages one by one": _timed(lambda: [ocr(image) for image in images])[1],
         "pages as a stream": _timed(lambda: list(ocr.stream(images)))[1],

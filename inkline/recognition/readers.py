@@ -16,9 +16,10 @@ from inkline.recognition.bidi import base_direction
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.router import LETTERED, ScriptNet, evidence, posterior
 from inkline.recognition.words import ink_mask
-from inkline.registry import resolve
+from inkline.registry import resolve, with_latin_head
 from inkline.registry.card import all_cards, find_card
-from inkline.runtime import open_engine
+from inkline.registry.inspect import ModelFile
+from inkline.runtime import Engine, OpenedWhenCalled, open_engine
 from inkline.runtime.shared_batches import SharedBatches
 from inkline.scripts import NO_LETTERS, SCRIPTS
 from inkline.types import Floats, Image, Line, Text
@@ -43,15 +44,23 @@ SCORE_PER_DECADE = 0.02  # what ten times the probability is worth beside the sc
 MIN_GAP_RATIO = 0.22  # of the line's height, between two words
 MIN_SPLIT_GAIN = 0.02  # of the score, for a line to be read in pieces
 MAX_PIECES = 40
+LATIN, HAN = LETTERED.index("Latn"), LETTERED.index("Hani")
+SURELY_LATIN = 0.99  # probability from which a head of Latin characters alone reads a line with letters,
+HAN_BELOW = 0.01  # if Chinese is no likelier than this in a line with letters or without,
+HAN_PART_BELOW = 0.1  # and than this in each of its parts by itself
 
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """A recogniser, and the options that it reads with unless the user says otherwise."""
+    """A recogniser, and the options that it reads with unless the user says otherwise.
+
+    latin: the same net with a head of Latin characters alone, for lines that are surely in Latin script.
+    """
 
     name: str
     read: Recognizer
     tuned: RecognizeOptions
+    latin: Recognizer | None = None
 
 
 class Readers:
@@ -86,10 +95,11 @@ class Readers:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Of one line: how likely each recogniser is to be the right one, and the likeliest script (its code)."""
+    """Of one line: how likely each recogniser is the right one, the likeliest script (its code), if it surely is Latin."""
 
     chances: Mapping[str, float]
     script: str
+    is_latin: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -110,45 +120,66 @@ class Plan:
         return [name for name in self.names if name not in asked and self.chances[name] > least][:1]
 
 
+def open_recognizers(options: OcrOptions, found: ModelFile) -> tuple[Recognizer, Recognizer | None]:
+    """The recogniser `found` that the options name, and the same net with a head of Latin characters alone where that may read.
+
+    Where lines are told apart by script, none is opened before its first line.
+    """
+    head, routed = options.text_recognition_model_head, _is_routed(options)
+    cut = with_latin_head(found) if head == "latin" or (head == "auto" and routed) else found
+    twins = LANGUAGES[options.lang].twins if options.lang in LANGUAGES else ()
+    base = _recognizer(cut if head == "latin" else found, options, twins, routed)
+    return base, None if head == "latin" or cut.path == found.path else _recognizer(cut, options, later=True)
+
+
+def _recognizer(found: ModelFile, options: OcrOptions, twins: Sequence[str] = (), later: bool = False) -> Recognizer:
+    """A recogniser whose lines run side by side; where larger batches pay, lines of different pages and calls fill them."""
+    open_it = OpenedWhenCalled if later else open_engine
+    engine: Engine = open_it(found.path, options.engine, options.engine.cpu_threads)
+    if options.recognize.batch_size > 1:
+        engine = SharedBatches(engine, options.recognize.batch_size)
+    return Recognizer(engine, found.charset or (), found.metadata, twins)
+
+
 ReadLines = Callable[[Sequence[Image], Sequence[int], RecognizeOptions, ParallelMap], list[Text]]
 
 
-def open_lines_reader(options: OcrOptions, base: Recognizer) -> ReadLines:
-    """What reads lines as a `ScriptReader` does. base: the opened recogniser that the options name.
+def open_lines_reader(options: OcrOptions, base: Recognizer, latin: Recognizer | None) -> ReadLines:
+    """What reads lines as a `ScriptReader` does. base: the recogniser that the options name; latin: see `Reader`.
 
     It alone reads where the options mean one recogniser, limit the characters, or fix the net's input or its batches.
 
     Others are opened as `options.engine` says. ModelError or DownloadError when the router's net cannot be had.
     """
-    names = reader_names(options.lang, options.text_recognition_model_name)
 
     def read_alone(
         crops: Sequence[Image], counts: Sequence[int], asked: RecognizeOptions, run: ParallelMap = map
     ) -> list[Text]:
         return base(crops, asked, run)
 
-    if len({name for of_script in names.values() for name in of_script}) < 2:
+    if not _is_routed(options):
         return read_alone
-    threads = options.engine.cpu_threads
-    net = ScriptNet(open_engine(resolve(ROUTER, "", "script").path, options.engine, threads))
+    net = ScriptNet(open_engine(resolve(ROUTER, "", "script").path, options.engine, options.engine.cpu_threads))
 
     def open_reader(name: str) -> Reader:
         found = resolve(name, "", "text_recognition")
-        engine = open_engine(found.path, options.engine, threads)
-        if options.recognize.batch_size > 1:
-            engine = SharedBatches(engine, options.recognize.batch_size)
-        tuned = apply(OcrOptions(), **found.options).recognize
-        return Reader(name, Recognizer(engine, found.charset or (), found.metadata), tuned)
+        return Reader(name, _recognizer(found, options), apply(OcrOptions(), **found.options).recognize)
 
     name = options.text_recognition_model_name
     tuned = apply(OcrOptions(), **find_card(name).options).recognize if name in all_cards() else OcrOptions().recognize
-    by_script = ScriptReader(net, Readers(Reader(name, base, tuned), open_reader), names)
+    by_script = ScriptReader(net, Readers(Reader(name, base, tuned, latin), open_reader), reader_names(options.lang, name))
 
     def read(crops: Sequence[Image], counts: Sequence[int], asked: RecognizeOptions, run: ParallelMap = map) -> list[Text]:
         alone = asked.charset or asked.input_shape or asked.width_rule == "reference"
         return (read_alone if alone else by_script)(crops, counts, asked, run)
 
     return read
+
+
+def _is_routed(options: OcrOptions) -> bool:
+    """Whether more than one recogniser may read lines."""
+    names = reader_names(options.lang, options.text_recognition_model_name).values()
+    return len({name for of_script in names for name in of_script}) > 1
 
 
 def reader_names(lang: str, base: str) -> dict[str, tuple[str, ...]]:
@@ -209,8 +240,8 @@ class ScriptReader:
     ) -> list[Text]:
         """Each line as its likeliest recogniser reads it, or as another that may be the right one does better."""
         found: list[list[Text]] = [[] for _ in crops]
-        likely = [plan.first for plan in plans]
-        self._read(crops, likely, found, options, run)
+        likely, latin = [plan.first for plan in plans], [plan.is_latin for plan in plans]
+        self._read(crops, likely, found, options, run, latin)
         more = [
             plan.next_to(names, max(map(_score, texts), default=0.0))
             for plan, names, texts in zip(plans, likely, found, strict=True)
@@ -222,11 +253,14 @@ class ScriptReader:
         """The plans of the lines of one page."""
         logs, letters = evidence(seen)
         probability = posterior(logs, letters, [script in self._names for script in LETTERED])
-        for row, lettered in zip(probability, letters, strict=True):
+        for row, parts, lettered in zip(probability, seen, letters, strict=True):
             chances = self._chances(row)
             if lettered < MIN_LETTERED:  # digits are the same to all: the page's likeliest recogniser reads them
                 chances |= dict.fromkeys(Plan(chances, NO_LETTERS).names[1:], 0.0)
-            yield Plan(chances, LETTERED[int(row.argmax())])
+            script = LETTERED[int(row.argmax())]
+            sure = script == "Latn" if lettered < MIN_LETTERED else row[LATIN] > SURELY_LATIN
+            is_latin = sure and row[HAN] < HAN_BELOW and parts[:, 1 + HAN].max() < HAN_PART_BELOW
+            yield Plan(chances, script, bool(is_latin))
 
     def _chances(self, probability: Floats) -> dict[str, float]:
         """How likely each recogniser is, from the probabilities of the scripts (scripts,)."""
@@ -243,16 +277,24 @@ class ScriptReader:
         readings: Sequence[list[Text]],
         options: RecognizeOptions,
         run: ParallelMap,
+        latin: Sequence[bool] = (),
     ) -> None:
-        """Let recognisers read the lines for which they are asked, and add what they read to `readings`."""
+        """Let recognisers read the lines for which they are asked, and add what they read to `readings`.
+
+        latin: which lines are surely in Latin script, so that a head of Latin characters will do; empty: none.
+        """
         for name in dict.fromkeys(name for names in asked for name in names):
             reader = self._readers.get(name)
             if reader is None:
                 continue
-            chosen = [i for i, names in enumerate(asked) if name in names]
             own = self._readers.options(reader, options)
-            for i, text in zip(chosen, reader.read([crops[i] for i in chosen], own, run), strict=True):
-                readings[i].append(replace(text, reader=name, score_thresh=own.score_thresh))
+            by_head: dict[Recognizer, list[int]] = {}
+            for i in (i for i, names in enumerate(asked) if name in names):
+                head = reader.latin if reader.latin and latin and latin[i] else reader.read
+                by_head.setdefault(head, []).append(i)
+            for head, chosen in by_head.items():
+                for i, text in zip(chosen, head([crops[i] for i in chosen], own, run), strict=True):
+                    readings[i].append(replace(text, reader=name, score_thresh=own.score_thresh))
 
     def _best(self, plan: Plan, found: Sequence[Text]) -> Text:
         """The reading with the best score, a likely recogniser's being worth a little more; an empty one where none is good."""

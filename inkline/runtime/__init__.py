@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,10 +55,10 @@ if hasattr(os, "register_at_fork"):
 class PerProcess(Generic[Opened]):
     """Something open, such as a session with its own threads; a forked child opens it again on first use."""
 
-    def __init__(self, open_it: Callable[[], Opened]) -> None:
+    def __init__(self, open_it: Callable[[], Opened], at_once: bool = True) -> None:
         self._open = open_it
         self._lock = Lock()
-        self._opened: Opened | None = open_it()
+        self._opened: Opened | None = open_it() if at_once else None
         renew_in_children(self)
 
     def get(self) -> Opened:
@@ -129,3 +130,18 @@ def open_engine(path: Path, options: EngineOptions, streams: int = 1) -> Engine:
         raise EngineError(f"engine {options.engine!r} needs {distribution}, which is not installed: {extra}")
     opened: Engine = import_module(module).open_file(path, options, streams)
     return opened
+
+
+class OpenedWhenCalled:
+    """An engine whose file is opened by its first call, or when its metadata is asked for; errors as in `open_engine`."""
+
+    def __init__(self, path: Path, options: EngineOptions, streams: int = 1) -> None:
+        self._engine = PerProcess[Engine](partial(open_engine, path, options, streams), at_once=False)
+        self.streams = streams
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        return self._engine.get().metadata
+
+    def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
+        return self._engine.get()(x)

@@ -84,6 +84,21 @@ def test_each_line_goes_to_the_recogniser_of_its_script_which_is_opened_when_met
     assert opened == ["cyr"]
 
 
+def test_a_head_of_latin_characters_reads_what_surely_is_latin():
+    """Not a line with a part that may be Chinese, nor one of digits on a page that says nothing; the recogniser is one."""
+    likely, mixed = seen(Latn=0.9, Hani=0.09), np.concatenate([seen(Latn=0.999)] * 2 + [seen(Latn=0.5, Hani=0.49)])
+    lines = [seen(Latn=0.999), likely, mixed, seen(Hani=0.999), seen(Zyyy=0.999)]
+    base = Reader("base", recogniser("漢", 0.9), RecognizeOptions(), recogniser("a", 0.9))
+    net = lambda crops, run=map: [lines[int(crop[0, 0, 0])] for crop in crops]  # noqa: E731
+    names = {"Latn": ("base",), "Hani": ("base",), "Cyrl": ("cyr",)}
+    by_script = ScriptReader(net, Readers(base, lambda name: base), names)
+    found = by_script(crops(5), [1] * 5, RecognizeOptions())
+    assert [text.text for text in found] == ["a", "漢", "漢", "漢", "漢"]
+    assert {text.reader for text in found} == {"base"}
+    latin_page = [*crops(1) * 20, crops(5)[4]]
+    assert {text.text for text in by_script(latin_page, [21], RecognizeOptions())} == {"a"}
+
+
 def test_the_page_is_a_prior_and_digits_belong_to_it():
     """Nineteen Russian lines decide a line of capitals that might be either, and one of digits; alone they are Latin."""
     said = {"base": ("a", 0.9), "cyr": ("я", 0.9)}
@@ -185,6 +200,28 @@ def page(lines=LINES):
 def auto():
     with Ocr(cpu_threads=2) as ocr:
         yield ocr
+
+
+def opened(recogniser):
+    return recogniser._engine._engine._opened is not None
+
+
+@pytest.mark.parametrize(("lines", "heads"), [(LINES[:1], [False, True]), (["今天天气很好", "我们去公园散步"], [True, False])])
+def test_a_page_in_one_script_opens_one_head(lines, heads):
+    with Ocr(cpu_threads=1) as ocr:
+        assert [opened(recogniser) for recogniser in ocr.recognizers] == [False, False]
+        found = ocr(page(lines))
+        assert [opened(recogniser) for recogniser in ocr.recognizers] == heads
+    assert [line.text for line in found.lines] == list(lines)
+    assert {line.model for line in found.lines} == {"PP-OCRv6_small_rec"}
+    kept = set("".join(ocr.recognizers[1].charset))
+    assert {"é", "€", "8"} < kept and not kept & set("日八家十")
+
+
+@pytest.mark.parametrize("asked", [{"lang": "en"}, {"text_recognition_model_head": "latin"}])
+def test_one_language_and_a_head_that_is_named_mean_one_recogniser(asked):
+    with Ocr(cpu_threads=1, **asked) as ocr:
+        assert len(ocr.recognizers) == 1
 
 
 def test_a_page_in_three_scripts(auto):

@@ -5,15 +5,22 @@ usage: python -m benchmarks.accuracy DATA [--reference DIR] [--sets NAME,NAME] [
 DATA holds <set>/dev/labels.jsonl. With --reference (folders <set>/<image name>.json of another system's answers) its own
 score comes first, the pages it covers are one table and all other pages a second. Nothing is read twice: the nets'
 answers are remembered from step to step. The last columns say what a page cost: megapixels through either net.
+
+    python -m benchmarks.accuracy DATA --sets sroie,funsd --limit 3 --compare tier=balanced tier=fast tier=accurate
+
+compares settings (NAME=VALUE, several joined by commas): token F1 of each set, and processor seconds a page, whose ratio to the
+first setting's is that of pages read in turn, on one thread.
 """
 
 import argparse
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.common import conditions
 from benchmarks.errors import overrides
 from benchmarks.tune_detect import Memory
 from inkline.cli.evaluate_commands import labels
@@ -82,19 +89,50 @@ def table(ocr: Ocr, sets: dict[str, list[dict[str, Any]]], reference: Path | Non
         show(name, scores, f"{det:.2f}, {sum(rec):.2f}")
 
 
+def compare(sets: dict[str, list[dict[str, Any]]], settings: list[str]) -> None:
+    """Read every page with each setting, in turn; print token F1 by set, and processor seconds a page and to the first's."""
+    ocrs = {name: Ocr(**{"cpu_threads": 1, **overrides(name.split(","))}) for name in settings}
+    scores = {(name, of): PageScore() for name in ocrs for of in sets}
+    seconds = dict.fromkeys(scores, 0.0)
+    for of, rows in sets.items():
+        for ocr in ocrs.values():
+            ocr(rows[0]["image"])  # opens the nets that the set needs
+        for row in rows:
+            for name, ocr in ocrs.items():
+                start = time.process_time()
+                scores[name, of] += read(ocr, [row], {})
+                seconds[name, of] += time.process_time() - start
+    print(
+        f"{conditions()}\n\n| | "
+        + " | ".join(f"{of} ({len(rows)}): token F1 | s a page | ratio" for of, rows in sets.items())
+        + " |"
+    )
+    print("|---" * (1 + 3 * len(sets)) + "|")
+    for name in ocrs:
+        cells = []
+        for of, rows in sets.items():
+            used = seconds[name, of]
+            cells.append(f"{scores[name, of].tokens.f1:.4f} | {used / len(rows):.2f} | {used / seconds[settings[0], of]:.2f}")
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--reference", type=Path)
     parser.add_argument("--sets", default=SETS.replace(" ", ","))
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--compare", nargs="+", metavar="NAME=VALUE[,NAME=VALUE]")
+    parser.add_argument("--limit", type=int, help="only the first pages of each set")
     args = parser.parse_args()
+    all_rows = {name: list(labels(str(args.data / name / "dev")))[: args.limit] for name in args.sets.split(",")}
+    if args.compare:
+        return compare(all_rows, args.compare)
     ocr = Ocr(**overrides(args.set))
     for model in (ocr._detect_one, *ocr.recognizers):
         model._engine = Counting(model._engine)
     covered, others = {}, {}
-    for name in args.sets.split(","):
-        rows = list(labels(str(args.data / name / "dev")))
+    for name, rows in all_rows.items():
         has = [bool(args.reference) and (args.reference / name / f"{Path(r['image']).name}.json").exists() for r in rows]
         covered[name] = [row for row, yes in zip(rows, has, strict=True) if yes]
         others[name] = [row for row, yes in zip(rows, has, strict=True) if not yes]

@@ -1,4 +1,4 @@
-"""What Inkline costs before it reads anything: seconds to import and to print help, and megabytes on the disk.
+"""What Inkline costs before it reads anything and until it has read one page: seconds, peak memory, megabytes on the disk.
 
     python -m benchmarks.footprint --rounds 9
 
@@ -25,17 +25,21 @@ COMMANDS = {
     "import inkline": ["-c", "import inkline"],
     "inkline --help": ["-m", "inkline", "--help"],
     "import the pipeline": ["-c", "import inkline.pipeline"],
+    "open the models": ["-c", "from inkline import Ocr; Ocr()"],
+    "read a first page": ["-c", "from inkline import Ocr; print(Ocr()('examples/sample.png').text)"],
+    "read a first page, tier fast": ["-c", "from inkline import Ocr; print(Ocr(tier='fast')('examples/sample.png').text)"],
 }
 SHOWN = 8  # distributions listed by name, the largest
 
 
-def timed(words: list[str]) -> tuple[float, float]:
-    """Seconds on the clock and of processor time that a Python command takes."""
-    start, before = time.perf_counter(), os.times()
-    subprocess.run([sys.executable, *words], stdout=subprocess.DEVNULL, check=True, cwd=ROOT)
-    after = os.times()
-    used = after.children_user + after.children_system - before.children_user - before.children_system
-    return time.perf_counter() - start, used
+def timed(words: list[str]) -> tuple[float, float, float]:
+    """Seconds on the clock and of processor time that a Python command takes, and its peak memory in MB."""
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, cwd=ROOT)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(words)}: failed")
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
 
 
 def required(name: str, seen: set[str]) -> set[str]:
@@ -62,15 +66,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
-    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in COMMANDS}
+    runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in COMMANDS}
     for _ in range(rounds):
         for name, words in COMMANDS.items():
             runs[name].append(timed(words))
     print(conditions() + "\n")
-    clock, used = ({name: statistics.median(run[i] for run in values) for name, values in runs.items()} for i in (0, 1))
+    clock, used, peak = ({name: statistics.median(run[i] for run in values) for name, values in runs.items()} for i in range(3))
     base, *others = COMMANDS
-    rows = [(name, f"{clock[name] - clock[base]:.3f}", f"{used[name] - used[base]:.3f}") for name in others]
-    print(table(["", "seconds beyond the interpreter's start", "processor seconds"], rows) + "\n")
+    rows = [
+        (name, f"{clock[name] - clock[base]:.3f}", f"{used[name] - used[base]:.3f}", f"{peak[name]:.0f}") for name in others
+    ]
+    print(table(["", "seconds beyond the interpreter's start", "processor seconds", "peak memory, MB"], rows) + "\n")
     sizes = sorted(((size(name), name) for name in required("inkline", set())), reverse=True)
     listed = [(name, f"{megabytes:.0f}") for megabytes, name in sizes[:SHOWN]]
     rest = (f"{len(sizes) - SHOWN} others", f"{sum(mb for mb, _ in sizes[SHOWN:]):.0f}")

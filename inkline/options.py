@@ -51,6 +51,27 @@ REFERENCE_RULES: Mapping[str, Any] = {
     "reading_order": "reference",
 }
 
+Tier = Literal["fast", "balanced", "accurate"]
+# What a tier of speed stands for, by flat name; its models are in the place of the default ones (`inkline.registry`).
+TIERS: Mapping[str, Mapping[str, Any]] = {
+    "fast": {
+        "text_detection_model_name": "PP-OCRv6_tiny_det",
+        "text_recognition_model_name": "PP-OCRv6_tiny_rec",
+        "text_det_small_text": 0.0,
+        "text_det_sparse_side_len": 0,
+    },
+    "balanced": {},
+    "accurate": {
+        "text_detection_model_name": "PP-OCRv6_medium_det",
+        "text_recognition_model_name": "PP-OCRv6_medium_rec",
+        "text_det_limit_side_len": 1600,
+        "text_rec_width_scale": 1.0,
+        "text_rec_reread_score": 0.95,
+    },
+}
+# Models of 60 MB and more that no wheel holds: a tier reads with them only where they were fetched, else with the default ones.
+LARGE_MODELS = frozenset({"PP-OCRv6_medium_det", "PP-OCRv6_medium_rec"})
+
 
 def processor_count() -> int:
     """How many processors this process may use."""
@@ -146,6 +167,13 @@ class RecognizeOptions:
         0.0,
         "text_rec_stroke_pitch",
         "narrowing stops when strokes are this share of the line height apart; 0: never",
+        0,
+        1,
+    )
+    reread_score: float = opt(
+        0.0,
+        "text_rec_reread_score",
+        "lines below this score are read once more, a quarter wider, and the better reading counts; 0: none",
         0,
         1,
     )
@@ -266,6 +294,13 @@ class ReadOptions:
 class OcrOptions:
     """The whole pipeline: which models, which stages, and the options of each stage."""
 
+    tier: Tier = opt(
+        "balanced",
+        "tier",
+        "speed against text. fast: the tiny models, and one look at a page; accurate: the medium models where they were "
+        "fetched, closer looks, doubtful lines read twice. Other options given beside it win",
+        presets={tier: values for tier, values in TIERS.items() if values},
+    )
     text_detection_model_name: str = opt("PP-OCRv6_small_det", "text_detection_model_name", "name of the detector")
     text_detection_model_dir: str = opt("", "text_detection_model_dir", "folder or file of the detector")
     text_recognition_model_name: str = opt("PP-OCRv6_small_rec", "text_recognition_model_name", "name of the recogniser")

@@ -30,7 +30,7 @@ from inkline.recognition.words import ink_quad, split_words
 from inkline.registry import options_for, resolve
 from inkline.registry.inspect import ModelFile
 from inkline.registry.onnx_file import read_onnx_header
-from inkline.runtime import Engine, open_engine, renew_in_children
+from inkline.runtime import Engine, OpenedWhenCalled, open_engine, renew_in_children
 from inkline.scripts import NO_LETTERS, script_of
 from inkline.stages import grouped, overlap, unless
 from inkline.types import Detections, Document, Floats, Image, Line, Page, Text, Transform, Word
@@ -82,10 +82,10 @@ class Ocr:
         self.options = options
         o, threads = self.options, self.options.engine.cpu_threads
         # One page alone gets all threads for its detection; in a stream every page gets one, and pages run side by side.
-        engine, detector = _open(o, "text_detection")
-        self._detect_one = self._detect_many = Detector(engine, detector.metadata)
+        detector = _resolve(o, "text_detection")
+        self._detect_one = self._detect_many = Detector(open_engine(detector.path, o.engine), detector.metadata)
         if threads > 1:
-            self._detect_many = Detector(open_engine(detector.path, o.engine, threads), detector.metadata)
+            self._detect_many = Detector(OpenedWhenCalled(detector.path, o.engine, threads), detector.metadata)
         recognizer = _resolve(o, "text_recognition")
         self._recognize, self._recognize_latin = open_recognizers(o, recognizer)
         self._read = open_lines_reader(o, self._recognize, self._recognize_latin)
@@ -236,7 +236,7 @@ class Ocr:
             raise UsageError(CLOSED)
         options = apply(self.options, **overrides)
         self._check(options)
-        fixed = [name for name in overrides if "_model_" in name or name in ("lang", *flat_fields(EngineOptions))]
+        fixed = [name for name in overrides if "_model_" in name or name in ("lang", "tier", *flat_fields(EngineOptions))]
         if fixed:
             raise UsageError(f"{fixed[0]}: models and engines are chosen when Ocr is made, not in a call; make another Ocr")
         return options
@@ -428,9 +428,9 @@ def open_rectifier(options: OcrOptions) -> Rectifier:
 
 
 def _open(options: OcrOptions, stage: str, streams: int = 1) -> tuple[Engine, ModelFile]:
-    """The model of a stage as the options name it, ready to run."""
+    """The model of a stage as the options name it, which is opened when it is first needed."""
     found = _resolve(options, stage)
-    return open_engine(found.path, options.engine, streams), found
+    return OpenedWhenCalled(found.path, options.engine, streams), found
 
 
 def _resolve(options: OcrOptions, stage: str) -> ModelFile:

@@ -196,3 +196,43 @@ def test_the_table_of_options_is_current():
 def test_values_of_an_odd_kind_are_told_in_one_line(name, value):
     with pytest.raises(UsageError, match=name):
         apply(OcrOptions(), **{name: value})
+
+
+def test_a_tier_is_a_table_of_values_that_gives_way_to_what_is_named():
+    fast = options_for(tier="fast", text_det_small_text=9)
+    assert (fast.text_detection_model_name, fast.text_recognition_model_name) == ("PP-OCRv6_tiny_det", "PP-OCRv6_tiny_rec")
+    assert (fast.tier, fast.detect.small_text, fast.detect.sparse_side_len, fast.lang) == ("fast", 9, 0, "auto")
+    assert options_for(tier="balanced") == options_for()
+    with pytest.raises(UsageError, match="did you mean 'fast'"):
+        options_for(tier="fsat")
+    named = options_for(tier="fast", text_recognition_model_name="PP-OCRv6_small_rec")
+    assert (named.text_recognition_model_name, named.recognize.width_scale) == ("PP-OCRv6_small_rec", 0.7)
+
+
+@pytest.mark.parametrize(
+    ("asked", "detector", "recogniser"),
+    [
+        ({"lang": "en"}, "PP-OCRv6_tiny_det", "PP-OCRv6_tiny_rec"),
+        ({"lang": "japan"}, "PP-OCRv6_tiny_det", "PP-OCRv6_small_rec"),  # the tiny one has no kana
+        ({"lang": "ru"}, "PP-OCRv6_tiny_det", "cyrillic_PP-OCRv6_small_rec"),
+        ({"ocr_version": "PP-OCRv5"}, "PP-OCRv5_mobile_det", "PP-OCRv5_mobile_rec"),
+        ({"rules": "reference"}, "PP-OCRv6_tiny_det", "PP-OCRv6_tiny_rec"),
+    ],
+)
+def test_the_models_of_a_tier_stand_where_a_language_means_the_default_ones(asked, detector, recogniser):
+    options = options_for(tier="fast", **asked)
+    assert (options.text_detection_model_name, options.text_recognition_model_name) == (detector, recogniser)
+
+
+def test_the_accurate_tier_takes_large_models_where_they_are_and_says_so_where_not(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("INKLINE_CACHE", str(tmp_path))
+    options = options_for(tier="accurate")
+    assert options.text_recognition_model_name == "PP-OCRv6_small_rec"
+    assert (options.recognize.width_scale, options.recognize.reread_score) == (1.0, 0.95)
+    (told,) = caplog.records
+    assert "inkline models pull PP-OCRv6_medium_det PP-OCRv6_medium_rec" in told.message
+    assert options_for(tier="accurate", lang="ar").recognize.width_scale == 1.2  # what others were tuned with stays
+    for name in ("PP-OCRv6_medium_det", "PP-OCRv6_medium_rec"):
+        (tmp_path / "models").mkdir(exist_ok=True)
+        (tmp_path / "models" / f"{name}.onnx").write_bytes(b"")
+    assert options_for(tier="accurate").text_detection_model_name == "PP-OCRv6_medium_det"

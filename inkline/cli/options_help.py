@@ -29,7 +29,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         *("isolate", "page_timeout", "max_decode"),
     ),
     "Output": ("save_path", "formats", "as_json", "quiet", "strict", "text_layer", "pdfa"),
-    "Language and models": ("lang", "ocr_version", "model_", "offline", "paddlex_config", "rules"),
+    "Language and models": ("lang", "tier", "ocr_version", "model_", "offline", "paddlex_config", "rules"),
     "Turning and flattening": ("use_", "doc_", "textline_", "topk"),
     "Finding text": ("text_det_",),
     "Reading text": ("text_rec_", "text_recognition_batch_size", "return_word_box", "reading_order"),

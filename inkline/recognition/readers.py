@@ -16,8 +16,8 @@ from inkline.recognition.bidi import base_direction
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.router import LETTERED, ScriptNet, evidence, posterior
 from inkline.recognition.words import ink_mask
-from inkline.registry import resolve, with_latin_head
-from inkline.registry.card import all_cards, find_card
+from inkline.registry import model_of_tier, options_for, resolve, with_latin_head
+from inkline.registry.card import all_cards
 from inkline.registry.inspect import ModelFile
 from inkline.runtime import Engine, OpenedWhenCalled, open_engine
 from inkline.runtime.shared_batches import SharedBatches
@@ -163,11 +163,14 @@ def open_lines_reader(options: OcrOptions, base: Recognizer, latin: Recognizer |
 
     def open_reader(name: str) -> Reader:
         found = resolve(name, "", "text_recognition")
-        return Reader(name, _recognizer(found, options), apply(OcrOptions(), **found.options).recognize)
+        tuned = apply(apply(OcrOptions(), tier=options.tier), **found.options)
+        return Reader(name, _recognizer(found, options), tuned.recognize)
 
     name = options.text_recognition_model_name
-    tuned = apply(OcrOptions(), **find_card(name).options).recognize if name in all_cards() else OcrOptions().recognize
-    by_script = ScriptReader(net, Readers(Reader(name, base, tuned, latin), open_reader), reader_names(options.lang, name))
+    models = {"text_detection_model_name": options.text_detection_model_name, "text_recognition_model_name": name}
+    unasked = options_for(**models, tier=options.tier) if name in all_cards() else OcrOptions()
+    readers = Readers(Reader(name, base, unasked.recognize, latin), open_reader)
+    by_script = ScriptReader(net, readers, reader_names(options.lang, name, options.tier))
 
     def read(crops: Sequence[Image], counts: Sequence[int], asked: RecognizeOptions, run: ParallelMap = map) -> list[Text]:
         alone = asked.charset or asked.input_shape or asked.width_rule == "reference"
@@ -178,11 +181,11 @@ def open_lines_reader(options: OcrOptions, base: Recognizer, latin: Recognizer |
 
 def _is_routed(options: OcrOptions) -> bool:
     """Whether more than one recogniser may read lines."""
-    names = reader_names(options.lang, options.text_recognition_model_name).values()
+    names = reader_names(options.lang, options.text_recognition_model_name, options.tier).values()
     return len({name for of_script in names for name in of_script}) > 1
 
 
-def reader_names(lang: str, base: str) -> dict[str, tuple[str, ...]]:
+def reader_names(lang: str, base: str, tier: str = "balanced") -> dict[str, tuple[str, ...]]:
     """Script -> the recognisers that may read its lines, for the option `lang`; none in one that nothing reads.
 
     auto: all scripts, `base` (the recogniser that the options name) being that of Latin and Chinese. Codes joined by +: the
@@ -198,7 +201,8 @@ def reader_names(lang: str, base: str) -> dict[str, tuple[str, ...]]:
     elif "+" in lang:
         for code in map(canonical, lang.split("+")):
             script = ROUTED_AS.get(language(code).script, language(code).script)
-            names[script] = tuple(dict.fromkeys((*names.get(script, ()), route(code)[1])))
+            name = model_of_tier(route(code)[1], tier, code)
+            names[script] = tuple(dict.fromkeys((*names.get(script, ()), name)))
     return names
 
 

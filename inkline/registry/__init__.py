@@ -2,19 +2,23 @@
 
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from inkline.errors import UsageError
-from inkline.flat import apply, flat_fields
-from inkline.languages import canonical, language, route
-from inkline.options import AUTO, OcrOptions
+from inkline.flat import apply, check_value, flat_fields
+from inkline.languages import canonical, codes_under, language, route
+from inkline.options import AUTO, LARGE_MODELS, TIERS, OcrOptions
 from inkline.registry.card import Task, find_card
 
 if TYPE_CHECKING:
     from inkline.registry.inspect import ModelFile
 
 logger = logging.getLogger(__name__)
+
+DEFAULT_MODELS = {key: getattr(OcrOptions(), key) for key in ("text_detection_model_name", "text_recognition_model_name")}
+BALANCED = OcrOptions().tier
 
 
 def resolve(name: str, model_dir: str | Path = "", task: str = "") -> "ModelFile":
@@ -42,17 +46,23 @@ def set_offline() -> None:
 
 
 def options_for(**overrides: Any) -> OcrOptions:
-    """The options to read with: the defaults, over them what the models were tuned with, over both `overrides`.
+    """The options to read with: the defaults, over them the tier, what the models were tuned with, and `overrides`.
+
+    A tier's values are made for the default models, so they go before what these were tuned with, and after that of others.
 
     overrides: flat option names of `inkline.options`, and `ocr_version`, which with `lang` chooses the models that are not
     named; `lang` may be a list. A folder given without a name brings its own. UsageError and ModelError as in `resolve`.
     """
-    # Which models: those named, else those of the language, else the defaults.
+    # Which models: those named, else those of the language, else those of the tier.
     version = overrides.pop("ocr_version", None) or ""
     overrides["lang"] = lang = _language_asked(overrides, version)
     one = "" if lang == AUTO else lang.split("+")[0]
     names = _names_for_language(one, version, overrides) if one or version else {}
-    tuned: dict[str, Any] = {}
+    tier = check_value(flat_fields(OcrOptions)["tier"][2], overrides.get("tier", BALANCED), "tier")
+    unnamed = [key for key in DEFAULT_MODELS if not any(key.replace("_name", end) in overrides for end in ("_name", "_dir"))]
+    names |= {key: model_of_tier(names.get(key, DEFAULT_MODELS[key]), tier, one) for key in unnamed}
+    _warn_of_large([names[key] for key in unnamed], tier)
+    options, tuned = OcrOptions(), dict[str, Any]()
     for task in get_args(Task):
         key = f"{task}_model_name"
         if key not in flat_fields(OcrOptions):
@@ -60,8 +70,11 @@ def options_for(**overrides: Any) -> OcrOptions:
         name = overrides.get(key, names.get(key, getattr(OcrOptions(), key)))
         # What each of them was tuned with.
         names[key], values = _tuned_options(task, name, overrides)
-        tuned |= values
-    return apply(apply(OcrOptions(), **tuned), **(overrides | names))
+        if names[key] == DEFAULT_MODELS.get(key):
+            options = apply(options, **values)
+        else:
+            tuned |= values
+    return apply(apply(apply(options, tier=tier), **tuned), **(overrides | names))
 
 
 def _language_asked(overrides: dict[str, Any], version: str) -> str:
@@ -86,6 +99,31 @@ def _code_of(lang: str) -> str:
         text = "lang=%r is %s, as in PaddleOCR's list; elsewhere it is %s; %r is %s everywhere"
         logger.warning(text, lang, known.name, known.elsewhere, known.tag, known.name)
     return code
+
+
+def model_of_tier(name: str, tier: str, lang: str = "") -> str:
+    """The model of a tier that stands in the place of a default one; any other name as it is.
+
+    The default one stays for a language that the tier's does not read, and for a large one that is not on this machine.
+    """
+    from inkline.registry.download import find_local
+    from inkline.registry.settings import settings_from_environment
+
+    other = TIERS[tier].get(next((key for key, default in DEFAULT_MODELS.items() if name == default), ""), name)
+    card = find_card(other) if other != name else None
+    if card is None or (lang and not set(codes_under(lang)) & set(card.languages or codes_under(lang))):
+        return name
+    return name if other in LARGE_MODELS and not find_local(card, settings_from_environment()) else card.name
+
+
+def _warn_of_large(names: Iterable[str], tier: str) -> None:
+    """A warning where a tier's models are not on this machine."""
+    missing = [
+        TIERS[tier][key] for key, name in DEFAULT_MODELS.items() if name in names and TIERS[tier].get(key) in LARGE_MODELS
+    ]
+    if missing:
+        text = "tier=%s reads without %s, not on this machine; fetch them: inkline models pull %s"
+        logger.warning(text, tier, " and ".join(missing), " ".join(missing))
 
 
 def _names_for_language(lang: str, version: str, overrides: dict[str, Any]) -> dict[str, str]:

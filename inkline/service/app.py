@@ -26,7 +26,7 @@ from inkline.service.connections import Guard, allowed_hosts, send_body
 from inkline.service.corrections import Corrections
 from inkline.service.handlers import FILE_FIELD, dump, from_base64, ocr_parts, preprocessing_parts, success
 from inkline.service.page_routes import add_page_routes
-from inkline.service.readers import OcrByLanguage
+from inkline.service.readers import OcrByRequest
 from inkline.service.request_queue import MakeParts, RequestQueue, TooBusy
 from inkline.service.schemas import (
     FORM,
@@ -161,7 +161,7 @@ class Service:
 
     def __init__(self, ocr: Ocr, options: ServeOptions, asked: Mapping[str, Any] | None = None) -> None:
         self.ocr, self.options = ocr, options
-        self.readers = OcrByLanguage(ocr, asked or {})
+        self.readers = OcrByRequest(ocr, asked or {})
         self.defaults = dict.fromkeys(options.stages_on_request, False)
         self.queue = RequestQueue(options)
         self.metrics = ServiceMetrics(self.queue)

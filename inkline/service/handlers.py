@@ -51,12 +51,12 @@ class RequestFile:
 
 
 def ocr_parts(
-    ocr_of: Callable[[tuple[str, ...]], Ocr], request: ParsedRequest, options: ServeOptions, count: Callable[[Page], None]
+    ocr_of: Callable[[tuple[str, ...], str], Ocr], request: ParsedRequest, options: ServeOptions, count: Callable[[Page], None]
 ) -> MakeParts:
-    """The reply of `POST /ocr`. ocr_of: languages -> who reads them; count: called with every page that was read."""
+    """The reply of `POST /ocr`. ocr_of: languages and tier -> who reads so; count: called with every page that was read."""
 
     def pages(file: RequestFile, request: ParsedRequest, stop: threading.Event) -> Generator[Page, None, None]:
-        return read_request_pages(ocr_of(request.lang), file, request, stop)
+        return read_request_pages(ocr_of(request.lang, request.tier), file, request, stop)
 
     def result(page: Page) -> OcrResult:
         count(page)

@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from inkline import __version__
 from inkline.languages import LANGUAGES, is_read
-from inkline.options import STAGES
+from inkline.options import STAGES, TIERS
 from inkline.service.handlers import dump
 from inkline.service.schemas import JSON
 
@@ -47,12 +47,14 @@ class PageFiles(StaticFiles):
 
 
 def settings_of(service: "Service") -> dict[str, Any]:
-    """The languages, limits and stages of a server; of a stage whether it is on unless a request says otherwise."""
+    """The languages, tiers, limits and stages of a server; of a stage whether it is on unless a request says otherwise."""
     ocr, options = service.ocr.options, service.options
     opened = [name for name in STAGES if getattr(ocr, name)]
     return {
         "version": __version__,
         "lang": ocr.lang,
+        "tier": ocr.tier,
+        "tiers": list(TIERS),
         "languages": {code: one.name for code, one in LANGUAGES.items() if is_read(code)},
         "stages": {to_camel(name): name not in options.stages_on_request for name in opened},
         "maxPages": options.max_pages,

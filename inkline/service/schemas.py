@@ -21,7 +21,7 @@ from typing_extensions import TypedDict
 
 from inkline.errors import InputError, UsageError, near
 from inkline.flat import flat_fields
-from inkline.options import OcrOptions
+from inkline.options import OcrOptions, Tier
 
 JSON, FORM = "application/json", "multipart/form-data"
 
@@ -94,6 +94,7 @@ class ReadRequest(FileRequest):
     lang: LangName | list[LangName] | None = Field(
         None, description="the language, several (`en+ru` or a list) or `auto`; null: as the server is set"
     )
+    tier: Tier | None = Field(None, description="speed against text; null: as the server is set")
     outputs: list[Output] | None = Field(
         None, description="the document in these formats, too, in `outputs` (a PDF in Base64), and the `text` of each page"
     )
@@ -243,6 +244,7 @@ class ParsedRequest:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     thumbnails: bool = False
     lang: tuple[str, ...] = ()
+    tier: str = ""
     outputs: tuple[Output, ...] = ()
     line_images: bool = False
 
@@ -333,6 +335,7 @@ def parse_request(model: type[FileRequest], body: bytes, log_id: str, content_ty
         *(values["file"], log_id, file_type, visualize, stream, contract, overrides),
         thumbnails=values.get("thumbnails", False),
         lang=(lang,) if isinstance(lang, str) else tuple(lang),
+        tier=values.get("tier", ""),
         outputs=tuple(dict.fromkeys(values.get("outputs") or ())),
         line_images=values.get("lineImages", False),
     )

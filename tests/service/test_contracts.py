@@ -169,6 +169,15 @@ def test_pictures_can_be_off_by_default(ocr):
         assert "ocrImage" in plain.post(file=HELLO, visualize=True).json()["result"]["ocrResults"][0]
 
 
+def test_a_request_may_ask_for_another_tier(ocr):
+    with running(ocr, visualize=False) as service:
+        asked = ({}, {"tier": "balanced"}, {"tier": "fast"})
+        replies = [service.post(file=HELLO, textDetThresh=0.3, **tier).json() for tier in asked]
+        own, same, other = (reply["result"]["ocrResults"][0]["prunedResult"] for reply in replies)
+        assert own == same and own["rec_texts"] == other["rec_texts"] and own["rec_scores"] != other["rec_scores"]
+        assert "'fast', 'balanced' or 'accurate'" in service.post(file=HELLO, tier="quick").json()["errorMsg"]
+
+
 def test_page_preprocessing_and_stages_on_request(tmp_path):
     """A page on its side is straightened when the request asks for it, and boxes stay in the file's own pixels."""
     page = picture("READ ME", (400, 300))

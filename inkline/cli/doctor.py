@@ -113,7 +113,7 @@ class _Timed:
 
 def _stages(ocr: "Ocr", page_images: list["PageImage"]) -> dict[str, float]:
     options, images = ocr.options, [page_image.image for page_image in page_images]
-    models = [ocr._detect_one, *ocr.recognizers]
+    models: list[Any] = [ocr._detect_one, *ocr.recognizers]
     nets = detector, *heads = [_Timed(model._engine) for model in models]
     for model, net in zip(models, nets, strict=True):
         model._engine = net

@@ -134,8 +134,8 @@ def open_recognizers(options: OcrOptions, found: ModelFile) -> tuple[Recognizer,
 
 def _recognizer(found: ModelFile, options: OcrOptions, twins: Sequence[str] = (), later: bool = False) -> Recognizer:
     """A recogniser whose lines run side by side; where larger batches pay, lines of different pages and calls fill them."""
-    open_it = OpenedWhenCalled if later else open_engine
-    engine: Engine = open_it(found.path, options.engine, options.engine.cpu_threads)
+    how = found.path, options.engine, options.engine.cpu_threads
+    engine: Engine = OpenedWhenCalled(*how) if later else open_engine(*how)
     if options.recognize.batch_size > 1:
         engine = SharedBatches(engine, options.recognize.batch_size)
     return Recognizer(engine, found.charset or (), found.metadata, twins)

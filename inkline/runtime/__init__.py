@@ -26,8 +26,10 @@ class Engine(Protocol):
     granted processors busy. An input that the net does not take is an EngineError. An engine works in a forked child, too.
     """
 
-    metadata: dict[str, str]
     streams: int
+
+    @property
+    def metadata(self) -> dict[str, str]: ...
 
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]: ...
 

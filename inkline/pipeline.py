@@ -23,6 +23,7 @@ from inkline.orientation.classifier import Classifier, Orientation
 from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.columns import complete_columns
+from inkline.recognition.confidence import Confidence, Fit, confidences, own_fit
 from inkline.recognition.corrections import resolve_accents
 from inkline.recognition.readers import open_lines_reader, open_recognizers, unread_warning
 from inkline.recognition.recognizer import ParallelMap, Recognizer
@@ -88,6 +89,7 @@ class Ocr:
             self._detect_many = Detector(OpenedWhenCalled(detector.path, o.engine, threads), detector.metadata)
         recognizer = _resolve(o, "text_recognition")
         self._recognize, self._recognize_latin = open_recognizers(o, recognizer)
+        self._own_confidence = own_fit(recognizer.metadata)
         self._read = open_lines_reader(o, self._recognize, self._recognize_latin)
         missing = missing_letters(o.lang, self._recognize.charset) if o.lang in LANGUAGES else ""
         if missing:
@@ -285,7 +287,7 @@ class Ocr:
         columns = [i for i, angle in enumerate(prepared.angles) if angle == 90 and texts[i].reader in ("", base)]
         if columns and options.width_rule == "own":
             texts = complete_columns(texts, prepared.crops, columns, lambda crops: self._recognize(crops, options))
-        return _assemble(prepared, texts)
+        return _assemble(prepared, texts, self._own_confidence)
 
     def _upside_down(self, lines: list[Image], options: OcrOptions) -> tuple[int, ...]:
         """Indices of the lines that the classifier takes for turned by 180 degrees."""
@@ -328,10 +330,10 @@ def _crop_lines(image: Image, found: Detections, reference: bool, run: ParallelM
     return found[kept], [crop for crop in crops if crop is not None]
 
 
-def _assemble(prepared: PreparedPage, texts: list[Text]) -> Page:
+def _assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Page:
     """Put a page together, with places in source pixels: lines below the score threshold are kept as lines not read.
 
-    By the reference's rules these are left out.
+    By the reference's rules these are left out. own: the fit of the recogniser's confidence that its file brings.
     """
     # Of lines that were read both ways up, the better reading; accents are decided by the whole page.
     prepared, texts = _better_way_up(prepared, texts)
@@ -344,12 +346,14 @@ def _assemble(prepared: PreparedPage, texts: list[Text]) -> Page:
             quads = lying(quads)
             order = column_order(quads)
         paragraph = paragraphs(quads[order])
+    shapes = [crop.shape for crop in prepared.crops]
+    chances = confidences(texts, shapes, options.text_recognition_model_name, own)
     lines = []
     for i, number in zip(order.tolist(), paragraph.tolist(), strict=True):
         thresh = texts[i].score_thresh
         unread = bool(texts[i].script) or texts[i].score < (options.recognize.score_thresh if thresh is None else thresh)
         if not unread or options.rules == "own":
-            lines.append(_line(prepared, i, texts[i], boxes[i], number, unread))
+            lines.append(_line(prepared, i, texts[i], chances[i], boxes[i], number, unread))
     asked = options.use_textline_orientation
     return page_of(
         prepared.page_image,
@@ -373,17 +377,21 @@ def _better_way_up(prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedP
     return replace(prepared, crops=crops, angles=angles, boxes=boxes, read_twice=()), list(better)
 
 
-def _line(prepared: PreparedPage, index: int, text: Text, tight: Floats, paragraph: int, unread: bool) -> Line:
+def _line(
+    prepared: PreparedPage, index: int, text: Text, chance: Confidence, tight: Floats, paragraph: int, unread: bool
+) -> Line:
     """A line of a page: its text, none if `unread`, and where it, as its box `tight`, and its words lie in source pixels."""
     transform, box, angle = prepared.transform, prepared.found.quads[index], prepared.angles[index]
     words: tuple[Word, ...] = ()
     if prepared.options.recognize.return_word_box and not unread:
         found = split_words(text, prepared.crops[index], _from_text_start(box, angle))
-        words = tuple(replace(word, quad=transform.quads_to_source(word.quad)) for word in found)
+        places = [transform.quads_to_source(word.quad) for word in found]
+        words = tuple(replace(w, quad=q, confidence=c) for w, q, c in zip(found, places, chance.words, strict=True))
     place = transform.quads_to_source(tight), box, float(prepared.found.scores[index]), angle
     script = text.script or (NO_LETTERS if unread else script_of(text.text))
     read, model = ("", "") if unread else (text.text, text.reader or prepared.options.text_recognition_model_name)
-    return Line(read, text.score, *place, words, paragraph, script, unread, model)
+    confidence = 0.0 if unread else chance.line
+    return Line(read, text.score, *place, words, paragraph, script, unread, model, confidence)
 
 
 def _fit_to_ink(crop: Image, box: Floats, angle: int) -> Floats:

@@ -9,10 +9,13 @@ line that runs down, up or upside down, `Line.reading_quad` starts where the tex
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from inkline.formats.review import Review
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
 Floats = NDArray[np.float32]
@@ -67,7 +70,9 @@ class Text:
     fractions 0..1 of the crop's width; what runs from right to left has falling ones. plain: the text without the accents
     the recogniser was in doubt about, of the same length. reader: the recogniser, where there are several (joined by + for
     a line read in pieces). score_thresh: the score below which a line of this one is left out; None: as the options say.
-    script: of a line that no recogniser reads, its script.
+    script: of a line that no recogniser reads, its script. evidence: (len(text), 3) float32, what confidence is made of:
+    the highest probability of each character, that of another one in its place, and that of one more between it and the
+    next; made of the scores if not given.
     """
 
     text: str
@@ -78,15 +83,25 @@ class Text:
     reader: str = ""
     score_thresh: float | None = None
     script: str = ""
+    evidence: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+
+    def __post_init__(self) -> None:
+        if len(self.evidence) != len(self.char_scores):
+            scores = np.asarray(self.char_scores, np.float32)
+            object.__setattr__(self, "evidence", np.stack([scores, 1 - scores, 0 * scores], axis=1))
 
 
 @dataclass(frozen=True, eq=False)
 class Word:
-    """A word of a line: its text, mean score 0..1, and its quad in source pixels, corner 0 where the word starts."""
+    """A word of a line: its text, mean score 0..1, and its quad in source pixels, corner 0 where the word starts.
+
+    confidence: as in `Line`, that the word is right.
+    """
 
     text: str
     score: float
     quad: Floats
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +116,8 @@ class Line:
     script: the ISO 15924 code of what most of its letters are written in, of `inkline.scripts`; Zyyy without letters.
     unread: the line was found and could not be read: its text is empty, its score that of what it was taken for.
     model: the name of the recogniser, several joined by + for a line read in pieces, empty for one that none reads.
+    confidence: the chance 0..1 that every character of the text is right, spaces aside, as it was found on labelled lines
+    (docs/confidence.md); 0 if unread; None where it is not known, as of a line made by hand.
     """
 
     text: str
@@ -114,6 +131,7 @@ class Line:
     script: str = "Zyyy"
     unread: bool = False
     model: str = ""
+    confidence: float | None = None
 
     @property
     def reading_quad(self) -> Floats:
@@ -295,6 +313,10 @@ class Page:
 
         return page_to_dict(self)
 
+    def review(self, share: float) -> "Review":
+        """The fewest lines to look at, so that of the others at most `share` (0..1) are expected to be wrong."""
+        return Document((self,)).review(share)
+
     def plot(self) -> Image:
         """The source image with its boxes on the left and the text at its place on the right, BGR uint8 (H, 2W, 3)."""
         from inkline.formats.draw import draw_page
@@ -317,6 +339,12 @@ class Document:
     def text(self) -> str:
         """The text of all pages, a form feed between two."""
         return "\n\f".join(page.text for page in self.pages)
+
+    def review(self, share: float) -> "Review":
+        """The fewest lines to look at, so that of the others at most `share` (0..1) are expected to be wrong."""
+        from inkline.formats.review import review
+
+        return review(self.pages, share)
 
     def __len__(self) -> int:
         return len(self.pages)

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +19,23 @@ from inkline.progress import LogProgress, open_progress
 if TYPE_CHECKING:
     from inkline.types import Page
 
+
+class Share(click.ParamType):
+    """A share of lines: 0.005 or 0.5%."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self.fail(f"{value!r} is no share of lines; give for instance 0.5% or 0.005", param, ctx)
+        return share
+
+
 DEFAULT_FORMATS = ("json", "img")
 ONE_DOCUMENT = frozenset({"img", "pdf", "parquet", "hocr", "alto", "page"})  # formats of which two in a row are no file
 TABLES = frozenset({"csv", "tsv"})  # formats whose first row names the columns
@@ -28,6 +47,7 @@ Examples:
   inkline ocr letter.pdf --format md > letter.md
   inkline ocr scan.pdf --save_path out --format pdf --text_layer replace      a searchable PDF
   inkline ocr photo.jpg --lang fr --use_textline_orientation true
+  inkline ocr scans/ --review 0.5% > text.txt     the text, and which lines to look at
   curl -s https://example.org/a.png | inkline ocr -
 """
 
@@ -43,6 +63,13 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="print one JSON line per page instead of the text")
 @click.option("--quiet", is_flag=True, help="no progress, no text; errors only")
+@click.option(
+    "--review",
+    type=Share(),
+    metavar="SHARE",
+    help="also list the fewest lines to look at, so that of the others at most this share (0.5% or 0.005) is expected to be "
+    "wrong; on standard error, in --save_path as review.tsv, with --json as its last line",
+)
 @strict_flag
 @click.option("--print_results", is_flag=True, hidden=True, help="print each page as PaddleX does")
 @click.option("--image_dir", hidden=True)
@@ -55,7 +82,7 @@ def ocr(inputs: tuple[str, ...], more_inputs: tuple[str, ...], image_dir: str | 
     """Find and read the text of images, PDFs, folders, globs, URLs or standard input (-).
 
     Exit status: 0 when all was read, 1 when some input could not be read (the rest is) or, with --strict, was damaged and
-    read in part, 2 for wrong usage.
+    read in part, 2 for wrong usage. Lines to look at (--review) do not change it.
     """
     sources = [*inputs, *more_inputs]
     if image_dir is not None:  # PaddleOCR up to 2.x, which wrote its pictures to this folder
@@ -92,6 +119,7 @@ def read_all(
         set_offline()
     password = values.get("pdf_password")  # for reading PDFs and for writing them
     pdf_options = apply(PdfOptions(), **given(PdfOptions, values))
+    review = ReviewList(values.pop("review", None))
     options = translated(values | {"pdf_password": password})
     failures = Failures()
     damaged: set[str | None] = set()  # sources
@@ -102,13 +130,44 @@ def read_all(
             written = ResultWriter(save_path, names, pdf_options, failures).written(pages)
         else:
             written = _printed(pages, names, pdf_options, failures)
-        count = sum(1 for _ in written)
+        count = sum(1 for _ in review.collected(written))
     if save_path and not quiet:
         click.echo(f"inkline: {count} page{'s' * (count != 1)} read, results in {save_path}", err=True)
+    review.tell(save_path, as_json, quiet)
     say_damaged(len(damaged))
     failures.exit_if_any()
     if damaged and strict:
         raise SystemExit(1)
+
+
+class ReviewList:
+    """Which lines of all pages to look at, where a share of wrong lines is given; else nothing."""
+
+    def __init__(self, share: float | None) -> None:
+        self._share = share
+        self._pages: list[Page] = []
+
+    def collected(self, pages: Iterable["Page"]) -> Iterator["Page"]:
+        """The pages as they pass; they are kept without their images."""
+        for page in pages:
+            if self._share is not None:
+                self._pages.append(replace(page, load_image=None))
+            yield page
+
+    def tell(self, save_path: str | None, as_json: bool, quiet: bool) -> None:
+        """Say which lines: on standard error, in the folder as a table, as a last line of JSON."""
+        from inkline.formats.review import review
+        from inkline.formats.write import replace_file
+
+        if self._share is None:
+            return
+        found = review(self._pages, self._share)
+        if save_path:
+            replace_file(Path(save_path) / "review.tsv", found.to_tsv().encode("utf-8", "backslashreplace"))
+        if as_json and not quiet:
+            click.echo(json.dumps(found.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
+        elif not quiet:
+            click.echo(f"inkline: {found}", err=True)
 
 
 def _chosen_formats(formats: str | None, save_path: str | None) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         *("more_inputs", "pdf_", "page_range", "max_image", "max_source", "allow_urls", "url_"),
         *("isolate", "page_timeout", "max_decode"),
     ),
-    "Output": ("save_path", "formats", "as_json", "quiet", "strict", "text_layer", "pdfa"),
+    "Output": ("save_path", "formats", "as_json", "quiet", "review", "strict", "text_layer", "pdfa"),
     "Language and models": ("lang", "tier", "ocr_version", "model_", "offline", "paddlex_config", "rules"),
     "Turning and flattening": ("use_", "doc_", "textline_", "topk"),
     "Finding text": ("text_det_",),

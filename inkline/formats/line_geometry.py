@@ -188,6 +188,13 @@ def _estimated_words(line: Line, texts: list[str]) -> tuple[PlacedWord, ...]:
     for i, word in enumerate(texts):
         span = slice(at, at + len(word))
         quad = quad_part(line_quad, float(left[span].min()) / total, float(right[span].max()) / total)
-        out.append(PlacedWord(Word(word, line.score, quad), i + 1 < len(texts)))
+        # As if its characters were as doubtful as the line's others, each for itself.
+        chance = None if line.confidence is None else line.confidence ** (len(word) / max(len("".join(texts)), 1))
+        out.append(PlacedWord(Word(word, line.score, quad, chance), i + 1 < len(texts)))
         at += len(word) + 1
     return tuple(out)
+
+
+def certainty(item: Line | Word) -> float:
+    """How far a line or word can be trusted, 0..1: its confidence, its score where that is not known."""
+    return item.score if item.confidence is None else item.confidence

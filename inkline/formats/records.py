@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 
 from inkline.flat import to_flat
-from inkline.formats.line_geometry import bounds, lines_by_paragraph, place_words
+from inkline.formats.line_geometry import bounds, certainty, lines_by_paragraph, place_words
 from inkline.formats.write import check_packages
 from inkline.options import OcrOptions
 from inkline.types import Document, Floats, Line, Page, Word
 
 DETECTION_PARAMETERS = ("limit_side_len", "limit_type", "thresh", "max_side_limit", "box_thresh", "unclip_ratio")
-CSV_COLUMNS = ("source", "page", "line", "paragraph", "score", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "text", "unread")
+CSV_COLUMNS = (
+    *("source", "page", "line", "paragraph", "score", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4"),
+    *("text", "unread", "confidence"),
+)
 TSV_COLUMNS = (  # those of Tesseract
     *("level", "page_num", "block_num", "par_num", "line_num", "word_num"),
     *("left", "top", "width", "height", "conf", "text"),
@@ -38,8 +41,8 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     """The page as plain JSON values with the keys of PaddleOCR 3.x, in its order; coordinates in whole source pixels.
 
     `dt_polys` and `textline_orientation_angles` (0 or 1; -1 where lines were not classified) have an entry for each box
-    that was found; the `rec_` keys only for lines at or above the score threshold. `unread` (polygons and scripts of lines
-    that could not be read) and `warnings` come last, only where there are some. Rule: PaddleX 3.7,
+    that was found; the `rec_` keys only for lines at or above the score threshold. `rec_confidences`, `unread` (polygons and
+    scripts of lines that could not be read) and `warnings` come last, only where there are some. Rule: PaddleX 3.7,
     `OCRResult.json["res"]`; unlike there, coordinates are those of the given file also after turning and unwarping.
     """
     settings = {**to_flat(OcrOptions()), **page.settings}  # a page made by hand may lack some
@@ -63,7 +66,8 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     out["text_rec_score_thresh"] = settings["text_rec_score_thresh"]
     out["return_word_box"] = bool(settings["return_word_box"])
     warnings = {"warnings": list(page.warnings)} if page.warnings else {}
-    return out | _lines_to_dict(page, out["return_word_box"]) | _unread_to_dict(page) | warnings
+    ours = _confidences_to_dict(page.read_lines, out["return_word_box"]) if settings["rules"] == "own" else {}
+    return out | _lines_to_dict(page, out["return_word_box"]) | ours | _unread_to_dict(page) | warnings
 
 
 def _preprocessing(page: Page, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +96,14 @@ def _lines_to_dict(page: Page, with_words: bool) -> dict[str, Any]:
     return out
 
 
+def _confidences_to_dict(lines: tuple[Line, ...], with_words: bool) -> dict[str, Any]:
+    """The confidence of lines, and of their words; empty where it is not known."""
+    if not lines or any(line.confidence is None for line in lines):
+        return {}
+    of_words = {"text_word_confidences": [[word.confidence for word in line.words] for line in lines]} if with_words else {}
+    return {"rec_confidences": [line.confidence for line in lines], **of_words}
+
+
 def _unread_to_dict(page: Page) -> dict[str, Any]:
     """The lines that could not be read; empty without any."""
     lost = [{"poly": _whole(line.quad), "script": line.script} for line in page.lines if line.unread]
@@ -107,7 +119,8 @@ def _whole(points: Floats) -> list[list[int]]:
 def render_csv(document: Document) -> str:
     """CSV (RFC 4180): one row per line of text, its four corners in source pixels, clockwise from top-left as read.
 
-    Pages, lines and paragraphs count from 1; `unread` is 1 for a line that could not be read.
+    Pages, lines and paragraphs count from 1; `unread` is 1 for a line that could not be read; `confidence` is empty where it
+    is not known.
     """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
@@ -117,8 +130,13 @@ def render_csv(document: Document) -> str:
         for i, line in enumerate(page.lines, 1):
             corners = [f"{v:.1f}" for v in line.quad.reshape(-1).tolist()]
             text = line.text.replace("\0", "\ufffd")  # many readers stop at a null character
-            table.writerow([source, number, i, line.paragraph + 1, f"{line.score:.4f}", *corners, text, int(line.unread)])
+            place = source, number, i, line.paragraph + 1, f"{line.score:.4f}", *corners
+            table.writerow([*place, text, int(line.unread), _rounded(line.confidence)])
     return out.getvalue()
+
+
+def _rounded(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.4f}"
 
 
 def render_tsv(document: Document) -> str:
@@ -138,7 +156,7 @@ def render_tsv(document: Document) -> str:
                 rows.append(_tsv_row((4, number, block, 1, i, 0), [line.quad]))
                 for j, placed in enumerate(place_words(line), 1):
                     word, numbers = placed.word, (5, number, block, 1, i, j)
-                    rows.append(_tsv_row(numbers, [word.quad], f"{word.score * 100:.6f}", word.text))
+                    rows.append(_tsv_row(numbers, [word.quad], f"{certainty(word) * 100:.6f}", word.text))
     return "\n".join(rows) + "\n"
 
 
@@ -160,10 +178,10 @@ def render_parquet(document: Document) -> bytes:
 
     text, integer, number = pa.string(), pa.int32(), pa.float32()
     quad = pa.list_(number, 8)
-    word = pa.struct({"text": text, "score": number, "quad": quad})
+    word = pa.struct({"text": text, "score": number, "quad": quad, "confidence": number})
     types = dict.fromkeys(("page", "width", "height", "line", "paragraph"), integer)
     types = {"document": text, **types, "text": text, "score": number, "det_score": number, "quad": quad}
-    types |= {"words": pa.list_(word), "script": text, "unread": pa.bool_()}
+    types |= {"words": pa.list_(word), "script": text, "unread": pa.bool_(), "confidence": number}
     out = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(_parquet_rows(document), schema=pa.schema(types)), out, compression="zstd")
     return out.getvalue()
@@ -185,7 +203,8 @@ def _parquet_rows(document: Document) -> list[dict[str, Any]]:
 
 
 def _parquet_text(item: Line | Word) -> dict[str, Any]:
-    return {"text": _valid_unicode(item.text), "score": item.score, "quad": item.quad.reshape(-1).tolist()}
+    text, quad = _valid_unicode(item.text), item.quad.reshape(-1).tolist()
+    return {"text": text, "score": item.score, "quad": quad, "confidence": item.confidence}
 
 
 def _valid_unicode(text: str) -> str:

@@ -13,6 +13,7 @@ from inkline.errors import OutputError
 from inkline.formats.line_geometry import (
     angle,
     bounds,
+    certainty,
     line_height,
     lines_by_paragraph,
     place_words,
@@ -37,7 +38,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def render_hocr(document: Document) -> str:
-    """hOCR 1.2: XHTML with areas, paragraphs, lines and words; a word's `x_wconf` is its score in percent."""
+    """hOCR 1.2: XHTML with areas, paragraphs, lines and words; a word's `x_wconf` is its confidence in percent."""
     html = ET.Element("html", {"xmlns": "http://www.w3.org/1999/xhtml", "xml:lang": "en", "lang": "en"})
     head = _element(html, "head")
     _element(head, "title", document.source or "")
@@ -82,7 +83,7 @@ def _hocr_line(paragraph: ET.Element, line: Line, number: str) -> None:
     if writing_direction(line) == "rtl":
         node.set("dir", "rtl")
     for j, placed in enumerate(place_words(line), 1):
-        title = f"{_hocr_bbox([placed.word.quad])}; x_wconf {placed.word.score * 100:.0f}"
+        title = f"{_hocr_bbox([placed.word.quad])}; x_wconf {certainty(placed.word) * 100:.0f}"
         word = _element(node, "span", placed.word.text, class_="ocrx_word", id=f"word_{number}_{j}", title=title)
         word.tail = " " if placed.space_after else ""
 
@@ -119,7 +120,7 @@ def _alto_page(layout: ET.Element, page: Page, number: int) -> None:
     node = _element(layout, "Page", ID=f"page_{number}", PHYSICAL_IMG_NR=place, PROCESSINGREFS="processing", **size)
     if page.read_lines:
         # The page's confidence is the mean of its lines'.
-        node.set("PC", _confidence([line.score for line in page.read_lines]))
+        node.set("PC", _confidence([certainty(line) for line in page.read_lines]))
     space = _element(node, "PrintSpace", HPOS=0, VPOS=0, **size)
     for block, lines in enumerate(lines_by_paragraph(page, unread=True), 1):
         area = _element(space, "TextBlock", ID=f"block_{number}_{block}", **_alto_box([line.quad for line in lines]))
@@ -138,7 +139,7 @@ def _alto_line(block: ET.Element, line: Line, number: str) -> None:
     for j, placed in enumerate(place_words(line), 1):
         word = placed.word
         string = _element(node, "String", ID=f"word_{number}_{j}", **_alto_box([word.quad]), CONTENT=word.text)
-        string.set("WC", _confidence([word.score]))
+        string.set("WC", _confidence([certainty(word)]))
         _alto_shape(string, word.quad)
         if placed.space_after:
             _element(node, "SP")
@@ -193,7 +194,7 @@ def _page_region(node: ET.Element, lines: list[Line], number: int, page: Page) -
         _page_line(region, line, f"{number}_{i}", page)
     read = [line for line in lines if not line.unread]
     if read:
-        _page_text(region, "\n".join(line.text for line in read), [line.score for line in read])
+        _page_text(region, "\n".join(line.text for line in read), [certainty(line) for line in read])
 
 
 def _page_line(region: ET.Element, line: Line, number: str, page: Page) -> None:
@@ -205,9 +206,9 @@ def _page_line(region: ET.Element, line: Line, number: str, page: Page) -> None:
     for j, placed in enumerate(place_words(line), 1):
         word = _element(node, "Word", id=f"word_{number}_{j}")
         _element(word, "Coords", points=_points(placed.word.quad, page.size))
-        _page_text(word, placed.word.text, [placed.word.score])
+        _page_text(word, placed.word.text, [certainty(placed.word)])
     if not line.unread:
-        _page_text(node, line.text, [line.score])
+        _page_text(node, line.text, [certainty(line)])
 
 
 def _page_text(node: ET.Element, text: str, scores: Sequence[float]) -> None:

@@ -28,6 +28,7 @@ from inkline.errors import EngineError, InklineError, ModelError, UsageError
 from inkline.formats.line_geometry import (
     angle,
     bounds,
+    certainty,
     direction,
     line_height,
     lines_by_paragraph,
@@ -223,7 +224,7 @@ def _line_element(line: Line, page: Page) -> Any:
             right = min(box.right, max(after.left - space, (box.left + box.right) / 2))
             box = replace(box, right=right)
         word = item.word
-        words.append(OcrElement(ocr_class=OcrClass.WORD, bbox=box, text=word.text, confidence=word.score))
+        words.append(OcrElement(ocr_class=OcrClass.WORD, bbox=box, text=word.text, confidence=certainty(word)))
     return OcrElement(
         ocr_class=OcrClass.LINE,
         bbox=_box([line.quad], page),

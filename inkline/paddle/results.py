@@ -217,6 +217,8 @@ class OCRResult(PaddleResult):
     def __init__(self, page: Page, names: Names | None = None, all_boxes: bool = True) -> None:
         values = page.to_dict()
         lost = [unread | {"poly": whole_pixels(np.array(unread["poly"]))} for unread in values.pop("unread", [])]
+        for ours in ("rec_confidences", "text_word_confidences"):  # PaddleOCR has scores alone
+            values.pop(ours, None)
         # The straightened page: part of the JSON when the stage ran.
         step = ResultDict(values.get("doc_preprocessor_res", {}), _preprocessed(page))
         made: dict[str, Make] = {"vis_fonts": partial(_fonts, [line.text for line in page.read_lines])}

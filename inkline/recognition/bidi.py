@@ -40,6 +40,7 @@ def stored_order(seen: Text) -> Text:
         char_scores=seen.char_scores[order],
         char_spans=seen.char_spans[order],
         plain=visual_order(seen.plain),
+        evidence=seen.evidence[order],
     )
 
 

@@ -108,15 +108,17 @@ def _filled(text: Text, line: Text, places: NDArray[np.int64], edges: Floats) ->
     """The text with those characters of the line of squares that stand where it has none. edges: as fractions of the column."""
     count = len(edges) - 1
     squares = np.clip((line.char_spans.mean(axis=1) * count).astype(np.int64), 0, count - 1) if line.text else np.zeros(0, int)
-    seen = zip(places.tolist(), text.text, text.plain or text.text, text.char_scores, text.char_spans, strict=True)
-    rows: list[tuple[int, str, str, float, Floats]] = list(seen)
+    columns = text.plain or text.text, text.char_scores, text.char_spans, text.evidence
+    rows: list[tuple[int, str, str, float, Floats, Floats]] = list(zip(places.tolist(), text.text, *columns, strict=True))
     taken = set(places.tolist())
-    for k, char, score in zip(squares.tolist(), line.text, line.char_scores, strict=True):
+    for k, char, score, evidence in zip(squares.tolist(), line.text, line.char_scores, line.evidence, strict=True):
         if k not in taken and is_wide(char):
             taken.add(k)
-            rows.append((k, char, char, score, edges[k : k + 2]))
+            rows.append((k, char, char, score, edges[k : k + 2], evidence))
     rows.sort(key=lambda row: row[0])
     scores = np.array([row[3] for row in rows], np.float32)
     spans = np.array([row[4] for row in rows], np.float32)
+    evidence = np.array([row[5] for row in rows], np.float32)
     chars, plain = "".join(row[1] for row in rows), "".join(row[2] for row in rows)
-    return replace(text, text=chars, score=float(scores.mean()), char_scores=scores, char_spans=spans, plain=plain)
+    known = replace(text, text=chars, score=float(scores.mean()), char_scores=scores, char_spans=spans, plain=plain)
+    return replace(known, evidence=evidence)

@@ -15,7 +15,8 @@ class CtcPath:
 
     best: (T,) the most probable class of each step; prob: (T,) its probability; plain: (T,) as best, without doubtful
     accents (`remove_doubtful_accents`). width: of the line at the net's height, in pixels, before it was narrowed; used: the
-    fraction of the T steps that the line covers, the rest being padding.
+    fraction of the T steps that the line covers, the rest being padding. others: (T,) the probability of what is on neither
+    side of the step (`probability_of_others`); None where it is not known.
     """
 
     best: NDArray[np.int64]
@@ -23,6 +24,23 @@ class CtcPath:
     plain: NDArray[np.int64]
     width: int = 0
     used: float = 1.0
+    others: Floats | None = None
+
+
+def probability_of_others(best: NDArray[np.int64], probability: Floats) -> Floats:
+    """Of each step the probability (T,) of characters other than those that are read at it, or last before and next after it.
+
+    best: (T,) the class read at each step, 0 the blank; probability: (T, classes). At a character it is what else that may
+    be, between two it is what may be missing there.
+    """
+    steps = np.arange(len(best))
+    filled = best != 0
+    before = np.maximum.accumulate(np.where(filled, steps, 0))
+    after = np.minimum.accumulate(np.where(filled, steps, len(best) - 1)[::-1])[::-1]
+    left, right = best[before], best[after]
+    known = probability[:, 0] + np.where(left != 0, probability[steps, left], 0)
+    known += np.where((right != 0) & (right != left), probability[steps, right], 0)
+    return np.asarray(np.clip(1 - known, 0, 1), np.float32)
 
 
 def ctc_decode(path: CtcPath, charset: Sequence[str]) -> Text:
@@ -49,7 +67,17 @@ def ctc_decode(path: CtcPath, charset: Sequence[str]) -> Text:
         np.repeat(scores, repeat),
         np.repeat(spans, repeat, axis=0),
         "".join(charset[i - 1] for i in path.plain[steps]),
+        evidence=np.repeat(_evidence(path, steps), repeat, axis=0),
     )
+
+
+def _evidence(path: CtcPath, steps: NDArray[np.int64]) -> Floats:
+    """Of each character (N, 3), as in `Text.evidence`. steps: where the characters begin."""
+    filled = path.best != 0
+    others = np.zeros(len(filled), np.float32) if path.others is None else path.others
+    starts = np.concatenate([[0], steps[1:]])  # what comes before the first character is counted with it
+    columns = np.where(filled, path.prob, 0), np.where(filled, others, 0), np.where(filled, 0, others)
+    return np.stack([np.maximum.reduceat(column, starts) for column in columns], axis=1).astype(np.float32)
 
 
 def join_paths(parts: Sequence[tuple[int, CtcPath]]) -> CtcPath:
@@ -61,10 +89,11 @@ def join_paths(parts: Sequence[tuple[int, CtcPath]]) -> CtcPath:
     if len(parts) == 1:
         return first
     per_pixel = len(first.best) * first.used / first.width
-    whole = [np.zeros((3, 0))]
+    whole = [np.zeros((4, 0))]
     end = 0
     for start, path in parts:
-        steps = np.stack([path.best, path.prob, path.plain])[:, : round(len(path.best) * path.used)]
+        others = np.zeros(len(path.best)) if path.others is None else path.others
+        steps = np.stack([path.best, path.prob, path.plain, others])[:, : round(len(path.best) * path.used)]
         at = round(start * per_pixel)
         shared = max(end - at, 0)
         # What the windows so far and this one share: cut both at a common blank step.
@@ -73,5 +102,6 @@ def join_paths(parts: Sequence[tuple[int, CtcPath]]) -> CtcPath:
         cut = shared // 2 if not len(blank) else int(blank[np.abs(blank - shared / 2).argmin()])
         whole = [before[:, : at + cut], steps[:, cut:]]
         end = at + steps.shape[1]
-    best, prob, plain = np.concatenate(whole, axis=1)
-    return CtcPath(best.astype(np.int64), prob.astype(np.float32), plain.astype(np.int64))
+    best, prob, plain, others = np.concatenate(whole, axis=1)
+    classes = best.astype(np.int64), plain.astype(np.int64)
+    return CtcPath(classes[0], prob.astype(np.float32), classes[1], others=others.astype(np.float32))

@@ -345,6 +345,7 @@ class ScriptReader:
 
 
 NOTHING = Text("", 0.0, np.zeros(0, np.float32), np.zeros((0, 2), np.float32))
+SPACE_EVIDENCE = np.array([[1, 0, 0]], np.float32)  # of the space between two pieces
 
 
 def _score(text: Text) -> float:
@@ -395,6 +396,7 @@ def joined(pieces: Sequence[Text]) -> Text:
             f"{whole.plain or whole.text} {piece.plain or piece.text}",
             "+".join(dict.fromkeys([*whole.reader.split("+"), piece.reader])),
             max(whole.score_thresh or 0.0, piece.score_thresh or 0.0),
+            evidence=np.concatenate([whole.evidence, SPACE_EVIDENCE, piece.evidence]),
         )
     return whole
 

@@ -24,7 +24,7 @@ from inkline.recognition.corrections import (
     twin_classes,
     unify_script,
 )
-from inkline.recognition.ctc import CtcPath, ctc_decode, join_paths
+from inkline.recognition.ctc import CtcPath, ctc_decode, join_paths, probability_of_others
 from inkline.recognition.words import doubt_marks
 from inkline.runtime import Engine
 from inkline.runtime.tensors import normalize_table, resize, to_tensor
@@ -174,7 +174,7 @@ class Recognizer:
         plain = best
         if options.accent_thresh < 1:
             plain = remove_doubtful_accents(best, probability, self._plain, options.accent_thresh)
-        return CtcPath(best, prob, plain, *extent)
+        return CtcPath(best, prob, plain, *extent, probability_of_others(best, probability))
 
     def _check_classes(self, classes: int) -> None:
         """ModelError unless the net's classes are those of its charset."""

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any, cast
 import cv2
 import numpy as np
 
-from inkline.errors import SourceError, UsageError
+from inkline.errors import SourceError, TooLargeError, UsageError
 from inkline.flat import flat_fields, to_flat
 from inkline.formats.draw import draw_page, draw_preprocessing, encode_image, straighten
 from inkline.formats.records import page_to_dict
@@ -28,7 +29,7 @@ from inkline.options import MIN_PDF_DPI, ReadOptions, ServeOptions
 from inkline.paddle.results import DocPreprocessorResult
 from inkline.pipeline import Ocr
 from inkline.service.public_fetch import fetch_public
-from inkline.service.request_queue import MakeParts
+from inkline.service.request_queue import POLL_SECONDS, MakeParts
 from inkline.service.schemas import Contract, DataInfo, FileType, OcrResult, ParsedRequest, PreprocessingResult
 from inkline.types import Document, Image, Line, Page
 
@@ -96,6 +97,8 @@ def _reply_parts(
             for page in made:
                 one = result(page)
                 read.append(page if "pdf" in request.outputs else replace(page, load_image=None))
+                if sum(3 * math.prod(kept.size) for kept in read if kept.load_image) > options.max_decode_bytes:
+                    raise TooLargeError(f"outputs: pages for a PDF take more than max_decode_bytes={options.max_decode_bytes}")
                 if not request.stream:
                     results.append(one)
                     continue
@@ -221,11 +224,16 @@ def read_request_pages(
     Errors: SourceError after the pages that could be read; UsageError for options that this `Ocr` cannot follow.
     """
     drawn: deque[PageImage] = deque()  # pages whose lines are not there yet
+    most = file.reading["max_decode_bytes"] // 2  # of their pixels, before the next one is decoded
 
     def images() -> Iterator[Source]:
         for page_image in read(Source(file.content, FILE_FIELD), ReadOptions(**file.reading), stop):
             drawn.append(page_image)
             yield Source(page_image.image, FILE_FIELD)
+            size = page_image.image.nbytes
+            del page_image
+            while len(drawn) * size > most and not stop.wait(POLL_SECONDS):
+                pass
 
     with closing(ocr.stream(images(), stop=stop, **file.reading, **request.overrides)) as pages:
         for page in pages:

@@ -3,11 +3,17 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
 
 import pytest
+from PIL import Image as Pillow
 from serving import b64, encoded, picture, running, wait_for
 from test_request_queue import raw_request
 
+from inkline import Page
+from inkline.options import ServeOptions
+from inkline.service.handlers import RequestFile, read_request_pages, reading_options
+from inkline.service.schemas import ParsedRequest
 from tests.io.hostile import nested_forms, tiling_pattern
 
 HELLO = b64(encoded(picture()))
@@ -60,3 +66,25 @@ def test_health_tells_that_no_thread_comes_back(held, monkeypatch):
         assert health.status_code == 503 and "Stuck" in health.json()["errorMsg"]
         held.go.set()
         wait_for(lambda: service.client.get("/health").status_code == 200)
+
+
+def test_pages_are_not_decoded_far_ahead_of_those_being_read():
+    """A request holds half of max_decode_bytes in pixels, and one page more, however many its file has."""
+    drawn = []
+
+    class Slow:
+        def stream(self, sources, stop, **overrides):
+            thread = Thread(target=lambda: drawn.extend(source.data.nbytes for source in sources))
+            thread.start()
+            for taken in range(6):
+                wait_for(lambda taken=taken: len(drawn) > taken)
+                time.sleep(0.1)
+                assert sum(drawn[taken:]) <= 50_000_000
+                yield Page((), (2500, 1500))
+            thread.join()
+
+    pages = [Pillow.new("L", (2500, 1500)) for _ in range(6)]
+    content = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="tiff_lzw")
+    options = ServeOptions(max_decode_bytes=50_000_000)
+    file = RequestFile(content, "tiff", 6, 6, reading_options(options))
+    assert len(list(read_request_pages(Slow(), file, ParsedRequest("", "x"), Event()))) == 6

@@ -76,15 +76,15 @@ def test_pages_are_not_decoded_far_ahead_of_those_being_read():
         def stream(self, sources, stop, **overrides):
             thread = Thread(target=lambda: drawn.extend(source.data.nbytes for source in sources))
             thread.start()
-            for taken in range(6):
+            for taken in range(10):
                 wait_for(lambda taken=taken: len(drawn) > taken)
                 time.sleep(0.1)
-                assert sum(drawn[taken:]) <= 50_000_000
-                yield Page((), (2500, 1500))
+                assert sum(drawn[taken:]) <= 150_000_000
+                yield Page((), (2500, 3000))
             thread.join()
 
-    pages = [Pillow.new("L", (2500, 1500)) for _ in range(6)]
+    pages = [Pillow.new("L", (2500, 3000)) for _ in range(10)]
     content = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="tiff_lzw")
-    options = ServeOptions(max_decode_bytes=50_000_000)
-    file = RequestFile(content, "tiff", 6, 6, reading_options(options))
-    assert len(list(read_request_pages(Slow(), file, ParsedRequest("", "x"), Event()))) == 6
+    options = ServeOptions(max_decode_bytes=200_000_000)
+    file = RequestFile(content, "tiff", 10, 10, reading_options(options))
+    assert len(list(read_request_pages(Slow(), file, ParsedRequest("", "x"), Event()))) == 10

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import numbers
 import os
 import sys
@@ -24,6 +25,8 @@ FlatField = tuple[str, "dataclasses.Field[Any]", Any]
 # What a value of a type is called in messages.
 TYPE_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", Path: "a path"}
 
+
+MAX_SHAPE_NUMBERS = 1 << 28  # of a net's input, four bytes each
 
 KNOWN_FIELDS: dict[type, dict[str, FlatField]] = {}  # what `flat_fields` was asked for
 
@@ -84,6 +87,8 @@ def _shape(value: Any, where: str) -> Shape:
     items = tuple(_plain(item) for item in value) if hasattr(value, "__iter__") else ()
     if len(items) != 3 or any(type(item) is not int or item < 1 for item in items):
         raise UsageError(f"{where}={value!r}: must be three whole numbers C H W, for instance 3 640 640")
+    if math.prod(items) > MAX_SHAPE_NUMBERS:
+        raise UsageError(f"{where}={' '.join(map(str, items))[:60]}: takes more than 1 GiB of memory; give smaller sides")
     return items
 
 
@@ -144,8 +149,8 @@ def check_bounds(value: Any, name: str, low: float | None, high: float | None) -
     """UsageError for a number outside of inclusive bounds, None for no bound."""
     if not isinstance(value, (int, float)):
         return
-    if value != value or (isinstance(value, int) and value.bit_length() > 62):
-        raise UsageError(f"{name}: {'nan' if value != value else 'a number of so many digits'} is no value for it")
+    if isinstance(value, int) and value.bit_length() > 62:
+        raise UsageError(f"{name}: a number of so many digits is too large")
     if (low is not None and value < low) or (high is not None and value > high):
         bounds = f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
         raise UsageError(f"{name}={value!r}: must be {bounds}")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from inkline.detection.detector import Detector
-from inkline.errors import DownloadError, InklineError, SourceError, StageError, UsageError
+from inkline.errors import DownloadError, InklineError, ModelError, SourceError, StageError, UsageError
 from inkline.flat import Shape, apply, flat_fields, to_flat
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
@@ -419,6 +419,17 @@ def check_input_shape(name: str, shape: Shape, model: ModelFile) -> None:
         raise UsageError(f"{name}={' '.join(map(str, shape))}: {model.name} takes {takes}")
 
 
+def _check_input(model: ModelFile, batch_size: int) -> None:
+    """ModelError for a net that takes other images than three channels, or a fixed number of them that is not ours."""
+    batch, channels, *sides = (*next(iter(read_onnx_header(model.path).inputs.values()), ()), -1, -1)[:4]
+    if len(sides) == 2 and channels >= 0 and channels != 3:
+        raise ModelError(f"{model.path}: takes images of {channels} channels; only nets of three can be used")
+    if len(sides) == 2 and batch >= 0 and batch != 1 and batch < 10**6:
+        raise ModelError(f"{model.path}: takes {batch} images at once; export it again for any number of them")
+    if len(sides) == 2 and batch == 1 < batch_size:
+        raise ModelError(f"{model.path}: takes one image at once; export it again for any number, or give a batch size of 1")
+
+
 def open_rectifier(options: OcrOptions) -> Rectifier:
     """The nets that turn and flatten pages, as far as the options ask for them. ModelError or DownloadError as `Ocr`."""
     classify = unwarp = None
@@ -442,7 +453,10 @@ def _open(options: OcrOptions, stage: str, streams: int = 1) -> tuple[Engine, Mo
 
 
 def _resolve(options: OcrOptions, stage: str) -> ModelFile:
-    return resolve(getattr(options, f"{stage}_model_name"), getattr(options, f"{stage}_model_dir"), stage)
+    found = resolve(getattr(options, f"{stage}_model_name"), getattr(options, f"{stage}_model_dir"), stage)
+    batch_size = {"text_recognition": options.recognize.batch_size, "textline_orientation": options.orient.batch_size}
+    _check_input(found, batch_size.get(stage, 1))
+    return found
 
 
 def read_pages(sources: Iterable[Any], **options: Any) -> Iterator[Page]:

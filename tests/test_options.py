@@ -236,3 +236,10 @@ def test_the_accurate_tier_takes_large_models_where_they_are_and_says_so_where_n
         (tmp_path / "models").mkdir(exist_ok=True)
         (tmp_path / "models" / f"{name}.onnx").write_bytes(b"")
     assert options_for(tier="accurate").text_detection_model_name == "PP-OCRv6_medium_det"
+
+
+def test_sides_that_no_memory_holds_and_endless_numbers_are_refused():
+    with pytest.raises(UsageError, match="text_det_input_shape=3 100000 100000: takes more than 1 GiB"):
+        apply(OcrOptions(), text_det_input_shape=(3, 100_000, 100_000))
+    with pytest.raises(UsageError, match="text_det_limit_side_len: a number of so many digits"):
+        apply(OcrOptions(), text_det_limit_side_len=10**400)

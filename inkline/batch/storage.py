@@ -4,6 +4,7 @@ A result appears at its destination whole, under its final name, or not at all. 
 are those of the store's own client: for S3 the usual AWS_* variables and files.
 """
 
+import errno
 import hashlib
 import io
 import os
@@ -16,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, TypeVar
 
 from inkline.errors import InklineError, OutputError, SourceError, TooLargeError, UsageError
+from inkline.files import atomic_path, made_folder
 from inkline.formats.write import make_folder
 from inkline.io.sources import is_url
 
@@ -63,11 +65,25 @@ class Destination:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, target)
         except OSError as error:
+            if error.errno == errno.EXDEV and path.stat().st_dev != target.parent.stat().st_dev:
+                self._copy(path, target)
+                return
+            raise OutputError(f"{target}: cannot write this file: {error.strerror or error}") from error
+
+    def _copy(self, path: Path, target: Path) -> None:
+        """Move a file to another file system, where it appears whole or not at all."""
+        try:
+            with atomic_path(target, sync=True) as part:
+                shutil.copyfile(path, part)
+            path.unlink()
+        except OSError as error:
             raise OutputError(f"{target}: cannot write this file: {error.strerror or error}") from error
 
     def check_writable(self, staging: Path) -> None:
-        """OutputError when a store takes nothing from us: better known before the first page is read than after it."""
-        if not self.local:
+        """OutputError when nothing can be written: better known before the first page is read than after it."""
+        if self.local:
+            made_folder(Path(self.root))
+        else:
             mark = staging / "mark"
             mark.write_text("results of `inkline run`\n", "utf-8")
             self.put(mark, STATE_FOLDER)

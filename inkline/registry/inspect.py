@@ -293,7 +293,7 @@ def read_inference_yml(path: Path) -> dict[str, str]:
     name = _section(config, "Global").get("model_name")
     if isinstance(name, str):
         out[NAME] = name
-    return out | _preprocess_metadata(config) | _postprocess_metadata(path, _section(config, "PostProcess"))
+    return out | _preprocess_metadata(path, config) | _postprocess_metadata(path, _section(config, "PostProcess"))
 
 
 def _section(config: dict[str, Any], key: str) -> dict[str, Any]:
@@ -301,17 +301,24 @@ def _section(config: dict[str, Any], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _preprocess_metadata(config: dict[str, Any]) -> dict[str, str]:
+def _preprocess_metadata(path: Path, config: dict[str, Any]) -> dict[str, str]:
     out: dict[str, str] = {}
     for step, values in _transform_steps(config):
         if step == "NormalizeImage":
-            lists = {key: values.get(key) for key in ("mean", "std")}
-            out |= {f"inkline.{key}": json.dumps(value) for key, value in lists.items() if isinstance(value, list)}
+            lists = [(key, values[key]) for key in ("mean", "std") if isinstance(values.get(key), list)]
+            out |= {f"inkline.{key}": json.dumps(_numbers(path, key, value, 1)) for key, value in lists}
         elif step == "DecodeImage" and values.get("img_mode") in ("BGR", "RGB"):
             out["inkline.channel_order"] = values["img_mode"]
         elif step == "RecResizeImg" and isinstance(values.get("image_shape"), list):
-            out["inkline.input_height"] = str(values["image_shape"][1])
+            out["inkline.input_height"] = str(_numbers(path, "image_shape", values["image_shape"], 3)[1])
     return out
+
+
+def _numbers(path: Path, key: str, values: list[Any], count: int) -> list[int | float]:
+    """The values of a key, which must be at least so many numbers; ModelError otherwise."""
+    if len(values) < count or not all(type(value) in (int, float) for value in values):
+        raise ModelError(f"{path}: {key}: {str(values)[:60]} must be {count} or more numbers; export the model again")
+    return values
 
 
 def _transform_steps(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

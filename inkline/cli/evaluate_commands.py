@@ -46,6 +46,7 @@ Examples:
 MODEL_EXAMPLES = """\b
 Examples:
   inkline eval rec PP-OCRv6_small_rec words.txt --worst worst.png
+  inkline eval rec mine.onnx val/rec.txt --fit_confidence      lines that it was not trained with
   inkline eval det runs/det/best.pt pages/labels.jsonl --text_det_box_thresh 0.5
   inkline eval cls PP-LCNet_x0_25_textline_ori lines.txt --json
 """
@@ -141,6 +142,7 @@ def evaluate_model(task: str, model: str, datasets: tuple[str, ...], values: dic
 
     limit, root, worst, as_json = (values.pop(name) for name in ("limit", "root", "worst", "as_json"))
     fold = folding(not values.pop("no_case"), not values.pop("no_marks"))
+    fits = values.pop("fit_confidence")
     opened = open_model(task, model, list(given(OcrOptions, values).items()))
     for number, dataset in enumerate(datasets):
         evaluation = evaluate_set(task, opened, dataset, limit or 0, root or "", fold)
@@ -151,9 +153,20 @@ def evaluate_model(task: str, model: str, datasets: tuple[str, ...], values: dic
             click.echo(json.dumps({"set": dataset, "model": opened.name, **scores.values}, ensure_ascii=False))
         else:
             click.echo("\n".join(readable(dataset, scores.values)))
+        if fits:
+            click.echo(fit_confidence(Path(model), opened.run, evaluation.source, fold), err=True)
         if worst:
             path = Path(worst) if number == 0 else Path(worst).with_stem(f"{Path(worst).stem}-{number + 1}")
             save_picture(worst_cases_sheet(evaluation.source, scores.worst, task, opened.labels), path)
+
+
+def fit_confidence(model: Path, read: Any, source: Any, fold: Any) -> str:
+    """Fit a recogniser's confidence to a set, write it into the model's file, and say so."""
+    from inkline.training.calibrate import fit_own, write_fit
+
+    own = fit_own(read, source, fold)
+    write_fit(model, own.fit)
+    return f"{model}: confidence fitted to {own.lines} lines, calibration error {own.before:.3f} before, {own.after:.3f} now"
 
 
 def readable(dataset: str, values: dict[str, Any]) -> list[str]:
@@ -202,6 +215,12 @@ def eval_command(task: str, what: str, names: tuple[str, ...]) -> click.Command:
     @click.option("--root", help="folder the image paths start from  [default: the label file's own]")
     @click.option("--no_case", is_flag=True, hidden=task != "rec", help="capital letters do not count")
     @click.option("--no_marks", is_flag=True, hidden=task != "rec", help="vowel marks and kashidas do not count; ٣ is 3")
+    @click.option(
+        "--fit_confidence",
+        is_flag=True,
+        hidden=task != "rec",
+        help="write into MODEL, an .onnx file, how far it can be trusted by this set (docs/confidence.md)",
+    )
     @click.option("--json", "as_json", is_flag=True, help="one JSON line per set, tables included")
     @from_options(OcrOptions, (*names, *ENGINE_OPTIONS))
     def command(model: str, datasets: tuple[str, ...], **values: Any) -> None:

@@ -60,14 +60,17 @@ def confidences(
     kept = [i for i, text in enumerate(texts) if text.text.strip()]
     out = [Confidence(0.0, ())] * len(texts)
     read = [texts[i] for i in kept]
-    for i, text, odds in zip(kept, read, _general_odds(read, [shapes[i] for i in kept]), strict=True):
+    for i, text, odds in zip(kept, read, general_odds(read, [shapes[i] for i in kept]), strict=True):
         fit = own if own and text.reader in ("", model) else fit_for(text.reader or model, script_of(text.text))
         out[i] = _confidence(text, fit, *odds)
     return out
 
 
-def _general_odds(texts: Sequence[Text], shapes: Sequence[tuple[int, ...]]) -> list[tuple[float, Numbers]]:
-    """Log odds of each line and of its words by the numbers for all recognisers; a word's hang on its line's."""
+def general_odds(texts: Sequence[Text], shapes: Sequence[tuple[int, ...]]) -> list[tuple[float, Numbers]]:
+    """Log odds of each line and of its words by the numbers for all recognisers; a word's hang on its line's.
+
+    Every text has a character that is no space; shapes: height and width in pixels of the crops.
+    """
     if not texts:
         return []
     general, (lines, words) = numbers()["general"], line_and_word_features(texts, shapes)

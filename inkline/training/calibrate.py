@@ -1,13 +1,22 @@
 """Fits what `inkline.recognition.confidence` stores: logistic models by Newton's method, held near a first guess."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inkline.metrics import aligned
+from inkline.errors import DataError, UsageError
+from inkline.files import atomic_path
+from inkline.metrics import aligned, calibration
+from inkline.recognition.confidence import METADATA, UNFITTED, Fit, chance, general_odds
 from inkline.recognition.words import WORD_PATTERN
+from inkline.training.data.sample_sources import SampleSource
+from inkline.types import Image, Text
 
+MIN_LINES = 40  # fewer do not say how far a recogniser can be trusted
 ROUNDS = 12
 NEAR_GENERAL = (20.0, 2.0)  # how strongly slope and offset are drawn to 1 and 0
 Numbers = NDArray[np.float64]
@@ -47,14 +56,59 @@ def _newton(x: Numbers, right: ArrayLike, weights: ArrayLike, guess: Numbers, pe
     return found
 
 
+@dataclass(frozen=True)
+class OwnFit:
+    """How the confidence of one recogniser is to be read, and the expected calibration errors without it and with it."""
+
+    fit: Fit
+    lines: int
+    before: float
+    after: float
+
+
+def fit_own(read: Callable[[Sequence[Image]], Sequence[Text]], source: SampleSource, fold: Callable[[str], str]) -> OwnFit:
+    """The fit of a recogniser to labelled lines. fold: what texts are compared as; DataError for too few lines."""
+    samples = [source.load(0, i) for i in range(len(source))]
+    found = zip(samples, read([image for image, _ in samples]), strict=True)
+    kept = [(image.shape, fold(truth), text) for (image, truth), text in found if text.text.strip() and truth.strip()]
+    if len(kept) < MIN_LINES:
+        raise DataError(f"{len(kept)} lines were read, {MIN_LINES} at least say how far a model can be trusted; give more")
+    shapes, truths, texts = zip(*kept, strict=True)
+    odds = general_odds(texts, shapes)
+    right = ["".join(truth.split()) == "".join(fold(text.text).split()) for truth, text in zip(truths, texts, strict=True)]
+    words = [words_right(truth, [fold(word) for word in split(text.text)]) for truth, text in zip(truths, texts, strict=True)]
+    # Lines, and the words of all lines.
+    of_lines, of_words, ok = np.array([line for line, _ in odds]), np.concatenate([w for _, w in odds]), np.concatenate(words)
+    fit = {
+        "line": slope_and_offset(of_lines, right, np.ones(len(right))),
+        "word": slope_and_offset(of_words, ok, np.ones(len(ok))),
+    }
+    before, after = (calibration(chance(of_lines, how["line"]), right)[0] for how in (UNFITTED, fit))
+    return OwnFit(fit, len(kept), before, after)
+
+
+def write_fit(path: Path, fit: Fit) -> None:
+    """Write a fit into the metadata of an ONNX file; UsageError for what is none."""
+    import onnx
+
+    if path.suffix != ".onnx" or not path.is_file():
+        raise UsageError(f"{path}: the confidence of a model is written into its .onnx file; give that")
+    model = onnx.load(path)
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, {**said, METADATA: json.dumps(fit)})
+    with atomic_path(path) as draft:
+        onnx.save(model, draft)
+
+
 def words_right(truth: str, words: Sequence[str]) -> list[bool]:
     """Which words of a line are read rightly, from a shortest edit path of the texts without spaces.
 
     A word that lacks a character at its edge is wrong, and so is its neighbour if it cannot be told whose it is.
     """
     bare, read = "".join(truth.split()), "".join(words)
-    place = {r: t for t, r in aligned(bare, read) if bare[t] == read[r]}
-    known = set(place.values()) | {-1, len(bare)}
+    pairs = aligned(bare, read)
+    place = {r: t for t, r in pairs if bare[t] == read[r]}
+    known = {t for t, _ in pairs} | {-1, len(bare)}
     out, start = [], 0
     for word in words:
         end = start + len(word)

@@ -17,7 +17,8 @@ from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
 from inkline.languages import LANGUAGES, missing_letters
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
-from inkline.layout.reading_order import column_order, is_vertical, lying, paragraphs, reference_order
+from inkline.layout.page_layout import PageLayout, lay_out, listed
+from inkline.layout.reading_order import reference_order
 from inkline.options import EngineOptions, OcrOptions
 from inkline.orientation.classifier import Classifier, Orientation
 from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
@@ -261,10 +262,9 @@ class Ocr:
         # Turn it upright and flatten it; a page that was searched to test it is not searched again.
         find = _once_per_image(lambda image: detect(image, options.detect))
         image, transform = self._rectify(page_image.image, options, self._reading_test(find, options, run))
-        # Find its lines, put them in reading order, cut them out.
+        # Find its lines, sort them, cut them out.
         found = find(image)
-        order = reference_order if options.reading_order == "reference" else column_order
-        found, crops = _crop_lines(image, found[order(found.quads)], options.crop_rule == "reference", run)
+        found, crops = _crop_lines(image, found[reference_order(found.quads)], options.crop_rule == "reference", run)
         # Turn what runs down the page, and what is upside down, or read that both ways.
         angles = [90 if is_upright_column(crop) else 0 for crop in crops]
         lines = [turn(crop, angle) for crop, angle in zip(crops, angles, strict=True)]
@@ -338,22 +338,22 @@ def _assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Pag
     # Of lines that were read both ways up, the better reading; accents are decided by the whole page.
     prepared, texts = _better_way_up(prepared, texts)
     texts = resolve_accents(texts)
-    # Paragraphs are those of all lines, also of those left out; vertical writing goes from right to left.
-    options, quads = prepared.options, prepared.found.quads
-    order, paragraph, boxes = np.arange(len(texts)), np.zeros(len(texts), np.int64), list(prepared.boxes)
+    # Rows, columns and tables are told by what was read; what was not goes where it stands.
+    options, boxes = prepared.options, list(prepared.boxes)
+    threshs = [options.recognize.score_thresh if text.score_thresh is None else text.score_thresh for text in texts]
+    unread = [bool(text.script) or text.score < thresh for text, thresh in zip(texts, threshs, strict=True)]
     if options.reading_order == "columns":
-        if is_vertical(prepared.angles, [text.text for text in texts]):
-            quads = lying(quads)
-            order = column_order(quads)
-        paragraph = paragraphs(quads[order])
+        noise = [lost and not text.script for lost, text in zip(unread, texts, strict=True)]
+        layout = lay_out(prepared.found.quads, prepared.angles, [text.text for text in texts], noise)
+    else:
+        layout = listed(len(texts))
     shapes = [crop.shape for crop in prepared.crops]
     chances = confidences(texts, shapes, options.text_recognition_model_name, own)
-    lines = []
-    for i, number in zip(order.tolist(), paragraph.tolist(), strict=True):
-        thresh = texts[i].score_thresh
-        unread = bool(texts[i].script) or texts[i].score < (options.recognize.score_thresh if thresh is None else thresh)
-        if not unread or options.rules == "own":
-            lines.append(_line(prepared, i, texts[i], chances[i], boxes[i], number, unread))
+    lines = [
+        _line(prepared, i, texts[i], chances[i], boxes[i], unread[i], layout, place)
+        for place, i in enumerate(layout.order.tolist())
+        if not unread[i] or options.rules == "own"
+    ]
     asked = options.use_textline_orientation
     return page_of(
         prepared.page_image,
@@ -361,8 +361,8 @@ def _assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Pag
         options,
         lines=tuple(lines),
         warnings=(*prepared.page_image.warnings, *unread_warning(lines)),
-        detections=prepared.found,
-        line_angles=tuple(int(angle >= 180) if asked else -1 for angle in prepared.angles),
+        detections=prepared.found[layout.order],
+        line_angles=tuple(int(prepared.angles[i] >= 180) if asked else -1 for i in layout.order),
     )
 
 
@@ -378,9 +378,12 @@ def _better_way_up(prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedP
 
 
 def _line(
-    prepared: PreparedPage, index: int, text: Text, chance: Confidence, tight: Floats, paragraph: int, unread: bool
+    prepared: PreparedPage, index: int, text: Text, chance: Confidence, tight: Floats, unread: bool, layout: PageLayout, at: int
 ) -> Line:
-    """A line of a page: its text, none if `unread`, and where it, as its box `tight`, and its words lie in source pixels."""
+    """A line of a page: its text, none if `unread`, and where it, as its box `tight`, and its words lie in source pixels.
+
+    at: its place in the reading order.
+    """
     transform, box, angle = prepared.transform, prepared.found.quads[index], prepared.angles[index]
     words: tuple[Word, ...] = ()
     if prepared.options.recognize.return_word_box and not unread:
@@ -391,7 +394,8 @@ def _line(
     script = text.script or (NO_LETTERS if unread else script_of(text.text))
     read, model = ("", "") if unread else (text.text, text.reader or prepared.options.text_recognition_model_name)
     confidence = 0.0 if unread else chance.line
-    return Line(read, text.score, *place, words, paragraph, script, unread, model, confidence)
+    rows = None if layout.row is None else int(layout.row[at]), layout.cell[at], bool(layout.at_right[at])
+    return Line(read, text.score, *place, words, int(layout.paragraph[at]), script, unread, model, confidence, *rows)
 
 
 def _fit_to_ink(crop: Image, box: Floats, angle: int) -> Floats:

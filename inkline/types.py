@@ -7,9 +7,9 @@ A *quad* is a float32 array (4, 2): the corners top-left, top-right, bottom-righ
 line that runs down, up or upside down, `Line.reading_quad` starts where the text starts.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,17 @@ class Word:
     confidence: float | None = None
 
 
+class Cell(NamedTuple):
+    """A cell of a table: the table's index within the page, the cell's row and first column, all from 0, and how many columns
+    it takes.
+    """
+
+    table: int
+    row: int
+    column: int
+    span: int = 1
+
+
 @dataclass(frozen=True, eq=False)
 class Line:
     """One line of text.
@@ -112,7 +123,9 @@ class Line:
     score: the recogniser's, 0..1.
     straight_quad: the detector's box, which the line was cut out with and which layout goes by, in straight pixels.
     angle: by how many degrees (0, 90, 180, 270) the cut-out line was turned counter-clockwise to be read.
-    words: filled when word boxes were asked for. paragraph: index of the paragraph within the page, from 0.
+    words: filled when word boxes were asked for. paragraph, row: indices within the page, from 0: of the paragraph, and of the
+    row, lines of which stand side by side or in one row of a table; row is None where rows were not told. cell: the line's
+    place in a table. at_right: the line stands alone in its row, in the right half of its column.
     script: the ISO 15924 code of what most of its letters are written in, of `inkline.scripts`; Zyyy without letters.
     unread: the line was found and could not be read: its text is empty, its score that of what it was taken for.
     model: the name of the recogniser, several joined by + for a line read in pieces, empty for one that none reads.
@@ -132,6 +145,9 @@ class Line:
     unread: bool = False
     model: str = ""
     confidence: float | None = None
+    row: int | None = None
+    cell: Cell | None = None
+    at_right: bool = False
 
     @property
     def reading_quad(self) -> Floats:
@@ -224,20 +240,86 @@ def through_grid(grid: Floats, at: Floats) -> Floats:
     return np.asarray(top * (1 - fy) + bottom * fy, np.float32).reshape(np.shape(at))
 
 
-def _between(left: Line, right: Line) -> str:
-    """What stands in a page's text between two lines that are read one after the other.
+@dataclass(frozen=True, eq=False, repr=False)
+class Table:
+    """A table of a page: how many rows and columns, and the lines of its cells by (row, column), both from 0.
 
-    On one row a tab, or a space where less than a line's height is between them; else a line break, or two between
-    paragraphs. Two lines are on one row when they share half of the lower one's height and neither is vertical.
+    Cells without text are left out; a cell over several columns stands at its first one.
     """
+
+    rows: int
+    columns: int
+    cells: Mapping[tuple[int, int], tuple[Line, ...]]
+
+    def __repr__(self) -> str:
+        return f"<Table: {_counted(self.rows, 'row')}, {_counted(self.columns, 'column')}>"
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """The texts of all cells, row by row; the lines of a cell with a space between them, none for an empty cell."""
+        found = {place: " ".join(line.text for line in lines) for place, lines in self.cells.items()}
+        return [[found.get((row, column), "") for column in range(self.columns)] for row in range(self.rows)]
+
+
+def tables_of(lines: Iterable[Line]) -> tuple[Table, ...]:
+    """The tables that lines tell of, in order."""
+    tables: dict[int, dict[tuple[int, int], list[Line]]] = {}
+    ends: dict[int, int] = {}
+    for line in lines:
+        if line.cell is not None:
+            number, row, column, span = line.cell
+            tables.setdefault(number, {}).setdefault((row, column), []).append(line)
+            ends[number] = max(ends.get(number, 0), column + span)
+    return tuple(
+        Table(max(row for row, _ in cells) + 1, ends[number], {place: tuple(found) for place, found in cells.items()})
+        for number, cells in sorted(tables.items())
+    )
+
+
+def rows_of(lines: Iterable[Line]) -> list[list[Line]]:
+    """Lines in reading order, row by row; those that tell no row are put together where they stand side by side."""
+    rows: list[list[Line]] = []
+    for line in lines:
+        before = rows[-1][-1] if rows else None
+        if before is not None and (_side_by_side(before, line) if line.row is None else before.row == line.row):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return rows
+
+
+def _side_by_side(left: Line, right: Line) -> bool:
+    """Whether two lines share half of the lower one's height, neither is vertical, and they do not cover each other."""
     (ax0, ay0), (ax1, ay1) = left.straight_quad.min(axis=0), left.straight_quad.max(axis=0)
     (bx0, by0), (bx1, by1) = right.straight_quad.min(axis=0), right.straight_quad.max(axis=0)
     height = min(ay1 - ay0, by1 - by0)
     flat = left.angle % 180 == 0 and right.angle % 180 == 0
-    gap = max(bx0 - ax1, ax0 - bx1)
-    if flat and min(ay1, by1) - max(ay0, by0) > 0.5 * height and gap > -0.5 * height:
-        return " " if gap < height else "\t"
-    return "\n" if left.paragraph == right.paragraph else "\n\n"
+    return bool(flat and min(ay1, by1) - max(ay0, by0) > 0.5 * height and max(bx0 - ax1, ax0 - bx1) > -0.5 * height)
+
+
+def _between(left: Line, right: Line) -> str:
+    """What stands between two lines of a row: a tab, a space where less than a line's height parts them.
+
+    In a table as many tabs as lead to the cell, a space between the lines of one.
+    """
+    if left.cell is not None and right.cell is not None:
+        return "\t" * (right.cell.column - left.cell.column) or " "
+    # Sides and not bounds, which on a page askew reach further.
+    (a_left, a_right, a_height), (b_left, b_right, b_height) = (
+        (float(quad[[0, 3], 0].mean()), float(quad[[1, 2], 0].mean()), float((quad[[3, 2], 1] - quad[[0, 1], 1]).mean()))
+        for quad in (left.straight_quad, right.straight_quad)
+    )
+    return " " if max(b_left - a_right, a_left - b_right) < min(a_height, b_height) else "\t"
+
+
+def row_text(row: Sequence[Line], columns: int = 0) -> str:
+    """The text of a row of lines (see `rows_of`); of a table's row with more than one cell all `columns` are there."""
+    out = "".join((_between(row[i - 1], line) if i else "") + line.text for i, line in enumerate(row))
+    first, last = row[0].cell, row[-1].cell
+    if first is None or last is None:
+        return "\t" * row[0].at_right + out
+    after = columns - last.column - 1 if last.column > first.column else 0
+    return "\t" * first.column + out + "\t" * after
 
 
 def damage_in(warnings: Iterable[str]) -> str:
@@ -276,9 +358,24 @@ class Page:
 
     @property
     def text(self) -> str:
-        """The page's text: a line of it per row, a tab between what stands apart on a row, an empty line between paragraphs."""
-        lines = self.read_lines
-        return "".join((_between(lines[i - 1], line) if i else "") + line.text for i, line in enumerate(lines))
+        """The page's text: a line of it per row, a tab between what stands apart on a row, an empty line between paragraphs.
+
+        A row of a table has a tab between its cells, also empty ones; what stands alone at the right has one before it.
+        """
+        tables = self.tables
+        out: list[str] = []
+        paragraph = 0
+        for row in rows_of(self.read_lines):
+            if out:
+                out.append("\n" if row[0].paragraph == paragraph else "\n\n")
+            cell, paragraph = row[0].cell, row[-1].paragraph
+            out.append(row_text(row, 0 if cell is None else tables[cell.table].columns))
+        return "".join(out)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that were seen, in reading order."""
+        return tables_of(self.read_lines)
 
     @property
     def read_lines(self) -> tuple[Line, ...]:

@@ -22,7 +22,7 @@ from inkline.formats.write import PER_PAGE, save
 from inkline.io.read import count_pages, read
 from inkline.io.sources import Source, document_stem
 from inkline.options import ReadOptions, parse_page_range
-from inkline.types import Detections, Document, Floats, Image, Line, Page, Transform, Word, damage_in
+from inkline.types import Cell, Detections, Document, Floats, Image, Line, Page, Transform, Word, damage_in
 
 FORMATS_FROM_FILE = frozenset({"pdf"})  # formats that open the source's own file by the name the pages carry
 
@@ -245,7 +245,8 @@ def page_from_record(record: Mapping[str, Any]) -> Page:
 def _line_from_record(record: Mapping[str, Any]) -> Line:
     words = tuple(Word(**{**word, "quad": _floats(word["quad"])}) for word in record["words"])
     quads = {name: _floats(record[name]) for name in ("quad", "straight_quad")}
-    return Line(**{**record, **quads, "words": words})
+    cell = record.get("cell")  # records of earlier versions have none
+    return Line(**{**record, **quads, "words": words, "cell": None if cell is None else Cell(*cell)})
 
 
 def _floats(values: Any) -> Floats:

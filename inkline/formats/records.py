@@ -41,9 +41,10 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     """The page as plain JSON values with the keys of PaddleOCR 3.x, in its order; coordinates in whole source pixels.
 
     `dt_polys` and `textline_orientation_angles` (0 or 1; -1 where lines were not classified) have an entry for each box
-    that was found; the `rec_` keys only for lines at or above the score threshold. `rec_confidences`, `unread` (polygons and
-    scripts of lines that could not be read) and `warnings` come last, only where there are some. Rule: PaddleX 3.7,
-    `OCRResult.json["res"]`; unlike there, coordinates are those of the given file also after turning and unwarping.
+    that was found; the `rec_` keys only for lines at or above the score threshold. `rec_confidences`, `tables`,
+    `unread` (polygons and scripts of lines that could not be read) and `warnings` come last, only where there are some.
+    Rule: PaddleX 3.7, `OCRResult.json["res"]`; unlike there, coordinates are those of the given file also
+    after turning and unwarping.
     """
     settings = {**to_flat(OcrOptions()), **page.settings}  # a page made by hand may lack some
     preprocessing = _preprocessing(page, settings)
@@ -67,7 +68,7 @@ def page_to_dict(page: Page) -> dict[str, Any]:
     out["return_word_box"] = bool(settings["return_word_box"])
     warnings = {"warnings": list(page.warnings)} if page.warnings else {}
     ours = _confidences_to_dict(page.read_lines, out["return_word_box"]) if settings["rules"] == "own" else {}
-    return out | _lines_to_dict(page, out["return_word_box"]) | ours | _unread_to_dict(page) | warnings
+    return out | _lines_to_dict(page, out["return_word_box"]) | ours | _tables_to_dict(page) | _unread_to_dict(page) | warnings
 
 
 def _preprocessing(page: Page, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,6 +103,20 @@ def _confidences_to_dict(lines: tuple[Line, ...], with_words: bool) -> dict[str,
         return {}
     of_words = {"text_word_confidences": [[word.confidence for word in line.words] for line in lines]} if with_words else {}
     return {"rec_confidences": [line.confidence for line in lines], **of_words}
+
+
+def _tables_to_dict(page: Page) -> dict[str, Any]:
+    """The tables: counts of rows and columns, and the cells with text, `lines` being their indices in `rec_texts`."""
+    index = {id(line): i for i, line in enumerate(page.read_lines)}
+    out = []
+    for table in page.tables:
+        cells = []
+        for (row, column), lines in table.cells.items():
+            span = lines[0].cell.span if lines[0].cell else 1
+            cell = {"row": row, "column": column, "column_span": span, "text": " ".join(line.text for line in lines)}
+            cells.append({**cell, "lines": [index[id(line)] for line in lines]})
+        out.append({"rows": table.rows, "columns": table.columns, "cells": cells})
+    return {"tables": out} if out else {}
 
 
 def _unread_to_dict(page: Page) -> dict[str, Any]:

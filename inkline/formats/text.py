@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from inkline.formats.line_geometry import advance_width, is_sideways, line_height, lines_by_paragraph
-from inkline.types import Document, Line, Page
+from inkline.layout.skew import page_skew, straight_boxes
+from inkline.types import Document, Line, Page, Table, row_text, rows_of, tables_of
 
 # Layout text, in character cells of a monospaced font
 MAX_LAYOUT_CELLS = 400  # a page is never wider
@@ -22,6 +23,10 @@ HEADING_RATIOS = ((1.9, "# "), (1.45, "## "))
 MAX_HEADING_LINES = 3
 MIN_LINES_FOR_HEADINGS = 5  # with fewer lines on the page nobody can tell what is usual
 
+MIN_TITLE_LETTERS = 0.6  # of a heading's characters
+
+_SIGNS = re.compile(r"([\\`*_\[\]<|~])")
+_AMOUNT = re.compile(r"\d[.,]\d\d\b|[$€£¥%]|: *[\d(+-]|:$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BULLET = re.compile(r"^[•◦▪●‣∙·–—-]\s+")
 _ITEM = re.compile(r"- |\d+\. ")
@@ -67,13 +72,12 @@ class _Row:
 
 
 def _layout_page(page: Page) -> list[str]:
-    lines = []
-    for line in page.lines:
-        if line.text.strip():
-            (left, top), (right, bottom) = line.straight_quad.min(axis=0), line.straight_quad.max(axis=0)
-            lines.append(_LaidOutLine(line, float(left), float(top), float(right), float(bottom)))
-    if not lines:
+    shown = [line for line in page.lines if line.text.strip()]
+    if not shown:
         return []
+    quads = np.array([line.straight_quad for line in shown], np.float32)
+    boxes = straight_boxes(quads, page_skew(quads)).tolist()
+    lines = [_LaidOutLine(line, *box) for line, box in zip(shown, boxes, strict=True)]
     columns = _columns(lines, _cell_width(lines))
     rows = _rows(lines)
     out = [_row_text(rows[0], columns)]
@@ -143,7 +147,7 @@ def count_cells(text: str) -> int:
 
 
 def render_md(document: Document) -> str:
-    """Markdown: flowing paragraphs, headings by letter height, bullets as lists, a rule between pages; signs escaped."""
+    """Markdown: flowing paragraphs, headings by letter height, lists, tables, a rule between pages; signs escaped."""
     pages = [_markdown_page(page) for page in document.pages]
     text = "\n\n---\n\n".join(page for page in pages if page)
     return text + "\n" if text else ""
@@ -164,7 +168,7 @@ def join_lines(texts: list[str]) -> str:
 
 def escape_markdown(text: str) -> str:
     """The text with a backslash before what Markdown or HTML in it would take for a sign."""
-    text = re.sub(r"([\\`*_\[\]<|~])", r"\\\1", _CONTROL.sub(" ", text))
+    text = _SIGNS.sub(r"\\\1", _CONTROL.sub(" ", text))
     text = re.sub(r"&(?=#?\w+;)", r"\\&", text)
     # At the start of a line: `# ` -> `\# `; a number before a point keeps its digits, `1.` -> `1\.`
     text = re.sub(r"^(\s*)([#>+=-])", r"\1\\\2", text)
@@ -175,9 +179,7 @@ def _markdown_page(page: Page) -> str:
     blocks = lines_by_paragraph(page)
     if not blocks:
         return ""
-    heights = [line_height(line) for block in blocks for line in block]
-    usual_height = float(np.median(heights)) if len(heights) >= MIN_LINES_FOR_HEADINGS else 0.0
-    texts = [_markdown_block(block, usual_height) for block in blocks]
+    texts = [_markdown_block(block, _usual_height(blocks)) for block in blocks]
     # Neighbouring list items stay one list; everything else is set apart by an empty line.
     out = texts[0]
     for before, after in pairwise(texts):
@@ -185,14 +187,25 @@ def _markdown_page(page: Page) -> str:
     return out
 
 
+def _usual_height(blocks: list[list[Line]]) -> float:
+    """The height that half of a page's letters have, in pixels; 0 where too few lines tell."""
+    heights = [height for block in blocks for line in block for height in [line_height(line)] * len(line.text)]
+    return float(np.median(heights)) if sum(map(len, blocks)) >= MIN_LINES_FOR_HEADINGS else 0.0
+
+
 def _markdown_block(lines: list[Line], usual_height: float) -> str:
-    """A heading, the items of a list, or a paragraph; no heading where the usual height of letters is not known (0)."""
-    texts = [line.text for line in lines]
-    if usual_height > 0 and len(lines) <= MAX_HEADING_LINES:
+    """A table, a heading, rows with gaps, items of a list, or a paragraph; no heading without a usual height (0)."""
+    if lines[0].cell is not None:
+        return _markdown_table(tables_of(lines)[0])
+    rows = rows_of(lines)
+    texts = [row_text(row).strip() for row in rows]
+    if usual_height > 0 and len(rows) <= MAX_HEADING_LINES and _is_title(" ".join(texts)):
         ratio = float(np.median([line_height(line) for line in lines])) / usual_height
         heading = next((mark for limit, mark in HEADING_RATIOS if ratio >= limit), None)
         if heading is not None:
             return heading + escape_markdown(join_lines(texts))
+    if any(len(row) > 1 and "\t" in text for row, text in zip(rows, texts, strict=True)):  # a form, a row of which is one line
+        return "  \n".join(escape_markdown(" ".join(text.split("\t"))) for text in texts)
     # A bullet or number begins an item; what follows without one continues it.
     items: list[list[str]] = []
     for text in texts:
@@ -201,6 +214,19 @@ def _markdown_block(lines: list[Line], usual_height: float) -> str:
         else:
             items[-1].append(text)
     return "\n".join(_markdown_item(item) for item in items)
+
+
+def _is_title(text: str) -> bool:
+    """Whether a text may be a heading: words, and no amount."""
+    letters = sum(c.isalpha() for c in text)
+    return letters >= MIN_TITLE_LETTERS * len("".join(text.split())) and "\t" not in text and not _AMOUNT.search(text)
+
+
+def _markdown_table(table: Table) -> str:
+    """A table whose first row is its head, as Markdown wants one."""
+    head, *rows = [[_SIGNS.sub(r"\\\1", _CONTROL.sub(" ", text)) for text in row] for row in table.texts]
+    lines = [head, ["---"] * table.columns, *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def _markdown_item(texts: list[str]) -> str:

@@ -20,7 +20,7 @@ from inkline.formats.line_geometry import (
     reading_quad,
     writing_direction,
 )
-from inkline.types import Document, Floats, Line, Page
+from inkline.types import Document, Floats, Line, Page, Table, tables_of
 
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 XHTML_DOCTYPE = (
@@ -44,7 +44,8 @@ def render_hocr(document: Document) -> str:
     _element(head, "title", document.source or "")
     _element(head, "meta", content="text/html; charset=utf-8", **{"http-equiv": "Content-Type"})
     _element(head, "meta", name="ocr-system", content=f"inkline {inkline.__version__}")
-    _element(head, "meta", name="ocr-capabilities", content="ocr_page ocr_carea ocr_par ocr_line ocrx_word")
+    tables = " ocr_table" if any(page.tables for page in document.pages) else ""
+    _element(head, "meta", name="ocr-capabilities", content=f"ocr_page ocr_carea{tables} ocr_par ocr_line ocrx_word")
     body = _element(html, "body")
     for number, page in enumerate(document.pages, 1):
         _hocr_page(body, page, number, document.source)
@@ -61,13 +62,34 @@ def _hocr_page(body: ET.Element, page: Page, number: int, source: str | None) ->
     title = f'image "{quoted}"; bbox 0 0 {page.size[0]} {page.size[1]}; ppageno {index}'
     node = _element(body, "div", class_="ocr_page", id=f"page_{number}", title=title)
     for block, lines in enumerate(lines_by_paragraph(page, unread=True), 1):
-        bbox = _hocr_bbox([line.quad for line in lines])
-        area = _element(node, "div", class_="ocr_carea", id=f"block_{number}_{block}", title=bbox)
-        paragraph = _element(area, "p", class_="ocr_par", id=f"par_{number}_{block}", title=bbox)
-        if all(writing_direction(line) == "rtl" for line in lines):
-            paragraph.set("dir", "rtl")
-        for i, line in enumerate(lines, 1):
-            _hocr_line(paragraph, line, f"{number}_{block}_{i}")
+        title, name = _hocr_bbox([line.quad for line in lines]), f"{number}_{block}"
+        if lines[0].cell is not None:
+            area = _element(node, "table", class_="ocr_table", id=f"table_{name}", title=title)
+            _hocr_table(area, tables_of(lines)[0], name)
+        else:
+            _hocr_paragraph(_element(node, "div", class_="ocr_carea", id=f"block_{name}", title=title), lines, name)
+
+
+def _hocr_table(area: ET.Element, table: Table, name: str) -> None:
+    """The rows of a table, a paragraph in each cell that has text."""
+    for row in range(table.rows):
+        line = _element(area, "tr")
+        column = 0
+        while column < table.columns:
+            found = table.cells.get((row, column), ())
+            span = found[0].cell.span if found and found[0].cell else 1
+            cell = _element(line, "td", **({"colspan": span} if span > 1 else {}))
+            if found:
+                _hocr_paragraph(cell, found, f"{name}_{row + 1}_{column + 1}")
+            column += span
+
+
+def _hocr_paragraph(area: ET.Element, lines: Sequence[Line], name: str) -> None:
+    node = _element(area, "p", class_="ocr_par", id=f"par_{name}", title=_hocr_bbox([line.quad for line in lines]))
+    if all(writing_direction(line) == "rtl" for line in lines):
+        node.set("dir", "rtl")
+    for i, line in enumerate(lines, 1):
+        _hocr_line(node, line, f"{name}_{i}")
 
 
 def _hocr_line(paragraph: ET.Element, line: Line, number: str) -> None:
@@ -93,7 +115,10 @@ def _hocr_bbox(quads: list[Floats]) -> str:
 
 
 def render_alto(document: Document) -> str:
-    """ALTO 4.4 (http://www.loc.gov/standards/alto), one file for the whole document; a paragraph is a TextBlock."""
+    """ALTO 4.4 (http://www.loc.gov/standards/alto), one file for the whole document; a paragraph is a TextBlock.
+
+    A table is a ComposedBlock of the type "table", each of its cells a TextBlock.
+    """
     root = _root("alto", ALTO_NAMESPACE, ALTO_SCHEMA)
     root.set("SCHEMAVERSION", "4.4")
     description = _element(root, "Description")
@@ -123,10 +148,21 @@ def _alto_page(layout: ET.Element, page: Page, number: int) -> None:
         node.set("PC", _confidence([certainty(line) for line in page.read_lines]))
     space = _element(node, "PrintSpace", HPOS=0, VPOS=0, **size)
     for block, lines in enumerate(lines_by_paragraph(page, unread=True), 1):
-        area = _element(space, "TextBlock", ID=f"block_{number}_{block}", **_alto_box([line.quad for line in lines]))
-        _set_turn(area, "ROTATION", lines)
-        for i, line in enumerate(lines, 1):
-            _alto_line(area, line, f"{number}_{block}_{i}")
+        name = f"{number}_{block}"
+        if lines[0].cell is None:
+            _alto_block(space, lines, name)
+            continue
+        box = _alto_box([line.quad for line in lines])
+        table = _element(space, "ComposedBlock", ID=f"table_{name}", **box, TYPE="table")
+        for (row, column), found in tables_of(lines)[0].cells.items():
+            _alto_block(table, found, f"{name}_{row + 1}_{column + 1}")
+
+
+def _alto_block(parent: ET.Element, lines: Sequence[Line], name: str) -> None:
+    area = _element(parent, "TextBlock", ID=f"block_{name}", **_alto_box([line.quad for line in lines]))
+    _set_turn(area, "ROTATION", lines)
+    for i, line in enumerate(lines, 1):
+        _alto_line(area, line, f"{name}_{i}")
 
 
 def _alto_line(block: ET.Element, line: Line, number: str) -> None:
@@ -177,19 +213,40 @@ def render_page_xml(document: Document) -> str:
         for i in range(len(blocks)):
             _element(order, "RegionRefIndexed", index=i, regionRef=f"region_{i + 1}")
     for i, lines in enumerate(blocks, 1):
-        _page_region(node, lines, i, page)
+        if lines[0].cell is None:
+            _page_region(node, lines, str(i), page)
+        else:
+            _page_table(node, lines, str(i), page)
     return _serialize(root)
 
 
-def _page_region(node: ET.Element, lines: list[Line], number: int, page: Page) -> None:
+def _page_table(node: ET.Element, lines: Sequence[Line], name: str, page: Page) -> None:
+    """A table, each of its cells a region of text that tells its row and column."""
+    table = tables_of(lines)[0]
+    region = _element(node, "TableRegion", id=f"region_{name}", rows=table.rows, columns=table.columns)
+    _page_coords(region, lines, page)
+    for (row, column), found in table.cells.items():
+        _page_region(region, found, f"{name}_{row + 1}_{column + 1}", page, (row, column))
+
+
+def _page_coords(region: ET.Element, lines: Sequence[Line], page: Page) -> None:
+    x0, y0, x1, y1 = bounds([line.quad for line in lines])
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+    _element(region, "Coords", points=_points(corners, page.size))
+
+
+def _page_region(node: ET.Element, lines: Sequence[Line], number: str, page: Page, cell: tuple[int, int] | None = None) -> None:
+    """A paragraph, or the text of a table's cell at (row, column)."""
     region = _element(node, "TextRegion", id=f"region_{number}", type="paragraph")
     _set_turn(region, "orientation", lines)  # the clockwise turn that sets the region upright
     directions = {writing_direction(line) for line in lines}
     if len(directions) == 1:
         region.set("readingDirection", PAGE_DIRECTIONS[directions.pop()])
-    x0, y0, x1, y1 = bounds([line.quad for line in lines])
-    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
-    _element(region, "Coords", points=_points(corners, page.size))
+    _page_coords(region, lines, page)
+    if cell is not None:
+        span = lines[0].cell.span if lines[0].cell else 1
+        place = {"rowIndex": cell[0], "columnIndex": cell[1], "rowSpan": 1, "colSpan": span}
+        _element(_element(region, "Roles"), "TableCellRole", **place)
     for i, line in enumerate(lines, 1):
         _page_line(region, line, f"{number}_{i}", page)
     read = [line for line in lines if not line.unread]
@@ -243,7 +300,7 @@ def _is_upright(quad: Floats) -> bool:
     return bool(np.abs(quad - np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])).max() <= 1)
 
 
-def _set_turn(node: ET.Element, name: str, lines: list[Line]) -> None:
+def _set_turn(node: ET.Element, name: str, lines: Sequence[Line]) -> None:
     """State by how many degrees the lines are turned, where they are."""
     turn = float(np.median([angle(line) for line in lines]))
     if abs(turn) >= MIN_TURN_DEGREES:

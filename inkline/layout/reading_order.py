@@ -1,18 +1,48 @@
 """The order in which boxes are read."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inkline.layout.skew import page_skew, straight_boxes
 from inkline.types import Floats
 
+Indices = NDArray[np.int64]
+
 SAME_ROW_PX = 10  # the reference takes corners closer than this in y for one row
+
+# Gutters between columns; lengths in heights of a line (the median of the page)
 MIN_COLUMN_BOXES = 6  # fewer boxes have no columns
+MIN_COLUMN_LINES = 3  # of each column beside a gutter
+MIN_BESIDE = 3.0  # by which the sides of a gutter must lie beside each other
+MIN_ROOM = 0.3  # width of a gutter between shrunken boxes: ragged lines of two columns come as near as a wide space
+ENOUGH_ROOM = 2.0  # a gutter wider than this is no better
+FOR_ROOM = 0.1  # of a gutter's worth, for each height of its width
+OTHER_SIDE = 0.25  # of a gutter's worth, for each line of the side that has more of them
+GRID = 0.2  # distance of the places at which gutters are looked for, below MIN_ROOM
+MAX_INDENT = 3.0  # of a line that stands next to a gutter
+FULL_LINE = 0.6  # of its column's width: a line of running text, of which the last of a paragraph is short
+FULL_SHARE = 0.6  # of a running column's text stands in such lines
+MIN_COLUMN_WIDTH = 7.0  # narrower columns hold cells: no text is set in lines of fewer than some 15 letters
+MIN_WORDS = 2.5  # in a full line, on average
+WORD = 1.9  # width of a word of which only the place is known
+MIN_UNALIGNED_LINES = 7  # fewer lines may stand at other heights than their neighbours by chance
+SHIFTS = np.arange(-1, 1.01, 0.1)  # by which a side may be higher than the other
+ALIGNED = 0.2  # by which the middles of lines of one row may differ then
+ALIGNED_SHARE = 0.6  # of the lines of a table have a neighbour in their row
+FAR_BELOW = 2.0  # a gap after which what lies below both columns is no longer theirs: a footer
+
+HEADLINE = 1.25  # times as high as usual; from here a line alone in its row divides the page, if it is
+WIDER_THAN_COLUMN = 1.15  # times as wide as usual, which the heading of a part within a column is not
+
+# Rows
+SAME_ROW = 0.5  # of the smaller height, which two boxes of a row share
 
 
-def reference_order(quads: Floats) -> NDArray[np.int64]:
+def reference_order(quads: Floats) -> Indices:
     """Indices that sort quads (N, 4, 2) as PaddleOCR does: by the first corner's y, then x, rows straightened afterwards.
 
     Neighbours less than 10 px apart in y change places while the right one is further left (docs/reference_rules.md, Reading
@@ -29,20 +59,27 @@ def reference_order(quads: Floats) -> NDArray[np.int64]:
     return np.array(order, np.int64)
 
 
-def column_order(quads: Floats) -> NDArray[np.int64]:
-    """Indices that sort quads (N, 4, 2) column by column where the page has text columns, else row by row.
+def column_order(quads: Floats) -> Indices:
+    """Indices that sort quads (N, 4, 2) column by column where the page has text columns, else row by row."""
+    boxes = straight_boxes(quads, page_skew(quads))
+    regions = read_regions(boxes, (boxes[:, 2] - boxes[:, 0]) / np.maximum(WORD * (boxes[:, 3] - boxes[:, 1]), 1))
+    return np.array([i for region in regions for row in region for i in row], np.int64)
 
-    A gutter is a vertical strip that few boxes cross and that has running text on both sides, or lines that do not line
-    up in rows; boxes across it (titles, footers) divide the page into bands, read one after the other. Tables, forms and
-    receipts, whose cells line up without being running text, are read row by row.
+
+def read_regions(boxes: Floats, words: Floats) -> list[list[list[int]]]:
+    """Boxes (N, 4) as x0, y0, x1, y1 of a straight page, in the order of reading: regions of rows of indices.
+
+    words: (N,) how many words each line has, or may have.
+    A gutter is a rectangle without boxes that has running text on both sides, or lines that do not line up in rows.
+    What lies above it is read first, then its left side, its right side, and what lies below. Tables, forms and
+    receipts, whose cells line up without being running text, are read row by row, as one region.
     """
-    if not len(quads):
-        return np.zeros(0, np.int64)
-    low, high = quads.min(axis=1), quads.max(axis=1)
+    if not len(boxes):
+        return []
     # Detectors draw boxes wider than the ink; between narrow columns they touch.
-    margin = np.minimum(0.15 * (high[:, 1] - low[:, 1]), 0.25 * (high[:, 0] - low[:, 0]))
-    boxes = np.stack([low[:, 0] + margin, low[:, 1], high[:, 0] - margin, high[:, 1]], axis=1)
-    return np.array(_read(np.arange(len(quads)), boxes), np.int64)
+    margin = np.minimum(0.15 * (boxes[:, 3] - boxes[:, 1]), 0.25 * (boxes[:, 2] - boxes[:, 0]))
+    shrunk = boxes + np.stack([margin, 0 * margin, -margin, 0 * margin], axis=1)
+    return list(_read(np.arange(len(boxes)), _Lines(shrunk, words, in_one_row(shrunk))))
 
 
 def is_vertical(angles: Sequence[int], texts: Sequence[str]) -> bool:
@@ -57,88 +94,16 @@ def lying(quads: Floats) -> Floats:
     return np.stack([quads[..., 1], -quads[..., 0]], axis=-1)
 
 
-def _read(indices: NDArray[np.int64], boxes: Floats) -> list[int]:
-    """The reading order of some boxes (x0, y0, x1, y1): by rows, or left and right of a gutter, each side in turn."""
-    gutter = _gutter(boxes[indices])
-    if gutter is None:
-        return [int(i) for row in rows(indices, boxes) for i in row]
-    # Boxes across the gutter divide the page into bands; in each the left side is read before the right one.
-    x0, x1 = boxes[indices, 0], boxes[indices, 2]
-    left, right = indices[x1 <= gutter], indices[x0 >= gutter]
-    across = indices[(x0 < gutter) & (x1 > gutter)]
-    middle = (boxes[:, 1] + boxes[:, 3]) / 2
-    order: list[int] = []
-    above = -np.inf
-    for row in [*rows(across, boxes), None]:
-        below = np.inf if row is None else float(middle[row].mean())
-        for side in (left, right):
-            part = side[(middle[side] > above) & (middle[side] <= below)]
-            if len(part):
-                order += _read(part, boxes)
-        order += row or []
-        above = below
-    return order
+def in_one_row(boxes: Floats) -> NDArray[np.bool_]:
+    """Of boxes (N, 4), which two (N, N) share more than half of the smaller height; a box not with itself."""
+    top, bottom = boxes[:, 1], boxes[:, 3]
+    shared = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    out = np.asarray(shared > SAME_ROW * np.minimum((bottom - top)[:, None], bottom - top))
+    np.fill_diagonal(out, False)
+    return out
 
 
-def _gutter(boxes: Floats, depth: int = 3) -> float | None:
-    """The x of the strip that best parts boxes (N, 4) into columns, or None; each side may hold `depth` columns more."""
-    if len(boxes) < MIN_COLUMN_BOXES:
-        return None
-    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
-    best, best_score = None, 0.0
-    for gutter, room in _strips(boxes, 0.3 * height):
-        left, right = boxes[boxes[:, 2] <= gutter], boxes[boxes[:, 0] >= gutter]
-        across = len(boxes) - len(left) - len(right)
-        # The best strip has many boxes on both sides, few across it, and is wide.
-        score = (min(len(left), len(right)) - across) * min(room / height, 2)
-        if score <= best_score or across > 0.35 * len(boxes):
-            continue
-        # Its sides lie beside each other, and are running text or do not line up as the cells of a table do.
-        shared = min(left[:, 3].max(), right[:, 3].max()) - max(left[:, 1].min(), right[:, 1].min())
-        if shared > 3 * height and (
-            (_running(left, height, depth) and _running(right, height, depth)) or not _in_rows(left, right, height)
-        ):
-            best, best_score = gutter, float(score)
-    return best
-
-
-def _strips(boxes: Floats, least: float) -> list[tuple[float, float]]:
-    """Middle and width of the vertical strips, `least` wide or more, that fewer boxes cross than either side of them."""
-    edges = np.unique(boxes[:, [0, 2]])
-    middles = (edges[1:] + edges[:-1]) / 2
-    crossing = ((boxes[:, None, 0] < middles) & (boxes[:, None, 2] > middles)).sum(axis=0)
-    around = np.concatenate([[np.inf], crossing, [np.inf]])
-    low = (crossing < around[:-2]) & (crossing < around[2:]) & (np.diff(edges) >= least)
-    return [(float(x), float(w)) for x, w in zip(middles[low], np.diff(edges)[low], strict=True)]
-
-
-def _running(boxes: Floats, height: float, depth: int) -> bool:
-    """Whether boxes look like running text: most of it in lines that fill their column's width, or such columns."""
-    if len(boxes) < 3:
-        return False
-    column = boxes[:, 2].max() - boxes[:, 0].min()
-    width = boxes[:, 2] - boxes[:, 0]
-    full = width > 0.6 * column
-    if column > 8 * height and full.sum() >= 3 and width[full].sum() > 0.6 * width.sum():
-        return True
-    return depth > 0 and _gutter(boxes, depth - 1) is not None
-
-
-def _in_rows(left: Floats, right: Floats, height: float) -> bool:
-    """Whether lines left and right of a strip belong together as rows do: most at one height, or all shifted by as much.
-
-    The page may lie a little askew, so any one shift up to a line's height will do.
-    """
-    few, many = sorted(((boxes[:, 1] + boxes[:, 3]) / 2 for boxes in (left, right)), key=len)
-    if len(few) < 5:
-        return True
-    apart = few[:, None] - many[None, :]
-    shifts = np.arange(-1, 1.01, 0.1) * height
-    near = (np.abs(apart[None] - shifts[:, None, None]) < 0.2 * height).any(axis=2)
-    return bool(near.mean(axis=1).max() > 0.6)
-
-
-def rows(indices: NDArray[np.int64], boxes: Floats) -> list[list[int]]:
+def rows(indices: Indices, boxes: Floats) -> list[list[int]]:
     """Boxes (x0, y0, x1, y1) grouped to rows from top to bottom, each from left to right.
 
     A box joins a row when it overlaps the row's nearest box by more than half of the smaller height.
@@ -149,12 +114,160 @@ def rows(indices: NDArray[np.int64], boxes: Floats) -> list[list[int]]:
             near = min(row, key=lambda j: max(boxes[i, 0] - boxes[j, 2], boxes[j, 0] - boxes[i, 2]))
             overlap = min(boxes[i, 3], boxes[near, 3]) - max(boxes[i, 1], boxes[near, 1])
             apart = boxes[i, 0] >= boxes[near, 2] - 2 or boxes[near, 0] >= boxes[i, 2] - 2
-            if apart and overlap > 0.5 * min(boxes[i, 3] - boxes[i, 1], boxes[near, 3] - boxes[near, 1]):
+            if apart and overlap > SAME_ROW * min(boxes[i, 3] - boxes[i, 1], boxes[near, 3] - boxes[near, 1]):
                 row.append(int(i))
                 break
         else:
             out.append([int(i)])
     return [sorted(row, key=lambda i: boxes[i, 0]) for row in out]
+
+
+@dataclass(frozen=True, eq=False)
+class _Lines:
+    """All lines of a page: boxes (N, 4), how many words each has (N,), which stand in one row (N, N)."""
+
+    boxes: Floats
+    words: Floats
+    beside: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Gutter:
+    """What it parts, as indices: the sides are beside it, the others above and below."""
+
+    above: Indices
+    left: Indices
+    right: Indices
+    below: Indices
+
+
+def _read(indices: Indices, lines: _Lines) -> Iterator[list[list[int]]]:
+    """The regions of some lines in the order of reading."""
+    bands = _bands(indices, lines)
+    for band in bands:
+        gutter = _best_gutter(band, lines) if len(band) >= MIN_COLUMN_BOXES else None
+        if gutter is not None:
+            for part in (gutter.above, gutter.left, gutter.right, gutter.below):
+                yield from _read(part, lines)
+        elif len(band):
+            yield rows(band, lines.boxes)
+
+
+def _bands(indices: Indices, lines: _Lines) -> list[Indices]:
+    """Boxes divided above each headline (of one line or more), which has the whole width to itself, if it fills it or not."""
+    if len(indices) < MIN_COLUMN_BOXES:
+        return [indices]
+    boxes = lines.boxes
+    size = boxes[indices, 2:] - boxes[indices, :2]
+    width, height = np.median(size, axis=0)
+    alone = ~lines.beside[np.ix_(indices, indices)].any(axis=1)
+    by_y = np.argsort(boxes[indices, 1] + boxes[indices, 3], kind="stable")
+    is_head = (alone & (size[:, 1] > HEADLINE * height) & (size[:, 0] > WIDER_THAN_COLUMN * width))[by_y]
+    starts = np.flatnonzero(is_head[1:] & ~is_head[:-1]) + 1
+    return np.split(indices[by_y], starts)
+
+
+def _best_gutter(indices: Indices, lines: _Lines) -> _Gutter | None:
+    """The gutter that parts some boxes best into columns: one with many lines on both sides, and wide; None without any."""
+    boxes = lines.boxes
+    height = float(np.median(boxes[indices, 3] - boxes[indices, 1]))
+    best, best_score = None, 0.0
+    for left, right in _parted(indices, boxes, height):
+        (first_left, near_left), (first_right, near_right) = _next_to(left, lines, -1), _next_to(right, lines, 1)
+        room = float(boxes[near_right, 0].min() - boxes[near_left, 2].max()) / height
+        counts = sorted((len(near_left), len(near_right)))
+        score = (counts[0] + OTHER_SIDE * counts[1]) * (1 + FOR_ROOM * min(room, ENOUGH_ROOM))
+        if room < MIN_ROOM or score <= best_score or counts[0] < MIN_COLUMN_LINES:
+            continue
+        running = _is_running(near_left, lines, height) and _is_running(near_right, lines, height)
+        if _are_beside(boxes[left], boxes[right], height) and (
+            running or not _in_rows(boxes[first_left], boxes[first_right], height)
+        ):
+            best, best_score = (left, right), score
+    return None if best is None else _without_footers(indices, *best, boxes, height)
+
+
+def _parted(indices: Indices, boxes: Floats, height: float) -> Iterator[tuple[Indices, Indices]]:
+    """What lies left and right of the upright rectangles between boxes, as high as they can be, each once."""
+    own = boxes[indices]
+    middle = (own[:, 1] + own[:, 3]) / 2
+    by_y = np.argsort(middle, kind="stable")
+    grid = np.arange(own[:, 0].min(), own[:, 2].max(), GRID * height)[1:]
+    crossing = (own[by_y, 0, None] < grid) & (own[by_y, 2, None] > grid)  # (boxes, places)
+    to_left = own[by_y, 2, None] <= grid
+    seen: set[bytes] = set()
+    for place in range(len(grid)):
+        ends = np.concatenate([[-1], np.flatnonzero(crossing[:, place]), [len(own)]])
+        for start, end in zip(ends[:-1] + 1, ends[1:], strict=True):
+            is_left = to_left[start:end, place]
+            count = int(is_left.sum())
+            if min(count, end - start - count) < MIN_COLUMN_LINES:
+                continue
+            key = start.tobytes() + is_left.tobytes()
+            if key not in seen:
+                seen.add(key)
+                part = by_y[start:end]
+                yield indices[part[is_left]], indices[part[~is_left]]
+
+
+def _next_to(side: Indices, lines: _Lines, sign: int) -> tuple[Indices, Indices]:
+    """The lines of a side that are the nearest to the gutter in their rows, and those of them that stand at it.
+
+    sign: 1 for what lies right of the gutter, -1 left. The others stand behind a picture, or in rows of other columns.
+    """
+    boxes = lines.boxes
+    start, end = (boxes[side, 0], boxes[side, 2]) if sign > 0 else (-boxes[side, 2], -boxes[side, 0])
+    first = ~(lines.beside[np.ix_(side, side)] & (start < start[:, None])).any(axis=1)
+    height = float(np.median(boxes[side, 3] - boxes[side, 1]))
+    at_edge = first & (start <= start.min() + MAX_INDENT * height)
+    return side[first], side[first & (start < np.median(end[at_edge]))]
+
+
+def _are_beside(left: Floats, right: Floats, height: float) -> bool:
+    """Whether two sides share more of the page's height than some rows."""
+    shared = min(left[:, 3].max(), right[:, 3].max()) - max(left[:, 1].min(), right[:, 1].min())
+    return bool(shared > MIN_BESIDE * height)
+
+
+def _is_running(column: Indices, lines: _Lines, height: float) -> bool:
+    """Whether lines look like running text: most of it in lines of several words that fill their column's width."""
+    boxes = lines.boxes[column]
+    width = boxes[:, 2] - boxes[:, 0]
+    total = float(boxes[:, 2].max() - boxes[:, 0].min())
+    full = width > FULL_LINE * total
+    if total <= MIN_COLUMN_WIDTH * height or full.sum() < MIN_COLUMN_LINES:
+        return False
+    return bool(width[full].sum() > FULL_SHARE * width.sum() and lines.words[column][full].mean() >= MIN_WORDS)
+
+
+def _in_rows(left: Floats, right: Floats, height: float) -> bool:
+    """Whether lines left and right of a gutter belong together as rows do: most at one height, or all shifted by as much.
+
+    The page may be bent or seen askew, so any one shift up to a line's height will do.
+    """
+    few, many = sorted(((boxes[:, 1] + boxes[:, 3]) / 2 for boxes in (left, right)), key=len)
+    if len(few) < MIN_UNALIGNED_LINES:
+        return True
+    apart = few[:, None] - many[None, :]
+    near = (np.abs(apart[None] - SHIFTS[:, None, None] * height) < ALIGNED * height).any(axis=2)
+    return bool(near.mean(axis=1).max() > ALIGNED_SHARE)
+
+
+def _without_footers(indices: Indices, left: Indices, right: Indices, boxes: Floats, height: float) -> _Gutter:
+    """The gutter's sides; what stands far below one of them and below all of the other goes below both."""
+    sides, low = [], []
+    for side, other in ((left, right), (right, left)):
+        side = side[np.argsort(boxes[side, 1], kind="stable")]
+        reached = np.maximum.accumulate(boxes[side, 3])
+        far = (boxes[side, 1][1:] - reached[:-1] > FAR_BELOW * height) & (boxes[side, 1][1:] > boxes[other, 3].max())
+        end = int(np.flatnonzero(far)[0]) + 1 if far.any() else len(side)
+        sides.append(side[:end])
+        low.append(side[end:])
+    used = np.concatenate([left, right])
+    middle = boxes[:, 1] + boxes[:, 3]
+    rest = np.setdiff1d(indices, used)
+    is_above = middle[rest] < middle[used].mean()
+    return _Gutter(rest[is_above], sides[0], sides[1], np.concatenate([rest[~is_above], *low]))
 
 
 def paragraphs(quads: Floats) -> NDArray[np.int64]:

@@ -296,7 +296,7 @@ def test_a_page_is_the_same_after_it_waited():
     from dataclasses import fields
 
     from inkline.batch.document import page_from_record, page_to_record
-    from inkline.types import Detections, Line, Page, Transform, Word
+    from inkline.types import Cell, Detections, Line, Page, Transform, Word
 
     rng = np.random.default_rng(3)
 
@@ -304,7 +304,9 @@ def test_a_page_is_the_same_after_it_waited():
         return rng.normal(100, 50, (count, 4, 2)).astype(np.float32)
 
     quad = quads(3)
-    line = Line("one\ud800 ü", 0.1 + 0.2, quad[0], quad[1], 0.7, 270, (Word("w", 1 / 3, quad[2]),), 4)
+    line = Line(
+        "one\ud800 ü", 0.1 + 0.2, quad[0], quad[1], 0.7, 270, (Word("w", 1 / 3, quad[2]),), 4, row=2, cell=Cell(0, 1, 2)
+    )
     grid = rng.random((3, 2, 2)).astype(np.float32)
     found = Detections(quads(2), rng.random(2).astype(np.float32), (quads(1)[0], quads(1)[0]))
     page = Page((line,), (9, 7), "s", 5, found, (0, 1), Transform((9, 7), 90, grid, (5, 6)), {"a": [1, None]}, ("careful",))
@@ -320,4 +322,4 @@ def test_a_page_is_the_same_after_it_waited():
             return {f.name: flat(getattr(value, f.name)) for f in fields(value)}
         return value
 
-    assert flat(again) == flat(page)
+    assert flat(again) == flat(page) and isinstance(again.lines[0].cell, Cell)

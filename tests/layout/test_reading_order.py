@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inkline.layout.reading_order import column_order, paragraphs, reference_order
+from inkline.layout.reading_order import column_order, reference_order
 
 
 def box(x, y, w, h=20):
@@ -39,10 +39,26 @@ def test_slightly_turned_rows_hold_together():
 
 
 def test_no_boxes():
-    for order in (column_order, reference_order, paragraphs):
+    for order in (column_order, reference_order):
         assert order(np.zeros((0, 4, 2), np.float32)).tolist() == []
 
 
-def test_paragraphs_part_at_gaps_and_at_other_sizes():
-    q = quads((0, 0, 300), (0, 25, 300), (0, 80, 300), (0, 105, 200), (0, 130, 300, 60))
-    assert paragraphs(q).tolist() == [0, 0, 1, 1, 2]
+def test_rows_of_a_turned_page_hold_together_up_to_fifteen_degrees():
+    q = quads(*[(300 * i, 40 * row, 90) for row in range(12) for i in range(3)])
+    for degrees in (-15, -3, 1, 9, 15):
+        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        turned = (q @ np.array([[c, s], [-s, c]]).T).astype(np.float32)
+        assert column_order(turned).tolist() == list(range(36))
+
+
+def test_a_picture_beside_the_gutter_hides_no_column():
+    left = [(20, 60 + 30 * i, 350) for i in range(20)]
+    middle = [(400, 60 + 30 * i, 350) for i in (*range(5), *range(14, 20))]
+    right = [(780, 60 + 30 * i, 350) for i in range(20)]
+    assert column_order(quads(*left, *middle, *right)).tolist() == list(range(51))
+
+
+def test_a_footer_under_one_column_is_read_last():
+    left = [(20, 60 + 30 * i, 350) for i in range(10)]
+    right = [(420, 60 + 30 * i, 350) for i in range(8)]
+    assert column_order(quads(*left, *right, (20, 600, 100))).tolist() == list(range(19))

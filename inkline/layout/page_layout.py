@@ -1,0 +1,160 @@
+"""How the lines of a page belong together: their order, rows, paragraphs and tables."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.layout.reading_order import Indices, is_vertical, lying, read_regions
+from inkline.layout.skew import page_skew, straight_boxes
+from inkline.layout.tables import Found, find_tables
+from inkline.types import Cell, Floats
+
+# Lengths in heights of a line
+PARAGRAPH_GAP = 0.8  # from here on a gap parts paragraphs ...
+WIDER_GAP = 1.4  # ... if it is this many times as wide as is usual in the region, whose lines may be set far apart
+OTHER_SIZE = 1.3  # lines whose heights differ by this factor are of two paragraphs
+INDENT = 0.7, 5.0  # by which the first line of a paragraph stands further right
+FLUSH = 0.5  # by which the other lines may differ, and
+FLUSH_SHARE = 0.5  # of the lines stand so
+LETTERS_PER_WORD = 2.0  # of Chinese and Japanese
+
+
+@dataclass(frozen=True, eq=False)
+class PageLayout:
+    """order: indices of the boxes (N,) as they are read. For each place in this order, row and paragraph: from 0, row None
+    where rows are not told; cell: the place in a table, or None; at_right: whether it stands alone in its row, in the right
+    half of its column."""
+
+    order: Indices
+    row: Indices | None
+    paragraph: Indices
+    cell: tuple[Cell | None, ...]
+    at_right: NDArray[np.bool_]
+
+
+def listed(count: int) -> PageLayout:
+    """The layout of boxes that are read in their order, of which nothing else is told."""
+    return PageLayout(np.arange(count), None, np.zeros(count, np.int64), (None,) * count, np.zeros(count, bool))
+
+
+def lay_out(quads: Floats, angles: Sequence[int], texts: Sequence[str], noise: Sequence[bool] = ()) -> PageLayout:
+    """The layout of a page's boxes (N, 4, 2) from what was read in them; angles: see `Line`.
+
+    noise: boxes that hold no text; each follows the nearest other box, and nothing is told by them.
+    """
+    if is_vertical(angles, texts):  # which goes from right to left
+        quads = lying(quads)
+    boxes = straight_boxes(quads, page_skew(quads))
+    silent = np.array(noise, bool) if len(noise) else np.zeros(len(boxes), bool)
+    if silent.all():
+        silent[:] = False
+    kept = np.flatnonzero(~silent).tolist()
+    own, own_texts = boxes[kept], [texts[i] for i in kept]
+    places: list[_Placed] = []
+    for rows in read_regions(own, np.array([count_words(text) for text in own_texts], np.float32)):
+        table = max((place.cell.table for place in places if place.cell), default=-1)
+        places += _region(rows, own, own_texts, (places[-1].row, places[-1].paragraph, table) if places else (-1, -1, -1))
+    # Boxes without text go behind their neighbours.
+    placed = [place._replace(box=kept[place.box]) for place in places]
+    for i in np.flatnonzero(silent):
+        apart = np.maximum(boxes[kept, :2] - boxes[i, 2:], boxes[i, :2] - boxes[kept, 2:]).max(axis=1)
+        nearest = kept[int(apart.argmin())]
+        at = next(k for k, place in enumerate(placed) if place.box == nearest)
+        placed.insert(at + 1, placed[at]._replace(box=int(i), cell=None))
+    columns = list(zip(*placed, strict=True)) or [()] * 5
+    order, row, paragraph = (np.array(values, np.int64) for values in columns[:3])
+    return PageLayout(order, row, paragraph, tuple(columns[3]), np.array(columns[4], bool))
+
+
+class _Placed(NamedTuple):
+    """A box by its index, as it is read; the other fields are those of `PageLayout`."""
+
+    box: int
+    row: int
+    paragraph: int
+    cell: Cell | None
+    at_right: bool
+
+
+def _region(rows: list[list[int]], boxes: Floats, texts: Sequence[str], before: tuple[int, int, int]) -> list[_Placed]:
+    """The boxes of a region in reading order; before: the numbers of the row, paragraph and table before it, -1 for none."""
+    tables = {found.start: found for found in find_tables(rows, boxes, texts)}
+    starts, at_right = paragraph_starts(rows, boxes), _at_right(rows, boxes)
+    row, paragraph, table = before
+    out: list[_Placed] = []
+    k, is_new = 0, True
+    while k < len(rows):
+        found = tables.get(k)
+        if found is None:
+            row, paragraph = row + 1, paragraph + (starts[k] or is_new)
+            out += [_Placed(i, row, paragraph, None, at_right[k]) for i in rows[k]]
+            k, is_new = k + 1, False
+            continue
+        paragraph, table = paragraph + 1, table + 1
+        for lines in _table_rows(found):
+            row += 1
+            out += [_Placed(i, row, paragraph, Cell(table, *found.places[i]), False) for i in lines]
+        k, is_new = found.end, True
+    return out
+
+
+def _at_right(rows: list[list[int]], boxes: Floats) -> list[bool]:
+    """Which rows of a region have one box alone, in the right half."""
+    every = [i for row in rows for i in row]
+    middle = float(boxes[every, 0].min() + boxes[every, 2].max()) / 2
+    return [len(row) == 1 < len(rows) and float(boxes[row[0], 0]) > middle for row in rows]
+
+
+def _table_rows(found: Found) -> list[list[int]]:
+    """The lines of a table by row, each from left to right and cell by cell."""
+    out: list[list[int]] = []
+    for i, place in found.places.items():
+        while len(out) <= place.row:
+            out.append([])
+        out[place.row].append(i)
+    return out
+
+
+def count_words(text: str) -> float:
+    """How many words a text has, those of scripts without spaces by their letters."""
+    wide = sum(unicodedata.east_asian_width(c) in ("W", "F") for c in text)
+    return wide / LETTERS_PER_WORD if wide > len(text) / 2 else float(len(text.split()))
+
+
+def paragraph_starts(rows: list[list[int]], boxes: Floats) -> list[bool]:
+    """Whether a paragraph begins with each row of a region.
+
+    It does after a wide gap, with letters of another size, where a row stands elsewhere, and with an indented line.
+    """
+    bounds = np.array([[*boxes[row, :2].min(axis=0), *boxes[row, 2:].max(axis=0)] for row in rows])
+    height = np.array([np.median(boxes[row, 3] - boxes[row, 1]) for row in rows])
+    gaps = bounds[1:, 1] - bounds[:-1, 3]
+    indented = _indented(bounds, height)
+    usual = float(np.median(gaps / np.minimum(height[1:], height[:-1]))) if len(gaps) > 2 else 0.0
+    limit = max(PARAGRAPH_GAP, WIDER_GAP * (1 + usual) - 1)
+    out = [True]
+    for k in range(1, len(rows)):
+        smaller, larger = sorted((float(height[k - 1]), float(height[k])))
+        over = min(bounds[k, 2], bounds[k - 1, 2]) > max(bounds[k, 0], bounds[k - 1, 0])
+        single = len(rows[k]) == len(rows[k - 1]) == 1
+        apart = gaps[k - 1] >= limit * smaller or (single and not over) or larger >= OTHER_SIZE * smaller
+        out.append(bool(apart or indented[k]))
+    return out
+
+
+def _indented(bounds: Floats, height: Floats) -> list[bool]:
+    """Which rows (N, 4) of a region are the first of a paragraph by their indent: most of its rows are flush left."""
+    left = bounds[:, 0]
+    usual = float(np.median(height))
+    edge = float(np.median(left))
+    flush = np.abs(left - edge) < FLUSH * usual
+    if len(left) < 4 or flush.mean() < FLUSH_SHARE:
+        return [False] * len(left)
+    low, high = INDENT
+    shifted = (left - edge > low * usual) & (left - edge < high * usual)
+    followed = np.concatenate([flush[1:], [False]])
+    return [bool(v) for v in shifted & followed]

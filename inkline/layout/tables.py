@@ -1,0 +1,193 @@
+"""Tables: which rows of a region are those of a table, its columns, and what belongs to one cell."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.types import Floats
+
+# Lengths in heights of a line
+MARGIN = 0.15  # by which a box is wider than its ink, at each end
+MIN_GAP = 0.7  # between the ink of two cells of a row
+MAX_EMPTY = 3.0  # of the paper between two rows of a table
+MAX_SINGLE_ROWS = 3  # one after the other, of one cell each: a heading within the table, or further lines of a cell
+MIN_ROWS = {2: 3, 3: 2}  # rows with more than one cell that a table of so many columns, or more, must have
+CROSSED_SHARE = 0.2  # of the rows may have cells that reach over the paper between two columns: headings over several
+ALIGNED = 0.8  # by which the left edges, the right edges or the middles of a column's cells may differ
+ALIGNED_SHARE = 0.6  # of the cells of a table are in line with others of their column
+SPANNED = 0.5  # of a column's width, which a cell over several columns covers at least
+OVERLAP = 0.35  # of the smaller height, from which lines of two rows are of one row: cells set at half height
+TIGHTER = 0.6  # lines of one cell are nearer to each other than rows are, by this factor at least
+FURTHER = 0.5  # by which a further line of a cell may stand out of its column, and be apart from the line above
+MAX_WORDS = 12  # of a line alone in its row; a longer one is running text
+
+_NUMBER = re.compile(r"^[\s\d.,:;()%+\-–—−$€£¥/*†‡xX]+$")
+_MARK = re.compile(r"^([•◦▪●■‣∙·–—*□☐☑✓❑>-]+|\(?(\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)])$")
+
+Rows = list[list[int]]
+
+
+class Place(NamedTuple):
+    """Where a line stands in a table: the cell's row and first column, from 0, and how many columns it takes."""
+
+    row: int
+    column: int
+    span: int
+
+
+class Found(NamedTuple):
+    """A table: rows start to end of a region, its number of columns, and the place of each of its lines."""
+
+    start: int
+    end: int
+    columns: int
+    places: dict[int, Place]
+
+
+def find_tables(rows: Rows, boxes: Floats, texts: Sequence[str]) -> list[Found]:
+    """The tables among a region's rows of boxes (N, 4) with the texts read in them, from top to bottom."""
+    if len(rows) < 2:
+        return []
+    every = [i for row in rows for i in row]
+    height = float(np.median(boxes[every, 3] - boxes[every, 1]))
+    margin = np.minimum(MARGIN * (boxes[:, 3] - boxes[:, 1]), 0.25 * (boxes[:, 2] - boxes[:, 0]))
+    boxes = boxes + np.stack([margin, 0 * margin, -margin, 0 * margin], axis=1)
+    out = []
+    runs = _runs(rows, boxes, texts, height)
+    stops = [start for start, _ in runs[1:]] + [len(rows)] * bool(runs)
+    for (start, end), stop in zip(runs, stops, strict=True):
+        found = _table(rows, start, end, stop, boxes, texts, height)
+        if found is not None:
+            out.append(found)
+    return out
+
+
+def _runs(rows: Rows, boxes: Floats, texts: Sequence[str], height: float) -> list[tuple[int, int]]:
+    """Rows start to end that begin and end with more than one cell, with few others and no great gap between them."""
+    runs: list[tuple[int, int]] = []
+    start = last = -1
+    for k, row in enumerate(rows):
+        if start >= 0 and boxes[row, 1].min() - boxes[rows[k - 1], 3].max() > MAX_EMPTY * height:
+            runs.append((start, last + 1))
+            start = -1
+        if _has_cells(row, boxes, height):
+            start, last = (k if start < 0 else start), k
+        elif start >= 0 and (k - last > MAX_SINGLE_ROWS or len(texts[row[0]].split()) > MAX_WORDS):
+            runs.append((start, last + 1))
+            start = -1
+    if start >= 0:
+        runs.append((start, last + 1))
+    return runs
+
+
+def _has_cells(row: list[int], boxes: Floats, height: float) -> bool:
+    return any(boxes[b, 0] - boxes[a, 2] >= MIN_GAP * height for a, b in pairwise(row))
+
+
+def _table(rows: Rows, start: int, end: int, stop: int, boxes: Floats, texts: Sequence[str], height: float) -> Found | None:
+    """The table that rows start to end are, with further lines of its last cell, rows before `stop`; or None."""
+    full = [row for row in rows[start:end] if _has_cells(row, boxes, height)]
+    columns = _columns(full, boxes, height)
+    if len(full) < MIN_ROWS.get(len(columns), 2) or len(columns) < 2:
+        return None
+    while end < stop and _is_further(rows[end], rows[end - 1], columns, boxes, height):
+        end += 1
+    in_column = {i: _span(boxes[i], columns) for row in rows[start:end] for i in row}
+    if len(columns) == 2 and all(_MARK.match(texts[i].strip()) for row in full for i in row if in_column[i] == (0, 1)):
+        return None  # a list and its marks
+    if not _is_aligned(full, boxes, in_column, height):
+        return None
+    places: dict[int, Place] = {}
+    for number, logical in enumerate(_merged(rows[start:end], boxes, texts, in_column, height)):
+        places |= {i: Place(number, *in_column[i]) for i in logical}
+    return Found(start, end, len(columns), places)
+
+
+def _columns(full: Rows, boxes: Floats, height: float) -> NDArray[np.float64]:
+    """The columns (C, 2) as x0, x1: what lies between strips of paper that hardly any row's cells reach over."""
+    own = boxes[[i for row in full for i in row]].astype(np.float64)
+    edges = np.unique(own[:, [0, 2]])
+    if len(edges) < 2:
+        return np.zeros((0, 2))
+    middles = (edges[1:] + edges[:-1]) / 2
+    covered = ((own[:, None, 0] < middles) & (own[:, None, 2] > middles)).sum(axis=0)
+    paper = covered <= CROSSED_SHARE * len(full) if len(full) > 2 else covered == 0
+    # Strips of paper in a row are one, which must be wide enough; what lies between two is a column.
+    out, left = [], edges[0]
+    starts = np.flatnonzero(paper & ~np.concatenate([[False], paper[:-1]]))
+    ends = np.flatnonzero(paper & ~np.concatenate([paper[1:], [False]]))
+    for a, b in zip(starts, ends, strict=True):
+        if edges[b + 1] - edges[a] >= 0.5 * MIN_GAP * height:
+            if edges[a] > left:
+                out.append((left, edges[a]))
+            left = edges[b + 1]
+    if edges[-1] > left:
+        out.append((left, edges[-1]))
+    return np.array(out)
+
+
+def _is_further(row: list[int], above: list[int], columns: NDArray[np.float64], boxes: Floats, height: float) -> bool:
+    """Whether a row below a table holds further lines of its last cells, which stand in columns behind the first."""
+    left, right = boxes[row, 0].min(), boxes[row, 2].max()
+    within = (columns[1:, 0] - FURTHER * height <= left) & (right <= columns[1:, 1] + FURTHER * height)
+    return bool(within.any() and boxes[row, 1].min() - boxes[above, 3].max() < FURTHER * height)
+
+
+def _span(box: Floats, columns: NDArray[np.float64]) -> tuple[int, int]:
+    """The first column of a box and how many it takes: that which it shares most with, and others it covers for a good part."""
+    shared = np.minimum(box[2], columns[:, 1]) - np.maximum(box[0], columns[:, 0])
+    taken = np.flatnonzero(shared > SPANNED * (columns[:, 1] - columns[:, 0]))
+    best = int(shared.argmax())
+    if len(taken) < 2:
+        return best, 1
+    return int(taken[0]), int(taken[-1] - taken[0] + 1)
+
+
+def _is_aligned(full: Rows, boxes: Floats, in_column: dict[int, tuple[int, int]], height: float) -> bool:
+    """Whether most cells are in line with others of their column: at the left, at the right, or in the middle."""
+    near = total = 0
+    for column in {place[0] for place in in_column.values()}:
+        own = boxes[[i for row in full for i in row if in_column[i] == (column, 1)]]
+        if len(own) < 2:
+            continue
+        places = np.stack([own[:, 0], own[:, 2], own[:, [0, 2]].mean(axis=1)])
+        near += int((np.abs(places - np.median(places, axis=1, keepdims=True)) < ALIGNED * height).sum(axis=1).max())
+        total += len(own)
+    return near > ALIGNED_SHARE * total
+
+
+def _merged(
+    rows: Rows, boxes: Floats, texts: Sequence[str], in_column: dict[int, tuple[int, int]], height: float
+) -> list[list[int]]:
+    """Rows of lines put together to rows of cells: further lines of a cell, and cells at half the height of others."""
+    gaps = [float(boxes[b, 1].min() - boxes[a, 3].max()) for a, b in pairwise(rows)]
+    firsts = [gap for gap, row in zip(gaps, rows[1:], strict=True) if any(in_column[i][0] == 0 for i in row) and len(row) > 1]
+    usual = float(np.median(firsts)) if firsts else 0.0
+    out = [list(rows[0])]
+    for gap, row in zip(gaps, rows[1:], strict=True):
+        above = out[-1]
+        known = {in_column[i][0] for i in above}
+        mine = {in_column[i][0] for i in row}
+        further = 0 not in mine and mine <= known and not any(_NUMBER.match(texts[i]) for i in row)
+        further = further and len(mine) <= max(1, len(known) // 2)
+        pitch = height + max(usual, 0.0)
+        tight = mine <= known and height + gap < TIGHTER * pitch
+        numbers = [{in_column[i][0] for i in part if _NUMBER.match(texts[i])} for part in (above, row)]
+        if further or (not numbers[0] & numbers[1] and (tight or _overlap(above, row, boxes))):
+            above += row
+        else:
+            out.append(list(row))
+    # Cell by cell; within one as its lines stand, row by row.
+    physical = {i: k for k, row in enumerate(rows) for i in row}
+    return [sorted(row, key=lambda i: (in_column[i][0], physical[i], boxes[i, 0])) for row in out]
+
+
+def _overlap(above: list[int], row: list[int], boxes: Floats) -> bool:
+    """Whether lines of two rows stand beside each other."""
+    shared = np.minimum(boxes[above, 3][:, None], boxes[row, 3]) - np.maximum(boxes[above, 1][:, None], boxes[row, 1])
+    low = np.minimum((boxes[above, 3] - boxes[above, 1])[:, None], boxes[row, 3] - boxes[row, 1])
+    return bool((shared > OVERLAP * low).any())

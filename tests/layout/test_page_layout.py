@@ -1,0 +1,113 @@
+"""Rows, paragraphs and tables of drawn pages, their lines given as they were drawn."""
+
+import numpy as np
+import pytest
+
+from benchmarks.layout_pages import pages
+from benchmarks.layouts import Score, laid_out, score
+from inkline.formats.records import page_to_dict
+from inkline.formats.text import render_layout, render_md
+from inkline.formats.xml import render_alto, render_hocr, render_page_xml
+from inkline.layout.page_layout import lay_out
+from inkline.types import Document, Line, Page
+
+
+@pytest.fixture(scope="module")
+def drawn_scores() -> dict[str, Score]:
+    """What is right on three pages of each kind, in as many fonts and sizes."""
+    scores: dict[str, Score] = {}
+    for drawn in pages(3, seed=11):
+        scores[drawn.kind] = scores.get(drawn.kind, Score()) + score(drawn, laid_out(drawn))
+    return scores
+
+
+def made_page(*placed: tuple[str, float, float], height: float = 20.0, skew: float = 0.0) -> Page:
+    """A page of texts at their places (x, y), half a line's height a letter, its rows falling by `skew` per pixel."""
+    quads = []
+    for text, x, y in placed:
+        x1 = x + 0.5 * height * len(text)
+        quads.append([[x, y + skew * x], [x1, y + skew * x1], [x1, y + height + skew * x1], [x, y + height + skew * x]])
+    layout = lay_out(np.array(quads, np.float32), [0] * len(quads), [text for text, _, _ in placed])
+    lines = [
+        Line(placed[i][0], 1.0, np.array(quads[i], np.float32), np.array(quads[i], np.float32),
+             paragraph=int(layout.paragraph[k]), row=int(layout.row[k]), cell=layout.cell[k], at_right=bool(layout.at_right[k]))
+        for k, i in enumerate(layout.order.tolist())
+    ]  # fmt: skip
+    return Page(tuple(lines), (1000, 1000))
+
+
+TABLE = made_page(
+    ("Item", 0, 0), ("Qty", 300, 0), ("Price", 500, 0),
+    ("Widget", 0, 30), ("2", 300, 30), ("10.00", 500, 30),
+    ("Cable for", 0, 60), ("10", 300, 60), ("1.25", 500, 60),
+    ("Total", 0, 90), ("11.25", 500, 90),
+)  # fmt: skip
+
+
+def test_columns_are_read_one_after_the_other(drawn_scores):
+    columns = sum((found for kind, found in drawn_scores.items() if "columns" in kind), Score())
+    assert columns.followers.recall == 1 and columns.order.recall > 0.98
+
+
+def test_words_are_joined_within_their_column(drawn_scores):
+    columns = sum((found for kind, found in drawn_scores.items() if "columns" in kind), Score())
+    assert columns.hyphens.truth > 20 and columns.hyphens.recall > 0.97
+
+
+def test_tables_keep_rows_and_cells(drawn_scores):
+    plain = sum((found for kind, found in drawn_scores.items() if kind.startswith("table") and "several" not in kind), Score())
+    wrapped = sum((found for kind, found in drawn_scores.items() if "several" in kind), Score())
+    assert plain.rows.recall == 1 and plain.cells.f1 == 1
+    assert wrapped.cells.f1 > 0.9
+
+
+def test_labels_and_values_are_one_row(drawn_scores):
+    assert drawn_scores["form"].rows.recall > 0.95
+
+
+def test_empty_cells_keep_their_columns():
+    assert TABLE.text == "Item\tQty\tPrice\nWidget\t2\t10.00\nCable for\t10\t1.25\nTotal\t\t11.25"
+    (table,) = TABLE.tables
+    assert (table.rows, table.columns) == (4, 3) and table.texts[3] == ["Total", "", "11.25"]
+
+
+def test_a_table_is_a_table_in_every_format_that_has_them():
+    document = Document((TABLE,))
+    assert "| Item | Qty | Price |\n| --- | --- | --- |\n| Widget | 2 | 10.00 |" in render_md(document)
+    assert page_to_dict(TABLE)["tables"][0]["cells"][4] == {
+        "row": 1, "column": 1, "column_span": 1, "text": "2", "lines": [4],
+    }  # fmt: skip
+    assert render_hocr(document).count("<td") == 12 and 'class="ocr_table"' in render_hocr(document)
+    assert 'TYPE="table"' in render_alto(document)
+    assert '<TableCellRole rowIndex="3" columnIndex="2"' in render_page_xml(document)
+
+
+def test_a_list_is_no_table():
+    items = [(text, x, 30.0 * i) for i in range(5) for text, x in (("-", 0.0), ("some item", 40.0))]
+    assert made_page(*items).tables == ()
+
+
+def test_an_amount_in_large_letters_is_no_heading():
+    body = [Line("Some words of text", 1.0, *[np.array([[0, y], [300, y], [300, y + 20], [0, y + 20]], np.float32)] * 2,
+                 paragraph=0) for y in range(0, 150, 30)]  # fmt: skip
+    large = [np.array([[0, 200], [500, 200], [500, 240], [0, 240]], np.float32)] * 2
+    for text, marked in (("Total Payable: 20.21", False), ("Terms of payment", True)):
+        page = Page((*body, Line(text, 1.0, *large, paragraph=1)), (600, 400))
+        assert ("# " in render_md(Document((page,)))) == marked
+
+
+def test_paragraphs_are_apart_and_tight_rows_are_not():
+    page = made_page(*[("words of a line here", 0, y) for y in (0, 24, 48, 100, 124)])
+    assert page.text.count("\n\n") == 1 and page.text.count("\n") == 5
+
+
+def test_a_line_at_the_right_stays_there():
+    page = made_page(("The first line of a letter", 0, 0), ("12 May", 900, 40), ("Another line of it", 0, 80))
+    assert "\t12 May" in page.text
+
+
+def test_rows_of_a_skewed_page_stay_rows():
+    rows = [(text, x, 40.0 * i) for i in range(6) for text, x in (("label and words", 0.0), (f"value {i}", 700.0))]
+    page = made_page(*rows, skew=0.26)
+    assert page.text.split("\n") == [f"label and words\tvalue {i}" for i in range(6)]
+    assert len(render_layout(Document((page,))).strip().split("\n")) <= 18

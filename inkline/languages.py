@@ -54,7 +54,8 @@ def _language(code: str, entry: Mapping[str, Any]) -> Language:
     letters = _letters(entry.get("letters", ""))
     if entry["script"] == "Latn":
         letters += LATIN_LETTERS
-    cased = frozenset(letters) | {c.upper() for c in letters if len(c.upper()) == 1}
+    # Georgian has capitals for headings alone.
+    cased = frozenset(letters) | {c.upper() for c in letters if len(c.upper()) == 1 and entry["script"] != "Geor"}
     also, group, tag = tuple(entry.get("also", "").split()), entry.get("group", code), entry.get("tag", code)
     marks = entry.get("elsewhere", ""), entry.get("wrong"), tuple(entry.get("twins", "").split())
     return Language(entry["name"], group, entry["script"], tag, also, cased, *marks)
@@ -71,6 +72,8 @@ def _letters(spelt: str) -> str:
 _TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("languages.toml").read_text(encoding="utf-8"))
 LANGUAGES: dict[str, Language] = {code: _language(code, entry) for code, entry in _TABLE["languages"].items()}
 GROUPS: dict[str, Language] = {code: _language(code, entry) for code, entry in _TABLE["groups"].items()}
+# Languages whose texts have Chinese characters.
+HAN_LANGUAGES = frozenset(code for code, known in LANGUAGES.items() if known.script in ("Hans", "Hant", "Jpan", "Kore"))
 # Group or code -> the recogniser of our own that reads it.
 OWN: dict[str, str] = _TABLE["own"]
 # version -> detector, and the recogniser of each group
@@ -152,6 +155,13 @@ def versions_of(lang: str) -> list[str]:
 def own_reader(lang: str) -> str:
     """The recogniser of our own for a canonical code or group name, or an empty string."""
     return OWN.get(lang) or OWN.get(language(lang).group, "")
+
+
+def twins_of(lang: str) -> tuple[str, ...]:
+    """The twins of a language, or of codes joined by + but for those whose letter another one has; none where none is known."""
+    known = [language(canonical(code)) for code in lang.split("+") if _spelling(code) in SPELLINGS]
+    letters: frozenset[str] = frozenset().union(*(one.letters for one in known))
+    return tuple(dict.fromkeys(twin for one in known for twin in one.twins if twin[0] not in letters))
 
 
 def is_read(lang: str) -> bool:

@@ -15,7 +15,7 @@ from inkline.errors import DownloadError, InklineError, ModelError, SourceError,
 from inkline.flat import Shape, apply, flat_fields, to_flat
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
-from inkline.languages import LANGUAGES, missing_letters
+from inkline.languages import HAN_LANGUAGES, LANGUAGES, missing_letters
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.page_layout import PageLayout, lay_out, listed
 from inkline.layout.reading_order import reference_order
@@ -25,7 +25,7 @@ from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.columns import complete_columns
 from inkline.recognition.confidence import Confidence, Fit, confidences, own_fit
-from inkline.recognition.corrections import resolve_accents
+from inkline.recognition.corrections import resolve_accents, resolve_signs
 from inkline.recognition.readers import open_lines_reader, open_recognizers, unread_warning
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.words import ink_quad, split_words
@@ -335,11 +335,14 @@ def _assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Pag
 
     By the reference's rules these are left out. own: the fit of the recogniser's confidence that its file brings.
     """
-    # Of lines that were read both ways up, the better reading; accents are decided by the whole page.
+    # Of lines that were read both ways up, the better reading; accents and signs are decided by the whole page.
     prepared, texts = _better_way_up(prepared, texts)
+    options = prepared.options
     texts = resolve_accents(texts)
+    if options.rules == "own" and HAN_LANGUAGES.isdisjoint(options.lang.split("+")):
+        texts = resolve_signs(texts)
     # Rows, columns and tables are told by what was read; what was not goes where it stands.
-    options, boxes = prepared.options, list(prepared.boxes)
+    boxes = list(prepared.boxes)
     threshs = [options.recognize.score_thresh if text.score_thresh is None else text.score_thresh for text in texts]
     unread = [bool(text.script) or text.score < thresh for text, thresh in zip(texts, threshs, strict=True)]
     if options.reading_order == "columns":

@@ -52,6 +52,7 @@ Examples:
 LANGUAGES_EXAMPLES = """\b
 Examples:
   inkline languages                               every code, its recogniser and what was measured
+  inkline languages ru Georgian pt-BR             these alone, by code, tag or name
   inkline languages --ocr_version PP-OCRv3        those of one generation
   inkline ocr page.png --lang fr                  what the codes are for; also fr-CA, fra, French
 """
@@ -282,16 +283,17 @@ def _kind(source: object) -> str:
 
 
 @click.command(epilog=LANGUAGES_EXAMPLES)
+@click.argument("names", nargs=-1)
 @click.option("--ocr_version", help="only what this version reads: PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6")
 @as_json_option
-def languages(ocr_version: str | None, as_json: bool) -> None:
-    """List the languages: code, name, the recogniser that `--lang` means, whether it is here, and what was measured of it.
+def languages(names: tuple[str, ...], ocr_version: str | None, as_json: bool) -> None:
+    """List the languages, all or those named: code, name, the recogniser that `--lang` means, where it is, what was measured.
 
     Beside the codes, BCP-47 tags (pt-BR, sr-Latn), ISO 639 codes and English names are taken, and the names of groups:
     latin, arabic, eslav, cyrillic, devanagari. Languages that no model reads come last.
     """
     check_version(ocr_version or "")
-    codes = sorted(LANGUAGES | GROUPS, key=is_read, reverse=True)
+    codes = list(dict.fromkeys(map(canonical, names))) or sorted(LANGUAGES | GROUPS, key=is_read, reverse=True)
     rows = [_language_row(code, ocr_version or "") for code in codes if not ocr_version or ocr_version in versions_of(code)]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))

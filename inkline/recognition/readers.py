@@ -10,9 +10,10 @@ import numpy as np
 
 from inkline.errors import DownloadError, ModelError
 from inkline.flat import apply
-from inkline.languages import LANGUAGES, canonical, language, own_reader, route
+from inkline.languages import LANGUAGES, canonical, language, own_reader, route, twins_of
 from inkline.options import AUTO, OcrOptions, RecognizeOptions
 from inkline.recognition.bidi import base_direction
+from inkline.recognition.letters import Alphabets, other_readers, twins_of_page
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.router import LETTERED, ScriptNet, evidence, posterior
 from inkline.recognition.words import ink_mask
@@ -127,18 +128,17 @@ def open_recognizers(options: OcrOptions, found: ModelFile) -> tuple[Recognizer,
     """
     head, routed = options.text_recognition_model_head, _is_routed(options)
     cut = with_latin_head(found) if head == "latin" or (head == "auto" and routed) else found
-    twins = LANGUAGES[options.lang].twins if options.lang in LANGUAGES else ()
-    base = _recognizer(cut if head == "latin" else found, options, twins, routed)
-    return base, None if head == "latin" or cut.path == found.path else _recognizer(cut, options, later=True)
+    base = _recognizer(cut if head == "latin" else found, options, routed)
+    return base, None if head == "latin" or cut.path == found.path else _recognizer(cut, options, True)
 
 
-def _recognizer(found: ModelFile, options: OcrOptions, twins: Sequence[str] = (), later: bool = False) -> Recognizer:
+def _recognizer(found: ModelFile, options: OcrOptions, later: bool = False) -> Recognizer:
     """A recogniser whose lines run side by side; where larger batches pay, lines of different pages and calls fill them."""
     how = found.path, options.engine, options.engine.cpu_threads
     engine: Engine = OpenedWhenCalled(*how) if later else open_engine(*how)
     if options.recognize.batch_size > 1:
         engine = SharedBatches(engine, options.recognize.batch_size)
-    return Recognizer(engine, found.charset or (), found.metadata, twins)
+    return Recognizer(engine, found.charset or (), found.metadata, twins_of(options.lang))
 
 
 ReadLines = Callable[[Sequence[Image], Sequence[int], RecognizeOptions, ParallelMap], list[Text]]
@@ -170,7 +170,8 @@ def open_lines_reader(options: OcrOptions, base: Recognizer, latin: Recognizer |
     models = {"text_detection_model_name": options.text_detection_model_name, "text_recognition_model_name": name}
     unasked = options_for(**models, tier=options.tier) if name in all_cards() else OcrOptions()
     readers = Readers(Reader(name, base, unasked.recognize, latin), open_reader)
-    by_script = ScriptReader(net, readers, reader_names(options.lang, name, options.tier))
+    names = reader_names(options.lang, name, options.tier)
+    by_script = ScriptReader(net, readers, names, other_readers(names) if options.lang == AUTO else None)
 
     def read(crops: Sequence[Image], counts: Sequence[int], asked: RecognizeOptions, run: ParallelMap = map) -> list[Text]:
         alone = asked.charset or asked.input_shape or asked.width_rule == "reference"
@@ -209,9 +210,19 @@ def reader_names(lang: str, base: str, tier: str = "balanced") -> dict[str, tupl
 class ScriptReader:
     """Reads lines of any script: `reader(crops, counts, options, run) -> list[Text]`; any thread may call."""
 
-    def __init__(self, net: ScriptNet, readers: Readers, names: Mapping[str, Sequence[str]]) -> None:
-        """names: script -> its recognisers, none where nothing reads it; scripts that are not there are not on the page."""
-        self._net, self._readers, self._names = net, readers, names
+    def __init__(
+        self,
+        net: ScriptNet,
+        readers: Readers,
+        names: Mapping[str, Sequence[str]],
+        others: Mapping[str, Mapping[str, Alphabets]] | None = None,
+    ) -> None:
+        """names: script -> its recognisers, none where nothing reads it; scripts that are not there are not on the page.
+
+        others: script -> the recognisers for pages in a language whose letters those in `names` lack. None: the languages are
+        known, else they are found by their letters.
+        """
+        self._net, self._readers, self._names, self._others = net, readers, names, others
 
     def __call__(
         self, crops: Sequence[Image], counts: Sequence[int], options: RecognizeOptions, run: ParallelMap = map
@@ -227,6 +238,12 @@ class ScriptReader:
             plans += self._plans(seen[len(plans) : len(plans) + count])
         # Its recogniser reads it, in doubt several do; lines of several scripts are read in pieces where that is better.
         texts = self._readings(crops, plans, options, run)
+        start = 0
+        for count in counts if self._others is not None else ():
+            for script in self._names:
+                lines = [i for i in range(start, start + count) if texts[i].text and plans[i].script == script]
+                self._settle_language(script, lines, crops, texts, options, run)
+            start += count
         mixed = [i for i, plan in enumerate(plans) if may_be_mixed(seen[i], plan, texts[i])]
         for i in mixed:
             # Recognisers of scripts that are likely in the line, or in some part of it.
@@ -252,6 +269,50 @@ class ScriptReader:
         ]
         self._read(crops, more, found, options, run)
         return [self._best(plan, texts) for plan, texts in zip(plans, found, strict=True)]
+
+    def _settle_language(
+        self,
+        script: str,
+        lines: Sequence[int],
+        crops: Sequence[Image],
+        texts: list[Text],
+        options: RecognizeOptions,
+        run: ParallelMap,
+    ) -> None:
+        """Change the texts of a page's lines of one script to how they are read in its language, which their letters tell.
+
+        Where the letters are of languages that another recogniser reads, some lines are given to it to find out, then all.
+        """
+        for name, alphabets in (self._others or {}).get(script, {}).items():
+            probes = [lines[at] for at in alphabets.probes([texts[i].text for i in lines])]
+            read = self._all_read(name, probes, crops, options, run)
+            if read and alphabets.speak_for_other([text.text for text in read.values()]):
+                read |= self._all_read(name, [i for i in lines if i not in read], crops, options, run)
+                for i, text in read.items():
+                    if text.score >= texts[i].score or not alphabets.odd.isdisjoint(text.text):
+                        texts[i] = text
+        # Letters that the language does not have are read again, where any are.
+        twins = twins_of_page([texts[i].text for i in lines], script)
+        foreign = {twin[0] for twin in twins}
+        again = [i for i in lines if not foreign.isdisjoint(texts[i].text)]
+        for name in dict.fromkeys(texts[i].reader for i in again):
+            chosen = [i for i in again if texts[i].reader == name]
+            for i, text in self._all_read(name, chosen, crops, options, run, twins).items():
+                texts[i] = text
+
+    def _all_read(
+        self,
+        name: str,
+        lines: Sequence[int],
+        crops: Sequence[Image],
+        options: RecognizeOptions,
+        run: ParallelMap,
+        twins: Sequence[str] = (),
+    ) -> dict[int, Text]:
+        """Lines as one recogniser reads them, with the letters of a language that has these twins; none if it cannot be had."""
+        found: list[list[Text]] = [[] for _ in lines]
+        self._read([crops[i] for i in lines], [[name]] * len(lines), found, options, run, twins)
+        return {i: texts[0] for i, texts in zip(lines, found, strict=True) if texts}
 
     def _plans(self, seen: Sequence[Floats]) -> Iterator[Plan]:
         """The plans of the lines of one page."""
@@ -282,10 +343,12 @@ class ScriptReader:
         options: RecognizeOptions,
         run: ParallelMap,
         latin: Sequence[bool] = (),
+        twins: Sequence[str] = (),
     ) -> None:
         """Let recognisers read the lines for which they are asked, and add what they read to `readings`.
 
-        latin: which lines are surely in Latin script, so that a head of Latin characters will do; empty: none.
+        latin: which lines are surely in Latin script, so that a head of Latin characters will do; empty: none. twins: of the
+        language, where that is known of these lines.
         """
         for name in dict.fromkeys(name for names in asked for name in names):
             reader = self._readers.get(name)
@@ -297,7 +360,8 @@ class ScriptReader:
                 head = reader.latin if reader.latin and latin and latin[i] else reader.read
                 by_head.setdefault(head, []).append(i)
             for head, chosen in by_head.items():
-                for i, text in zip(chosen, head([crops[i] for i in chosen], own, run), strict=True):
+                read = head.with_twins(twins) if twins else head
+                for i, text in zip(chosen, read([crops[i] for i in chosen], own, run), strict=True):
                     readings[i].append(replace(text, reader=name, score_thresh=own.score_thresh))
 
     def _best(self, plan: Plan, found: Sequence[Text]) -> Text:

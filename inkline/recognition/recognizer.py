@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +68,12 @@ class Recognizer:
             json.loads(meta.get("inkline.std", "[0.5, 0.5, 0.5]")),
         )
         self._rgb = meta.get("inkline.channel_order", "BGR") == "RGB"
+
+    def with_twins(self, twins: Sequence[str]) -> "Recognizer":
+        """The same net, reading a language with these twins."""
+        other = copy(self)
+        other._twins = twin_classes(self.charset, twins)
+        return other
 
     def __call__(self, crops: Sequence[Image], options: RecognizeOptions, run: ParallelMap = map) -> list[Text]:
         """Texts of crops uint8 (H, W, 3) BGR of any size; `run` maps over the batches, for instance on a thread pool.

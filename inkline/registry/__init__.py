@@ -86,8 +86,11 @@ def _language_asked(overrides: dict[str, Any], version: str) -> str:
     if str(lang).strip().lower() in ("", AUTO):
         return str(lang).strip().lower()
     codes = lang.replace(",", "+").split("+") if isinstance(lang, str) else lang
-    if not isinstance(codes, list | tuple | set) or AUTO in codes:
-        raise UsageError(f"lang={lang!r:.80}: must be auto alone, a code, for instance en, or a list of codes")
+    if isinstance(codes, list | tuple | set) and AUTO in codes:
+        others = "+".join(str(code) for code in codes if code != AUTO)
+        raise UsageError(f"lang={lang!r:.80}: auto is every language already; give auto alone, or {others} alone")
+    if not isinstance(codes, list | tuple | set):
+        raise UsageError(f"lang={lang!r:.80}: must be auto, a code, for instance en, or a list of codes")
     return "+".join(dict.fromkeys(map(_code_of, codes)))
 
 

@@ -133,6 +133,7 @@ def test_languages(cache: Path) -> None:
     assert {"tag": "sr-Latn", "script": "Latn", "where": "wheel rapidocr 3.10.0"}.items() <= by_code["rs_latin"].items()
     assert "km            Khmer                      not read by any model here" in run("languages").stdout
     assert by_code["km"]["recognizer"] is None and by_code["el"]["where"] == "here"
+    assert [row["code"] for row in json.loads(run("languages", "Georgian", "pt-BR", "--json").stdout)] == ["kat", "pt"]
     few = json.loads(run("languages", "--ocr-version", "PP-OCRv4", "--json").stdout)
     assert [row["code"] for row in few] == ["ch", "en"] and few[1]["recognizer"] == "en_PP-OCRv4_mobile_rec"
     with pytest.raises(UsageError, match="must be one of"):

@@ -1,0 +1,88 @@
+"""The letters of a page tell its language: which recogniser reads it, and which of two twins is meant."""
+
+import unicodedata
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from inkline import Ocr
+from inkline.formats.fonts import sized_font
+from inkline.languages import twins_of
+from inkline.recognition.corrections import resolve_signs
+from inkline.recognition.letters import other_readers, twins_of_page
+from inkline.recognition.readers import reader_names
+from inkline.types import Text
+
+FRENCH = "Noël à l'œuvre : les êtres humains naissent libres, maïs ça où"
+# As the default recogniser reads them: the letters that it lacks are gone.
+VIETNAMESE = ("Tt c mi ngưi sinh ra đu đưc t do", "và bình đng v nhân phm và quyn li", "Mi con ngưi đu đưc to hóa")
+PERSIAN = ("تمام افراد بشر آزاد به دنيا می آيند و از لحاظ", "پژوهش گچ چاپ يکديگر")
+
+
+def latin():
+    return other_readers(reader_names("auto", "PP-OCRv6_small_rec"))["Latn"]["latin_PP-OCRv6_small_rec"]
+
+
+def test_only_letters_of_no_language_that_the_first_recogniser_knows_are_looked_at_again():
+    assert latin().probes(VIETNAMESE) == [1, 2]
+    for texts in ([FRENCH], ["Größe, Öl und Straße"], ["Všichni lidé rodí se svobodní a sobě rovní"], ["rađaju se jednaka"]):
+        assert latin().probes(texts) == []
+    assert latin().probes(["All human beings are born free and equal; a fiancée, an ångström, a đồng " * 3]) == []
+
+
+def test_another_recogniser_has_to_read_letters_of_its_own():
+    assert latin().speak_for_other(["Tất cả mọi người sinh ra"])
+    assert not latin().speak_for_other([FRENCH])
+    assert not latin().speak_for_other(["A line of plain English with one speck ạ in all of its many letters, and then some"])
+
+
+def test_twins_are_those_of_the_language_that_explains_the_letters():
+    assert twins_of_page(PERSIAN, "Arab") == twins_of("fa")
+    assert twins_of_page(("يولد جميع الناس أحرارا متساوين في الكرامة على",), "Arab") == ()
+    assert twins_of_page(("Toate fiinţele umane se nasc libere şi egale în demnitate, bună",), "Latn") == twins_of("ro")
+    assert twins_of_page((FRENCH,), "Latn") == twins_of_page(("Größe",), "Latn") == ()
+    assert twins_of_page(("Привет",), "Cyrl") == ()
+
+
+def test_twins_of_several_languages_are_those_that_none_of_them_has():
+    assert twins_of("fa+en") == twins_of("fa")
+    assert [twin[0] for twin in twins_of("fa+ar")] == []
+    assert twins_of("auto") == twins_of("en") == twins_of("en+ru") == ()
+
+
+def text(read):
+    return Text(read, 0.9, np.full(len(read), 0.9, np.float32), np.zeros((len(read), 2), np.float32))
+
+
+def test_chinese_characters_of_a_signs_shape_are_signs_on_a_page_without_chinese():
+    def resolved(*lines):
+        return [t.text for t in resolve_signs([text(line) for line in lines])]
+
+    assert resolved("a 十 b 二 c", "口 yes") == ["a + b = c", "□ yes"]
+    assert resolved("a 十 b", "二十 年") == ["a 十 b", "二十 年"]
+    assert resolved("二十") == ["二十"]
+
+
+@pytest.fixture(scope="module")
+def auto():
+    with Ocr(cpu_threads=2) as ocr:
+        yield ocr
+
+
+def page(lines):
+    image = Image.new("RGB", (900, 40 + 80 * len(lines)), "white")
+    for i, line in enumerate(lines):
+        ImageDraw.Draw(image).text((40, 40 + 80 * i), line, fill="black", font=sized_font(line, 34))
+    return np.asarray(image)[..., ::-1].copy()
+
+
+def test_a_page_in_vietnamese_keeps_its_letters_without_being_told_the_language(auto):
+    lines = ["Tất cả mọi người sinh ra đều được tự do", "và bình đẳng về nhân phẩm và quyền lợi"]
+    lines = [unicodedata.normalize("NFC", line) for line in lines]
+    read = auto(page(lines)).lines
+    assert [line.text for line in read] == lines
+    assert {line.model for line in read} == {"latin_PP-OCRv6_small_rec"}
+    assert {line.model for line in auto(page(["Noël à l'œuvre, où ça ?", "Les êtres naissent égaux"])).lines} == {
+        "PP-OCRv6_small_rec"
+    }

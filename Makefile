@@ -5,6 +5,8 @@ BIN = $(VENV)/bin
 # A CPU build of PyTorch where the index has one; without it pip would fetch gigabytes of CUDA libraries.
 TORCH ?= torch==2.13.0
 EXTRAS = test,openvino,train,serve,pdf,parquet,cloud,ocrmypdf,ray
+# Programs written for PaddleOCR, which a test runs on Inkline: without what they require, in a folder that nothing else sees.
+OTHERS = ocr-locator==0.2.0 ocrmypdf-paddleocr==0.1.1
 PYTEST = $(BIN)/python -m pytest
 # Test processes side by side. Each takes half of the tests in order; one that is done takes over half of what the other
 # has left, so that neither idles while the other is at a long file.
@@ -23,6 +25,7 @@ $(VENV)/.base: pyproject.toml
 $(VENV)/.test: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile $(TORCH) --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/others $(OTHERS)
 	@$(BIN)/python -m compileall -qq -j 0 -x '/(tests|testing|rllib|moto)/' $(VENV)/lib || true
 	@touch $(VENV)/.base $@
 

@@ -16,6 +16,7 @@ _MODULES = {
     "options": ("OcrOptions", "DetectOptions", "RecognizeOptions", "OrientOptions", "EngineOptions", "ReadOptions"),
     "paddle.paddleocr": ("PaddleOCR", "DocPreprocessor"),
     "paddle.paddlex": ("create_pipeline", "create_model", "create_predictor"),
+    "paddle.rapidocr": ("RapidOCR",),
     "paddle.tools": ("logger", "benchmark", "draw_ocr"),
     "paddle.single_models": (
         *("TextDetection", "TextRecognition", "TextImageUnwarping"),
@@ -48,6 +49,7 @@ __all__ = [  # noqa: RUF022
     "create_pipeline",
     "create_model",
     "create_predictor",
+    "RapidOCR",
     "logger",
     "benchmark",
     "draw_ocr",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from inkline.options import DetectOptions, EngineOptions, OcrOptions, OrientOptions, ReadOptions, RecognizeOptions
     from inkline.paddle.paddleocr import DocPreprocessor, PaddleOCR
     from inkline.paddle.paddlex import create_model, create_pipeline, create_predictor
+    from inkline.paddle.rapidocr import RapidOCR
     from inkline.paddle.single_models import (
         DocImgOrientationClassification,
         TextDetection,

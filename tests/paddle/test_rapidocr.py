@@ -1,0 +1,44 @@
+"""RapidOCR 3's call and result."""
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from inkline import RapidOCR
+from inkline.errors import UsageError
+
+
+def test_a_page_is_read_as_rapidocr_gives_it(fixtures, tmp_path) -> None:
+    with pytest.warns(UserWarning, match=r"without effect here: Det\.engine_type"):
+        engine = RapidOCR(
+            params={"Global.text_score": 0.6, "Det.engine_type": "x", "EngineConfig.onnxruntime.intra_op_num_threads": 1}
+        )
+    result = engine(str(fixtures / "receipt.png"), return_word_box=True)
+    assert len(result) == 18 and result.txts[0] == "CORNER BAKERY" and 0.9 < result.scores[0] <= 1
+    assert result.boxes.shape == (18, 4, 2) and result.img.shape == (560, 400, 3) and result.elapse > 0
+    assert [word[0] for word in result.word_results[0]] == ["CORNER", "BAKERY"]
+    assert np.shape(result.word_results[0][0][2]) == (4, 2)
+    first = result.to_json()[0]
+    assert first["txt"] == "CORNER BAKERY" and np.allclose(first["box"], result.boxes[0])
+    assert "CORNER BAKERY" in result.to_markdown()
+    picture = result.vis(str(tmp_path / "sub/vis.png"))
+    assert picture.shape == (560, 800, 3) and (tmp_path / "sub/vis.png").stat().st_size > 1000
+    # Single steps, and nothing.
+    line = Pillow.open(fixtures / "receipt.png").crop((80, 66, 320, 106))
+    assert engine(line, use_det=False).txts == ("12 Mill Lane, Ashford",)
+    assert engine(fixtures / "receipt.png", use_rec=False).boxes.shape == (18, 4, 2)
+    upside_down = line.transpose(Pillow.Transpose.ROTATE_180)
+    assert engine(upside_down, use_det=False, use_rec=False).cls_res[0][0] == "180"
+    empty = engine(np.full((200, 300, 3), 255, np.uint8))
+    assert len(empty) == 0 and empty.boxes is empty.txts is empty.to_json() is empty.vis() is None
+    assert empty.to_markdown() == ""
+    with pytest.raises(UsageError, match=r"return_single_char_box=True is not known here"):
+        engine(line, return_single_char_box=True)
+
+
+def test_parameters(tmp_path) -> None:
+    with pytest.raises(UsageError, match="'text_score' is not known; did you mean 'Global"):
+        RapidOCR(params={"text_score": 0.5})
+    (tmp_path / "config.yaml").write_text("Global: {text_score: 0.4, log_level: info}\nRec: {lang_type: ru}\n", "utf-8")
+    made = RapidOCR(str(tmp_path / "config.yaml"))
+    assert made._ocr.options.recognize.score_thresh == 0.4 and made._ocr.options.lang == "ru"

@@ -31,6 +31,7 @@ from inkline.cli.evaluate_commands import labels
 from inkline.formats.review import to_review
 from inkline.io.read import read
 from inkline.metrics import Counts, calibration, outside, tokens
+from inkline.options import OcrOptions
 from inkline.recognition.confidence import NUMBERS, UNFITTED, chance, line_and_word_features
 from inkline.recognition.corrections import resolve_accents
 from inkline.scripts import script_of
@@ -49,6 +50,7 @@ FOLDS = 5
 PAGE_LINES = 12
 DRAWN, DRAWN_WEIGHT = "drawn-", 0.25  # how the names of drawn sets begin, what one of their lines counts beside a real one
 MIN_LINES = 40  # of a recogniser, or of one of its scripts, for a fit of its own
+MOST_LOOKED_AT = 50  # the curve ends where one line of this many is left
 EDGES = (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)  # of scores
 SHARES = (0.05, 0.02, 0.01, 0.005)  # of wrong lines among those that nobody looks at
 
@@ -145,10 +147,11 @@ def read_sets(arguments: argparse.Namespace) -> None:
     """Read the sets and keep what was seen, a file each; those that are there are left alone."""
     folder = Path(arguments.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with Ocr(cpu_threads=arguments.threads) as ocr:
+    with Ocr(cpu_threads=arguments.threads, tier=arguments.tier) as ocr:
         for data in map(Path, arguments.data):
             name = data.parent.name if data.name == "dev" else data.name
             name = DRAWN + name if data.parent.name == "drawn" else name
+            name += "" if arguments.tier == OcrOptions().tier else f"@{arguments.tier}"
             if not (folder / f"{name}.npz").exists():
                 samples = list(samples_of(data, arguments.limit, ocr))
                 if not samples:
@@ -177,6 +180,7 @@ class Judged:
 
 def plain(text: str, name: str) -> str:
     """What texts of a set are compared as."""
+    name = name.partition("@")[0]
     folded = folding(name not in FOLDED_CASE, name not in FOLDED_MARKS)
     return folded(unicodedata.normalize("NFKC", text).translate(ALIKE))
 
@@ -264,13 +268,14 @@ def noise(confidence: np.ndarray) -> float:
 
 
 def report(arguments: argparse.Namespace) -> None:
-    """Print a row for each set, each recogniser, the words and all, and what is to be looked at; draw the curve."""
+    """Print a row for each set and recogniser, the words and all; of real lines what is to be looked at, and draw the curve."""
     data = judged(Path(arguments.folder))
     lines, words = held_out(data)
     groups = {name: np.array([s == name for s in data.sets]) for name in sorted(set(data.sets))}
     models = Counter(model for model, _ in data.models)
     groups |= {name: np.array([m == name for m, _ in data.models]) for name, n in models.items() if n >= MIN_LINES}
-    groups["all lines"] = np.ones(len(lines), np.bool_)
+    drawn = np.array([name.startswith(DRAWN) for name in data.sets])
+    groups |= {"all real lines": ~drawn, "all drawn lines": drawn, "all lines": np.ones(len(lines), np.bool_)}
     print(
         "| lines | number | right | score: ECE | AUROC | confidence: ECE | noise | AUROC |\n|---|---|---|---|---|---|---|---|"
     )
@@ -281,13 +286,13 @@ def report(arguments: argparse.Namespace) -> None:
     right = np.concatenate(data.words_right)
     print(f"| all words | {len(right)} | {right.mean():.2f} | | | {_row(np.concatenate(words), right)} |")
     print("\n| wrong lines allowed | lines to look at | wrong among the rest | at least, had one known |\n|---|---|---|---|")
+    real, right = lines[~drawn], data.right[~drawn]
     for share in SHARES:
-        rest = np.argsort(-lines)[: len(lines) - len(to_review(lines.tolist(), share))]
-        wrong = int((~data.right).sum())
-        least = max(wrong - share * len(lines), 0) / (1 - share) / len(lines)
-        print(f"| {share:.1%} | {1 - len(rest) / len(lines):.1%} | {1 - data.right[rest].mean():.2%} | {least:.1%} |")
+        rest = np.argsort(-real)[: len(real) - len(to_review(real.tolist(), share))]
+        least = max((~right).mean() - share, 0) / (1 - share)
+        print(f"| {share:.1%} | {1 - len(rest) / len(real):.1%} | {1 - right[rest].mean():.2%} | {least:.1%} |")
     if arguments.picture:
-        cv2.imwrite(arguments.picture, curve({"score": data.scores, "confidence": lines}, data.right))
+        cv2.imwrite(arguments.picture, curve({"score": data.scores[~drawn], "confidence": real}, right))
 
 
 def _row(confidence: np.ndarray, right: np.ndarray) -> str:
@@ -296,7 +301,7 @@ def _row(confidence: np.ndarray, right: np.ndarray) -> str:
 
 def curve(ranked: Mapping[str, np.ndarray], right: np.ndarray) -> np.ndarray:
     """A picture, BGR uint8: the share of wrong lines among the rest, in percent, by the share of lines that are looked at."""
-    width, height, left, below, top = 720, 420, 60, 50, max(10.0, float(np.ceil(100 * (~right).mean())))
+    width, height, left, below, top = 720, 420, 60, 50, 10 * float(np.ceil(10 * (~right).mean()))
     picture = np.full((height, width, 3), 255, np.uint8)
 
     def write(text: str, x: int, y: int, colour: tuple[int, int, int] = (60, 60, 60)) -> None:
@@ -320,6 +325,7 @@ def curve(ranked: Mapping[str, np.ndarray], right: np.ndarray) -> np.ndarray:
     for i, ((name, confidence), colour) in enumerate(zip(known.items(), colours, strict=True)):
         rest = np.cumsum(wrong[np.argsort(-confidence, kind="stable")]) / np.arange(1, len(right) + 1)
         points = place(1 - np.arange(1, len(right) + 1) / len(right), 100 * rest)
+        points = points[len(right) // MOST_LOOKED_AT :]  # a handful of lines says nothing
         cv2.polylines(picture, [points], False, colour, 2, cv2.LINE_AA)
         write(name, width - 170, 40 + 18 * i, colour)
     return picture
@@ -372,6 +378,7 @@ def main() -> None:
         if name == "read":
             command.add_argument("--limit", type=int, default=300)
             command.add_argument("--threads", type=int, default=1)
+            command.add_argument("--tier", default=OcrOptions().tier, help="of which options the lines are read with")
         if name == "report":
             command.add_argument("--picture", help="where to draw how many wrong lines remain by how many are looked at")
     arguments = parser.parse_args()

@@ -20,7 +20,7 @@ from inkline.errors import UsageError
 from inkline.layout.geometry import convex_hull, hull_iou, shared_area
 
 Pair = tuple[str, str]  # (truth, what was read)
-LOWER_IS_BETTER = ("cer", "wer", "ece")  # of all measures here
+LOWER_IS_BETTER = ("cer", "wer", "ece", "grid_error")  # of all measures here
 
 
 @dataclass(frozen=True)

@@ -95,11 +95,13 @@ def known_scripts(config: Config, charset: Sequence[str]) -> tuple[list[str], li
 def known_abilities(config: Config, charset: Sequence[str], say: bool = False) -> tuple[str, ...]:
     """Generated sets of what a model could do before: for recognisers, lines of each script by the letters it knows.
 
-    Of a classifier there are none: turned text is not generated.
+    Those of a classifier are turned in each of its ways; for one of scripts there are none.
     say: tell which of these scripts cannot be drawn here, so that forgetting them would go unnoticed.
     """
-    if config.task == "cls":
+    if config.task == "cls" and config.data.kind == "script":
         return ()
+    if config.task == "cls" and config.data.kind in ("line", "part", "angle"):
+        return (f"lines:english:{LINES_PER_SCRIPT}",)
     if config.task != "rec":
         return (f"pages:latin:{PAGES_DRAWN}",)
     drawn, without_font = known_scripts(config, charset)

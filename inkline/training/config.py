@@ -163,6 +163,8 @@ class DistillConfig:
     mutual: a second student of the same net learns along, each from the other (DML; with a teacher for detectors: CML).
     weight: of the teacher's or twin's answers; features: of equal features between the twins (U-DML);
     decoupled: the teacher's NRTR branch is followed by decoupled distillation (DKD) with this weight.
+    keep: on replayed lines a CTC net learns, with this weight, to answer as it did before the run, instead of their labels
+    ("Learning without forgetting", Li and Hoiem 2016); 0: their labels.
     """
 
     teacher: str = ""
@@ -171,6 +173,7 @@ class DistillConfig:
     weight: float = 1.0
     features: float = 0.0
     decoupled: float = 0.0
+    keep: float = 0.0
 
 
 @dataclass(frozen=True)

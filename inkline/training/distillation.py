@@ -16,23 +16,26 @@ TaskLoss = Callable[[Outputs, Mapping[str, Any]], dict[str, Tensor]]
 
 
 class TrainingNet(nn.Module):
-    """The nets of a run: `student` is the one that is evaluated and kept; `twin` and `teacher` may be None.
+    """The nets of a run: `student` is the one that is evaluated and kept; the others may be None.
 
+    before: the student as it was before the run; it answers for the lines that targets["old"] (N,) marks, if any.
     forward: image (N, C, H, W) and the targets that heads need -> answers of each net by its name.
     """
 
-    def __init__(self, student: Net, twin: Net | None = None, teacher: Net | None = None) -> None:
+    def __init__(self, student: Net, twin: Net | None = None, teacher: Net | None = None, before: Net | None = None) -> None:
         super().__init__()
-        self.student, self.twin, self.teacher = student, twin, teacher
+        self.student, self.twin, self.teacher, self.before = student, twin, teacher, before
         if (twin or teacher) and not all(isinstance(n, OcrNet) for n in (student, twin, teacher) if n is not None):
             raise UsageError("distill: only detectors, recognisers and classifiers can be distilled")
-        if teacher is not None:
-            teacher.requires_grad_(False)
+        for fixed in (teacher, before):
+            if fixed is not None:
+                fixed.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "TrainingNet":
         super().train(mode)
-        if self.teacher is not None:
-            self.teacher.eval()
+        for fixed in (self.teacher, self.before):
+            if fixed is not None:
+                fixed.eval()
         return self
 
     def forward(self, image: Tensor, targets: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
@@ -43,6 +46,9 @@ class TrainingNet(nn.Module):
         if self.teacher is not None:
             with torch.no_grad():
                 answers["teacher"] = answer(self.teacher, image, targets, False)
+        if self.before is not None and (old := targets["old"].bool()).any():
+            with torch.no_grad():
+                answers["before"] = {"ctc_logits": self.before.training_outputs(image[old], {})["ctc_logits"]}
         return answers
 
 
@@ -58,6 +64,8 @@ def training_loss(
     answers: Mapping[str, Outputs], batch: Mapping[str, Any], task_loss: TaskLoss, config: DistillConfig
 ) -> dict[str, Tensor]:
     """The task's losses of the student, and what it and its twin learn from each other and from the teacher."""
+    if "before" in answers:
+        return keeping_loss(answers["student"], answers["before"], batch, task_loss, config.keep)
     parts = task_loss(answers["student"], batch)
     if len(answers) == 1:
         return parts
@@ -75,6 +83,29 @@ def training_loss(
         if config.decoupled and "nrtr_logits" in student:
             extra["decoupled"] = config.decoupled * _decoupled(student, answers["teacher"], batch["nrtr"])
     return {**parts, **extra, "loss": torch.stack([parts["loss"], *extra.values()]).sum()}
+
+
+def keeping_loss(
+    student: Outputs, before: Outputs, batch: Mapping[str, Any], task_loss: TaskLoss, weight: float
+) -> dict[str, Tensor]:
+    """The task's losses on the new lines of a batch, and on its old ones the distance from what was answered before.
+
+    before: answers for the old lines alone. Each line counts alike: the parts are means over all lines of the batch.
+    """
+    old = batch["old"].bool()
+    share = old.float().mean()
+    steps = student["ctc_logits"].shape[1]
+    kept = share * weight * steps * losses.kl_divergence(student["ctc_logits"][old], before["ctc_logits"])
+    if old.all():
+        return {"loss": kept, "kept": kept}
+    new = task_loss(rows(student, ~old), rows(batch, ~old))
+    parts = {name: (1 - share) * value for name, value in new.items()}
+    return {**parts, "kept": kept, "loss": parts["loss"] + kept}
+
+
+def rows(values: Mapping[str, Any], which: Tensor) -> dict[str, Any]:
+    """Those samples of a batch or of a net's answers that `which` (N,) bool marks; of tensors alone."""
+    return {name: value[which] for name, value in values.items() if isinstance(value, Tensor) and len(value) == len(which)}
 
 
 def mutual_losses(one: Outputs, other: Outputs) -> Tensor:

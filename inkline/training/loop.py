@@ -192,18 +192,18 @@ def take_step(
     run.model.train()
     run.optimizer.zero_grad(set_to_none=True)
     means: dict[str, float] = {}
-    samples = 0
+    samples = sum(len(batch["key"]) for batch in group)
     for number, batch in enumerate(group, 1):
+        share = len(batch["key"]) / samples  # every sample counts alike, in large batches and in small ones
         moved = to_device(batch, env.device)
         with synchronised(run.model, number == len(group)):
             losses = batch_losses(run, run.model, moved)
             values = dict(zip(losses, torch.stack([v.detach().float() for v in losses.values()]).tolist(), strict=True))
             if not math.isfinite(values["loss"]):
                 raise DataError(not_a_number(run, moved, values, step))
-            run.scaler.scale(losses["loss"] / len(group)).backward()  # type: ignore[no-untyped-call]
+            run.scaler.scale(losses["loss"] * share).backward()  # type: ignore[no-untyped-call]
         for name, value in values.items():
-            means[name] = means.get(name, 0.0) + value / len(group)
-        samples += len(batch["key"])
+            means[name] = means.get(name, 0.0) + value * share
 
     # clip, and refuse a gradient that is not a number; fp16 skips such a step by itself
     run.scaler.unscale_(run.optimizer)

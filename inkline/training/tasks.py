@@ -1,5 +1,6 @@
 """What differs between the tasks: the data, the net's targets, the loss, and how a net is evaluated."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from inkline import metrics
 from inkline.errors import UsageError
 from inkline.training import losses
 from inkline.training.config import Config
@@ -19,7 +21,7 @@ from inkline.training.nets.ocr_net import Net
 from inkline.training.nets.table import build
 from inkline.training.start_weights import init_from, load_start_weights
 from inkline.training.torch_engine import evaluated_model
-from inkline.training.training_data import TrainingData, prepare, prepare_unwarp, require_evaluation_data
+from inkline.training.training_data import TrainingData, keeps_answers, prepare, prepare_unwarp, require_evaluation_data
 
 # parts of a recogniser's head that only guide its training -> the loss that trains them
 GUIDES = {"gtc_head": "nrtr", "before_gtc": "nrtr", "sar_head": "sar"}
@@ -40,19 +42,27 @@ class Task:
 
 
 def build_training_net(config: Config, data: TrainingData) -> tuple[TrainingNet, str]:
-    """The net to train, with what it starts from, its twin and its teacher; and a sentence on what was kept."""
+    """The net to train, with its twin, its teacher and itself before the run; and a sentence on what it starts from."""
     student, said = _student(config, data)
     twin = _student(config, data)[0] if config.distill.mutual else None
     teacher = None
     if config.distill.teacher:
         weights = load_start_weights(config.distill.teacher, config.distill.teacher_name)
-        if weights.charset != data.charset:
-            raise UsageError(f"distill.teacher {config.distill.teacher} has another charset than the student")
+        if missing := sorted(set(data.charset) - set(weights.charset)):
+            raise UsageError(
+                f"distill.teacher {config.distill.teacher} does not know {len(missing)} characters of the student "
+                f"({' '.join(missing[:8])}); give model.charset without them, or a teacher that knows them"
+            )
         if config.distill.decoupled and not any(name.startswith("head.gtc_head.") for name in weights.state):
             raise UsageError(f"distill.decoupled: {config.distill.teacher} has no NRTR branch; give a training checkpoint")
         teacher, _ = init_from(build(weights.name, data.classes), weights, data.charset)
         said += f"; taught by {weights.name}"
-    return TrainingNet(student, twin, teacher), said
+    before = None
+    if keeps_answers(config):
+        if data.start_weights is None or not config.loss.ctc:
+            raise UsageError("distill.keep: only for a recogniser with a CTC head that starts from weights (model.start)")
+        before = copy.deepcopy(student)
+    return TrainingNet(student, twin, teacher, before), said
 
 
 def has_guide(state: Mapping[str, Any], parts: Iterable[str] = GUIDES) -> bool:
@@ -124,17 +134,17 @@ def evaluate_unwarper(net: nn.Module, config: Config, data: TrainingData, device
     """Mean distance of the found grid from the true one; `score` is its negative, as higher is to be better."""
     pages = require_evaluation_data(data, "score")
     indices: Any = [SampleIndex(0, number) for number in range(len(pages))]
-    total = 0.0
+    errors: list[float] = []
     for batch in DataLoader(pages, config.evaluate.batch_size, sampler=indices, collate_fn=collate):
         found = net(batch["image"].to(device)).float().cpu()
-        total += (found - batch["grid"]).abs().mean(dim=(1, 2, 3)).sum().item()
-    error = total / len(pages)
-    return Scores({"grid_error": error, "score": -error})
+        errors += (found - batch["grid"]).abs().mean(dim=(1, 2, 3)).tolist()
+    mean = sum(errors) / len(errors)
+    return Scores({"grid_error": mean, "score": -mean}, parts=metrics.stacked([{"grid_error": (e, 1.0)} for e in errors]))
 
 
 TASKS = {
     "det": Task("hmean", (), prepare, detection_loss, evaluate_net),
-    "rec": Task("acc", ("nrtr", "sar", "attention", "valid_ratio"), prepare, recognition_loss, evaluate_net),
+    "rec": Task("acc", ("nrtr", "sar", "attention", "valid_ratio", "old"), prepare, recognition_loss, evaluate_net),
     "cls": Task("acc", (), prepare, classification_loss, evaluate_net),
     "unwarp": Task("score", (), prepare_unwarp, unwarping_loss, evaluate_unwarper),
 }

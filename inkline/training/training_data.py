@@ -174,7 +174,13 @@ def dataset_of(config: Config, source: SampleSource, charset: Sequence[str]) -> 
         return Classification(source, config)
     encoders = tuple(name for name in ENCODERS if getattr(config.loss, name) > 0)
     longest = config.data.max_text_length if fixed_length(config) else 10_000
-    return Recognition(source, config, Alphabet(tuple(charset), longest), encoders)
+    old_from = source.ends[0] if keeps_answers(config) and isinstance(source, Mixture) else None
+    return Recognition(source, config, Alphabet(tuple(charset), longest), encoders, old_from)
+
+
+def keeps_answers(config: Config) -> bool:
+    """Whether a recogniser is held to what it answered before on the lines that are replayed."""
+    return config.task == "rec" and config.distill.keep > 0 and bool(config.data.replay)
 
 
 def prepare(config: Config, rank: int, world: int) -> TrainingData:

@@ -50,6 +50,28 @@ def test_a_teacher_is_followed_by_both_twins() -> None:
     assert {"teacher_student", "teacher_twin", "mutual", "decoupled"} <= parts.keys()
 
 
+def test_old_lines_keep_their_answers() -> None:
+    """They cost nothing while they are answered as before, whatever their labels; new ones cost what their labels say."""
+    line = {"ctc_logits": torch.stack([logits(0)["ctc_logits"][0], logits(1)["ctc_logits"][0]]).requires_grad_()}
+    batch = {"old": torch.tensor([0, 1]), "number": torch.tensor([3.0, 100.0]), "key": ["new", "old"]}
+
+    def labelled(outputs, of) -> dict[str, Tensor]:  # type: ignore[no-untyped-def]
+        return {"loss": outputs["ctc_logits"].sum() * 0 + of["number"].mean()}
+
+    same, moved = line["ctc_logits"].detach()[1:], logits(2)["ctc_logits"][:1]
+    parts = training_loss({"student": line, "before": {"ctc_logits": same}}, batch, labelled, DistillConfig(keep=1.0))
+    assert parts["loss"].item() == pytest.approx(3 / 2) and parts["kept"].item() == pytest.approx(0, abs=1e-6)
+    parts = training_loss({"student": line, "before": {"ctc_logits": moved}}, batch, labelled, DistillConfig(keep=2.0))
+    ours, theirs = (x.log_softmax(dim=-1) for x in (same, moved))
+    distance = (theirs.exp() * (theirs - ours)).sum().item()
+    assert parts["kept"].item() == pytest.approx(2 * distance / 2, rel=1e-5)
+    parts["kept"].backward()
+    assert line["ctc_logits"].grad is not None and line["ctc_logits"].grad[0].abs().sum() == 0
+    batch["old"] = torch.tensor([1, 1])
+    answers = {"student": line, "before": {"ctc_logits": line["ctc_logits"].detach()}}
+    assert training_loss(answers, batch, labelled, DistillConfig(keep=1.0))["loss"].item() == pytest.approx(0, abs=1e-6)
+
+
 def test_a_teacher_with_other_classes_is_refused() -> None:
     answers = {"student": logits(0), "teacher": logits(1, classes=9)}
     with pytest.raises(UsageError, match="both need the same charset and input size"):
@@ -74,7 +96,10 @@ def test_teachers_that_cannot_teach(tmp_path: Path) -> None:
     taught = [*quick, f"distill.teacher={teacher}", f"run.output={tmp_path / 'run'}"]
     with pytest.raises(UsageError, match="has no NRTR branch"):
         run_training(configs.load_config(recipe, [*taught, "distill.decoupled=1"]))
-    (tmp_path / "chars.txt").write_text("".join(f"{c}\n" for c in reversed(drawn.CHARSET)))
-    with pytest.raises(UsageError, match="has another charset than the student"):
-        run_training(configs.load_config(recipe, [*taught, f"model.charset={tmp_path / 'chars.txt'}"]))
-    assert run_training(configs.load_config(recipe, taught)).steps == 1
+    chars = tmp_path / "chars.txt"
+    chars.write_text("".join(f"{c}\n" for c in (*drawn.CHARSET, "é")))
+    with pytest.raises(UsageError, match=r"does not know 1 characters of the student \(é\)"):
+        run_training(configs.load_config(recipe, [*taught, f"model.charset={chars}", "model.space=false"]))
+    # one that knows them in another order can
+    chars.write_text("".join(f"{c}\n" for c in reversed(drawn.CHARSET)))
+    assert run_training(configs.load_config(recipe, [*taught, f"model.charset={chars}", "model.space=false"])).steps == 1

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import drawn
 import numpy as np
@@ -16,16 +17,19 @@ from inkline.cli.train_commands import finetune as finetune_command
 from inkline.cli.train_commands import train as train_command
 from inkline.errors import DataError, ModelError, OutputError, UsageError
 from inkline.training import config as configs
-from inkline.training.abilities import Change, change_of, known_abilities, known_scripts
+from inkline.training.abilities import Change, Held, MeasuredSet, change_of, known_abilities, known_scripts
 from inkline.training.config import Config
 from inkline.training.convert import Description, load_checkpoint, save_checkpoint
 from inkline.training.convert.net_checkpoint import read_checkpoint
 from inkline.training.evaluate import evaluate_set, open_model
-from inkline.training.finetune import FinetuneResult, blended, export_finetuned, extended, finetune, fitted, recipe
+from inkline.training.finetune import FinetuneResult, blended, export_finetuned, extended, finetune, fitted, recipe, settle
 from inkline.training.loop import run_training
 from inkline.training.nets.table import build
+from inkline.training.run_state import write_checkpoint
 from inkline.training.start_weights import init_from, load_start_weights
 from inkline.training.synth.scripts import SCRIPTS, Script
+from inkline.training.tasks import evaluate_unwarper
+from inkline.training.training_data import TrainingData
 
 QUICK = ["data.workers=0", "data.batch_size=4", "run.threads=1", "run.tensorboard=false", "run.log_steps=1"]
 
@@ -54,12 +58,12 @@ def test_batch_and_epochs_fit_the_data(trained: Path, tmp_path: Path) -> None:
     given = [f"data.evaluate=[{data}]", "run.device=cpu"]
     few, _ = recipe(str(trained), [str(data)], given)
     few = fitted(few, given)
-    assert (few.data.batch_size, few.run.epochs) == (3, 40)
+    assert (few.data.batch_size, few.run.epochs, few.data.ratios) == (3, 2, (25.0,))  # 40 times, in epochs worth a start
     many = fitted(configs.replace_in_section(few, "data", train=("lines:english:2000",), batch_size=128), given)
     assert (many.data.batch_size, many.run.epochs) == (8, 5)
-    given += ["data.batch_size=9", "run.minutes=20"]
+    given += ["data.batch_size=9", "run.minutes=20", "run.epochs=7"]
     mine = fitted(recipe(str(trained), [str(data)], given)[0], given)
-    assert mine.data.batch_size == 9 and mine.run.minutes == 15
+    assert (mine.data.batch_size, mine.run.epochs, mine.data.ratios, mine.run.minutes) == (9, 7, (), 15)
 
 
 def test_charsets_grow_at_their_end() -> None:
@@ -150,6 +154,25 @@ def test_weights_between_the_old_and_the_trained(trained: Path) -> None:
             assert torch.allclose(value, start.state[name] + 0.25, atol=1e-5), name
 
 
+@pytest.mark.parametrize(("late", "taken"), [(0.2, "end"), (0.9, "best")])
+def test_the_end_of_a_run_counts_unless_it_is_surely_worse(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: float, taken: str
+) -> None:
+    content = read_checkpoint(trained)
+    average = {name: value + 1 if value.is_floating_point() else value for name, value in content["model"].items()}
+    best, last = tmp_path / "best.pt", tmp_path / "last.pt"
+    write_checkpoint(best, content)
+    write_checkpoint(last, {**content, "average": average})
+    wrong = iter([np.array([[0.3, 1.0]] * 20), np.array([[late, 1.0]] * 20)])
+    monkeypatch.setattr("inkline.training.finetune.measure_parts", lambda *_: {"cer": next(wrong)})
+    net, about = load_checkpoint(trained)
+    lines = [MeasuredSet("new", True, Held(()), {})]
+    settle(best, lines, net, configs.from_dict(content["config"]), about.charset, torch.device("cpu"))
+    expected = average if taken == "end" else content["model"]
+    for weights in (read_checkpoint(best)["model"], net.state_dict()):
+        assert all(torch.equal(weights[name], value) for name, value in expected.items() if value.is_floating_point())
+
+
 def test_what_a_model_knows_is_asked_by_the_letters_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of a script counts, a handful of letters or a part of another script does not; what has no font is told."""
 
@@ -162,8 +185,24 @@ def test_what_a_model_knows_is_asked_by_the_letters_it_has(monkeypatch: pytest.M
     charset = [*SCRIPTS["english"].letters, *"äöüßéè", *han[:6000], *greek[:30], *"0123456789 "]
     assert known_scripts(Config(), charset) == (["english", "chinese"], ["greek"])
     assert known_abilities(Config(), charset) == ("lines:english:300", "lines:chinese:300")
+    turned = (
+        configs.from_dict({"task": "cls", "data": {"kind": "line"}}),
+        configs.from_dict({"task": "cls", "data": {"kind": "page"}}),
+    )
+    assert [known_abilities(config, ()) for config in turned] == [("lines:english:300",), ("pages:latin:30",)]
     hurried = configs.replace_in_section(Config(), "run", minutes=4.0)
     assert known_abilities(hurried, charset) == ("lines:english:60", "lines:chinese:60")
+
+
+def test_an_unwarping_net_is_judged_page_by_page() -> None:
+    """Its report has a row, so that a worse one is seen."""
+    pages = [{"image": np.full((3, 2, 2), i, np.float32), "grid": np.zeros((3, 2, 2), np.float32), "key": ""} for i in (1, 3)]
+    source: Any = type("Pages", (), {"__len__": lambda _: 2, "__getitem__": lambda _, at: pages[at.number]})()
+    data = TrainingData(lambda epoch, start: iter(()), 0, "", source)
+    scores = evaluate_unwarper(torch.nn.Identity(), Config(task="unwarp"), data, torch.device("cpu"))
+    assert scores.parts["grid_error"].tolist() == [[1.0, 1.0], [3.0, 1.0]] and scores.values["grid_error"] == 2.0
+    worse = change_of("pages", False, "grid_error", scores.parts["grid_error"], scores.parts["grid_error"] + [0.5, 0.0])
+    assert worse.fall == pytest.approx(0.5) and worse.is_lost(0.01)
 
 
 def test_fine_tuning_needs_something_to_judge_by(trained: Path) -> None:

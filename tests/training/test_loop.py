@@ -20,7 +20,7 @@ from inkline.training import tasks
 from inkline.training.config import Config, from_dict
 from inkline.training.distributed import DistributedEnv, process_group
 from inkline.training.evaluate import Scores
-from inkline.training.loop import run_training, take_step
+from inkline.training.loop import batch_losses, run_training, take_step, to_device
 from inkline.training.run_state import TrainProgress, TrainRun, prepare_run, read_run_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -282,6 +282,19 @@ def test_gradients_are_exchanged_once_per_step(tmp_path: Path) -> None:
         assert exchanged == for_one_batch > 0
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_every_sample_of_a_step_counts_alike(tmp_path: Path) -> None:
+    """In large batches and in small ones: three samples and one are four, not two halves."""
+    run, _, _ = prepare_run(config_of(tmp_path), DistributedEnv(0, 1, torch.device("cpu")), None)
+    whole = next(run.data.batches(0, 0))
+    few, one = ({name: values[part] for name, values in whole.items()} for part in (slice(0, 3), slice(3, 4)))
+    run.model.train()
+    torch.manual_seed(run.config.run.seed * 1_000_003)  # as the step does, for its dropout
+    with torch.no_grad():
+        losses = [batch_losses(run, run.model, to_device(batch, run.env.device))["loss"].item() for batch in (few, one)]
+    means, samples, _ = take_step(run, [few, one], TrainProgress())
+    assert samples == 4 and means["loss"] == pytest.approx((3 * losses[0] + losses[1]) / 4, rel=1e-4)
 
 
 def test_processes_wait_for_a_long_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ Recognition, ``rec``
                                         where wider than W), padded with 0 on the right; W changes from batch to batch,
                                         H with multi-scale training
     valid_ratio  (N,) float32           share of W that the line covers, in (0, 1]
+    old          (N,) int64             1 for lines that are replayed, where the net is held to what it answered before
     text         list[str]              the label after the charset filter, exactly what the ids below spell; lines from
                                         right to left in visual order (`inkline.recognition.bidi.visual_order`), as a
                                         net sees them from the left

@@ -121,10 +121,18 @@ class Detection(SourceDataset):
 
 
 class Recognition(SourceDataset):
-    """Text lines with their label ids, for each of the `encoders`."""
+    """Text lines with their label ids, for each of the `encoders`; those from index `old_from` on are replayed, where given."""
 
-    def __init__(self, source: SampleSource, config: Config, alphabet: Alphabet, encoders: tuple[str, ...] = ("ctc",)) -> None:
+    def __init__(
+        self,
+        source: SampleSource,
+        config: Config,
+        alphabet: Alphabet,
+        encoders: tuple[str, ...] = ("ctc",),
+        old_from: int | None = None,
+    ) -> None:
         super().__init__(source, config)
+        self.old_from = old_from
         encode(alphabet, "", encoders)  # refuses unknown encoders
         self.alphabet, self.encoders = alphabet, encoders
 
@@ -140,7 +148,8 @@ class Recognition(SourceDataset):
         text = visual_order(text)
         image = self.input(image, text, at.height or config.data.height)
         ids = encode(self.alphabet, text, self.encoders)
-        return {"image": image, "text": text, "length": len(text), "key": key, **ids}
+        old = {} if self.old_from is None else {"old": int(at.number >= self.old_from)}
+        return {"image": image, "text": text, "length": len(text), "key": key, **ids, **old}
 
     def _joined(self, rng: np.random.Generator, image: np.ndarray, text: str, at: SampleIndex) -> tuple[np.ndarray, str]:
         """Join more lines to this one while they fit into the label and the width."""

@@ -164,17 +164,18 @@ class Mixture:
             raise DataError("a mixture needs at least one source, each with a ratio above 0")
 
     @cached_property
-    def _ends(self) -> np.ndarray:
+    def ends(self) -> np.ndarray:
+        """Index behind the last sample of each part, in an epoch."""
         return np.cumsum([max(1, round(len(source) * ratio)) for source, ratio in self.parts])
 
     def __len__(self) -> int:
-        return int(self._ends[-1])
+        return int(self.ends[-1])
 
     def _find(self, epoch: int, index: int) -> tuple[SampleSource, int, int]:
         """The source of an index, and its own epoch and index there: it resumes where the last epoch stopped."""
-        part = int(np.searchsorted(self._ends, index, side="right"))
-        start = int(self._ends[part - 1]) if part else 0
-        source, taken = self.parts[part][0], int(self._ends[part]) - start
+        part = int(np.searchsorted(self.ends, index, side="right"))
+        start = int(self.ends[part - 1]) if part else 0
+        source, taken = self.parts[part][0], int(self.ends[part]) - start
         position = epoch * taken + (index - start)
         return source, position // len(source), position % len(source)
 
@@ -192,7 +193,7 @@ class Mixture:
         """The ratios of the parts, one after the other."""
         found = []
         start = 0
-        for (source, _), end in zip(self.parts, self._ends, strict=True):
+        for (source, _), end in zip(self.parts, self.ends, strict=True):
             taken = int(end) - start
             first, last = epoch * taken, (epoch + 1) * taken
             epochs = range(first // len(source), (last - 1) // len(source) + 1)

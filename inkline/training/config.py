@@ -163,8 +163,8 @@ class DistillConfig:
     mutual: a second student of the same net learns along, each from the other (DML; with a teacher for detectors: CML).
     weight: of the teacher's or twin's answers; features: of equal features between the twins (U-DML);
     decoupled: the teacher's NRTR branch is followed by decoupled distillation (DKD) with this weight.
-    keep: on replayed lines a CTC net learns, with this weight, to answer as it did before the run, instead of their labels
-    ("Learning without forgetting", Li and Hoiem 2016); 0: their labels.
+    keep: on replayed lines a CTC net learns, with this weight, to answer as it did before the run, beside their labels
+    ("Learning without forgetting", Li and Hoiem 2016); 0: their labels alone.
     """
 
     teacher: str = ""

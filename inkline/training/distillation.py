@@ -64,12 +64,12 @@ def training_loss(
     answers: Mapping[str, Outputs], batch: Mapping[str, Any], task_loss: TaskLoss, config: DistillConfig
 ) -> dict[str, Tensor]:
     """The task's losses of the student, and what it and its twin learn from each other and from the teacher."""
-    if "before" in answers:
-        return keeping_loss(answers["student"], answers["before"], batch, task_loss, config.keep)
     parts = task_loss(answers["student"], batch)
     if len(answers) == 1:
         return parts
     student, extra = answers["student"], {}
+    if "before" in answers:
+        extra["kept"] = config.keep * kept_answers(student["ctc_logits"], answers["before"]["ctc_logits"], batch["old"])
     if "twin" in answers:
         twin = answers["twin"]
         extra["twin"] = task_loss(twin, batch)["loss"]
@@ -78,34 +78,20 @@ def training_loss(
             extra["features"] = config.features * losses.feature_loss(student["features"], twin["features"])
     if "teacher" in answers:
         check_teacher(student, answers["teacher"])
-        for name in answers.keys() - {"teacher"}:
+        for name in answers.keys() - {"teacher", "before"}:
             extra[f"teacher_{name}"] = config.weight * teacher_losses(answers[name], answers["teacher"], batch)
         if config.decoupled and "nrtr_logits" in student:
             extra["decoupled"] = config.decoupled * _decoupled(student, answers["teacher"], batch["nrtr"])
     return {**parts, **extra, "loss": torch.stack([parts["loss"], *extra.values()]).sum()}
 
 
-def keeping_loss(
-    student: Outputs, before: Outputs, batch: Mapping[str, Any], task_loss: TaskLoss, weight: float
-) -> dict[str, Tensor]:
-    """The task's losses on the new lines of a batch, and on its old ones the distance from what was answered before.
+def kept_answers(student: Tensor, before: Tensor, old: Tensor) -> Tensor:
+    """How far the old lines of a batch are from what was answered before, summed over the steps, as a mean over all lines.
 
-    before: answers for the old lines alone. Each line counts alike: the parts are means over all lines of the batch.
+    student: CTC logits (N, T, C); before: those of the lines alone that `old` (N,) marks.
     """
-    old = batch["old"].bool()
-    share = old.float().mean()
-    steps = student["ctc_logits"].shape[1]
-    kept = share * weight * steps * losses.kl_divergence(student["ctc_logits"][old], before["ctc_logits"])
-    if old.all():
-        return {"loss": kept, "kept": kept}
-    new = task_loss(rows(student, ~old), rows(batch, ~old))
-    parts = {name: (1 - share) * value for name, value in new.items()}
-    return {**parts, "kept": kept, "loss": parts["loss"] + kept}
-
-
-def rows(values: Mapping[str, Any], which: Tensor) -> dict[str, Any]:
-    """Those samples of a batch or of a net's answers that `which` (N,) bool marks; of tensors alone."""
-    return {name: value[which] for name, value in values.items() if isinstance(value, Tensor) and len(value) == len(which)}
+    which = old.bool()
+    return which.float().mean() * student.shape[1] * losses.kl_divergence(student[which], before)
 
 
 def mutual_losses(one: Outputs, other: Outputs) -> Tensor:

@@ -49,7 +49,11 @@ EPOCHS = (5, 40)  # at least and at most
 CPU_BATCH = {"rec": 8, "det": 4, "cls": 64}  # samples; larger ones only take memory there
 EVALUATIONS = 8  # of a run
 REPORT_SHARE = 0.25  # of the minutes of a run, which the report takes
-BLENDS = (0.6, 0.35)  # shares of the way from the old weights to the new ones that are tried when the whole way loses something
+BLENDS = (
+    0.8,
+    0.6,
+    0.35,
+)  # shares of the way from the old weights to the new ones that are tried when the whole way loses something
 WARMUP_STEPS = 100  # Adam's first steps move every weight by the whole rate; fewer steps of warm-up spoil what was there
 EPOCH_SAMPLES = 300  # new ones, at least: workers that draw and load begin anew each epoch, which takes seconds
 # what fits a recogniser whose weights are good: a low rate, steps that see new and old lines, and a mean of the weights;
@@ -258,16 +262,26 @@ def compared(
     if not whole.lost or config.task != "rec":
         return whole
     trained, latest = read_checkpoint(checkpoint), whole
+    doubtful = {c.name for c in whole.changes if c.new_data}
     for share in BLENDS:
         say(f"lost: {latest.falls()}; trying weights at {share} of the way from the old ones")
         content = {**trained, "model": blended(start_weights, trained, share)}
         load_tensors(net, content["model"], TRAINING_ONLY)
-        between = FinetuneResult(checkpoint, changes_on(sets, net, config, about.charset, device), bound, share)
-        if not between.lost and any(c.new_data and c.fall < 0 and c.is_sure for c in between.changes):
-            write_checkpoint(checkpoint.with_name("trained.pt"), trained)
-            write_checkpoint(checkpoint, content)
-            return between
+        # where something was lost first: the other sets need not be read when it still is
+        doubtful |= {c.name for c in latest.lost}
+        between = FinetuneResult(checkpoint, (), bound, share)
+        for some in ([s for s in sets if s.name in doubtful], [s for s in sets if s.name not in doubtful]):
+            if not between.lost:
+                changes = between.changes + changes_on(some, net, config, about.charset, device)
+                between = dataclasses.replace(between, changes=changes)
         latest = between
+        if between.lost:
+            continue
+        if not any(c.new_data and c.fall < 0 and c.is_sure for c in between.changes):
+            break
+        write_checkpoint(checkpoint.with_name("trained.pt"), trained)
+        write_checkpoint(checkpoint, content)
+        return between
     return whole
 
 

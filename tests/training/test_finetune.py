@@ -22,7 +22,17 @@ from inkline.training.config import Config
 from inkline.training.convert import Description, load_checkpoint, save_checkpoint
 from inkline.training.convert.net_checkpoint import read_checkpoint
 from inkline.training.evaluate import evaluate_set, open_model
-from inkline.training.finetune import FinetuneResult, blended, export_finetuned, extended, finetune, fitted, recipe, settle
+from inkline.training.finetune import (
+    FinetuneResult,
+    blended,
+    compared,
+    export_finetuned,
+    extended,
+    finetune,
+    fitted,
+    recipe,
+    settle,
+)
 from inkline.training.loop import run_training
 from inkline.training.nets.table import build
 from inkline.training.run_state import write_checkpoint
@@ -152,6 +162,33 @@ def test_weights_between_the_old_and_the_trained(trained: Path) -> None:
             assert torch.allclose(value[:-1], start.state[name] + 0.25)
         elif value.is_floating_point() and value.shape == start.state[name].shape:
             assert torch.allclose(value, start.state[name] + 0.25, atol=1e-5), name
+
+
+def test_where_something_was_lost_less_of_the_way_is_gone(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sets that lost something are read first; the others only where these no longer do."""
+    checkpoint = tmp_path / "best.pt"
+    write_checkpoint(checkpoint, read_checkpoint(trained))
+    sets = [MeasuredSet(name, name == "new", Held(()), {}) for name in ("new", "greek", "thai")]
+    asked: list[str] = []
+
+    def changes(some: list[MeasuredSet], *_: object) -> tuple[Change, ...]:
+        asked.append(" ".join(each.name for each in some))
+        fallen = len(asked) < 3
+        return tuple(
+            Change(s.name, s.new_data, "cer", 0.2, *((0.1, (-0.2, -0.05)) if s.new_data or not fallen else (0.3, (0.05, 0.2))))
+            for s in some
+            if s.name != "thai" or len(asked) > 1
+        )
+
+    monkeypatch.setattr("inkline.training.finetune.measured_sets", lambda *_: sets)
+    monkeypatch.setattr("inkline.training.finetune.settle", lambda *_: None)
+    monkeypatch.setattr("inkline.training.finetune.changes_on", changes)
+    config = configs.from_dict(read_checkpoint(trained)["config"])
+    outcome = compared(config, load_start_weights(str(trained)), checkpoint, ["greek", "thai"], 0.01)
+    assert asked == ["new greek thai", "new greek", "new greek", "thai"]
+    assert outcome.share == 0.6 and not outcome.lost and (tmp_path / "trained.pt").exists()
 
 
 @pytest.mark.parametrize(("late", "taken"), [(0.2, "end"), (0.9, "best")])

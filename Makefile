@@ -13,7 +13,7 @@ PYTEST = $(BIN)/python -m pytest
 JOBS ?= 2
 SPREAD = -n $(JOBS) --dist worksteal
 
-.PHONY: demo install test test-fast check lint types tests docs sbom format clean
+.PHONY: demo install test test-fast check lint types tests docs sbom fuzz format clean
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -61,6 +61,10 @@ docs: $(VENV)/.test  ## the documents as a site, in site/
 
 sbom: $(VENV)/.test  ## known vulnerabilities, licences, and a bill of materials in sbom.json
 	$(BIN)/python -m benchmarks.audit --sbom sbom.json
+
+MINUTES ?= 3
+fuzz: $(VENV)/.test  ## changed files of all kinds: make fuzz MINUTES=60
+	$(BIN)/python -m tests.fuzz.run --minutes $(MINUTES)
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

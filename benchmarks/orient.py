@@ -3,6 +3,7 @@
 lines: lines cut from upright pages, shown upright and upside down, to the classifier and the recogniser.
 pages: pages turned by known angles (`orientation/dev.jsonl`), read as they are and turned as the rule says.
 turns: pages, screens and scenes in all four turns, told by the page classifier alone.
+look: the same pages, upright and upside down, to the look that is taken when nothing is asked for; lines as labelled.
 upright: upright pages, screens and scenes, which must stay as they are.
 unwarp: photographs and flat pages read as they are, flattened always, and flattened where the gate says so.
 DATA is the folder of page sets, each with `dev/labels.jsonl`.
@@ -20,14 +21,14 @@ import numpy as np
 from inkline import Ocr, Page
 from inkline.flat import apply
 from inkline.io.read import read
-from inkline.layout.geometry import crop_quad, is_upright_column, turn
+from inkline.layout.geometry import crop_quad, is_upright_column, min_area_quad, turn
 from inkline.metrics import PageScore
 from inkline.metrics import page as score_page
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.rectify import ReadingTest
 from inkline.pipeline import MIN_TURNED_GAIN, open_rectifier
 from inkline.registry import options_for
-from inkline.types import Image
+from inkline.types import Detections, Image
 
 PAGE_SETS = ("funsd", "sroie", "scribe-docs", "fondue-books", "ehri-typewritten", "icdar2015", "mtwi",
              "multiscript-screens", "tesseract-pages")  # fmt: skip
@@ -153,6 +154,36 @@ def measure_upright(arguments: argparse.Namespace) -> None:
     print(f"{wrong} of {total} upright pages would be turned, {seconds:.2f} s of processor time a page, decoding included")
 
 
+def measure_look(arguments: argparse.Namespace) -> None:
+    """Print, by set, how many pages are tested when shown upright and upside down, and the processor time of the look."""
+    options = options_for(use_textline_orientation=True, cpu_threads=arguments.threads)
+    with Ocr(options) as ocr:
+        classify = ocr._orient_line
+        assert classify is not None
+        seconds: list[float] = []
+        for name in (*PAGE_SETS, *MORE_PAGE_SETS):
+            pages, tested = 0, [0, 0]
+            folder = arguments.data / name / "dev"
+            for row in (folder / "labels.jsonl").read_text(encoding="utf-8").splitlines()[: arguments.pages]:
+                labels = json.loads(row)
+                polygons = [line["points"] for line in labels["lines"] if line.get("points")]
+                if not polygons:
+                    continue
+                image = next(read(folder / labels["image"])).image
+                pages += 1
+                for i, angle in enumerate((0, 180)):
+                    size = np.array(image.shape[1::-1], np.float32)
+                    corners = [np.asarray(polygon, np.float32) for polygon in polygons]
+                    quads = np.array([min_area_quad(size - at if angle else at)[0] for at in corners], np.float32)
+                    found = Detections(quads, np.ones(len(quads), np.float32))
+                    test = ReadingTest(lambda _, found=found: found, lambda crops: [])
+                    shown, start = turn(image, angle), time.process_time()
+                    tested[i] += test.looks_turned(shown, classify)
+                    seconds.append(time.process_time() - start)
+            print(f"{name:22s} pages {pages}, tested upright {tested[0]}, upside down {tested[1]}", flush=True)
+    print(f"{1000 * float(np.median(seconds)):.1f} ms of processor time a page")
+
+
 def measure_unwarp(arguments: argparse.Namespace) -> None:
     """Print set by set what the unwarping net does: words and boxes (in the file's pixels) as read, and their cost."""
     model = {"doc_unwarping_model_dir": arguments.model} if arguments.model else {}
@@ -185,7 +216,9 @@ def measure_unwarp(arguments: argparse.Namespace) -> None:
 
 
 def turning(arguments: argparse.Namespace) -> Ocr:
-    """A pipeline that turns pages by the rule asked for."""
+    """A pipeline that turns pages by the rule asked for; `look` is what it does when nothing is asked for."""
+    if arguments.rule == "look":
+        return Ocr(cpu_threads=arguments.threads)
     rule = {"doc_orientation_rule": arguments.rule, "cpu_threads": arguments.threads}
     return Ocr(use_doc_orientation_classify=True, **rule, **classifier(arguments))
 
@@ -228,6 +261,7 @@ MEASURES = {
     "lines": measure_lines,
     "pages": measure_pages,
     "turns": measure_turns,
+    "look": measure_look,
     "upright": measure_upright,
     "unwarp": measure_unwarp,
 }
@@ -244,7 +278,7 @@ def main() -> None:
     parser.add_argument("--read", action="store_true", help="pages: also read them, as shown and turned")
     parser.add_argument("--model", default="", help="the classifier or unwarping net  [default: that of the pipeline]")
     parser.add_argument("--more", type=Path, nargs="*", default=[], help="unwarp: more folders with a labels.jsonl")
-    parser.add_argument("--rule", default="gated", choices=("gated", "lines", "net"), help="pages, upright: who tells")
+    parser.add_argument("--rule", default="gated", choices=("gated", "lines", "net", "look"), help="pages, upright: who tells")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", help="also keep the single scores, as .npz")
     arguments = parser.parse_args()

@@ -27,6 +27,7 @@ REFERENCE_RULES: Mapping[str, Any] = {
     "pdf_dpi": 144,
     "lang": "",
     "doc_orientation_rule": "net",
+    "doc_orientation_look": False,
     "text_det_limit_side_len": 64,
     "text_det_limit_type": "min",
     "text_det_max_enlarge": 1000.0,
@@ -206,6 +207,11 @@ class OrientOptions:
         "doc_orientation_rule",
         "gated: unless the classifier is sure that a page is upright, a sample of its lines, read both ways, tells how it is "
         "turned; lines: the same for every page; net: the classifier decides; where it is unsure, reading the lines decides",
+    )
+    look: bool = opt(
+        True,
+        "doc_orientation_look",
+        "a page whose lines run down, or look upside down to the line classifier, is turned where its lines read better so",
     )
     page_thresh: float = opt(0.9, "doc_orientation_thresh", "the classifier is sure from this probability", 0, 1)
     line_rule: Literal["read", "net"] = opt(

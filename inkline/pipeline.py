@@ -97,10 +97,12 @@ class Ocr:
             log.warning("%s lacks letters of %s, which are read as others: %s", recognizer.name, o.lang, missing)
         # The optional stages.
         self._orient_line: Classifier | None = None
-        if o.use_textline_orientation:
+        look: Classifier | None = None
+        if o.use_textline_orientation or o.orient.look:
             engine, classifier = _open(o, "textline_orientation", threads)
-            self._orient_line = Classifier(engine, classifier.metadata)
-        self._rectify = open_rectifier(o)
+            look = Classifier(engine, classifier.metadata)
+            self._orient_line = look if o.use_textline_orientation else None
+        self._rectify = open_rectifier(o, look if o.orient.look else None)
         # What the checks of a call need, and the threads that all calls share.
         self._models = {"text_det_input_shape": detector, "text_rec_input_shape": recognizer}
         self._check(o)
@@ -437,7 +439,7 @@ def _check_input(model: ModelFile, batch_size: int) -> None:
         raise ModelError(f"{model.path}: takes one image at once; export it again for any number, or give a batch size of 1")
 
 
-def open_rectifier(options: OcrOptions) -> Rectifier:
+def open_rectifier(options: OcrOptions, look: Classifier | None = None) -> Rectifier:
     """The nets that turn and flatten pages, as far as the options ask for them. ModelError or DownloadError as `Ocr`."""
     classify = unwarp = None
     if options.use_doc_orientation_classify and options.orient.page_rule != "lines":
@@ -450,7 +452,7 @@ def open_rectifier(options: OcrOptions) -> Rectifier:
     if options.use_doc_unwarping:
         engine, found = _open(options, "doc_unwarping")
         unwarp = Unwarper(engine, found.metadata)
-    return Rectifier(classify, unwarp)
+    return Rectifier(classify, unwarp, look)
 
 
 def _open(options: OcrOptions, stage: str, streams: int = 1) -> tuple[Engine, ModelFile]:

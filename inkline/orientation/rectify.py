@@ -19,6 +19,8 @@ from inkline.types import Detections, Floats, Image, Text, Transform, through_gr
 NOT_OPENED = "this object was opened without that model; enable the stage when creating the object: Ocr(use_...=True)"
 
 MAX_SAMPLE_LINES = 8  # lines of a page that are read to learn which way is up
+LOOK_LINES = 3  # that the line classifier sees, of a page that nobody said may be turned
+MIN_TURNED_LINES = 2  # of them that look upside down, for the page to be tested by reading
 MAX_LENGTH_RATIO = 12  # a line longer than this many times its height tells no more
 MIN_SCORE_GAIN = 0.05  # mean scores of two ways up that are closer than this decide nothing
 ENOUGH_LINES = 5  # fewer tell something only when they read with a mean score of LEGIBLE_SCORE
@@ -57,6 +59,18 @@ class ReadingTest:
             return 270
         undecided = gain > -MIN_SCORE_GAIN or _is_cjk("".join(text.text for text in texts))
         return 0 if undecided else 90
+
+    def looks_turned(self, image: Image, classify: Classifier) -> bool:
+        """Whether a page is worth that test: its lines run down, or most of some look upside down to the line classifier."""
+        quads = self._find(image).quads
+        across, down = (np.linalg.norm(quads[:, 0] - quads[:, corner], axis=1) for corner in (1, 3))
+        is_down = down >= 1.5 * across
+        if down[is_down].sum() > across[~is_down].sum():
+            return True
+        ratios = np.where(is_down, 0.0, np.minimum(across / np.maximum(down, 1), MAX_LENGTH_RATIO))
+        longest = np.argsort(-ratios, kind="stable")[:LOOK_LINES]
+        crops = [crop for i in longest if (crop := crop_quad(image, quads[i])) is not None]
+        return sum(line.angle == 180 for line in classify(crops)) >= MIN_TURNED_LINES
 
     def reads_better(self, changed: Image, original: Image) -> bool:
         """Whether a changed page has more characters in lines that are read with confidence than the original.
@@ -100,11 +114,12 @@ def _is_cjk(text: str) -> bool:
 class Rectifier:
     """`rectifier(image, options) -> (rectified image, Transform)`; any thread may call.
 
-    classify, unwarp: the nets that were opened; None for a stage that cannot be asked for.
+    classify, unwarp: the nets that were opened; None for a stage that cannot be asked for. look: the classifier of lines, for
+    pages that nobody said may be turned.
     """
 
-    def __init__(self, classify: Classifier | None, unwarp: Unwarper | None) -> None:
-        self._classify, self._unwarp = classify, unwarp
+    def __init__(self, classify: Classifier | None, unwarp: Unwarper | None, look: Classifier | None = None) -> None:
+        self._classify, self._unwarp, self._look = classify, unwarp, look
 
     def check(self, options: OcrOptions) -> None:
         """StageError when the options ask for a stage whose net was not opened."""
@@ -124,9 +139,12 @@ class Rectifier:
         """
         transform = Transform((image.shape[1], image.shape[0]))
         # Turn it upright.
+        angle = 0
         if options.use_doc_orientation_classify:
             angle = self._page_angle(image, options, reading)
-            image, transform = turn(image, angle), replace(transform, angle=angle)
+        elif options.orient.look and self._look is not None and reading is not None:
+            angle = reading.page_angle(image) if reading.looks_turned(image, self._look) else 0
+        image, transform = turn(image, angle), replace(transform, angle=angle)
         # Flatten it where it is bent.
         if options.use_doc_unwarping and self._unwarp is not None:
             grid = self._flat_grid(self._unwarp, image, options.orient.unwarp_thresh)

@@ -19,7 +19,7 @@ from inkline.flat import apply
 from inkline.io.read import read
 from inkline.layout.geometry import sample_by_grid, turn
 from inkline.options import OcrOptions
-from inkline.orientation.classifier import Classifier
+from inkline.orientation.classifier import Classifier, Orientation
 from inkline.orientation.rectify import ReadingTest, Rectifier, bend, flat_size
 from inkline.orientation.unwarper import Unwarper
 from inkline.types import Detections, Floats, Image, Text, Transform
@@ -239,6 +239,27 @@ def test_a_turned_page_is_read_by_its_lines(receipt: Image, angle: int) -> None:
     same_places(page, shown, angle)
     for line, upright in zip(shown.lines, page.lines, strict=True):
         assert np.allclose(line.straight_quad, upright.straight_quad)
+
+
+@pytest.mark.parametrize("angle", [90, 180])
+def test_a_turned_page_is_noticed_when_nobody_said_so(receipt: Image, angle: int) -> None:
+    with Ocr(cpu_threads=1) as ocr:
+        shown = ocr(turn(receipt, angle))
+        blind = ocr(turn(receipt, angle), doc_orientation_look=False)
+    assert shown.transform is not None and shown.transform.angle == 360 - angle
+    assert blind.transform is not None and blind.transform.is_identity
+
+
+@pytest.mark.parametrize(("upside_down", "tested"), [(0, False), (1, False), (2, True), (3, True)])
+def test_a_page_is_tested_where_most_of_some_lines_look_upside_down(upside_down: int, tested: bool) -> None:
+    quads = np.array([[[0, y], [200, y], [200, y + 20], [0, y + 20]] for y in (0, 40, 80, 120)], np.float32)
+    found = Detections(quads, np.ones(4, np.float32))
+
+    def classify(lines):
+        return [Orientation(180 if i < upside_down else 0, 0.9, (0.1, 0.9)) for i, _ in enumerate(lines)]
+
+    test = ReadingTest(lambda image: found, lambda crops: [])
+    assert test.looks_turned(np.zeros((200, 220, 3), np.uint8), classify) == tested
 
 
 @pytest.mark.slow

@@ -141,7 +141,7 @@ def signature(positional: Iterable[str], keywords: Iterable[str] = (), rest: str
 
     A name beginning with `*` has no default.
     """
-    kinds = dict.fromkeys(("*self", *positional), Parameter.POSITIONAL_OR_KEYWORD)
+    kinds: dict[str, Any] = dict.fromkeys(("*self", *positional), Parameter.POSITIONAL_OR_KEYWORD)
     kinds |= dict.fromkeys(keywords, Parameter.KEYWORD_ONLY)
     shown = [Parameter(n.lstrip("*"), kind, default=Parameter.empty if n[0] == "*" else None) for n, kind in kinds.items()]
     return Signature([*shown, Parameter(rest, Parameter.VAR_KEYWORD)] if rest else shown)

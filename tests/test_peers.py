@@ -3,12 +3,14 @@
 import json
 import sys
 import time
+from xml.etree import ElementTree
 
 import pytest
 
 from benchmarks.peers import environments
 from benchmarks.peers.conduct import Settings, Team, run
 from benchmarks.peers.environments import CannotRun
+from benchmarks.peers.plot import drawn, points
 from benchmarks.peers.record import Record, scored
 from benchmarks.peers.registry import CHECKOUT, PEERS, WORKERS, Peer
 from benchmarks.peers.report import report
@@ -195,6 +197,25 @@ def test_the_table_gives_ratios_to_inkline_and_hides_nothing():
     assert theirs[9] == "300 ×3.00 |"
     assert "| OnnxTR 0.9 | URLError: no network |" in text
     assert "A processor, 2 threads of 4" in text
+
+
+def test_the_plot_has_a_point_for_each_system_by_its_time_and_text():
+    costs = {"inkline": (1.0, [9, 10, 10]), "inkline-fast": (0.5, [8, 10, 10]), "rapidocr": (2.0, [7, 10, 10])}
+    pages = [
+        {"set": name, "image": "a.png", "round": 0, "measures": {peer: measure(*cost) for peer, cost in costs.items()}}
+        for name in ("receipts", "forms")
+    ]
+    found = points({"pages": [*pages, {"set": "forms", "measures": {"rapidocr": measure(9.0, [0, 10, 0])}}]}, "seconds")
+    assert [(p.name, p.ratio, round(p.f1, 3)) for p in found] == [
+        ("inkline", 1.0, 0.9),
+        ("inkline-fast", 0.5, 0.8),
+        ("rapidocr", 2.0, 0.7),
+    ]
+    svg = ElementTree.fromstring(drawn(found, "seconds & ratios"))
+    dots = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in svg.iter("{http://www.w3.org/2000/svg}circle")]
+    assert [dot[1] for dot in dots] == sorted(dot[1] for dot in dots)  # the best text is drawn first, at the top
+    assert dots[1][0] < dots[0][0] < dots[2][0]
+    assert len(drawn(found[:1], "")) > 100  # one point has no range
 
 
 def test_lines_of_tesseract_are_its_words_joined(monkeypatch):

@@ -60,7 +60,7 @@ def flat_name(ctx: click.Context, name: str) -> str:
 
 # Of the pipeline's options those that `--help` shows of a command with all of them; `--help-all` shows the rest.
 USUAL = (
-    *("lang", "use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation", "page_range"),
+    *("lang", "tier", "use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation", "page_range"),
     *("text_layer", "device", "cpu_threads"),
 )
 

@@ -92,28 +92,19 @@ def table(ocr: Ocr, sets: dict[str, list[dict[str, Any]]], reference: Path | Non
 def compare(sets: dict[str, list[dict[str, Any]]], settings: list[str]) -> None:
     """Read every page with each setting, in turn; print token F1 by set, and processor seconds a page and to the first's."""
     ocrs = {name: Ocr(**{"cpu_threads": 1, **overrides(name.split(","))}) for name in settings}
-    scores = {(name, of): PageScore() for name in ocrs for of in sets}
-    seconds = dict.fromkeys(scores, 0.0)
+    print(f"{conditions()}\n\n| set (pages) | setting | token F1 | s a page | ratio |\n|---|---|---|---|---|", flush=True)
     for of, rows in sets.items():
+        scores, seconds = {name: PageScore() for name in ocrs}, dict.fromkeys(ocrs, 0.0)
         for ocr in ocrs.values():
             ocr(rows[0]["image"])  # opens the nets that the set needs
         for row in rows:
             for name, ocr in ocrs.items():
                 start = time.process_time()
-                scores[name, of] += read(ocr, [row], {})
-                seconds[name, of] += time.process_time() - start
-    print(
-        f"{conditions()}\n\n| | "
-        + " | ".join(f"{of} ({len(rows)}): token F1 | s a page | ratio" for of, rows in sets.items())
-        + " |"
-    )
-    print("|---" * (1 + 3 * len(sets)) + "|")
-    for name in ocrs:
-        cells = []
-        for of, rows in sets.items():
-            used = seconds[name, of]
-            cells.append(f"{scores[name, of].tokens.f1:.4f} | {used / len(rows):.2f} | {used / seconds[settings[0], of]:.2f}")
-        print(f"| {name} | {' | '.join(cells)} |")
+                scores[name] += read(ocr, [row], {})
+                seconds[name] += time.process_time() - start
+        for name in ocrs:
+            used = f"{seconds[name] / len(rows):.2f} | {seconds[name] / seconds[settings[0]]:.2f}"
+            print(f"| {of} ({len(rows)}) | {name} | {scores[name].tokens.f1:.4f} | {used} |", flush=True)
 
 
 def main() -> None:

@@ -66,8 +66,6 @@ TIERS: Mapping[str, Mapping[str, Any]] = {
         "text_detection_model_name": "PP-OCRv6_medium_det",
         "text_recognition_model_name": "PP-OCRv6_medium_rec",
         "text_det_limit_side_len": 1600,
-        "text_rec_width_scale": 1.0,
-        "text_rec_reread_score": 0.95,
     },
 }
 # Models of 60 MB and more that no wheel holds: a tier reads with them only where they were fetched, else with the default ones.
@@ -168,13 +166,6 @@ class RecognizeOptions:
         0.0,
         "text_rec_stroke_pitch",
         "narrowing stops when strokes are this share of the line height apart; 0: never",
-        0,
-        1,
-    )
-    reread_score: float = opt(
-        0.0,
-        "text_rec_reread_score",
-        "lines below this score are read once more, a quarter wider, and the better reading counts; 0: none",
         0,
         1,
     )
@@ -303,8 +294,8 @@ class OcrOptions:
     tier: Tier = opt(
         "balanced",
         "tier",
-        "speed against text. fast: the tiny models, and one look at a page; accurate: the medium models where they were "
-        "fetched, closer looks, doubtful lines read twice. Other options given beside it win",
+        "speed against text. fast: the tiny models, and one look at a page; accurate: a closer look, and the medium models "
+        "where they were fetched. Other options given beside it win",
         presets={tier: values for tier, values in TIERS.items() if values},
     )
     text_detection_model_name: str = opt("PP-OCRv6_small_det", "text_detection_model_name", "name of the detector")

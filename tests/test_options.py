@@ -228,7 +228,7 @@ def test_the_accurate_tier_takes_large_models_where_they_are_and_says_so_where_n
     monkeypatch.setenv("INKLINE_CACHE", str(tmp_path))
     options = options_for(tier="accurate")
     assert options.text_recognition_model_name == "PP-OCRv6_small_rec"
-    assert (options.recognize.width_scale, options.recognize.reread_score) == (1.0, 0.95)
+    assert (options.detect.limit_side_len, options.recognize.width_scale) == (1600, 0.7)
     (told,) = caplog.records
     assert "inkline models pull PP-OCRv6_medium_det PP-OCRv6_medium_rec" in told.message
     assert options_for(tier="accurate", lang="ar").recognize.width_scale == 1.2  # what others were tuned with stays

@@ -33,7 +33,6 @@ from inkline.types import Floats, Image, Text
 
 LONG_LINE_RATIO = 8.0  # width to height; a wider line that was narrowed is read again at its own width below this score:
 RETRY_BELOW_SCORE = 0.9
-REREAD_WIDTH_SCALE = 1.25  # of lines below `reread_score`
 
 ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Classes = NDArray[np.int64]
@@ -79,27 +78,16 @@ class Recognizer:
         """Texts of crops uint8 (H, W, 3) BGR of any size; `run` maps over the batches, for instance on a thread pool.
 
         A line longer than `max_width` is read in overlapping windows (`width_rule` own), or narrowed (reference). A long
-        line that was narrowed and is doubtful is read again at its own width, and the better reading counts; so it does of
-        lines below `reread_score`, which are read wider.
+        line that was narrowed and is doubtful is read again at its own width, and the better reading counts.
         """
         texts = self._read_once(crops, options, run)
-        narrowed = [
-            i for i, text in enumerate(texts) if text.score < RETRY_BELOW_SCORE and self._is_narrowed(crops[i], options)
-        ]
-        self._read_again(texts, crops, narrowed, replace(options, width_scale=1.0), run)
-        if options.reread_score and options.width_rule == "own":
-            doubtful = [i for i, text in enumerate(texts) if text.score < options.reread_score]
-            self._read_again(texts, crops, doubtful, replace(options, width_scale=REREAD_WIDTH_SCALE), run)
+        again = [i for i, text in enumerate(texts) if text.score < RETRY_BELOW_SCORE and self._is_narrowed(crops[i], options)]
+        retried = self._read_once([crops[i] for i in again], replace(options, width_scale=1.0), run)
+        for i, text in zip(again, retried, strict=True):
+            texts[i] = max(texts[i], text, key=lambda text: text.score)
         if options.width_rule == "own":
             texts = [doubt_marks(text, crop) for text, crop in zip(texts, crops, strict=True)]
         return texts
-
-    def _read_again(
-        self, texts: list[Text], crops: Sequence[Image], again: Sequence[int], options: RecognizeOptions, run: ParallelMap
-    ) -> None:
-        """Read some of the lines once more; the better reading takes its place in `texts`."""
-        for i, text in zip(again, self._read_once([crops[i] for i in again], options, run), strict=True):
-            texts[i] = max(texts[i], text, key=lambda text: text.score)
 
     def _is_narrowed(self, crop: Image, options: RecognizeOptions) -> bool:
         """Whether a crop is a long line that the options narrow."""

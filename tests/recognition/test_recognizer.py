@@ -47,25 +47,6 @@ def test_texts_come_back_in_order_whatever_their_widths():
         assert all(t.score == pytest.approx(0.8) for t in texts)
 
 
-def test_doubtful_lines_are_read_once_more_and_wider():
-    """Only those below the score; the better reading counts, whichever it is."""
-    fed = []
-
-    def engine(x):
-        fed.append(x.shape[3])
-        out = np.zeros((1, 5, 5), np.float32)
-        dark, wide = x.mean() < 0, x.shape[3] > 320
-        out[0, :, 0], out[0, 0] = 1, 0
-        out[0, 0, 2 if wide else 1] = 0.97 if dark else (0.9 if wide else 0.6)
-        return [out]
-
-    lines = [crop(48, 320, 0), crop(48, 320, 255)]
-    texts = Recognizer(engine, CHARSET, {})(lines, RecognizeOptions(reread_score=0.95))
-    assert [text.text for text in texts] == ["a", "b"]
-    assert sorted(fed) == [320, 320, 400]
-    assert [text.text for text in Recognizer(engine, CHARSET, {})(lines, RecognizeOptions())] == ["a", "a"]
-
-
 def test_of_two_spaces_the_last_is_the_one_that_is_restored():
     """Dictionaries that list the space get it twice; nets were trained with the last of both."""
 

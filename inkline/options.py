@@ -59,7 +59,6 @@ TIERS: Mapping[str, Mapping[str, Any]] = {
         "text_detection_model_name": "PP-OCRv6_tiny_det",
         "text_recognition_model_name": "PP-OCRv6_tiny_rec",
         "text_det_small_text": 0.0,
-        "text_det_sparse_side_len": 0,
     },
     "balanced": {},
     "accurate": {
@@ -294,8 +293,8 @@ class OcrOptions:
     tier: Tier = opt(
         "balanced",
         "tier",
-        "speed against text. fast: the tiny models, and one look at a page; accurate: a closer look, and the medium models "
-        "where they were fetched. Other options given beside it win",
+        "speed against text. fast: the tiny models, and no second look at small letters; accurate: a closer look, and the "
+        "medium models where they were fetched. Other options given beside it win",
         presets={tier: values for tier, values in TIERS.items() if values},
     )
     text_detection_model_name: str = opt("PP-OCRv6_small_det", "text_detection_model_name", "name of the detector")

@@ -21,9 +21,11 @@ MIN_BESIDE = 3.0  # by which the sides of a gutter must lie beside each other
 MIN_ROOM = 0.3  # width of a gutter between shrunken boxes: ragged lines of two columns come as near as a wide space
 ENOUGH_ROOM = 2.0  # a gutter wider than this is no better
 FOR_ROOM = 0.1  # of a gutter's worth, for each height of its width
+FOR_CUT = 0.25  # by which a gutter is worth less for each line beside a box that ends it: rows of other columns are cut off
 OTHER_SIDE = 0.25  # of a gutter's worth, for each line of the side that has more of them
 GRID = 0.2  # distance of the places at which gutters are looked for, below MIN_ROOM
 MAX_INDENT = 3.0  # of a line that stands next to a gutter
+OVERLONG = 0.1  # of a column's lines may reach on into the next one, where the detector took two lines for one
 FULL_LINE = 0.6  # of its column's width: a line of running text, of which the last of a paragraph is short
 FULL_SHARE = 0.6  # of a running column's text stands in such lines
 MIN_COLUMN_WIDTH = 7.0  # narrower columns hold cells: no text is set in lines of fewer than some 15 letters
@@ -172,11 +174,12 @@ def _best_gutter(indices: Indices, lines: _Lines) -> _Gutter | None:
     boxes = lines.boxes
     height = float(np.median(boxes[indices, 3] - boxes[indices, 1]))
     best, best_score = None, 0.0
-    for left, right in _parted(indices, boxes, height):
+    for left, right, ends in _parted(indices, boxes, height):
         (first_left, near_left), (first_right, near_right) = _next_to(left, lines, -1), _next_to(right, lines, 1)
         room = float(boxes[near_right, 0].min() - boxes[near_left, 2].max()) / height
         counts = sorted((len(near_left), len(near_right)))
-        score = (counts[0] + OTHER_SIDE * counts[1]) * (1 + FOR_ROOM * min(room, ENOUGH_ROOM))
+        cut = int(lines.beside[np.ix_(ends, indices)].sum())
+        score = (counts[0] + OTHER_SIDE * counts[1]) * (1 + FOR_ROOM * min(room, ENOUGH_ROOM)) / (1 + FOR_CUT * cut)
         if room < MIN_ROOM or score <= best_score or counts[0] < MIN_COLUMN_LINES:
             continue
         running = _is_running(near_left, lines, height) and _is_running(near_right, lines, height)
@@ -187,8 +190,8 @@ def _best_gutter(indices: Indices, lines: _Lines) -> _Gutter | None:
     return None if best is None else _without_footers(indices, *best, boxes, height)
 
 
-def _parted(indices: Indices, boxes: Floats, height: float) -> Iterator[tuple[Indices, Indices]]:
-    """What lies left and right of the upright rectangles between boxes, as high as they can be, each once."""
+def _parted(indices: Indices, boxes: Floats, height: float) -> Iterator[tuple[Indices, Indices, Indices]]:
+    """What lies left and right of the upright rectangles between boxes, as high as they can be, and what ends them."""
     own = boxes[indices]
     middle = (own[:, 1] + own[:, 3]) / 2
     by_y = np.argsort(middle, kind="stable")
@@ -207,7 +210,8 @@ def _parted(indices: Indices, boxes: Floats, height: float) -> Iterator[tuple[In
             if key not in seen:
                 seen.add(key)
                 part = by_y[start:end]
-                yield indices[part[is_left]], indices[part[~is_left]]
+                bounds = [i for i in (start - 1, end) if 0 <= i < len(own)]
+                yield indices[part[is_left]], indices[part[~is_left]], indices[by_y[bounds]]
 
 
 def _next_to(side: Indices, lines: _Lines, sign: int) -> tuple[Indices, Indices]:
@@ -233,7 +237,7 @@ def _is_running(column: Indices, lines: _Lines, height: float) -> bool:
     """Whether lines look like running text: most of it in lines of several words that fill their column's width."""
     boxes = lines.boxes[column]
     width = boxes[:, 2] - boxes[:, 0]
-    total = float(boxes[:, 2].max() - boxes[:, 0].min())
+    total = float(np.quantile(boxes[:, 2], 1 - OVERLONG) - boxes[:, 0].min())
     full = width > FULL_LINE * total
     if total <= MIN_COLUMN_WIDTH * height or full.sum() < MIN_COLUMN_LINES:
         return False

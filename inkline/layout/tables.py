@@ -16,6 +16,9 @@ MIN_GAP = 0.7  # between the ink of two cells of a row
 MAX_EMPTY = 3.0  # of the paper between two rows of a table
 MAX_SINGLE_ROWS = 3  # one after the other, of one cell each: a heading within the table, or further lines of a cell
 MIN_ROWS = {2: 3, 3: 2}  # rows with more than one cell that a table of so many columns, or more, must have
+MIN_LOGICAL_ROWS = 2  # once further lines of cells are put to their rows
+SHORT = 4  # a table of fewer rows must not have more words in a cell, on average, than
+WORDS_PER_CELL = 4  # which neighbouring columns of text have
 CROSSED_SHARE = 0.2  # of the rows may have cells that reach over the paper between two columns: headings over several
 ALIGNED = 0.8  # by which the left edges, the right edges or the middles of a column's cells may differ
 ALIGNED_SHARE = 0.6  # of the cells of a table are in line with others of their column
@@ -101,8 +104,13 @@ def _table(rows: Rows, start: int, end: int, stop: int, boxes: Floats, texts: Se
         return None  # a list and its marks
     if not _is_aligned(full, boxes, in_column, height):
         return None
+    logical_rows = _merged(rows[start:end], boxes, texts, in_column, height)
+    cells = {(k, in_column[i][0]) for k, logical in enumerate(logical_rows) for i in logical}
+    words = sum(len(texts[i].split()) for i in in_column)
+    if len(logical_rows) < MIN_LOGICAL_ROWS or (len(logical_rows) < SHORT and words > WORDS_PER_CELL * len(cells)):
+        return None
     places: dict[int, Place] = {}
-    for number, logical in enumerate(_merged(rows[start:end], boxes, texts, in_column, height)):
+    for number, logical in enumerate(logical_rows):
         places |= {i: Place(number, *in_column[i]) for i in logical}
     return Found(start, end, len(columns), places)
 

@@ -62,3 +62,10 @@ def test_a_footer_under_one_column_is_read_last():
     left = [(20, 60 + 30 * i, 350) for i in range(10)]
     right = [(420, 60 + 30 * i, 350) for i in range(8)]
     assert column_order(quads(*left, *right, (20, 600, 100))).tolist() == list(range(19))
+
+
+def test_lines_that_reach_into_the_next_column_do_not_cut_the_other_columns():
+    first, second = ([(x, 60 + 30 * i, 280) for i in range(20)] for x in (20, 330))
+    third = [(640, 60 + 30 * i, 590 if i < 2 else 280) for i in range(20)]  # two lines of the fourth column in them
+    fourth = [(950, 60 + 30 * i, 280) for i in range(2, 20)]
+    assert column_order(quads(*first, *second, *third, *fourth)).tolist() == list(range(78))

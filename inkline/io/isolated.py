@@ -73,6 +73,10 @@ class DecoderProcess:
         except (EOFError, OSError, TimeoutError) as error:
             raise EngineError(f"a process that decodes files did not start ({self.kill()})") from error
 
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def ask(self, message: Message, limit: float, stop: Stop | None, handle: int | None = None) -> tuple[Message, int | None]:
         """The reply, and the handle of the file with its pixels.
 
@@ -120,9 +124,14 @@ class DecoderPool:
 
     def take(self) -> DecoderProcess:
         """An idle process, or a new one. EngineError when none can be started."""
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
+        while True:
+            with self._lock:
+                if not self._idle:
+                    break
+                process = self._idle.pop()
+            if process.alive:
+                return process
+            process.kill()  # it died while nobody used it: of the system's want of memory, perhaps
         process = DecoderProcess()
         self._known.add(process)
         return process

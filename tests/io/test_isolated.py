@@ -127,6 +127,48 @@ def test_processes_are_kept_and_end_with_their_parent(tmp_path) -> None:
             time.sleep(0.02)
 
 
+def test_a_decoder_that_died_while_idle_costs_nothing() -> None:
+    list(read(encoded(noise()), APART))
+    for process in isolated.POOL._idle:
+        process._process.kill()
+        process._process.wait()
+    assert len(list(read(encoded(noise()), APART))) == 1
+
+
+NO_HANDLES = """
+import os, resource, sys
+from inkline.batch.worker import is_retryable
+from inkline.errors import InklineError
+from inkline.io.read import read
+from inkline.options import ReadOptions
+list(read(sys.argv[1])), list(read(sys.argv[1], ReadOptions(isolate=True)))
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+taken = []
+try:
+    while True:
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+for isolate in (False, True):
+    try:
+        list(read(sys.argv[1], ReadOptions(isolate=isolate)))
+    except InklineError as error:
+        print(is_retryable(error), error)
+for handle in taken:
+    os.close(handle)
+print(len(list(read(sys.argv[1], ReadOptions(isolate=True)))))
+"""
+
+
+def test_without_file_handles_it_is_one_line_that_may_pass(tmp_path) -> None:
+    (tmp_path / "page.png").write_bytes(encoded(noise()))
+    command = [sys.executable, "-c", NO_HANDLES, str(tmp_path / "page.png")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    *refused, last = done.stdout.splitlines()
+    assert len(refused) == 2 and last == "1", done.stdout + done.stderr
+    assert all(line.startswith("True ") and "Too many open files" in line for line in refused), refused
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_has_decoders_of_its_own() -> None:
     list(read(encoded(noise()), APART))

@@ -7,7 +7,7 @@ are used: `res["doc_preprocessor_res"]["output_img"]`.
 import copy
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -31,48 +31,75 @@ from inkline.types import Detections, Document, Floats, Image, Line, Page, Text,
 
 Make = Callable[[], Any]
 SavePath = str | Path
+OWN_KEYS = ("rec_confidences", "tables")  # what PaddleOCR's JSON has not, and only results in memory have
 VIS_FONT_PX = 20  # size of the fonts in `vis_fonts`
 Names = dict[str, str]  # the names of files given out so far, see `document_stem`
 # Lists that the reference prints as arrays, so that a page stays readable on a terminal.
 PRINTED_AS_ARRAYS = ("dt_polys", "rec_polys", "rec_scores", "rec_boxes", "textline_orientation_angles")
 
 
-class ResultDict(MutableMapping[str, Any], dict[str, Any]):  # type: ignore[misc]  # both declare `get`, each in its way
+class ResultDict(dict[str, Any]):
     """A dict some of whose values are made when they are used. These are keys too, after the others, but not of the JSON.
 
     A pickle takes along how they are made, so that it is small.
     """
 
     def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make]) -> None:
-        dict.__init__(self, values)
+        super().__init__(values)
         self.made = dict(made)
 
     @property
     def stored(self) -> dict[str, Any]:
         """What files hold: the values without those that are made when used."""
-        return dict(dict.items(self))
+        return dict(super().items())
 
     def __getitem__(self, key: str) -> Any:
-        if key in self.made and not dict.__contains__(self, key):
+        if key in self.made and not super().__contains__(key):
             return self.made[key]()
-        return dict.__getitem__(self, key)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        dict.__setitem__(self, key, value)
+        return super().__getitem__(key)
 
     def __delitem__(self, key: str) -> None:
-        if self.made.pop(key, None) is None or dict.__contains__(self, key):
-            dict.__delitem__(self, key)
+        if self.made.pop(key, None) is None or super().__contains__(key):
+            super().__delitem__(key)
 
     def __contains__(self, key: object) -> bool:
-        return dict.__contains__(self, key) or key in self.made
+        return super().__contains__(key) or key in self.made
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.__iter__(self)
-        yield from (key for key in self.made if not dict.__contains__(self, key))
+        yield from super().__iter__()
+        for key in self.made:
+            if not super().__contains__(key):
+                yield key
 
     def __len__(self) -> int:
-        return len(dict.keys(self) | self.made.keys())
+        return len(super().keys() | self.made.keys())
+
+    def get(self, key: str, default: Any = None) -> Any:
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key: str, *default: Any) -> Any:
+        if default and key not in self:
+            return default[0]
+        value = self[key]
+        del self[key]
+        return value
+
+    def keys(self) -> Any:
+        return KeysView(self)
+
+    def items(self) -> Any:
+        return ItemsView(self)
+
+    def values(self) -> Any:
+        return ValuesView(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.stored, self.__dict__)
@@ -222,6 +249,7 @@ class OCRResult(PaddleResult):
         # The straightened page: part of the JSON when the stage ran.
         step = ResultDict(values.get("doc_preprocessor_res", {}), _preprocessed(page))
         made: dict[str, Make] = {"vis_fonts": partial(_fonts, [line.text for line in page.read_lines])}
+        made |= {key: partial(_same, values.pop(key)) for key in OWN_KEYS if key in values}
         if "doc_preprocessor_res" in values:
             values["doc_preprocessor_res"] = step
         else:

@@ -31,7 +31,7 @@ from inkline.types import Detections, Document, Floats, Image, Line, Page, Text,
 
 Make = Callable[[], Any]
 SavePath = str | Path
-OWN_KEYS = ("rec_confidences", "tables")  # what PaddleOCR's JSON has not, and only results in memory have
+OWN_KEYS = ("tables",)  # what PaddleOCR's JSON has not, and only results in memory have
 VIS_FONT_PX = 20  # size of the fonts in `vis_fonts`
 Names = dict[str, str]  # the names of files given out so far, see `document_stem`
 # Lists that the reference prints as arrays, so that a page stays readable on a terminal.

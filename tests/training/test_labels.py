@@ -145,3 +145,21 @@ def test_sets_that_cannot_be_used_are_one_clear_error(line_set: Path, tmp_path: 
 def test_the_real_sets_are_read(shared: Path) -> None:
     assert load_labels("det", str(shared / "data/icdar2015/dev"))[1].usable == 60
     assert load_labels("rec", str(shared / "data/cyrillic-lines/dev"))[1].usable == 150
+
+
+def test_paths_with_backslashes_are_found(line_set: Path) -> None:
+    label, _, text = (line_set / "rec.txt").read_text("utf-8").splitlines()[0].partition("\t")
+    (line_set / "windows.txt").write_text(label.replace("/", "\\") + "\t" + text + "\n", encoding="utf-8")
+    samples, report = load_labels("rec", str(line_set / "windows.txt"))
+    assert "\\" in label.replace("/", "\\")
+    assert not report.problems
+    assert Path(samples[0].paths[0]) == line_set / label
+
+
+def test_a_set_without_a_usable_line_names_lines_and_reasons(line_set: Path, page_set: Path) -> None:
+    (line_set / "space.txt").write_text("images/a.png one\nimages/b.png two\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"2 label not understood.*(?s:.)*space\.txt:2: no tab between path and label"):
+        load_labels("rec", str(line_set / "space.txt"))
+    (page_set / "single.txt").write_text("a.png\t[{'transcription': 'one', 'points': [[0, 0]]}]\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"single\.txt:1: not JSON .*double quotes"):
+        load_labels("det", str(page_set / "single.txt"))

@@ -198,7 +198,8 @@ def load_labels(task: str, source: str, options: LoadOptions | None = None) -> t
     _check_charset_fits(source, reader)
     if not samples:
         kinds = ", ".join(f"{count} {kind}" for kind, count in report.counts.items()) or "it is empty"
-        raise DataError(f"{source}: no usable {task} sample ({kinds}); see `inkline data check`")
+        cases = "".join(f"\n    {line}" for line in report.lines()[1:])
+        raise DataError(f"{source}: no usable {task} sample ({kinds}); see `inkline data check`{cases}")
     return samples, report
 
 
@@ -262,22 +263,37 @@ def _tab_row(reader: _Reader, where: str, root: str, line: str) -> Sample:
     path, tab, label = line.partition("\t")
     if not tab:
         raise ValueError("no tab between path and label")
-    names = json.loads(path) if path.startswith("[") else [path]
+    names = [_slashes(name, root) for name in (json.loads(path) if path.startswith("[") else [path])]
     paths = tuple(os.path.join(root, name) for name in names)
     doc = CROP.sub("", os.path.splitext(names[0])[0]) if "_crop_" in names[0] else os.path.splitext(names[0])[0]
     if reader.task == "det":
-        regions = [_region(item["points"], item["transcription"], None) for item in json.loads(label)]
+        regions = [_region(item["points"], item["transcription"], None) for item in _json_label(label)]
         return Sample(paths, where, doc, regions=tuple(regions))
     if reader.task == "rec":
         return Sample(paths, where, doc, text=label)
     return Sample(paths, where, doc, label=label.strip())
 
 
+def _slashes(name: str, root: str) -> str:
+    """The path of an image in a label file; one with backslashes, as Windows writes it, also where the system has slashes."""
+    return name if "\\" not in name or os.path.isfile(os.path.join(root, name)) else name.replace("\\", "/")
+
+
+def _json_label(label: str) -> Any:
+    """The JSON of a page's label; ValueError that says what is wrong with it."""
+    try:
+        return json.loads(label)
+    except ValueError as error:
+        quotes = "; JSON has double quotes, not single ones" if label.startswith(("[{'", "{'")) else ""
+        raise ValueError(f"not JSON ({error}){quotes}") from None
+
+
 def _json_row(reader: _Reader, where: str, root: str, line: str) -> Sample | None:
     """One object of labels.jsonl; None for a page whose places of text are not known."""
     row = json.loads(line)
-    paths = (os.path.join(root, row["image"]),)
-    doc = str(row.get("doc", row["image"]))
+    image = _slashes(row["image"], root)
+    paths = (os.path.join(root, image),)
+    doc = str(row.get("doc", image))
     if reader.task == "rec":
         if "text" not in row:
             raise ValueError("no 'text': this is a set of pages, not of lines")

@@ -2,9 +2,11 @@
 
 import contextlib
 import ctypes
+import io
 import math
 import mmap
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from inkline.errors import PasswordError, SourceError
 from inkline.options import ReadOptions
-from inkline.types import Image
+from inkline.types import DAMAGED, Image
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfMatrix, PdfObject, PdfPage
@@ -35,6 +37,10 @@ MAX_CHARS_MEASURED, MIN_CHARS_MEASURED, SMALLEST_PERCENTILE = 5000, 8, 5
 INVISIBLE = 3  # text rendering mode of PDF 32000-1, table 106
 
 BYTES_PER_PIXEL = 11  # the drawing, a group of it that is transparent, and the copy
+TAIL_BYTES = 2048  # of a PDF, which say where its table of objects begins
+HEAD_BYTES = 1024  # before which the PDF itself begins
+REBUILT = f"{DAMAGED} (the PDF's table of objects is missing or broken, as where its end was cut off); parts may be missing"
+
 MAX_SIDE_PX = 65_500  # PDFium and the picture formats end near 2**16
 
 
@@ -48,6 +54,7 @@ class PdfReader:
         from pypdfium2 import PdfDocument, PdfiumError
 
         self._options = options
+        self._remarks: tuple[str, ...] = (REBUILT,) if is_rebuilt(content) else ()
         if isinstance(content, Path):
             content = content.absolute()
             try:
@@ -82,7 +89,8 @@ class PdfReader:
             bitmap = page.render(scale=scale)
             image = np.ascontiguousarray(bitmap.to_numpy())
             bitmap.close()  # the pixels belong to the array
-        return image, warning
+        remarks, self._remarks = self._remarks, ()  # told once, with the first page that is read
+        return image, (*remarks, *warning)
 
     def characters(self, index: int) -> tuple[str, NDArray[np.float64]]:
         """The characters of a page's own text but spaces, and their centres (N, 2) in user space (points, y up)."""
@@ -120,6 +128,22 @@ class PdfReader:
             return asked, ()
         inches = f"{width / 72:.0f} x {height / 72:.0f} inches"
         return scale, (f"a page of {inches}: drawn at {scale * 72:.0f} dpi, not {dpi:.0f}; small type may be lost",)
+
+
+def is_rebuilt(content: Path | bytes) -> bool:
+    """Whether PDFium finds the objects of a PDF by searching it, as the table that says where they are is not to be found."""
+    with open(content, "rb") if isinstance(content, Path) else io.BytesIO(content) as file:
+        begin = max(file.read(HEAD_BYTES).find(b"%PDF-"), 0)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - TAIL_BYTES, 0))
+        places = re.findall(rb"startxref\s+(\d{1,19})", file.read())
+        if not places:
+            return True
+        for start in {int(places[-1]), int(places[-1]) + begin}:  # counted from the file's beginning or the PDF's
+            file.seek(min(start, size))
+            if re.match(rb"\s*(xref\b|\d+\s+\d+\s+obj)", file.read(64)):
+                return False
+    return True
 
 
 def _resolution(page: "PdfPage") -> float:

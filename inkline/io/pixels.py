@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkline.errors import SourceError, TooLargeError
-from inkline.types import Image
+from inkline.types import Floats, Image
 
 Pixels = NDArray[Any]
+
+AROUND_TEXT_PX = 9  # around visible pixels of an image with alpha: what lies closer together is one region
+MIN_EDGE_SHARE = 0.15  # of the visible pixels of a region, at its edges: it is text and no picture
+MIN_SEEN_CONTRAST = 64  # grey levels, below which text cannot be seen on what lies under it
 
 
 def array_to_bgr(array: Pixels, max_pixels: int) -> Image:
@@ -115,26 +119,55 @@ def grey_to_bgr(grey: NDArray[np.uint8]) -> Image:
 
 
 def background(strips: Iterable[NDArray[np.uint8]]) -> int:
-    """The grey, 0 or 255, on which what is drawn in (H, W, 4) images with alpha can be seen.
+    """The grey, 0 or 255, on which most of what is drawn in (H, W, 4) images with alpha can be seen.
 
     What counts is the brightness of the visible pixels next to transparent ones: nearly all pixels of text are next to
     them, but only the borders of pictures.
     """
     light = total = 0.0
     for strip in strips:
-        alpha = strip[:, :, 3]
-        if alpha.min() >= 128:
+        if strip[:, :, 3].min() >= 128:
             continue
-        # Visible pixels within two pixels of transparent ones, weighted by how visible they are.
-        near = cv2.dilate((alpha < 128).astype(np.uint8), np.ones((5, 5), np.uint8))
-        weight = alpha.astype(np.float32) * near
+        weight = _edge_weight(strip)
         light += float((weight * strip[:, :, :3].mean(axis=2, dtype=np.float32)).sum())
         total += float(weight.sum())
     return 0 if total and light / total > 127 else 255
 
 
+def _edge_weight(strip: NDArray[np.uint8]) -> Floats:
+    """How visible the pixels (H, W, 4) are that lie within two pixels of transparent ones: (H, W), 0 for all others."""
+    alpha = strip[:, :, 3]
+    near = cv2.dilate((alpha < 128).astype(np.uint8), np.ones((5, 5), np.uint8))
+    return np.asarray(alpha.astype(np.float32) * near, np.float32)
+
+
 def flatten(strip: NDArray[np.uint8], grey: int) -> Image:
-    """(H, W, 4) with alpha last, laid on a grey: (H, W, 3) in the same channel order."""
+    """(H, W, 4) with alpha last, laid on a grey: (H, W, 3) in the same channel order.
+
+    Text that could not be seen on it lies on the opposite grey, so that inks of several colours all can be read.
+    """
     color, alpha = strip[:, :, :3], strip[:, :, 3:].astype(np.uint16)
-    mixed = (color * alpha + grey * (255 - alpha) + 127) // 255
+    under = _backdrop(strip, grey)
+    mixed = (color * alpha + under[:, :, None] * (255 - alpha) + 127) // 255
     return mixed.astype(np.uint8)
+
+
+def _backdrop(strip: NDArray[np.uint8], grey: int) -> NDArray[np.uint16]:
+    """What lies under each pixel (H, W, 4): the grey, or its opposite around text that is hardly other than the grey."""
+    under = np.full(strip.shape[:2], grey, np.uint16)
+    visible = (strip[:, :, 3] >= 128).astype(np.uint8)
+    if visible.all():
+        return under
+    # What lies close together is one region, with the brightness of its edges; text is nearly all edges.
+    around = np.ones((2 * AROUND_TEXT_PX + 1, 2 * AROUND_TEXT_PX + 1), np.uint8)
+    count, labels = cv2.connectedComponents(np.asarray(cv2.dilate(visible, around), np.uint8), ltype=cv2.CV_32S)
+    weight, flat = _edge_weight(strip), np.asarray(labels).ravel()
+    edges = np.bincount(flat, weight.ravel(), count)
+    light = np.bincount(flat, (weight * strip[:, :, :3].mean(axis=2, dtype=np.float32)).ravel(), count)
+    seen = np.bincount(flat, (visible * strip[:, :, 3]).ravel(), count)
+    is_text = edges > MIN_EDGE_SHARE * seen
+    unseen = np.abs(light / np.maximum(edges, 1) - grey) < MIN_SEEN_CONTRAST
+    chosen = is_text & unseen & (edges > 0)
+    chosen[0] = False  # where nothing is drawn
+    under[chosen[labels]] = 255 - grey
+    return under

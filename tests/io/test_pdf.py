@@ -11,8 +11,10 @@ import pytest
 from PIL import Image as Pillow
 
 from inkline.errors import SourceError, UsageError
+from inkline.io.pdf import is_rebuilt
 from inkline.io.read import count_pages, read
 from inkline.options import ReadOptions
+from inkline.types import damage_in
 
 
 def scans(count: int) -> bytes:
@@ -196,3 +198,17 @@ def test_many_threads_read_pdfs_at_once() -> None:
         for images in pool.map(one, range(8)):
             for image, other in zip(images, expected, strict=True):
                 np.testing.assert_array_equal(image, other)
+
+
+def test_a_pdf_whose_end_was_cut_off_is_damaged_and_a_whole_one_is_not(tmp_path: Path) -> None:
+    content = scans(2)
+    (tmp_path / "whole.pdf").write_bytes(content)
+    assert not is_rebuilt(content)
+    assert not is_rebuilt(tmp_path / "whole.pdf")
+    assert not is_rebuilt(b"junk\r\n" + content)
+    assert [page.warnings for page in read(content)] == [(), ()]
+    cut = content[: content.rindex(b"startxref")]
+    assert is_rebuilt(cut)
+    warnings = [page.warnings for page in read(cut)]
+    assert damage_in(warnings[0]).startswith("damaged (the PDF's table of objects")
+    assert warnings[1] == ()  # told once

@@ -113,3 +113,17 @@ def test_what_is_no_image(given: np.ndarray, words: str) -> None:
 def test_the_pixel_limit() -> None:
     with pytest.raises(TooLargeError, match="max_image_pixels"):
         array_to_bgr(np.zeros((101, 100), np.uint8), LIMIT)
+
+
+def test_text_that_the_background_would_hide_lies_on_the_opposite_one_and_pictures_stay() -> None:
+    page = np.zeros((120, 200, 4), np.uint8)
+    page[10:14, 10:150] = (255, 255, 255, 255)  # light text, most of what there is
+    page[20:24, 10:150] = (255, 255, 255, 255)
+    page[60:64, 10:60] = (0, 0, 0, 255)  # dark text
+    page[80:120, 100:200] = (5, 5, 5, 255)  # a dark picture
+    assert background([page]) == 0
+    flat = flatten(page, 0)
+    assert flat[62, 12].tolist() == [0, 0, 0]
+    assert flat[58, 12].tolist() == [255, 255, 255]  # beside the dark text
+    assert flat[16, 12].tolist() == [0, 0, 0]  # beside the light text
+    assert flat[78, 150].tolist() == [0, 0, 0]  # beside the picture

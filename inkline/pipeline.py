@@ -10,13 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from inkline.detection.cells import with_lone_glyphs
 from inkline.detection.detector import Detector
+from inkline.detection.ink import page_ink
+from inkline.detection.leaders import erase_leaders
+from inkline.detection.multiscale import merge_passes
+from inkline.detection.watermark import without_pale
 from inkline.errors import DownloadError, InklineError, ModelError, SourceError, StageError, UsageError
 from inkline.flat import Shape, apply, flat_fields, to_flat
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
 from inkline.languages import HAN_LANGUAGES, LANGUAGES, missing_letters
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
+from inkline.layout.in_row import lone_glyphs, measure
 from inkline.layout.page_layout import PageLayout, lay_out, listed
 from inkline.layout.reading_order import reference_order
 from inkline.options import EngineOptions, OcrOptions
@@ -26,8 +32,10 @@ from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.columns import complete_columns
 from inkline.recognition.confidence import Confidence, Fit, confidences, own_fit
 from inkline.recognition.corrections import resolve_accents, resolve_signs
+from inkline.recognition.lone import read_lone
 from inkline.recognition.readers import open_lines_reader, open_recognizers, unread_warning
 from inkline.recognition.recognizer import ParallelMap, Recognizer
+from inkline.recognition.signs import one_form
 from inkline.recognition.words import ink_quad, split_words
 from inkline.registry import options_for, resolve
 from inkline.registry.inspect import ModelFile
@@ -52,9 +60,11 @@ class PreparedPage:
 
     crops: of every line, then once more of the lines in `read_twice`, turned by 180 degrees: of these the better reading
     counts. Per crop, angles: 0, 90, 180 or 270 as in `Line`; boxes: where it lies, fitted to its ink if the options say so.
+    image: the rectified page that they were cut from.
     """
 
     page_image: PageImage
+    image: Image
     options: OcrOptions
     transform: Transform
     found: Detections
@@ -264,11 +274,20 @@ class Ocr:
         # Turn it upright and flatten it; a page that was searched to test it is not searched again.
         find = _once_per_image(lambda image: detect(image, options.detect))
         image, transform = self._rectify(page_image.image, options, self._reading_test(find, options, run))
+        # Paint over what only leads the eye; small signs are looked for in the same ink.
+        if options.rules == "own":
+            ink = page_ink(image)
+            image = erase_leaders(image, ink)
         # Find its lines, sort them, cut them out.
         found = find(image)
+        if options.rules == "own":
+            pale = without_pale(image)
+            found = found if pale is None else merge_passes(found, detect(pale, options.detect))
+            found = with_lone_glyphs(found, ink)
         found, crops = _crop_lines(image, found[reference_order(found.quads)], options.crop_rule == "reference", run)
         # Turn what runs down the page, and what is upside down, or read that both ways.
-        angles = [90 if is_upright_column(crop) else 0 for crop in crops]
+        alone = lone_glyphs(measure(found.quads)) if options.rules == "own" else {}
+        angles = [90 if is_upright_column(crop) and i not in alone else 0 for i, crop in enumerate(crops)]
         lines = [turn(crop, angle) for crop, angle in zip(crops, angles, strict=True)]
         upside_down = self._upside_down(lines, options)
         read_twice = upside_down if options.orient.line_rule == "read" else ()
@@ -280,7 +299,7 @@ class Ocr:
         boxes: Iterable[Floats] = [*found.quads, *found.quads[list(read_twice)]]
         if options.box_rule == "ink":
             boxes = grouped(run, lambda line: _fit_to_ink(*line), list(zip(lines, boxes, angles, strict=True)))
-        return PreparedPage(page_image, options, transform, found, tuple(lines), tuple(angles), boxes, read_twice)
+        return PreparedPage(page_image, image, options, transform, found, tuple(lines), tuple(angles), boxes, read_twice)
 
     def _finish(self, prepared: PreparedPage, texts: list[Text]) -> Page:
         """The page of what was read, columns of Chinese and Japanese with what is not seen in them lying on their side."""
@@ -289,7 +308,25 @@ class Ocr:
         columns = [i for i, angle in enumerate(prepared.angles) if angle == 90 and texts[i].reader in ("", base)]
         if columns and options.width_rule == "own":
             texts = complete_columns(texts, prepared.crops, columns, lambda crops: self._recognize(crops, options))
+        # Of lines that were read both ways up, the better reading; glyphs alone are read with their rows.
+        prepared, texts = _better_way_up(prepared, texts)
+        if prepared.options.rules == "own":
+            prepared, texts = self._with_rows(prepared, texts)
         return _assemble(prepared, texts, self._own_confidence)
+
+    def _with_rows(self, prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedPage, list[Text]]:
+        """The page and its texts, glyphs that stand alone in a cell being read with their rows; less what is no glyph."""
+        found, options = prepared.found, prepared.options.recognize
+        offered = np.flatnonzero(found.scores == 0).tolist()  # no detector saw them
+        texts, kept = read_lone(
+            texts, prepared.image, found.quads, offered, lambda crops: self._read(crops, [len(crops)], options)
+        )
+        if len(kept) == len(found):
+            return prepared, texts
+        rows = [(prepared.crops[i], prepared.angles[i], box) for i, box in enumerate(prepared.boxes) if i in set(kept)]
+        crops, angles, boxes = zip(*rows, strict=True) if rows else ((), (), ())
+        prepared = replace(prepared, found=found[kept], crops=crops, angles=angles, boxes=boxes)
+        return prepared, [texts[i] for i in kept]
 
     def _upside_down(self, lines: list[Image], options: OcrOptions) -> tuple[int, ...]:
         """Indices of the lines that the classifier takes for turned by 180 degrees."""
@@ -337,10 +374,11 @@ def _assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Pag
 
     By the reference's rules these are left out. own: the fit of the recogniser's confidence that its file brings.
     """
-    # Of lines that were read both ways up, the better reading; accents and signs are decided by the whole page.
-    prepared, texts = _better_way_up(prepared, texts)
+    # Accents and signs are decided by the whole page.
     options = prepared.options
     texts = resolve_accents(texts)
+    if options.rules == "own":
+        texts = one_form(texts)
     if options.rules == "own" and HAN_LANGUAGES.isdisjoint(options.lang.split("+")):
         texts = resolve_signs(texts)
     # Rows, columns and tables are told by what was read; what was not goes where it stands.

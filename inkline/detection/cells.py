@@ -1,0 +1,123 @@
+"""Signs and figures that stand alone in a cell and that a detector overlooks: small pieces of ink in a row and a column."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.detection.ink import Ink
+from inkline.layout.in_row import Boxes, measure, text_beside
+from inkline.types import Detections, Floats, empty_quads
+
+MAX_FOUND = 0.7  # of the boxes at hand: more are specks, or the letters of a script that the detector does not see
+
+# In heights of the row's text
+MAX_NARROW = 1.5  # both sides of a box that may be a glyph's
+MIN_SIZE = 0.12  # of the longer side of a glyph
+MAX_WIDTH = 1.2
+JOINED = 0.3  # pieces nearer than this are one figure
+FREE = 0.25  # around a glyph there is nothing but paper
+MIN_ROOM = 0.5  # between a glyph and the text of its row
+MAX_OFF = 0.3  # of a glyph's middle from the row's
+ROWS_APART = 4.0  # of a cell from the next of its column
+
+
+def with_lone_glyphs(found: Detections, ink: Ink) -> Detections:
+    """The boxes, those of glyphs that stand alone in a row set around their ink, and boxes of glyphs that were overlooked.
+
+    The latter come last, with a score of 0. A glyph is taken where it is in a row with text that was found, in a column with
+    another box or glyph, and free.
+    """
+    if len(found) < 2 or found.polygons is not None:
+        return found
+    boxes = measure(found.quads)
+    usual = np.median(boxes.height)
+    alone = np.flatnonzero((boxes.width < MAX_NARROW * usual) & (boxes.height < MAX_NARROW * usual)).tolist()
+    glyphs = np.array(list(_in_rows(ink, boxes, alone)), np.float32).reshape(-1, 5)
+    # A detector's box of a dash is often too high, and beside it.
+    quads, new = found.quads.copy(), np.ones(len(glyphs), bool)
+    low, high = quads[alone].min(axis=1), quads[alone].max(axis=1)
+    for number, glyph in enumerate(glyphs):
+        touched = np.flatnonzero(((low <= glyph[2:4]) & (high >= glyph[:2])).all(axis=1))
+        new[number] = not len(touched)
+        if len(touched) == 1:
+            quads[alone[int(touched[0])]] = _framed(glyph)
+    # What no box was at.
+    glyphs = glyphs[new]
+    glyphs = glyphs[_in_columns(glyphs, boxes)]
+    if len(glyphs) > MAX_FOUND * len(found) + 4:
+        glyphs = glyphs[:0]
+    more = np.stack([_framed(glyph) for glyph in glyphs]) if len(glyphs) else empty_quads()
+    return Detections(np.concatenate([quads, more]), np.concatenate([found.scores, np.zeros(len(more), np.float32)]))
+
+
+def _in_rows(ink: Ink, boxes: Boxes, alone: list[int]) -> Iterator[tuple[float, ...]]:
+    """Glyphs that stand free in a row of text: x0, y0, x1, y1, and the height of the text. alone: boxes of such glyphs."""
+    # What is no part of another box, and has the size of a glyph.
+    usual = float(np.median(boxes.height))
+    sizes = ink.boxes[:, 2:] - ink.boxes[:, :2]
+    fits = (sizes.max(axis=1) >= MIN_SIZE * usual) & (sizes.max(axis=1) <= 2.5 * usual) & (sizes[:, 0] <= 2 * usual)
+    pieces = ink.boxes[fits]
+    others = np.delete(boxes.quads, alone, axis=0)
+    low, high = others.min(axis=1), others.max(axis=1)
+    middle = (pieces[:, :2] + pieces[:, 2:]) / 2
+    covered = (middle[:, None] >= low).all(axis=2) & (middle[:, None] <= high).all(axis=2)
+    pieces = pieces[~covered.any(axis=1)]
+    for x0, y0, x1, y1 in _joined(pieces, JOINED * usual):
+        text = text_beside(boxes, np.array([(x0 + x1) / 2, (y0 + y1) / 2], np.float32), x1 - x0, y1 - y0)
+        if text is None:
+            continue
+        height = float(boxes.height[text])
+        level = boxes.middle[text, 1] + boxes.slope[text] * ((x0 + x1) / 2 - boxes.middle[text, 0])
+        room = max(boxes.middle[text, 0] - boxes.width[text] / 2 - x1, x0 - boxes.middle[text, 0] - boxes.width[text] / 2)
+        off = abs((y0 + y1) / 2 - level)
+        fits_row = x1 - x0 <= MAX_WIDTH * height and y1 - y0 <= height and off <= MAX_OFF * height
+        fits_row = fits_row and room >= MIN_ROOM * height and max(x1 - x0, y1 - y0) >= MIN_SIZE * height
+        if fits_row and _is_free(ink, (x0, y0, x1, y1), FREE * height):
+            yield x0, y0, x1, y1, height
+
+
+def _joined(pieces: Floats, gap: float) -> Iterator[tuple[float, float, float, float]]:
+    """The bounds of pieces, those nearer than a gap put together."""
+    waiting = [tuple(map(float, piece)) for piece in pieces[np.argsort(pieces[:, 0])]]
+    while waiting:
+        x0, y0, x1, y1 = waiting.pop(0)
+        near = [p for p in waiting if p[0] - x1 < gap and x0 - p[2] < gap and p[1] - y1 < gap and y0 - p[3] < gap]
+        if near:
+            waiting = [p for p in waiting if p not in near]
+            near.append((x0, y0, x1, y1))
+            waiting.insert(
+                0, (min(p[0] for p in near), min(p[1] for p in near), max(p[2] for p in near), max(p[3] for p in near))
+            )
+        else:
+            yield x0, y0, x1, y1
+
+
+def _is_free(ink: Ink, box: tuple[float, float, float, float], margin: float) -> bool:
+    """Whether there is no ink around a box."""
+    x0, y0, x1, y1 = box
+    a, b = margin, 1.0
+    around = (
+        (x0 - a, y0 - a, x0 - b, y1 + a),
+        (x1 + b, y0 - a, x1 + a, y1 + a),
+        (x0, y0 - a, x1, y0 - b),
+        (x0, y1 + b, x1, y1 + a),
+    )
+    return all(ink.share(*side) == 0 for side in around)
+
+
+def _in_columns(glyphs: Floats, boxes: Boxes) -> NDArray[np.bool_]:
+    """Which glyphs (N, 5) have another cell above or below: a box or a glyph that it shares a part of its width with."""
+    bounds = np.concatenate([boxes.quads.min(axis=1), boxes.quads.max(axis=1)], axis=1)
+    cells = np.concatenate([bounds, glyphs[:, :4]])
+    x0, y0, x1, y1, height = glyphs.T[:, :, None]
+    shared = np.minimum(x1, cells[:, 2]) - np.maximum(x0, cells[:, 0]) > 0
+    gap = np.maximum(y0 - cells[:, 3], cells[:, 1] - y1)
+    return np.asarray((shared & (gap > 0) & (gap < ROWS_APART * height)).any(axis=1))
+
+
+def _framed(glyph: Floats) -> Floats:
+    """The quad (4, 2) of a glyph with the margin that a detector leaves."""
+    x0, y0, x1, y1, height = glyph.tolist()
+    a = 0.15 * height
+    return np.array([[x0 - a, y0 - a], [x1 + a, y0 - a], [x1 + a, y1 + a], [x0 - a, y1 + a]], np.float32)

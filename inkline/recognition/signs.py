@@ -1,0 +1,124 @@
+"""One form of each sign: a net knows several characters of one shape and takes now this one, now that."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from inkline.scripts import script_of, script_of_char
+from inkline.types import Floats, Text
+
+MICRO, MU = "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"
+ONE_FORM = {"\N{INCREMENT}": "\N{GREEK CAPITAL LETTER DELTA}", "\N{OHM SIGN}": "\N{GREEK CAPITAL LETTER OMEGA}"}
+ONE_FORM |= {"\N{ANGSTROM SIGN}": "Å", "\N{KELVIN SIGN}": "K"}
+# Characters that stand only in Chinese, Japanese and Korean lines, and what they are elsewhere.
+FULL_WIDTH = {chr(c + 0xFEE0): chr(c) for c in range(0x21, 0x7F)} | {"￥": "¥", "￡": "£", "￠": "¢", "\u3000": " "}
+DEGREES = {"℃": "C", "℉": "F"}
+EAST_ASIAN = ("Hani", "Hang")
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+RAISED_DIGITS = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
+RAISED_SIGNS = frozenset("⁺⁻")
+NEXT_STEPS = 1.5  # steps of the net between two readings of one character
+# A zero with a dot or a stroke in it, in a word of such zeros and digits.
+ZEROS = re.compile(r"(?<!\S)(?=\S*[0®日])[0-9®•日回◎⊙]{2,}(?!\S)")
+ZERO_TWINS = frozenset("®•日回◎⊙")
+ZERO_SCORE = 0.75  # of a zero that was taken for something else, at least
+CHINESE_TWINS = {"十": "+", "一": "-", "ー": "-", "二": "=", "ニ": "=", "三": "=", "〇": "0", "丨": "|"}
+
+Char = tuple[Any, ...]  # the character, the one without its doubtful accent, score, span, evidence
+
+
+def one_form(texts: Sequence[Text]) -> list[Text]:
+    """The texts of one page with one form of each sign, raised digits together, and zeros that are zeros.
+
+    Full-width forms stay in lines of Chinese, Japanese and Korean; what looks like a sign or a zero stays a Chinese character
+    where the page has others.
+    """
+    east_asian = any(script_of(text.text) in EAST_ASIAN for text in texts if not _may_be_signs(text.text))
+    return [_in_one_form(text, east_asian) for text in texts]
+
+
+def _may_be_signs(text: str) -> bool:
+    """Whether a text has no letters but those that signs and zeros are taken for."""
+    return not any(c.isalpha() and c not in CHINESE_TWINS and c not in ZERO_TWINS for c in text)
+
+
+def _in_one_form(text: Text, east_asian: bool) -> Text:
+    """A text of a page in one form of each sign. east_asian: whether the page is in part Chinese, Japanese or Korean."""
+    shown = text.text
+    if shown.isascii():
+        return text
+    if not east_asian and shown.strip() in CHINESE_TWINS:
+        return replace(text, text=shown.replace(shown.strip(), CHINESE_TWINS[shown.strip()]), plain="")
+    zeros = set() if east_asian else {i for m in ZEROS.finditer(shown) for i in range(*m.span()) if shown[i] in ZERO_TWINS}
+    rows: list[Char] = list(
+        zip(shown, text.plain or shown, text.char_scores.tolist(), text.char_spans, text.evidence, strict=True)
+    )
+    rows = [("0", "0", max(row[2], ZERO_SCORE), *row[3:]) if i in zeros else row for i, row in enumerate(rows)]
+    if script_of(shown) not in EAST_ASIAN or zeros:
+        rows = _half_width(rows)
+    rows = _raised(_signs(rows))
+    if [row[0] for row in rows] == list(shown):
+        return text
+    chars, plain, scores, spans, evidence = zip(*rows, strict=True)
+    values = np.array(scores, np.float32)
+    score = float(values.mean()) if zeros else text.score
+    arrays = {"char_spans": np.array(spans, np.float32), "evidence": np.array(evidence, np.float32)}
+    return replace(text, text="".join(chars), plain="".join(plain), score=score, char_scores=values, **arrays)
+
+
+def _half_width(rows: list[Char]) -> list[Char]:
+    """The characters without full-width forms; a degree sign with its letter is two."""
+    out: list[Char] = []
+    for char, plain, *seen in rows:
+        if char in DEGREES:
+            if not out or out[-1][0] != "°":
+                out.append(("°", "°", *seen))
+            char = plain = DEGREES[char]
+        out.append((FULL_WIDTH.get(char, char), FULL_WIDTH.get(plain, plain), *seen))
+    return out
+
+
+def _signs(rows: list[Char]) -> list[Char]:
+    """The characters in one form: µ is the sign of a unit but beside Greek letters, °℃ one sign and not two."""
+    out: list[Char] = []
+    for i, (char, plain, *seen) in enumerate(rows):
+        char, plain = ONE_FORM.get(char, char), ONE_FORM.get(plain, plain)
+        if char in (MICRO, MU):
+            around = [rows[j][0] for j in (i - 1, i + 1) if 0 <= j < len(rows)]
+            is_greek = any(script_of_char(c) == "Grek" for c in around if c not in (MICRO, MU))
+            char = plain = MU if is_greek else MICRO
+        if char in DEGREES and out and out[-1][0] == "°":
+            out.pop()
+        out.append((char, plain, *seen))
+    return out
+
+
+def _raised(rows: list[Char]) -> list[Char]:
+    """The characters with raised digits whole: none is read twice, and those beside a raised one are raised, too.
+
+    A digit counts as raised between a letter and a raised digit, and behind a raised digit or sign.
+    """
+    if not any(row[0] in RAISED_DIGITS or row[0] in RAISED_SIGNS for row in rows):
+        return rows
+    # A digit and its raised form in two neighbouring steps are one character.
+    once: list[Char] = []
+    for row in rows:
+        if once and row[0] in RAISED_DIGITS and once[-1][0].translate(RAISED) == row[0] and _next_to(once[-1][3], row[3]):
+            once.pop()
+        once.append(row)
+    # Those beside raised ones.
+    for i, (char, _, *seen) in enumerate(once):
+        if "0" <= char <= "9":
+            before, after = once[i - 1][0] if i else " ", once[i + 1][0] if i + 1 < len(once) else " "
+            follows = before in RAISED_DIGITS or before in RAISED_SIGNS
+            if follows or (before.isalpha() and after in RAISED_DIGITS):
+                raised = char.translate(RAISED)
+                once[i] = (raised, raised, *seen)
+    return once
+
+
+def _next_to(first: Floats, second: Floats) -> bool:
+    return bool(second[0] - first[0] <= NEXT_STEPS * (first[1] - first[0]))

@@ -1,0 +1,95 @@
+"""Leaders and lone glyphs, found by their ink on pages of rectangles."""
+
+import cv2
+import numpy as np
+import pytest
+
+from inkline.detection.cells import with_lone_glyphs
+from inkline.detection.ink import page_ink
+from inkline.detection.leaders import erase_leaders, leaders
+from inkline.types import Detections
+
+
+def paper(width=600, height=200):
+    return np.full((height, width, 3), 255, np.uint8)
+
+
+def dots(image, y, start, count, pitch=10, size=3):
+    for i in range(count):
+        cv2.rectangle(image, (start + pitch * i, y), (start + pitch * i + size - 1, y + size - 1), (20, 20, 20), -1)
+
+
+def bar(image, x0, y0, x1, y1):
+    cv2.rectangle(image, (x0, y0), (x1, y1), (20, 20, 20), -1)
+
+
+def title_and_number(image, y):
+    bar(image, 20, y - 16, 120, y)
+    bar(image, 560, y - 16, 570, y)
+
+
+def test_dots_between_title_and_number_are_erased_and_nothing_else():
+    image = paper()
+    title_and_number(image, 60)
+    clean = image.copy()
+    dots(image, 58, 140, 40)
+    assert [len(run) for run in leaders(page_ink(image))] == [40]
+    assert np.array_equal(erase_leaders(image, page_ink(image)), clean)
+
+
+@pytest.mark.parametrize("number", [None, "far"])
+def test_dots_that_lead_nowhere_stay(number):
+    image = paper()
+    bar(image, 20, 44, 120, 60)
+    dots(image, 58, 140, 20)
+    if number:
+        bar(image, 560, 44, 570, 60)
+    assert erase_leaders(image, page_ink(image)) is image
+
+
+def test_dots_under_text_and_three_dots_stay():
+    image = paper()
+    title_and_number(image, 60)
+    bar(image, 200, 40, 400, 52)  # what somebody wrote on the dots
+    dots(image, 58, 140, 40)
+    title_and_number(image, 160)
+    dots(image, 158, 526, 3)
+    assert erase_leaders(image, page_ink(image)) is image
+
+
+def boxes(*bounds):
+    quads = [[[x0, y0], [x1, y0], [x1, y1], [x0, y1]] for x0, y0, x1, y1 in bounds]
+    return Detections(np.array(quads, np.float32), np.full(len(bounds), 0.9, np.float32))
+
+
+def test_dashes_in_rows_and_a_column_are_found():
+    image = paper()
+    for y in (50, 100, 150):
+        bar(image, 20, y - 10, 120, y + 10)
+        bar(image, 300, y - 1, 309, y + 1)
+    bar(image, 500, 99, 509, 101)  # in no column
+    bar(image, 400, 125, 409, 127)  # in no row
+    rows = boxes(*((15, y - 15, 125, y + 15) for y in (50, 100, 150)))
+    found = with_lone_glyphs(rows, page_ink(image))
+    new = found.quads[found.scores == 0]
+    assert sorted(new.mean(axis=1).round().astype(int).tolist()) == [[305, 50], [305, 100], [305, 150]]
+
+
+def test_the_box_of_a_dash_is_set_around_it():
+    image = paper()
+    bar(image, 20, 40, 120, 60)
+    bar(image, 300, 49, 309, 51)
+    found = with_lone_glyphs(boxes((15, 35, 125, 65), (302, 46, 314, 70)), page_ink(image))
+    low, high = found.quads[1].min(axis=0), found.quads[1].max(axis=0)
+    assert (low < [300, 49]).all() and (high > [309, 51]).all() and high[1] < 60
+    assert len(found) == 2
+
+
+def test_a_rule_in_pieces_is_no_glyph():
+    image = paper()
+    for y in (50, 100, 150):
+        bar(image, 20, y - 10, 120, y + 10)
+    for y in range(30, 170, 20):
+        bar(image, 300, y, 302, y + 16)
+    rows = boxes(*((15, y - 15, 125, y + 15) for y in (50, 100, 150)))
+    assert len(with_lone_glyphs(rows, page_ink(image))) == 3

@@ -1,0 +1,95 @@
+"""One form of each sign, raised digits, zeros, and glyphs read with their rows."""
+
+import cv2
+import numpy as np
+import pytest
+
+from inkline.layout.in_row import lone_glyphs, measure, seen_in_row
+from inkline.recognition.lone import is_bar, read_lone
+from inkline.recognition.signs import one_form
+from inkline.types import Text
+
+
+def text(chars: str, score: float = 0.95, steps: list[int] | None = None) -> Text:
+    """A text whose characters lie two steps of a net apart, or at the given steps."""
+    at = np.array(steps or range(0, 2 * len(chars), 2), np.float32)
+    spans = np.stack([at, at + 1], axis=1) / (2 * len(chars) + 2)
+    return Text(chars, score, np.full(len(chars), score, np.float32), spans)
+
+
+@pytest.mark.parametrize(
+    ("read", "wanted"),
+    [
+        ("25 °℃", "25 °C"),
+        ("25 ℃", "25 °C"),
+        ("10 μm", "10 µm"),
+        ("τιμολόγιο", "τιμολόγιο"),
+        ("∆T", "ΔT"),
+        ("￥ 980 （5）", "¥ 980 (5)"),
+        ("价格￥980，含税", "价格￥980，含税"),
+        ("before1²", "before¹²"),
+        ("10²3 mol", "10²³ mol"),
+        ("10⁻19", "10⁻¹⁹"),
+        ("20 m²", "20 m²"),
+        ("•®0®", "0000"),
+        ("Acme® • 5", "Acme® • 5"),
+        ("十", "+"),
+    ],
+)
+def test_each_sign_has_one_form(read, wanted):
+    out = one_form([text(read)])[0]
+    assert out.text == wanted
+    assert len(out.char_scores) == len(out.char_spans) == len(wanted)
+
+
+def test_a_digit_read_plain_and_raised_in_one_place_is_one():
+    assert one_form([text("102²³", steps=[0, 2, 4, 5, 7])])[0].text == "10²³"
+    assert one_form([text("2²", steps=[0, 3])])[0].text == "2²"
+
+
+def test_chinese_pages_keep_their_characters():
+    texts = [text("项目"), text("十"), text("日日")]
+    assert [t.text for t in one_form(texts)] == ["项目", "十", "日日"]
+
+
+def page(glyph: tuple[int, int, int, int]) -> np.ndarray:
+    image = np.full((60, 400, 3), 255, np.uint8)
+    cv2.rectangle(image, (20, 20), (120, 40), (0, 0, 0), -1)
+    cv2.rectangle(image, glyph[:2], glyph[2:], (0, 0, 0), -1)
+    return image
+
+
+QUADS = np.array([[[15, 15], [125, 15], [125, 45], [15, 45]], [[295, 22], [315, 22], [315, 38], [295, 38]]], np.float32)
+
+
+def test_a_glyph_is_seen_behind_the_text_of_its_row_at_its_height():
+    boxes = measure(QUADS)
+    assert lone_glyphs(boxes) == {1: 0}
+    view = seen_in_row(page((300, 29, 310, 31)), boxes, 1, 0)
+    assert view is not None
+    image, lead = view
+    ink = np.flatnonzero(image[:, round(lead * image.shape[1]) + 6 :].min(axis=(1, 2)) < 128)
+    assert 29 <= image.shape[0] <= 30
+    assert 13 <= ink.mean() <= 17  # in the middle of the line
+
+
+def test_a_dash_is_read_with_its_row_and_what_stays_unread_goes():
+    image = page((300, 29, 310, 31))
+    asked = []
+
+    def read(crops):
+        asked.extend(crops)
+        return [text("Text -", steps=[0, 1, 2, 3, 4, 12])]
+
+    texts, kept = read_lone([text("Text"), text("", 0.0)], image, QUADS, [1], read)
+    assert [t.text for t in texts] == ["Text", "-"]
+    assert kept == [0, 1]
+    assert len(asked) == 1
+    texts, kept = read_lone([text("Text"), text("", 0.0)], page((300, 25, 305, 35)), QUADS, [1], lambda _: [text("Text")])
+    assert kept == [0]
+
+
+def test_a_bar_is_told_from_a_square():
+    assert is_bar(page((300, 29, 310, 31))[20:40, 290:320])
+    assert not is_bar(page((300, 25, 310, 35))[20:40, 290:320])
+    assert not is_bar(None)

@@ -319,7 +319,7 @@ class Ocr:
         found, options = prepared.found, prepared.options.recognize
         offered = np.flatnonzero(found.scores == 0).tolist()  # no detector saw them
         texts, kept = read_lone(
-            texts, prepared.image, found.quads, offered, lambda crops: self._read(crops, [len(crops)], options)
+            texts, prepared.image, found.quads, offered, lambda crops: self._read(crops, [len(crops)], options, map)
         )
         if len(kept) == len(found):
             return prepared, texts

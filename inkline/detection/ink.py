@@ -44,5 +44,5 @@ def page_ink(image: Image) -> Ink:
     mask = np.asarray(cv2.adaptiveThreshold(grey, 1, around, cv2.THRESH_BINARY_INV, WINDOW_PX, MIN_CONTRAST), np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     pieces = np.asarray(stats[1:], np.float32) if count <= MAX_PIECES else np.zeros((0, 5), np.float32)
-    boxes = np.concatenate([pieces[:, :2], pieces[:, :2] + pieces[:, 2:4]], axis=1) / np.float32(scale)
-    return Ink(mask, scale, boxes, pieces[:, 4] / np.float32(scale * scale))
+    boxes = np.concatenate([pieces[:, :2], pieces[:, :2] + pieces[:, 2:4]], axis=1) / scale
+    return Ink(mask, scale, boxes.astype(np.float32), (pieces[:, 4] / scale**2).astype(np.float32))

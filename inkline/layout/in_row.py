@@ -54,7 +54,9 @@ def text_beside(boxes: Boxes, middle: Floats, width: float, height: float) -> in
 
 def lone_glyphs(boxes: Boxes) -> dict[int, int]:
     """Box of a glyph, or two, that stand alone in a row -> the box of the text beside it."""
-    narrow = np.flatnonzero(boxes.width < MIN_TEXT_WIDTH * np.median(boxes.height)) if len(boxes.quads) else []
+    if not len(boxes.quads):
+        return {}
+    narrow = np.flatnonzero(boxes.width < MIN_TEXT_WIDTH * np.median(boxes.height))
     found = ((int(i), text_beside(boxes, boxes.middle[i], boxes.width[i], boxes.height[i])) for i in narrow)
     return {i: beside for i, beside in found if beside is not None}
 

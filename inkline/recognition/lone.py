@@ -17,8 +17,7 @@ GLYPHS = re.compile(r"[A-Za-z0-9]{1,4}%?|[-–—−+=/%*×±<>#✓✗?]|[-+±<>
 FIGURE = re.compile(r"[-+$€£]?\d[\d.,]*%?")
 FIGURE_TWINS = {"o": "0", "O": "0", "D": "0", "Q": "0", "l": "1", "I": "1", "|": "1"}  # in a column of figures
 NEARLY_DASHES = ("", ".", "_", "·", "•", "~", "■", "▬", "一", "ー")  # what a dash with its row is at times taken for
-DASH = {"char_scores": np.array([SURE_SCORE], np.float32), "char_spans": np.array([[0.4, 0.6]], np.float32)}
-DASH |= {"evidence": np.zeros((0, 3), np.float32)}  # made of the scores
+DASH = Text("-", SURE_SCORE, np.array([SURE_SCORE], np.float32), np.array([[0.4, 0.6]], np.float32))
 MIN_BAR_RATIO, MIN_BAR_FILLED = 1.6, 0.75  # width to height of a dash, and the share of that rectangle that is ink
 
 
@@ -38,7 +37,7 @@ def read_lone(
     for (i, (_, lead)), text in zip(views.items(), read([view for view, _ in views.values()]) if views else [], strict=True):
         found = _behind(text, lead)
         if found.text in NEARLY_DASHES and is_bar(crop_quad(image, quads[i])):
-            found = replace(found, text="-", score=SURE_SCORE, plain="", **DASH)
+            found = replace(DASH, reader=found.reader, score_thresh=found.score_thresh)
         if i in asked:
             if found.score >= SURE_SCORE and GLYPHS.fullmatch(found.text):
                 out[i] = found
@@ -85,5 +84,5 @@ def _behind(text: Text, lead: float) -> Text:
     scores, plain = text.char_scores[at], text.plain or text.text
     score = float(scores.mean()) if len(at) else 0.0
     chars = "".join(text.text[i] for i in at)
-    kept = {"char_scores": scores, "char_spans": spans, "evidence": text.evidence[at]}
-    return replace(text, text=chars, score=score, plain="".join(plain[i] for i in at), **kept)
+    rest = replace(text, text=chars, score=score, plain="".join(plain[i] for i in at))
+    return replace(rest, char_scores=scores, char_spans=spans, evidence=text.evidence[at])

@@ -65,8 +65,15 @@ def _in_one_form(text: Text, east_asian: bool) -> Text:
     chars, plain, scores, spans, evidence = zip(*rows, strict=True)
     values = np.array(scores, np.float32)
     score = float(values.mean()) if zeros else text.score
-    arrays = {"char_spans": np.array(spans, np.float32), "evidence": np.array(evidence, np.float32)}
-    return replace(text, text="".join(chars), plain="".join(plain), score=score, char_scores=values, **arrays)
+    return replace(
+        text,
+        text="".join(chars),
+        plain="".join(plain),
+        score=score,
+        char_scores=values,
+        char_spans=np.array(spans, np.float32),
+        evidence=np.array(evidence, np.float32),
+    )
 
 
 def _half_width(rows: list[Char]) -> list[Char]:

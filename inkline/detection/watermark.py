@@ -8,6 +8,8 @@ from inkline.types import Image
 PAPER_SHARE = 0.4  # of a page that is as bright as its paper, or it is a photograph
 PAPER_SLACK = 8  # grey levels
 PALEST, DARKEST = 16, 110  # grey levels below the paper, between which a watermark lies
+MAX_SPREAD = 10.0  # standard deviation of a watermark's grey levels; a shadow's differ more
+AROUND_PX = 61  # within which there is paper: what is darker over more than that is a shadow or a coloured field
 MIN_STROKE_PX = 5  # of a watermark's letters on a page of SEEN_SIDE_PX
 SEEN_SIDE_PX = 1000  # the longer side in which a page is searched for a watermark
 MIN_SHARE, MAX_SHARE = 0.004, 0.4  # of the page, that such strokes cover
@@ -27,11 +29,12 @@ def without_pale(image: Image) -> Image | None:
     paper = int(counts.argmax())
     if counts[max(paper - PAPER_SLACK, 0) : paper + PAPER_SLACK + 1].sum() < PAPER_SHARE * grey.size:
         return None
-    pale = ((grey >= paper - DARKEST) & (grey <= paper - PALEST)).astype(np.uint8)
-    # Of that, the wide strokes.
+    below = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, np.ones((AROUND_PX, AROUND_PX), np.uint8)).astype(np.int16) - grey
+    pale = ((below <= DARKEST) & (below >= PALEST) & (grey >= paper - DARKEST)).astype(np.uint8)
+    # Of that, the wide strokes, all of one tone.
     strokes = cv2.erode(pale, np.ones((MIN_STROKE_PX, MIN_STROKE_PX), np.uint8))
     share = cv2.countNonZero(strokes) / grey.size
-    if not MIN_SHARE <= share <= MAX_SHARE:
+    if not MIN_SHARE <= share <= MAX_SHARE or float(grey[strokes > 0].std()) > MAX_SPREAD:
         return None
     white_from = float(np.percentile(grey[strokes > 0], 10)) - ROOM
     table = np.clip(np.arange(256) * (255 / max(white_from, 1)), 0, 255).astype(np.uint8)

@@ -145,7 +145,9 @@ OcrRequest: type[FileRequest] = create_model(
 Picture = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/jpeg"})]
 PrunedResult = Annotated[
     dict[str, Any],
-    Field(description="`dt_polys`, `rec_texts`, `rec_scores`, `rec_polys`, `rec_boxes`, ... as in PaddleOCR's JSON; `rec_confidences` is ours"),
+    Field(
+        description="`dt_polys`, `rec_texts`, `rec_scores`, `rec_polys`, ... as in PaddleOCR's JSON; `rec_confidences` is ours"
+    ),
 ]
 Polygon = Annotated[
     list[list[int]],

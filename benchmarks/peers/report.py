@@ -16,7 +16,7 @@ HEAD = (
     "import, s", "install, MB",
 )  # fmt: skip
 RUNTIMES = (
-    "inkline", "faster-paddle", "rapidocr-ng", "rapidocrlite",
+    "inkline", "faster-paddle", "rapidocr_ng", "rapidocrlite",
     "paddleocr", "paddlex", "paddlepaddle", "rapidocr", "onnxtr", "turboocr-engine-cpu", "turboocr-engine-openvino",
     "tesseract",
     "onnxruntime", "openvino", "numpy", "opencv-python-headless", "opencv-contrib-python", "opencv-python",

@@ -27,13 +27,16 @@ VERSIONS = {"paddleocr": "3.7.0", "paddlex": "3.7.2", "paddle": "3.0.0"}  # thos
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Finds PaddleOCR's names in `inkline`, whatever module of its packages they are imported from."""
+    """Finds PaddleOCR's names in `inkline`, whatever module of these packages they are imported from."""
+
+    def __init__(self, *packages: str) -> None:
+        self._packages = packages
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         # What has capitals is a class, which `from paddleocr import ...` looks for here where Inkline has none.
-        if (fullname.partition(".")[0] in PACKAGES and fullname.islower()) or fullname == "paddle":
+        if fullname.partition(".")[0] in self._packages and fullname.islower():
             return ModuleSpec(fullname, self, is_package=True)
         return None
 
@@ -70,7 +73,8 @@ def _paddle() -> dict[str, Any]:
 def install() -> None:
     """Make PaddleOCR's and PaddleX's names find Inkline in this process, also where they are installed."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+        sys.meta_path.insert(0, _Finder(*PACKAGES))
+        sys.meta_path.append(_Finder("paddle"))  # where Paddle itself is installed, it is found first
 
 
 def main(arguments: list[str]) -> None:

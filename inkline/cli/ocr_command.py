@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inkline.types import Page
 
 
-class Share(click.ParamType):
+class Share(click.ParamType):  # type: ignore[type-arg]
     """A share of lines: 0.005 or 0.5%."""
 
     name = "share"

@@ -93,7 +93,7 @@ def join_paths(parts: Sequence[tuple[int, CtcPath]]) -> CtcPath:
     end = 0
     for start, path in parts:
         others = np.zeros(len(path.best)) if path.others is None else path.others
-        steps = np.stack([path.best, path.prob, path.plain, others])[:, : round(len(path.best) * path.used)]
+        steps = np.array([path.best, path.prob, path.plain, others], np.float64)[:, : round(len(path.best) * path.used)]
         at = round(start * per_pixel)
         shared = max(end - at, 0)
         # What the windows so far and this one share: cut both at a common blank step.

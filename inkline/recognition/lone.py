@@ -12,6 +12,7 @@ from inkline.recognition.words import ink_mask
 from inkline.types import Floats, Image, Text
 
 SURE_SCORE = 0.9  # from which a reading with the row counts whatever the other says, or a glyph that no detector found
+KEPT_SCORE = 0.5  # from which a glyph stays that both readings agree on, or that is a digit among figures
 DOUBTFUL = frozenset("1IlO0oQD|/\\-–—_~=+.")  # what a sign or a letter alone may be taken for
 GLYPHS = re.compile(r"[A-Za-z0-9]{1,4}%?|[-–—−+=/%*×±<>#✓✗?]|[-+±<>]\d{1,3}")  # what counts where no detector saw it
 FIGURE = re.compile(r"[-+$€£]?\d[\d.,]*%?")
@@ -31,11 +32,14 @@ def read_lone(
     """
     # Which are alone and in doubt, and how they look in their rows.
     out, boxes, asked = list(texts), measure(quads), set(offered)
+    agreed: set[int] = set()
     doubtful = {i: text for i, text in lone_glyphs(boxes).items() if i in asked or _is_doubtful(texts[i])}
     views = {i: view for i, text in doubtful.items() if (view := seen_in_row(image, boxes, i, text)) is not None}
     # What they are there.
     for (i, (_, lead)), text in zip(views.items(), read([view for view, _ in views.values()]) if views else [], strict=True):
         found = _behind(text, lead)
+        if found.text and FIGURE_TWINS.get(found.text, found.text) == FIGURE_TWINS.get(texts[i].text, texts[i].text):
+            agreed.add(i)
         if found.text in NEARLY_DASHES and is_bar(crop_quad(image, quads[i])):
             found = replace(DASH, reader=found.reader, score_thresh=found.score_thresh)
         if i in asked:
@@ -47,6 +51,10 @@ def read_lone(
     for i in views:
         if out[i].text in FIGURE_TWINS and _among_figures(i, out, quads):
             out[i] = replace(out[i], text=FIGURE_TWINS[out[i].text], plain="")
+        # A letter or digit that both readings agree on is kept, and a digit in a column of figures.
+        is_kept = len(out[i].text) == 1 and out[i].text.isalnum() and out[i].score >= KEPT_SCORE
+        if is_kept and (i in agreed or (out[i].text.isdigit() and _among_figures(i, out, quads))):
+            out[i] = replace(out[i], score_thresh=KEPT_SCORE)
     return out, [i for i in range(len(out)) if i not in asked]
 
 

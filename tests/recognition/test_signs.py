@@ -93,3 +93,12 @@ def test_a_bar_is_told_from_a_square():
     assert is_bar(page((300, 29, 310, 31))[20:40, 290:320])
     assert not is_bar(page((300, 25, 310, 35))[20:40, 290:320])
     assert not is_bar(None)
+
+
+def test_a_doubtful_digit_that_both_readings_agree_on_is_kept():
+    again = [text("Text 0", 0.65, steps=[0, 1, 2, 3, 4, 12])]
+    texts, _ = read_lone([text("Text"), text("0", 0.7)], page((300, 25, 305, 35)), QUADS, [], lambda _: again)
+    assert (texts[1].text, texts[1].score_thresh) == ("0", 0.5)
+    other = [text("Text 8", 0.65, steps=[0, 1, 2, 3, 4, 12])]
+    texts, _ = read_lone([text("Text"), text("0", 0.7)], page((300, 25, 305, 35)), QUADS, [], lambda _: other)
+    assert texts[1].score_thresh is None

@@ -311,7 +311,7 @@ class ScriptReader:
     ) -> dict[int, Text]:
         """Lines as one recogniser reads them, with the letters of a language that has these twins; none if it cannot be had."""
         found: list[list[Text]] = [[] for _ in lines]
-        self._read([crops[i] for i in lines], [[name]] * len(lines), found, options, run, twins)
+        self._read([crops[i] for i in lines], [[name]] * len(lines), found, options, run, twins=twins)
         return {i: texts[0] for i, texts in zip(lines, found, strict=True) if texts}
 
     def _plans(self, seen: Sequence[Floats]) -> Iterator[Plan]:

@@ -9,9 +9,11 @@ from PIL import Image, ImageDraw
 from inkline import Ocr
 from inkline.formats.fonts import sized_font
 from inkline.languages import twins_of
+from inkline.options import RecognizeOptions
 from inkline.recognition.corrections import resolve_signs
 from inkline.recognition.letters import other_readers, twins_of_page
-from inkline.recognition.readers import reader_names
+from inkline.recognition.readers import Reader, Readers, ScriptReader, reader_names
+from inkline.scripts import SCRIPTS
 from inkline.types import Text
 
 FRENCH = "Noël à l'œuvre : les êtres humains naissent libres, maïs ça où"
@@ -86,3 +88,23 @@ def test_a_page_in_vietnamese_keeps_its_letters_without_being_told_the_language(
     assert {line.model for line in auto(page(["Noël à l'œuvre, où ça ?", "Les êtres naissent égaux"])).lines} == {
         "PP-OCRv6_small_rec"
     }
+
+
+def test_lines_with_letters_of_another_language_are_read_again_with_the_twins_of_theirs():
+    class Net:
+        def __init__(self, twins=()):
+            self.twins = twins
+
+        def with_twins(self, twins):
+            return Net(twins)
+
+        def __call__(self, crops, options, run=map):
+            return [text(PERSIAN[1].replace("ي", "ی") if self.twins else PERSIAN[1]) for _ in crops]
+
+    arabic = np.zeros((1, len(SCRIPTS)), np.float32)
+    arabic[0, list(SCRIPTS).index("Arab")] = 1
+    net = lambda crops, run=map: [arabic for _ in crops]  # noqa: E731
+    readers = Readers(Reader("arabic", Net(), RecognizeOptions()), lambda name: None)
+    by_script = ScriptReader(net, readers, {"Arab": ("arabic",)}, {})
+    (read,) = by_script([np.full((20, 100, 3), 255, np.uint8)], [1], RecognizeOptions())
+    assert "ي" not in read.text and "ی" in read.text

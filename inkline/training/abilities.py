@@ -24,6 +24,7 @@ from inkline.training.training_data import TrainingData, open_source, warped_pag
 LINES_PER_SCRIPT = 300  # drawn, to measure an old ability by: the interval of a share of wrong characters is about 0.005 wide
 LINES_PER_MINUTE, MIN_LINES_PER_SCRIPT = 15, 40  # of a run with a limit of time
 PAGES_DRAWN = 30
+MIN_CASES = 100  # spaces, digits, lines, ... that a measure rests on, below which its fall refuses nothing
 MIN_LETTERS = 20  # that a net must know of a script, beside those of the scripts before it, for the script to count
 
 
@@ -31,7 +32,8 @@ MIN_LETTERS = 20  # that a net must know of a script, beside those of the script
 class Change:
     """A measure of the old and of the new model on one set.
 
-    new_data: or what could be done before. interval: what the change lies within, with a probability of 95 %.
+    new_data: or what could be done before. interval: what the change lies within, with a probability of 95 %. cases: what the
+    measure rests on: characters, spaces, digits, lines.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Change:
     old: float
     new: float
     interval: tuple[float, float]
+    cases: int = MIN_CASES
 
     @property
     def fall(self) -> float:
@@ -48,9 +51,9 @@ class Change:
 
     @property
     def is_sure(self) -> bool:
-        """Whether the change is more than chance."""
+        """Whether the change is more than chance, on enough cases."""
         low, high = self.interval
-        return low > 0 or high < 0
+        return (low > 0 or high < 0) and self.cases >= MIN_CASES
 
     def is_lost(self, bound: float) -> bool:
         """Whether this is an old ability that surely fell, by more than the bound."""
@@ -60,7 +63,7 @@ class Change:
         """A row of the report, in Markdown."""
         mark = ""
         if not self.new_data and self.fall > bound:
-            mark = " (lost)" if self.is_sure else " (may be chance)"
+            mark = " (lost)" if self.is_sure else " (may be chance)" if self.cases >= MIN_CASES else f" ({self.cases} cases)"
         low, high = self.interval
         return (
             f"| {self.name} | {'new' if self.new_data else 'before'} | {self.measure} | {self.old:.4f} | {self.new:.4f} | "
@@ -193,4 +196,5 @@ def measure_parts(
 def change_of(spec: str, is_new: bool, measure: str, before: Any, after: Any) -> Change:
     """A measure on a set, of both models."""
     old, new = (float(of[:, 0].sum() / max(of[:, 1].sum(), 1e-9)) for of in (before, after))
-    return Change(spec, is_new, measure, old, new, metrics.change_interval(before, after))
+    cases = round(min(float(of[:, 1].sum()) for of in (before, after)))
+    return Change(spec, is_new, measure, old, new, metrics.change_interval(before, after), cases)

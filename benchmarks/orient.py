@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from inkline import Ocr, Page
+from inkline.assembly import MIN_TURNED_GAIN
 from inkline.flat import apply
 from inkline.io.read import read
 from inkline.layout.geometry import crop_quad, is_upright_column, min_area_quad, turn
@@ -26,7 +27,7 @@ from inkline.metrics import PageScore
 from inkline.metrics import page as score_page
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.rectify import ReadingTest
-from inkline.pipeline import MIN_TURNED_GAIN, open_rectifier
+from inkline.pipeline import open_rectifier
 from inkline.registry import options_for
 from inkline.types import Detections, Image
 

@@ -246,3 +246,15 @@ def to_flat(options: Any) -> dict[str, Any]:
             value = getattr(getattr(options, group) if group else options, f.name)
             out[name] = list(value) if isinstance(value, tuple) else value
     return out
+
+
+def parse_page_range(text: str) -> tuple[tuple[int, int | None], ...]:
+    """`"1-3,7,10-"` as inclusive (first, last) pairs counted from 1, last None for an open end; else UsageError."""
+    pairs: list[tuple[int, int | None]] = []
+    for part in filter(None, text.replace(" ", "").split(",")):
+        first, dash, last = part.partition("-")
+        numbers = [int(n) if n.isascii() and n.isdigit() and len(n) < 10 else 0 for n in (first, last or first)]
+        if min(numbers) < 1 or numbers[1] < numbers[0]:
+            raise UsageError(f"page_range={text!r}: {part!r} is no range of pages; write for instance 1-3,7 or 5-")
+        pairs.append((numbers[0], None if dash and not last else numbers[1]))
+    return tuple(pairs)

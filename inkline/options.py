@@ -7,12 +7,12 @@ docs/options.md lists all of them: `python -m benchmarks.options_table`.
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from inkline.errors import UsageError, near
-from inkline.flat import Shape, opt, opt_like, validate
+from inkline.flat import Shape, opt, opt_like, parse_page_range, validate
+from inkline.presets import REFERENCE_RULES, TIERS, Tier
 
 LimitType = Literal["min", "max", "resize_long"]
 Rules = Literal["own", "reference"]
@@ -21,54 +21,6 @@ AUTO = "auto"  # `lang`: each line in the language, or at least the script, that
 STRIDE_PX = 32  # sides of a detector's input are multiples of this
 MIN_TILE_PX = 512
 MIN_PDF_DPI = 10
-
-# The rules of PaddleOCR 3.x by flat name, which `rules="reference"` stands for (docs/reference_rules.md).
-REFERENCE_RULES: Mapping[str, Any] = {
-    "pdf_dpi": 144,
-    "lang": "",
-    "doc_orientation_rule": "net",
-    "doc_orientation_look": False,
-    "text_det_limit_side_len": 64,
-    "text_det_limit_type": "min",
-    "text_det_max_enlarge": 1000.0,
-    "text_det_max_side_limit": 4000,
-    "text_det_tile_side": 0,
-    "text_det_small_text": 0.0,
-    "text_det_sparse_side_len": 0,
-    "text_det_thresh": 0.3,
-    "text_det_box_thresh": 0.6,
-    "text_det_unclip_ratio": 1.5,
-    "text_det_max_candidates": 1000,
-    "text_det_use_dilation": False,
-    "text_det_score_mode": "fast",
-    "text_rec_width_rule": "reference",
-    "text_recognition_batch_size": 6,
-    "text_rec_max_width": 3200,
-    "text_rec_space_thresh": 1.0,
-    "text_rec_accent_thresh": 1.0,
-    "text_rec_score_thresh": 0.0,
-    "text_crop_rule": "reference",
-    "text_box_rule": "reference",
-    "reading_order": "reference",
-}
-
-Tier = Literal["fast", "balanced", "accurate"]
-# What a tier of speed stands for, by flat name; its models are in the place of the default ones (`inkline.registry`).
-TIERS: Mapping[str, Mapping[str, Any]] = {
-    "fast": {
-        "text_detection_model_name": "PP-OCRv6_tiny_det",
-        "text_recognition_model_name": "PP-OCRv6_tiny_rec",
-        "text_det_small_text": 0.0,
-    },
-    "balanced": {},
-    "accurate": {
-        "text_detection_model_name": "PP-OCRv6_medium_det",
-        "text_recognition_model_name": "PP-OCRv6_medium_rec",
-        "text_det_limit_side_len": 1600,
-    },
-}
-# Models of 60 MB and more that no wheel holds: a tier reads with them only where they were fetched, else with the default ones.
-LARGE_MODELS = frozenset({"PP-OCRv6_medium_det", "PP-OCRv6_medium_rec"})
 
 
 def processor_count() -> int:
@@ -458,15 +410,3 @@ class PdfOptions:
 
     def __post_init__(self) -> None:
         validate(self)
-
-
-def parse_page_range(text: str) -> tuple[tuple[int, int | None], ...]:
-    """`"1-3,7,10-"` as inclusive (first, last) pairs counted from 1, last None for an open end; else UsageError."""
-    pairs: list[tuple[int, int | None]] = []
-    for part in filter(None, text.replace(" ", "").split(",")):
-        first, dash, last = part.partition("-")
-        numbers = [int(n) if n.isascii() and n.isdigit() and len(n) < 10 else 0 for n in (first, last or first)]
-        if min(numbers) < 1 or numbers[1] < numbers[0]:
-            raise UsageError(f"page_range={text!r}: {part!r} is no range of pages; write for instance 1-3,7 or 5-")
-        pairs.append((numbers[0], None if dash and not last else numbers[1]))
-    return tuple(pairs)

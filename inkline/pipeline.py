@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from threading import Event
 from typing import Any
 
 import numpy as np
 
+from inkline.assembly import MIN_TURNED_GAIN, PreparedPage, assemble, better_way_up, fit_to_ink, page_of
 from inkline.detection.cells import with_lone_glyphs
 from inkline.detection.detector import Detector
 from inkline.detection.ink import page_ink
@@ -17,61 +18,35 @@ from inkline.detection.leaders import erase_leaders
 from inkline.detection.multiscale import merge_passes
 from inkline.detection.watermark import without_pale
 from inkline.errors import DownloadError, InklineError, ModelError, SourceError, StageError, UsageError
-from inkline.flat import Shape, apply, flat_fields, to_flat
+from inkline.flat import Shape, apply, flat_fields
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, as_source, expand
-from inkline.languages import HAN_LANGUAGES, LANGUAGES, missing_letters
+from inkline.languages import LANGUAGES, missing_letters
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.in_row import lone_glyphs, measure
-from inkline.layout.page_layout import PageLayout, lay_out, listed
 from inkline.layout.reading_order import reference_order
 from inkline.options import EngineOptions, OcrOptions
 from inkline.orientation.classifier import Classifier, Orientation
 from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.columns import complete_columns
-from inkline.recognition.confidence import Confidence, Fit, confidences, own_fit
-from inkline.recognition.corrections import resolve_accents, resolve_signs
+from inkline.recognition.confidence import own_fit
 from inkline.recognition.lone import read_lone
-from inkline.recognition.readers import open_lines_reader, open_recognizers, unread_warning
+from inkline.recognition.readers import open_lines_reader, open_recognizers
 from inkline.recognition.recognizer import ParallelMap, Recognizer
-from inkline.recognition.signs import one_form
-from inkline.recognition.words import ink_quad, split_words
 from inkline.registry import options_for, resolve
 from inkline.registry.inspect import ModelFile
 from inkline.registry.onnx_file import read_onnx_header
 from inkline.runtime import Engine, OpenedWhenCalled, open_engine, renew_in_children
-from inkline.scripts import NO_LETTERS, script_of
 from inkline.stages import grouped, overlap, unless
-from inkline.types import Detections, Document, Floats, Image, Line, Page, Text, Transform, Word
+from inkline.types import Detections, Document, Floats, Image, Page, Text
 
 log = logging.getLogger(__name__)
 
 CLOSED = "this Ocr was closed; make another one"
-MIN_TURNED_GAIN = 0.02  # of the score, for a line to be turned; what reads as well upside down, as 8008 does, stays
 
 
 OnError = Callable[[Source, InklineError], None]
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedPage:
-    """A page that is ready to be read: rectified, its lines found, put in order and cut out.
-
-    crops: of every line, then once more of the lines in `read_twice`, turned by 180 degrees: of these the better reading
-    counts. Per crop, angles: 0, 90, 180 or 270 as in `Line`; boxes: where it lies, fitted to its ink if the options say so.
-    image: the rectified page that they were cut from.
-    """
-
-    page_image: PageImage
-    image: Image
-    options: OcrOptions
-    transform: Transform
-    found: Detections
-    crops: tuple[Image, ...]
-    angles: tuple[int, ...]
-    boxes: Iterable[Floats]
-    read_twice: tuple[int, ...] = ()
 
 
 class Ocr:
@@ -274,16 +249,11 @@ class Ocr:
         # Turn it upright and flatten it; a page that was searched to test it is not searched again.
         find = _once_per_image(lambda image: detect(image, options.detect))
         image, transform = self._rectify(page_image.image, options, self._reading_test(find, options, run))
-        # Paint over what only leads the eye; small signs are looked for in the same ink.
-        if options.rules == "own":
-            ink = page_ink(image)
-            image = erase_leaders(image, ink)
         # Find its lines, sort them, cut them out.
-        found = find(image)
         if options.rules == "own":
-            pale = without_pale(image)
-            found = found if pale is None else merge_passes(found, detect(pale, options.detect))
-            found = with_lone_glyphs(found, ink)
+            image, found = _find_all(image, find, lambda pale: detect(pale, options.detect))
+        else:
+            found = find(image)
         found, crops = _crop_lines(image, found[reference_order(found.quads)], options.crop_rule == "reference", run)
         # Turn what runs down the page, and what is upside down, or read that both ways.
         alone = lone_glyphs(measure(found.quads)) if options.rules == "own" else {}
@@ -298,7 +268,7 @@ class Ocr:
         # Fit their boxes to the ink; workers do so while lines are read.
         boxes: Iterable[Floats] = [*found.quads, *found.quads[list(read_twice)]]
         if options.box_rule == "ink":
-            boxes = grouped(run, lambda line: _fit_to_ink(*line), list(zip(lines, boxes, angles, strict=True)))
+            boxes = grouped(run, lambda line: fit_to_ink(*line), list(zip(lines, boxes, angles, strict=True)))
         return PreparedPage(page_image, image, options, transform, found, tuple(lines), tuple(angles), boxes, read_twice)
 
     def _finish(self, prepared: PreparedPage, texts: list[Text]) -> Page:
@@ -309,10 +279,10 @@ class Ocr:
         if columns and options.width_rule == "own":
             texts = complete_columns(texts, prepared.crops, columns, lambda crops: self._recognize(crops, options))
         # Of lines that were read both ways up, the better reading; glyphs alone are read with their rows.
-        prepared, texts = _better_way_up(prepared, texts)
+        prepared, texts = better_way_up(prepared, texts)
         if prepared.options.rules == "own":
             prepared, texts = self._with_rows(prepared, texts)
-        return _assemble(prepared, texts, self._own_confidence)
+        return assemble(prepared, texts, self._own_confidence)
 
     def _with_rows(self, prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedPage, list[Text]]:
         """The page and its texts, glyphs that stand alone in a cell being read with their rows; less what is no glyph."""
@@ -362,100 +332,20 @@ def _once_per_image(detect: Find) -> Find:
     return find
 
 
+def _find_all(image: Image, find: Find, find_again: Find) -> tuple[Image, Detections]:
+    """The page without what only leads the eye, and its lines: also pale ones, and glyphs that stand alone in the same ink."""
+    ink = page_ink(image)
+    image = erase_leaders(image, ink)
+    found, pale = find(image), without_pale(image)
+    found = found if pale is None else merge_passes(found, find_again(pale))
+    return image, with_lone_glyphs(found, ink)
+
+
 def _crop_lines(image: Image, found: Detections, reference: bool, run: ParallelMap) -> tuple[Detections, list[Image]]:
     """The boxes that are not empty, and what lies in them."""
     crops = list(grouped(run, lambda quad: crop_quad(image, quad, reference), list(found.quads)))
     kept = [i for i, crop in enumerate(crops) if crop is not None]
     return found[kept], [crop for crop in crops if crop is not None]
-
-
-def _assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Page:
-    """Put a page together, with places in source pixels: lines below the score threshold are kept as lines not read.
-
-    By the reference's rules these are left out. own: the fit of the recogniser's confidence that its file brings.
-    """
-    # Accents and signs are decided by the whole page.
-    options = prepared.options
-    texts = resolve_accents(texts)
-    if options.rules == "own":
-        texts = one_form(texts)
-    if options.rules == "own" and HAN_LANGUAGES.isdisjoint(options.lang.split("+")):
-        texts = resolve_signs(texts)
-    # Rows, columns and tables are told by what was read; what was not goes where it stands.
-    boxes = list(prepared.boxes)
-    threshs = [options.recognize.score_thresh if text.score_thresh is None else text.score_thresh for text in texts]
-    unread = [bool(text.script) or text.score < thresh for text, thresh in zip(texts, threshs, strict=True)]
-    if options.reading_order == "columns":
-        noise = [lost and not text.script for lost, text in zip(unread, texts, strict=True)]
-        layout = lay_out(prepared.found.quads, prepared.angles, [text.text for text in texts], noise)
-    else:
-        layout = listed(len(texts))
-    shapes = [crop.shape for crop in prepared.crops]
-    chances = confidences(texts, shapes, options.text_recognition_model_name, own)
-    lines = [
-        _line(prepared, i, texts[i], chances[i], boxes[i], unread[i], layout, place)
-        for place, i in enumerate(layout.order.tolist())
-        if not unread[i] or options.rules == "own"
-    ]
-    asked = options.use_textline_orientation
-    return page_of(
-        prepared.page_image,
-        prepared.transform,
-        options,
-        lines=tuple(lines),
-        warnings=(*prepared.page_image.warnings, *unread_warning(lines)),
-        detections=prepared.found[layout.order],
-        line_angles=tuple(int(prepared.angles[i] >= 180) if asked else -1 for i in layout.order),
-    )
-
-
-def _better_way_up(prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedPage, list[Text]]:
-    """The page with lines turned that read clearly better so, and one text per line."""
-    readings = list(zip(prepared.crops, prepared.angles, prepared.boxes, texts, strict=True))
-    chosen = readings[: len(prepared.found)]
-    for i, reading in zip(prepared.read_twice, readings[len(chosen) :], strict=True):
-        if reading[3].score >= chosen[i][3].score + MIN_TURNED_GAIN:
-            chosen[i] = reading
-    crops, angles, boxes, better = zip(*chosen, strict=True) if chosen else ((), (), (), ())
-    return replace(prepared, crops=crops, angles=angles, boxes=boxes, read_twice=()), list(better)
-
-
-def _line(
-    prepared: PreparedPage, index: int, text: Text, chance: Confidence, tight: Floats, unread: bool, layout: PageLayout, at: int
-) -> Line:
-    """A line of a page: its text, none if `unread`, and where it, as its box `tight`, and its words lie in source pixels.
-
-    at: its place in the reading order.
-    """
-    transform, box, angle = prepared.transform, prepared.found.quads[index], prepared.angles[index]
-    words: tuple[Word, ...] = ()
-    if prepared.options.recognize.return_word_box and not unread:
-        found = split_words(text, prepared.crops[index], _from_text_start(box, angle))
-        places = [transform.quads_to_source(word.quad) for word in found]
-        words = tuple(replace(w, quad=q, confidence=c) for w, q, c in zip(found, places, chance.words, strict=True))
-    place = transform.quads_to_source(tight), box, float(prepared.found.scores[index]), angle
-    script = text.script or (NO_LETTERS if unread else script_of(text.text))
-    read, model = ("", "") if unread else (text.text, text.reader or prepared.options.text_recognition_model_name)
-    confidence = 0.0 if unread else chance.line
-    rows = None if layout.row is None else int(layout.row[at]), layout.cell[at], bool(layout.at_right[at])
-    return Line(read, text.score, *place, words, int(layout.paragraph[at]), script, unread, model, confidence, *rows)
-
-
-def _fit_to_ink(crop: Image, box: Floats, angle: int) -> Floats:
-    """The box (4, 2) of a crop that was turned by an angle, fitted to its ink."""
-    return _from_text_start(ink_quad(crop, _from_text_start(box, angle)), -angle)
-
-
-def _from_text_start(quad: Floats, angle: int) -> Floats:
-    """A quad's corners (4, 2), which begin at the top left, from where the text of a crop turned by the angle begins."""
-    return np.roll(quad, -angle // 90, axis=0) if angle else quad
-
-
-def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **found: Any) -> Page:
-    """A page with what is known of its image; `found`: the other fields of `Page`, none for a page without lines."""
-    known = Page((), transform.size, page_image.source, page_image.page_index, transform=transform)
-    more: dict[str, Any] = {"settings": to_flat(options), "warnings": page_image.warnings, "load_image": page_image.reload}
-    return replace(known, **(more | found))
 
 
 def check_input_shape(name: str, shape: Shape, model: ModelFile) -> None:

@@ -8,31 +8,37 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "inkline"
 
 # Each part may import what stands above it in this list, and its own modules.
-BASE = ("types", "errors", "flat", "options", "languages", "files", "progress", "metrics", "stages", "scripts")
+BASE = (
+    *("transform", "types", "errors", "presets", "flat", "options", "languages"),
+    *("files", "progress", "metrics", "stages", "scripts"),
+)
 PACKAGES = ("layout", "runtime", "registry", "detection", "recognition", "orientation", "io", "formats")
-READING = (*BASE, *PACKAGES, "pipeline")
+READING = (*BASE, *PACKAGES, "assembly", "pipeline")
 FACES = ("paddle", "integrations", "ocrmypdf_plugin", "service", "batch", "cli")
 
 # part of the package -> the parts it may import
 MAY = {
-    "types": (),
+    "transform": (),
+    "presets": (),
+    "types": ("transform",),
     "errors": (),
     "files": ("errors",),
     "progress": (),
     "flat": ("errors",),
-    "options": ("types", "errors", "flat"),
+    "options": ("types", "errors", "flat", "presets"),
     "languages": ("types", "errors"),
     "stages": (),
     "scripts": (),
     "metrics": ("types", "errors", "layout"),
     "layout": ("types", "errors"),
     "runtime": ("types", "errors", "options"),
-    "registry": ("types", "errors", "files", "progress", "flat", "options", "languages"),
+    "registry": ("types", "errors", "presets", "files", "progress", "flat", "options", "languages"),
     "detection": ("types", "errors", "options", "layout", "runtime"),
     "recognition": ("types", "errors", "options", "layout", "runtime", "registry", "scripts", "flat", "languages"),
-    "orientation": ("types", "errors", "options", "layout", "runtime", "recognition"),
+    "orientation": ("types", "transform", "errors", "options", "layout", "runtime", "recognition"),
     "io": ("types", "errors", "files", "flat", "options"),
     "formats": ("types", "errors", "files", "flat", "options", "layout", "recognition", "io"),
+    "assembly": (*BASE, *PACKAGES),
     "pipeline": READING,
     **dict.fromkeys(FACES, (*READING, *FACES)),
     "training": READING,

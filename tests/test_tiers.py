@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from inkline import Ocr
 from inkline.errors import UsageError
 from inkline.formats.fonts import sized_font
-from inkline.options import TIERS
+from inkline.presets import TIERS
 
 LINES = {
     "Invoice No. 20418 of 3 May 2026": (40, 30, 34),

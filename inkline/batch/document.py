@@ -18,10 +18,11 @@ import numpy as np
 from inkline.batch.storage import Destination
 from inkline.batch.task import FileTask, TaskResult, Workspace
 from inkline.errors import InklineError
+from inkline.flat import parse_page_range
 from inkline.formats.write import PER_PAGE, save
 from inkline.io.read import count_pages, read
 from inkline.io.sources import Source, document_stem
-from inkline.options import ReadOptions, parse_page_range
+from inkline.options import ReadOptions
 from inkline.types import Cell, Detections, Document, Floats, Image, Line, Page, Transform, Word, damage_in
 
 FORMATS_FROM_FILE = frozenset({"pdf"})  # formats that open the source's own file by the name the pages carry

@@ -13,7 +13,8 @@ import click
 from inkline.cli.options_help import from_options
 from inkline.errors import InklineError, ModelError, OutputError, UsageError
 from inkline.languages import GROUPS, LANGUAGES, canonical, check_version, codes_under, is_read, language, route, versions_of
-from inkline.options import TIERS, OcrOptions
+from inkline.options import OcrOptions
+from inkline.presets import TIERS
 from inkline.registry import DEFAULT_MODELS, set_offline
 from inkline.registry.card import (
     Archive,

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from inkline.errors import SlowSourceError, SourceError, TooLargeError, UsageError
+from inkline.flat import parse_page_range
 from inkline.io.images import HEAD_BYTES, ImageReader, content_kind, page_of_pillow, why_unreadable
 from inkline.io.isolated import CAN_ISOLATE, IsolatedReader, Stop
 from inkline.io.pdf import PdfReader
 from inkline.io.pixels import array_to_bgr
 from inkline.io.sources import Source, as_source, expand, is_pillow, open_regular_file
 from inkline.io.url import fetch
-from inkline.options import ReadOptions, parse_page_range
+from inkline.options import ReadOptions
 from inkline.types import Image
 
 __all__ = ["DEFAULTS", "PageImage", "Source", "count_pages", "expand", "read"]

@@ -14,7 +14,8 @@ from inkline.layout.geometry import crop_quad, is_upright_column, sample_by_grid
 from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.unwarper import Unwarper
-from inkline.types import Detections, Floats, Image, Text, Transform, through_grid
+from inkline.transform import Floats, Transform, through_grid
+from inkline.types import Detections, Image, Text
 
 NOT_OPENED = "this object was opened without that model; enable the stage when creating the object: Ocr(use_...=True)"
 

@@ -9,7 +9,7 @@ from warnings import warn
 from inkline.errors import InklineError, UsageError
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, expand
-from inkline.options import REFERENCE_RULES, ReadOptions
+from inkline.options import ReadOptions
 from inkline.paddle.arguments import (
     COMMON_KEYWORDS,
     POSITIONAL_KEYWORDS,
@@ -24,6 +24,7 @@ from inkline.paddle.paddlex_yaml import config_options, read_config, to_config, 
 from inkline.paddle.results import DocPreprocessorResult, OCRResult, legacy_result
 from inkline.paddle.tools import benchmark
 from inkline.pipeline import Ocr, OnError
+from inkline.presets import REFERENCE_RULES
 from inkline.types import Page, Transform
 
 Item = TypeVar("Item")

@@ -12,9 +12,9 @@ import numpy as np
 from inkline.errors import UsageError, near
 from inkline.formats.draw import encode_image
 from inkline.formats.write import make_folder, render, replace_file
-from inkline.options import REFERENCE_RULES
 from inkline.paddle.paddlex_yaml import read_config
 from inkline.pipeline import Ocr
+from inkline.presets import REFERENCE_RULES
 from inkline.types import Document, Floats, Image, Line, Page
 
 # Parameter of RapidOCR 3 -> the option that does the same

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from inkline.errors import UsageError
 from inkline.flat import apply, check_value, flat_fields
 from inkline.languages import canonical, codes_under, language, route
-from inkline.options import AUTO, LARGE_MODELS, TIERS, OcrOptions
+from inkline.options import AUTO, OcrOptions
+from inkline.presets import LARGE_MODELS, TIERS
 from inkline.registry.card import Task, find_card
 
 if TYPE_CHECKING:

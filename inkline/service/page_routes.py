@@ -10,7 +10,8 @@ from starlette.staticfiles import StaticFiles
 
 from inkline import __version__
 from inkline.languages import LANGUAGES, is_read
-from inkline.options import STAGES, TIERS
+from inkline.options import STAGES
+from inkline.presets import TIERS
 from inkline.service.handlers import dump
 from inkline.service.schemas import JSON
 

@@ -21,7 +21,8 @@ from typing_extensions import TypedDict
 
 from inkline.errors import InputError, UsageError, near
 from inkline.flat import flat_fields
-from inkline.options import OcrOptions, Tier
+from inkline.options import OcrOptions
+from inkline.presets import Tier
 
 JSON, FORM = "application/json", "multipart/form-data"
 

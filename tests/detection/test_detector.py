@@ -8,7 +8,8 @@ import pytest
 
 from inkline.detection.detector import Detector
 from inkline.errors import ModelError
-from inkline.options import REFERENCE_RULES, DetectOptions
+from inkline.options import DetectOptions
+from inkline.presets import REFERENCE_RULES
 
 
 class Watched:

@@ -1,0 +1,144 @@
+"""The page of what was read: one text a line, rows, columns and tables, everything in source pixels."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from inkline.flat import to_flat
+from inkline.io.read import PageImage
+from inkline.languages import HAN_LANGUAGES
+from inkline.layout.page_layout import PageLayout, lay_out, listed
+from inkline.options import OcrOptions
+from inkline.recognition.confidence import Confidence, Fit, confidences
+from inkline.recognition.corrections import resolve_accents, resolve_signs
+from inkline.recognition.readers import unread_warning
+from inkline.recognition.signs import one_form
+from inkline.recognition.words import ink_quad, split_words
+from inkline.scripts import NO_LETTERS, script_of
+from inkline.types import Detections, Floats, Image, Line, Page, Text, Transform, Word
+
+MIN_TURNED_GAIN = 0.02  # of the score, for a line to be turned; what reads as well upside down, as 8008 does, stays
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPage:
+    """A page that is ready to be read: rectified, its lines found, put in order and cut out.
+
+    crops: of every line, then once more of the lines in `read_twice`, turned by 180 degrees: of these the better reading
+    counts. Per crop, angles: 0, 90, 180 or 270 as in `Line`; boxes: where it lies, fitted to its ink if the options say so.
+    image: the rectified page that they were cut from.
+    """
+
+    page_image: PageImage
+    image: Image
+    options: OcrOptions
+    transform: Transform
+    found: Detections
+    crops: tuple[Image, ...]
+    angles: tuple[int, ...]
+    boxes: Iterable[Floats]
+    read_twice: tuple[int, ...] = ()
+
+
+def assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Page:
+    """Put a page together, with places in source pixels: lines below the score threshold are kept as lines not read.
+
+    By the reference's rules these are left out. own: the fit of the recogniser's confidence that its file brings.
+    """
+    options = prepared.options
+    texts = _resolved(texts, options)
+    boxes = list(prepared.boxes)
+    unread = [_is_unread(text, options) for text in texts]
+    layout = _layout_of(prepared, texts, unread)
+    shapes = [crop.shape for crop in prepared.crops]
+    chances = confidences(texts, shapes, options.text_recognition_model_name, own)
+    lines = [
+        _line(prepared, i, texts[i], chances[i], boxes[i], unread[i], layout, place)
+        for place, i in enumerate(layout.order.tolist())
+        if not unread[i] or options.rules == "own"
+    ]
+    asked = options.use_textline_orientation
+    return page_of(
+        prepared.page_image,
+        prepared.transform,
+        options,
+        lines=tuple(lines),
+        warnings=(*prepared.page_image.warnings, *unread_warning(lines)),
+        detections=prepared.found[layout.order],
+        line_angles=tuple(int(prepared.angles[i] >= 180) if asked else -1 for i in layout.order),
+    )
+
+
+def _resolved(texts: list[Text], options: OcrOptions) -> list[Text]:
+    """The texts with accents and signs as the whole page says."""
+    texts = resolve_accents(texts)
+    if options.rules == "own":
+        texts = one_form(texts)
+        if HAN_LANGUAGES.isdisjoint(options.lang.split("+")):
+            texts = resolve_signs(texts)
+    return texts
+
+
+def _is_unread(text: Text, options: OcrOptions) -> bool:
+    """Whether a line is not read: no recogniser has its script, or its score is too low."""
+    thresh = options.recognize.score_thresh if text.score_thresh is None else text.score_thresh
+    return bool(text.script) or text.score < thresh
+
+
+def _layout_of(prepared: PreparedPage, texts: list[Text], unread: list[bool]) -> PageLayout:
+    """Rows, columns and tables, told by what was read; what was not goes where it stands."""
+    if prepared.options.reading_order != "columns":
+        return listed(len(texts))
+    noise = [lost and not text.script for lost, text in zip(unread, texts, strict=True)]
+    return lay_out(prepared.found.quads, prepared.angles, [text.text for text in texts], noise)
+
+
+def better_way_up(prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedPage, list[Text]]:
+    """The page with lines turned that read clearly better so, and one text per line."""
+    readings = list(zip(prepared.crops, prepared.angles, prepared.boxes, texts, strict=True))
+    chosen = readings[: len(prepared.found)]
+    for i, reading in zip(prepared.read_twice, readings[len(chosen) :], strict=True):
+        if reading[3].score >= chosen[i][3].score + MIN_TURNED_GAIN:
+            chosen[i] = reading
+    crops, angles, boxes, better = zip(*chosen, strict=True) if chosen else ((), (), (), ())
+    return replace(prepared, crops=crops, angles=angles, boxes=boxes, read_twice=()), list(better)
+
+
+def _line(
+    prepared: PreparedPage, index: int, text: Text, chance: Confidence, tight: Floats, unread: bool, layout: PageLayout, at: int
+) -> Line:
+    """A line of a page: its text, none if `unread`, and where it, as its box `tight`, and its words lie in source pixels.
+
+    at: its place in the reading order.
+    """
+    transform, box, angle = prepared.transform, prepared.found.quads[index], prepared.angles[index]
+    words: tuple[Word, ...] = ()
+    if prepared.options.recognize.return_word_box and not unread:
+        found = split_words(text, prepared.crops[index], from_text_start(box, angle))
+        places = [transform.quads_to_source(word.quad) for word in found]
+        words = tuple(replace(w, quad=q, confidence=c) for w, q, c in zip(found, places, chance.words, strict=True))
+    place = transform.quads_to_source(tight), box, float(prepared.found.scores[index]), angle
+    script = text.script or (NO_LETTERS if unread else script_of(text.text))
+    read, model = ("", "") if unread else (text.text, text.reader or prepared.options.text_recognition_model_name)
+    confidence = 0.0 if unread else chance.line
+    rows = None if layout.row is None else int(layout.row[at]), layout.cell[at], bool(layout.at_right[at])
+    return Line(read, text.score, *place, words, int(layout.paragraph[at]), script, unread, model, confidence, *rows)
+
+
+def fit_to_ink(crop: Image, box: Floats, angle: int) -> Floats:
+    """The box (4, 2) of a crop that was turned by an angle, fitted to its ink."""
+    return from_text_start(ink_quad(crop, from_text_start(box, angle)), -angle)
+
+
+def from_text_start(quad: Floats, angle: int) -> Floats:
+    """A quad's corners (4, 2), which begin at the top left, from where the text of a crop turned by the angle begins."""
+    return np.roll(quad, -angle // 90, axis=0) if angle else quad
+
+
+def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **found: Any) -> Page:
+    """A page with what is known of its image; `found`: the other fields of `Page`, none for a page without lines."""
+    known = Page((), transform.size, page_image.source, page_image.page_index, transform=transform)
+    more: dict[str, Any] = {"settings": to_flat(options), "warnings": page_image.warnings, "load_image": page_image.reload}
+    return replace(known, **(more | found))

@@ -1,6 +1,6 @@
 """The page of what was read: one text a line, rows, columns and tables, everything in source pixels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +13,12 @@ from inkline.layout.page_layout import PageLayout, lay_out, listed
 from inkline.options import OcrOptions
 from inkline.recognition.confidence import Confidence, Fit, confidences
 from inkline.recognition.corrections import resolve_accents, resolve_signs
-from inkline.recognition.readers import unread_warning
 from inkline.recognition.signs import one_form
 from inkline.recognition.words import ink_quad, split_words
-from inkline.scripts import NO_LETTERS, script_of
+from inkline.scripts import NO_LETTERS, SCRIPTS, script_of
 from inkline.types import Detections, Floats, Image, Line, Page, Text, Transform, Word
 
+MAX_BLURRED_SHARE = 0.25  # with a larger share of unread lines, the page may be in another script
 MIN_TURNED_GAIN = 0.02  # of the score, for a line to be turned; what reads as well upside down, as 8008 does, stays
 
 
@@ -142,3 +142,14 @@ def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **
     known = Page((), transform.size, page_image.source, page_image.page_index, transform=transform)
     more: dict[str, Any] = {"settings": to_flat(options), "warnings": page_image.warnings, "load_image": page_image.reload}
     return replace(known, **(more | found))
+
+
+def unread_warning(lines: Sequence[Line]) -> list[str]:
+    """How many lines could not be read, and in which scripts they are as far as that is known; empty when all were read."""
+    unread = [line for line in lines if line.unread]
+    if not unread:
+        return []
+    scripts = ", ".join(dict.fromkeys(SCRIPTS.get(line.script, line.script) for line in unread if line.script != NO_LETTERS))
+    what = f" (script: {scripts}?)" if scripts else ""
+    hint = "; see `inkline languages`" if scripts or len(unread) > MAX_BLURRED_SHARE * len(lines) else ""
+    return [f"{len(unread)} of {len(lines)} line{'s' * (len(lines) > 1)} could not be read{what}{hint}"]

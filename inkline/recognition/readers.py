@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import groupby, pairwise
+from itertools import groupby
 from threading import Lock
 
 import numpy as np
@@ -12,37 +12,29 @@ from inkline.errors import DownloadError, ModelError
 from inkline.flat import apply
 from inkline.languages import LANGUAGES, canonical, language, own_reader, route, twins_of
 from inkline.options import AUTO, OcrOptions, RecognizeOptions
-from inkline.recognition.bidi import base_direction
 from inkline.recognition.letters import Alphabets, other_readers, twins_of_page
+from inkline.recognition.pieces import NOTHING, joined, placed, word_spans
 from inkline.recognition.recognizer import ParallelMap, Recognizer
-from inkline.recognition.router import LETTERED, ScriptNet, evidence, posterior
-from inkline.recognition.words import ink_mask
+from inkline.recognition.router import DOUBT_ABOVE, GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
 from inkline.registry import model_of_tier, options_for, resolve, with_latin_head
 from inkline.registry.card import all_cards
 from inkline.registry.inspect import ModelFile
 from inkline.runtime import Engine, OpenedWhenCalled, open_engine
 from inkline.runtime.shared_batches import SharedBatches
-from inkline.scripts import NO_LETTERS, SCRIPTS
-from inkline.types import Floats, Image, Line, Text
+from inkline.scripts import NO_LETTERS
+from inkline.types import Floats, Image, Text
 
 log = logging.getLogger(__name__)
 
 ROUTER = "inkline_script"
 ROUTED_AS = {"Hans": "Hani", "Hant": "Hani", "Jpan": "Hani", "Kore": "Hang"}  # scripts of languages -> of the router
-MAX_BLURRED_SHARE = 0.25  # with a larger share of unread lines, the page may be in another script
 NO_READER = ""  # in the place of a recogniser's name
-EVEN_ABOVE = 0.2  # probability from which the second likeliest recogniser reads a line, too
-DOUBT_ABOVE = 0.03  # the same for a line whose reading is below SURE_SCORE
-POSSIBLE_ABOVE = 0.01  # the same for a line whose reading is below GOOD_SCORE
-SURE_SCORE = 0.95
 PART_ABOVE = 0.5  # probability of a script in a part of a line, from which a piece may be in that script
-GOOD_SCORE = 0.85
 MIN_LETTERED = 0.3  # parts of a line that hold letters, below which it says nothing of its script
 UNLIKELY_BELOW = 0.5  # probability of a recogniser, below which its reading counts from GOOD_SCORE
 UNREAD_ABOVE = 0.3  # probability of scripts without a recogniser, from which a line may be left unread
 UNREAD_BELOW = 0.9  # score of a line whose script has no recogniser, below which its reading is not believed
 SCORE_PER_DECADE = 0.02  # what ten times the probability is worth beside the score
-MIN_GAP_RATIO = 0.22  # of the line's height, between two words
 MIN_SPLIT_GAIN = 0.02  # of the score, for a line to be read in pieces
 MAX_PIECES = 40
 LATIN, HAN = LETTERED.index("Latn"), LETTERED.index("Hani")
@@ -62,6 +54,14 @@ class Reader:
     read: Recognizer
     tuned: RecognizeOptions
     latin: Recognizer | None = None
+
+    def by_head(self, lines: Sequence[int], latin: Sequence[bool]) -> dict[Recognizer, list[int]]:
+        """The lines that each of its heads reads; latin: of all lines, whether they are surely in Latin script; empty: none."""
+        heads: dict[Recognizer, list[int]] = {}
+        for i in lines:
+            head = self.latin if self.latin and latin and latin[i] else self.read
+            heads.setdefault(head, []).append(i)
+        return heads
 
 
 class Readers:
@@ -94,33 +94,6 @@ class Readers:
         return replace(reader.tuned, **{name: value for name, value in given.items() if value != getattr(tuned, name)})
 
 
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """Of one line: how likely each recogniser is the right one, the likeliest script (its code), if it surely is Latin."""
-
-    chances: Mapping[str, float]
-    script: str
-    is_latin: bool = False
-
-    @property
-    def names(self) -> list[str]:
-        """The recognisers, likeliest first."""
-        return sorted(filter(None, self.chances), key=lambda name: -self.chances[name])
-
-    @property
-    def first(self) -> list[str]:
-        """Those that read the line in any case: the likeliest, and the second where it may as well be the right one."""
-        first, *others = self.names
-        return [first, *(name for name in others[:1] if self.chances[name] > EVEN_ABOVE)]
-
-    def next_to(self, asked: Sequence[str], score: float) -> list[str]:
-        """The one to ask, too, where the best score of those that were asked is no better than this, if any is possible."""
-        if score >= SURE_SCORE:
-            return []
-        least = DOUBT_ABOVE if score >= GOOD_SCORE else POSSIBLE_ABOVE
-        return [name for name in self.names if name not in asked and self.chances[name] > least][:1]
-
-
 def open_recognizers(options: OcrOptions, found: ModelFile) -> tuple[Recognizer, Recognizer | None]:
     """The recogniser `found` that the options name, and the same net with a head of Latin characters alone where that may read.
 
@@ -141,6 +114,7 @@ def _recognizer(found: ModelFile, options: OcrOptions, later: bool = False) -> R
     return Recognizer(engine, found.charset or (), found.metadata, twins_of(options.lang))
 
 
+ReadBy = Callable[..., dict[int, Text]]  # (recogniser, lines, twins) -> what it reads in them
 ReadLines = Callable[[Sequence[Image], Sequence[int], RecognizeOptions, ParallelMap], list[Text]]
 
 
@@ -238,23 +212,20 @@ class ScriptReader:
             plans += self._plans(seen[len(plans) : len(plans) + count])
         # Its recogniser reads it, in doubt several do; lines of several scripts are read in pieces where that is better.
         texts = self._readings(crops, plans, options, run)
-        start = 0
-        for count in counts if self._others is not None else ():
-            for script in self._names:
-                lines = [i for i in range(start, start + count) if texts[i].text and plans[i].script == script]
-                self._settle_language(script, lines, crops, texts, options, run)
-            start += count
-        mixed = [i for i, plan in enumerate(plans) if may_be_mixed(seen[i], plan, texts[i])]
-        for i in mixed:
-            # Recognisers of scripts that are likely in the line, or in some part of it.
-            parts = {LETTERED[column] for column in np.flatnonzero(seen[i][:, 1:].max(axis=0) > PART_ABOVE)}
-            possible = {name for name in plans[i].names if plans[i].chances[name] > POSSIBLE_ABOVE}
-            possible |= {name for script in parts for name in self._names.get(script, ())}
-            text = self._in_pieces(crops[i], possible, options, run)
-            least = UNREAD_BELOW if texts[i].script else max(_score(texts[i]) + MIN_SPLIT_GAIN, GOOD_SCORE)
-            if text.score >= least:
-                texts[i] = text
+        if self._others is not None:
+            self._settle_languages(counts, plans, crops, texts, options, run)
+        for i, plan in enumerate(plans):
+            if may_be_mixed(seen[i], plan, texts[i]):
+                text = self._in_pieces(crops[i], self._possible(plan, seen[i]), options, run)
+                least = UNREAD_BELOW if texts[i].script else max(_score(texts[i]) + MIN_SPLIT_GAIN, GOOD_SCORE)
+                texts[i] = text if text.score >= least else texts[i]
         return texts
+
+    def _possible(self, plan: Plan, seen: Floats) -> set[str]:
+        """Recognisers of scripts that are likely in a line, or in some part of it."""
+        parts = {LETTERED[column] for column in np.flatnonzero(seen[:, 1:].max(axis=0) > PART_ABOVE)}
+        of_parts = {name for script in parts for name in self._names.get(script, ())}
+        return of_parts | {name for name in plan.names if plan.chances[name] > POSSIBLE_ABOVE}
 
     def _readings(
         self, crops: Sequence[Image], plans: Sequence[Plan], options: RecognizeOptions, run: ParallelMap
@@ -270,35 +241,38 @@ class ScriptReader:
         self._read(crops, more, found, options, run)
         return [self._best(plan, texts) for plan, texts in zip(plans, found, strict=True)]
 
-    def _settle_language(
+    def _settle_languages(
         self,
-        script: str,
-        lines: Sequence[int],
+        counts: Sequence[int],
+        plans: Sequence[Plan],
         crops: Sequence[Image],
         texts: list[Text],
         options: RecognizeOptions,
         run: ParallelMap,
     ) -> None:
-        """Change the texts of a page's lines of one script to how they are read in its language, which their letters tell.
+        """Change the texts of each page's lines of each script to how they are read in its language, which letters tell."""
 
-        Where the letters are of languages that another recogniser reads, some lines are given to it to find out, then all.
-        """
+        def read_by(name: str, lines: Sequence[int], twins: Sequence[str] = ()) -> dict[int, Text]:
+            return self._all_read(name, lines, crops, options, run, twins)
+
+        ends = np.cumsum(counts).tolist()
+        for start, end in zip([0, *ends], ends, strict=False):
+            for script in self._names:
+                lines = [i for i in range(start, end) if texts[i].text and plans[i].script == script]
+                self._read_by_others(script, lines, texts, read_by)
+                _read_with_twins(script, lines, texts, read_by)
+
+    def _read_by_others(self, script: str, lines: Sequence[int], texts: list[Text], read_by: ReadBy) -> None:
+        """Where the letters are of languages that another recogniser reads, some lines go there to find out, then all."""
         for name, alphabets in (self._others or {}).get(script, {}).items():
             probes = [lines[at] for at in alphabets.probes([texts[i].text for i in lines])]
-            read = self._all_read(name, probes, crops, options, run)
-            if read and alphabets.speak_for_other([text.text for text in read.values()]):
-                read |= self._all_read(name, [i for i in lines if i not in read], crops, options, run)
-                for i, text in read.items():
-                    if text.score >= texts[i].score or not alphabets.odd.isdisjoint(text.text):
-                        texts[i] = text
-        # Letters that the language does not have are read again, where any are.
-        twins = twins_of_page([texts[i].text for i in lines], script)
-        foreign = {twin[0] for twin in twins}
-        again = [i for i in lines if not foreign.isdisjoint(texts[i].text)]
-        for name in dict.fromkeys(texts[i].reader for i in again):
-            chosen = [i for i in again if texts[i].reader == name]
-            for i, text in self._all_read(name, chosen, crops, options, run, twins).items():
-                texts[i] = text
+            read = read_by(name, probes)
+            if not read or not alphabets.speak_for_other([text.text for text in read.values()]):
+                continue
+            read |= read_by(name, [i for i in lines if i not in read])
+            for i, text in read.items():
+                if text.score >= texts[i].score or not alphabets.odd.isdisjoint(text.text):
+                    texts[i] = text
 
     def _all_read(
         self,
@@ -355,11 +329,8 @@ class ScriptReader:
             if reader is None:
                 continue
             own = self._readers.options(reader, options)
-            by_head: dict[Recognizer, list[int]] = {}
-            for i in (i for i, names in enumerate(asked) if name in names):
-                head = reader.latin if reader.latin and latin and latin[i] else reader.read
-                by_head.setdefault(head, []).append(i)
-            for head, chosen in by_head.items():
+            lines = [i for i, names in enumerate(asked) if name in names]
+            for head, chosen in reader.by_head(lines, latin).items():
                 read = head.with_twins(twins) if twins else head
                 for i, text in zip(chosen, read([crops[i] for i in chosen], own, run), strict=True):
                     readings[i].append(replace(text, reader=name, score_thresh=own.score_thresh))
@@ -390,7 +361,7 @@ class ScriptReader:
         if not all(found):
             return NOTHING
         width = crop.shape[1]
-        return joined([_placed(texts[0], a / width, b / width) for texts, (_, a, b) in zip(found, pieces, strict=True)])
+        return joined([placed(texts[0], a / width, b / width) for texts, (_, a, b) in zip(found, pieces, strict=True)])
 
     def _pieces(
         self, spans: Sequence[tuple[int, int]], possible: set[str], seen: Sequence[Floats]
@@ -408,8 +379,14 @@ class ScriptReader:
         return [(run[0][0], run[0][1][0], run[-1][1][1]) for run in runs][:MAX_PIECES]
 
 
-NOTHING = Text("", 0.0, np.zeros(0, np.float32), np.zeros((0, 2), np.float32))
-SPACE_EVIDENCE = np.array([[1, 0, 0]], np.float32)  # of the space between two pieces
+def _read_with_twins(script: str, lines: Sequence[int], texts: list[Text], read_by: ReadBy) -> None:
+    """Read lines again that hold letters which the language of their page does not have."""
+    twins = twins_of_page([texts[i].text for i in lines], script)
+    foreign = {twin[0] for twin in twins}
+    again = [i for i in lines if not foreign.isdisjoint(texts[i].text)]
+    for name in dict.fromkeys(texts[i].reader for i in again):
+        for i, text in read_by(name, [i for i in again if texts[i].reader == name], twins).items():
+            texts[i] = text
 
 
 def _score(text: Text) -> float:
@@ -422,55 +399,3 @@ def may_be_mixed(seen: Floats, plan: Plan, text: Text) -> bool:
     in_doubt = plan.chances[plan.names[0]] < 1 - DOUBT_ABOVE
     differ = len({int(part.argmax()) for part in seen if part[0] < 0.5}) > 1
     return (in_doubt or differ) and _score(text) < 1 - MIN_SPLIT_GAIN
-
-
-def word_spans(crop: Image) -> list[tuple[int, int]]:
-    """(start, end) in pixels of the words of a line, BGR uint8 (H, W, 3), by the gaps of its ink."""
-    inked = np.flatnonzero(ink_mask(crop).any(axis=0))
-    if not len(inked):
-        return [(0, crop.shape[1])]
-    gaps = np.flatnonzero(np.diff(inked) > MIN_GAP_RATIO * crop.shape[0])
-    cuts = [0, *((inked[gaps] + inked[gaps + 1]) // 2).tolist(), crop.shape[1]]
-    return list(pairwise(cuts))
-
-
-def _placed(text: Text, start: float, end: float) -> Text:
-    """The text of a piece that lies between two fractions of its line's width."""
-    return replace(text, char_spans=text.char_spans * np.float32(end - start) + np.float32(start))
-
-
-def joined(pieces: Sequence[Text]) -> Text:
-    """One text of the pieces of a line from its left, spaces between them; its score is the mean of theirs.
-
-    A line whose letters mostly run from right to left begins with its last piece.
-    """
-    kept = [piece for piece in pieces if piece.text.strip()]
-    if not kept:
-        return NOTHING
-    if base_direction(" ".join(piece.text for piece in kept)) == "rtl":
-        kept.reverse()
-    whole = kept[0]
-    for piece in kept[1:]:
-        at = piece.char_spans[:1, [0, 0]]  # the space stands where the piece begins
-        whole = Text(
-            f"{whole.text} {piece.text}",
-            float(np.mean([text.score for text in kept])),
-            np.concatenate([whole.char_scores, np.ones(1, np.float32), piece.char_scores]),
-            np.concatenate([whole.char_spans, at, piece.char_spans]),
-            f"{whole.plain or whole.text} {piece.plain or piece.text}",
-            "+".join(dict.fromkeys([*whole.reader.split("+"), piece.reader])),
-            max(whole.score_thresh or 0.0, piece.score_thresh or 0.0),
-            evidence=np.concatenate([whole.evidence, SPACE_EVIDENCE, piece.evidence]),
-        )
-    return whole
-
-
-def unread_warning(lines: Sequence[Line]) -> list[str]:
-    """How many lines could not be read, and in which scripts they are as far as that is known; empty when all were read."""
-    unread = [line for line in lines if line.unread]
-    if not unread:
-        return []
-    scripts = ", ".join(dict.fromkeys(SCRIPTS.get(line.script, line.script) for line in unread if line.script != NO_LETTERS))
-    what = f" (script: {scripts}?)" if scripts else ""
-    hint = "; see `inkline languages`" if scripts or len(unread) > MAX_BLURRED_SHARE * len(lines) else ""
-    return [f"{len(unread)} of {len(lines)} line{'s' * (len(lines) > 1)} could not be read{what}{hint}"]

@@ -1,6 +1,7 @@
 """Which script a line is written in: a small net looks at a few parts of it, and the lines of a page decide together."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -17,6 +18,11 @@ LETTERED = tuple(SCRIPTS)[1:]  # the scripts of the columns of `evidence` and `p
 MIN_PROBABILITY = 1e-4  # no part of a line may outvote all others
 PRIOR_LINES = 0.5  # what is known of a page before its lines are seen weighs as much as this many of them
 PRIOR_ROUNDS = 4
+EVEN_ABOVE = 0.2  # probability from which the second likeliest recogniser reads a line, too
+DOUBT_ABOVE = 0.03  # the same for a line whose reading is below SURE_SCORE
+POSSIBLE_ABOVE = 0.01  # the same for a line whose reading is below GOOD_SCORE
+SURE_SCORE = 0.95
+GOOD_SCORE = 0.85
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
@@ -94,3 +100,30 @@ def posterior(logs: Floats, letters: Floats, allowed: Sequence[bool]) -> Floats:
         counts = (probability * letters[:, None]).sum(axis=0) + PRIOR_LINES * uniform
         chances = counts / counts.sum()
     return np.asarray(probability, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Of one line: how likely each recogniser is the right one, the likeliest script (its code), if it surely is Latin."""
+
+    chances: Mapping[str, float]
+    script: str
+    is_latin: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The recognisers, likeliest first."""
+        return sorted(filter(None, self.chances), key=lambda name: -self.chances[name])
+
+    @property
+    def first(self) -> list[str]:
+        """Those that read the line in any case: the likeliest, and the second where it may as well be the right one."""
+        first, *others = self.names
+        return [first, *(name for name in others[:1] if self.chances[name] > EVEN_ABOVE)]
+
+    def next_to(self, asked: Sequence[str], score: float) -> list[str]:
+        """The one to ask, too, where the best score of those that were asked is no better than this, if any is possible."""
+        if score >= SURE_SCORE:
+            return []
+        least = DOUBT_ABOVE if score >= GOOD_SCORE else POSSIBLE_ABOVE
+        return [name for name in self.names if name not in asked and self.chances[name] > least][:1]

@@ -24,7 +24,8 @@ from inkline.training.training_data import TrainingData, open_source, warped_pag
 LINES_PER_SCRIPT = 300  # drawn, to measure an old ability by: the interval of a share of wrong characters is about 0.005 wide
 LINES_PER_MINUTE, MIN_LINES_PER_SCRIPT = 15, 40  # of a run with a limit of time
 PAGES_DRAWN = 30
-MIN_CASES = 100  # spaces, digits, lines, ... that a measure rests on, below which its fall refuses nothing
+MIN_CASES = 100  # spaces or digits that a measure of them rests on, below which its fall refuses nothing
+SPARSE = ("space_f1", "digit_acc")  # measures of what a script's lines may hardly hold, as Chinese ones spaces
 MIN_LETTERS = 20  # that a net must know of a script, beside those of the scripts before it, for the script to count
 
 
@@ -33,7 +34,7 @@ class Change:
     """A measure of the old and of the new model on one set.
 
     new_data: or what could be done before. interval: what the change lies within, with a probability of 95 %. cases: what the
-    measure rests on: characters, spaces, digits, lines.
+    measure rests on: characters, spaces, digits, lines, pages.
     """
 
     name: str
@@ -53,7 +54,12 @@ class Change:
     def is_sure(self) -> bool:
         """Whether the change is more than chance, on enough cases."""
         low, high = self.interval
-        return (low > 0 or high < 0) and self.cases >= MIN_CASES
+        return (low > 0 or high < 0) and not self.is_sparse
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether there are too few cases to say anything."""
+        return self.measure in SPARSE and self.cases < MIN_CASES
 
     def is_lost(self, bound: float) -> bool:
         """Whether this is an old ability that surely fell, by more than the bound."""
@@ -62,8 +68,10 @@ class Change:
     def row(self, bound: float) -> str:
         """A row of the report, in Markdown."""
         mark = ""
-        if not self.new_data and self.fall > bound:
-            mark = " (lost)" if self.is_sure else " (may be chance)" if self.cases >= MIN_CASES else f" ({self.cases} cases)"
+        if self.is_lost(bound):
+            mark = " (lost)"
+        elif not self.new_data and self.fall > bound:
+            mark = f" ({self.cases} cases)" if self.is_sparse else " (may be chance)"
         low, high = self.interval
         return (
             f"| {self.name} | {'new' if self.new_data else 'before'} | {self.measure} | {self.old:.4f} | {self.new:.4f} | "

@@ -10,7 +10,8 @@ from inkline import Ocr
 from inkline.errors import DownloadError, UsageError
 from inkline.formats.fonts import sized_font
 from inkline.options import RecognizeOptions
-from inkline.recognition.readers import Reader, Readers, ScriptReader, joined, reader_names, word_spans
+from inkline.recognition.pieces import joined, word_spans
+from inkline.recognition.readers import Reader, Readers, ScriptReader, reader_names
 from inkline.recognition.router import LETTERED, line_parts, net_input
 from inkline.registry import options_for
 from inkline.scripts import NO_LETTERS, SCRIPTS, script_of

@@ -134,6 +134,9 @@ def test_a_fall_counts_when_it_is_more_than_chance(trained: Path, tmp_path: Path
     right = [1] * 90 + [0] * 10
     clear, chance = changes_of(right, [0] * 20 + right[20:]), changes_of(right, [0] * 2 + right[2:])
     assert (clear.old, clear.new, clear.is_lost(0.01)) == (0.9, 0.7, True)
+    few = Change("drawn", False, "space_f1", 0.8, 0.6, (-0.3, -0.1), 37)
+    assert not few.is_lost(0.01) and "(37 cases)" in few.row(0.01)
+    assert dataclasses.replace(few, cases=200).is_lost(0.01)
     assert chance.fall > 0.01 and not chance.is_lost(0.01) and "(may be chance)" in chance.row(0.01)
     assert not dataclasses.replace(clear, new_data=True).is_lost(0.01)
     risen = dataclasses.replace(clear, measure="cer", old=0.1, new=0.2, interval=(0.05, 0.15))

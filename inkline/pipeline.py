@@ -1,6 +1,7 @@
 """The whole way from an image to a page of text."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -288,8 +289,13 @@ class Ocr:
         """The page and its texts, glyphs that stand alone in a cell being read with their rows; less what is no glyph."""
         found, options = prepared.found, prepared.options.recognize
         offered = np.flatnonzero(found.scores == 0).tolist()  # no detector saw them
+        # A glyph says nothing of its script: where most lines are read by the first recogniser, it reads glyphs, too.
+        names = Counter(text.reader for text in texts if text.text)
+        first = not names or names.most_common(1)[0][0] in ("", prepared.options.text_recognition_model_name)
+        glyphs = self._recognize_latin or self._recognize
         texts, kept = read_lone(
-            texts, prepared.image, found.quads, offered, lambda crops: self._read(crops, [len(crops)], options, map)
+            *(texts, prepared.image, found.quads, offered),
+            lambda crops: glyphs(crops, options) if first else self._read(crops, [len(crops)], options, map),
         )
         if len(kept) == len(found):
             return prepared, texts

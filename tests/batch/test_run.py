@@ -16,7 +16,7 @@ from batch_standin import go
 
 from inkline.batch.ledger import Ledger
 from inkline.batch.storage import Destination, check_destination
-from inkline.batch.task import FileTask, Workspace, options_key
+from inkline.batch.task import OPTIONS_WITHOUT_EFFECT, FileTask, Workspace, options_key
 from inkline.errors import OutputError, UsageError
 from inkline.flat import to_flat
 from inkline.options import OcrOptions, ReadOptions
@@ -91,7 +91,7 @@ def test_other_options_are_another_job(scans, out, log):
 
 def test_a_ledger_of_the_version_before_an_option_was_renamed_is_resumed():
     values = {**to_flat(OcrOptions()), "formats": ["json", "txt"]}
-    for name in ("engine", "device", "cpu_threads", "rules", "max_source_bytes", "allow_urls", "url_timeout"):
+    for name in ("engine", "device", "cpu_threads", *OPTIONS_WITHOUT_EFFECT):
         del values[name]
     values["text_rec_squeeze"] = values.pop("text_rec_width_scale")
     old = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]

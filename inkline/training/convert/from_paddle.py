@@ -191,7 +191,7 @@ def read_pdparams(path: Path) -> NamedArrays:
             continue
         array = as_array(value)
         if array is None or not isinstance(name, str):
-            raise ModelError(f"{path}: {name} is no array; give the .pdparams file")
+            raise ModelError(f"{path}: {name!r} is no array; give the .pdparams file")
         arrays[name] = array
     if not arrays:
         raise ModelError(f"{path}: it is empty; give the .pdparams file")
@@ -205,7 +205,7 @@ def unpickled(path: Path) -> Any:
             return WeightsUnpickler(file, encoding="latin1").load()
     except UnsafePickle as error:
         raise ModelError(
-            f"{path}: refused, the file wants to call {error}, which weights never need; get it from its publisher"
+            f"{path}: refused, the file wants to call {str(error)!r}, which weights never need; get it from its publisher"
         ) from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error

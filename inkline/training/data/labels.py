@@ -18,6 +18,7 @@ from inkline.errors import DataError
 
 LABEL_TASKS = ("det", "rec", "cls")
 LMDB_SIGN = "lmdb:"
+SHOWN_PROBLEMS = 2  # in an error; the report has all
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +189,16 @@ def load_labels(task: str, source: str, options: LoadOptions | None = None) -> t
     it. Raises DataError for a source that is missing or of another kind, when a charset is given that lacks characters
     of half the labels or more, when nothing usable is left, and with `strict` at the first problem.
     """
+    samples, report = read_labels(task, source, options)
+    if not samples:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in report.counts.items()) or "it is empty"
+        cases = "".join(f"; {problem.where}: {problem.detail}" for problem in report.problems[:SHOWN_PROBLEMS])
+        raise DataError(f"{source}: no usable {task} sample ({kinds}{cases}); `inkline data check` lists all")
+    return samples, report
+
+
+def read_labels(task: str, source: str, options: LoadOptions | None = None) -> tuple[list[Sample], LoadReport]:
+    """As `load_labels`, also where nothing usable is left."""
     if task not in LABEL_TASKS:
         raise DataError(f"no task {task!r} to load data for; there are {', '.join(LABEL_TASKS)}")
     options = options if options is not None else LoadOptions()
@@ -196,10 +207,6 @@ def load_labels(task: str, source: str, options: LoadOptions | None = None) -> t
     samples = [sample for sample in checked if sample is not None]
     report = LoadReport(task, len(samples), len(checked) - len(samples), tuple(reader.problems), reader.missing)
     _check_charset_fits(source, reader)
-    if not samples:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in report.counts.items()) or "it is empty"
-        cases = "".join(f"\n    {line}" for line in report.lines()[1:])
-        raise DataError(f"{source}: no usable {task} sample ({kinds}); see `inkline data check`{cases}")
     return samples, report
 
 

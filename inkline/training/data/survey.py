@@ -16,15 +16,18 @@ from inkline.files import atomic_write
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.training.data.augment_crops import ClsAugment, RecAugment, augment_line, augment_turned
 from inkline.training.data.augment_pages import AnnotatedPage, DetAugment, augment_page
-from inkline.training.data.labels import LMDB_SIGN, LoadOptions, LoadReport, Sample, load_labels, read_image
+from inkline.training.data.labels import LMDB_SIGN, LoadOptions, LoadReport, Sample, load_labels, read_image, read_labels
 from inkline.training.data.sample_sources import Labelled
 from inkline.training.synth.contact_sheet import contact_sheet, outline
 from inkline.training.synth.generate import new_folder
 
 
 def check_set(task: str, source: str, options: LoadOptions) -> LoadReport:
-    """Read a whole set, decoding every image, and return what was found. Raises DataError as `load` does."""
-    return load_labels(task, source, replace(options, decode=True))[1]
+    """Read a whole set, decoding every image, and return what was found. DataError for one that is missing or empty."""
+    _, report = read_labels(task, source, replace(options, decode=True))
+    if not report.usable and not report.problems:
+        raise DataError(f"{source}: no usable {task} sample (it is empty)")
+    return report
 
 
 def part_of_document(doc: str, shares: dict[str, float], seed: int) -> str:

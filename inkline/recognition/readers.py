@@ -141,8 +141,7 @@ def open_lines_reader(options: OcrOptions, base: Recognizer, latin: Recognizer |
         return Reader(name, _recognizer(found, options), tuned.recognize)
 
     name = options.text_recognition_model_name
-    models = {"text_detection_model_name": options.text_detection_model_name, "text_recognition_model_name": name}
-    unasked = options_for(**models, tier=options.tier) if name in all_cards() else OcrOptions()
+    unasked = options_for(text_recognition_model_name=name, tier=options.tier) if name in all_cards() else OcrOptions()
     readers = Readers(Reader(name, base, unasked.recognize, latin), open_reader)
     names = reader_names(options.lang, name, options.tier)
     by_script = ScriptReader(net, readers, names, other_readers(names) if options.lang == AUTO else None)

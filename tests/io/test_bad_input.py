@@ -99,7 +99,7 @@ def test_a_file_is_read_or_refused(shared: Path, file: str, read_apart: Apart) -
     allowed = case["expect"].split("-or-")
     if answer["error"] is not None:
         assert "error" in allowed, answer["error"]
-        assert answer["kind"] in ("SourceError", "TooLargeError", "PasswordError")
+        assert answer["kind"] in ("SourceError", "MissingFileError", "TooLargeError", "PasswordError")
         assert Path(file).name in answer["error"] and "\n" not in answer["error"]
         return
     assert case["expect"] != "error"

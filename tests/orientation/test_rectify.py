@@ -275,7 +275,7 @@ def test_a_bent_page_is_flattened_and_its_lines_lie_on_the_bent_page(receipt: Im
         cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(255, 255, 255),
     )  # fmt: skip
     flatten = Rectifier(None, unwarper(grid))
-    monkeypatch.setattr(inkline.pipeline, "open_rectifier", lambda options: flatten)
+    monkeypatch.setattr(inkline.pipeline, "open_rectifier", lambda options, look: flatten)
     with Ocr(use_doc_unwarping=True, cpu_threads=1) as ocr:
         page = ocr(bent)
         untouched = ocr(receipt)

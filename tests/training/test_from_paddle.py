@@ -87,7 +87,7 @@ def test_no_code_runs_from_a_file(tmp_path, kind, protocol):
 
 
 def test_an_array_of_objects_is_no_weight(tmp_path):
-    with pytest.raises(ModelError, match=r"fc\.bias is no array"):
+    with pytest.raises(ModelError, match=r"fc\.bias' is no array"):
         read_pdparams(write(tmp_path / "x.pdparams", {"fc.bias": np.array([{}, []], object)}))
 
 

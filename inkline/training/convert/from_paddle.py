@@ -7,12 +7,13 @@ Our names follow the reference's where they are sane, so the table is short. Nam
 frameworks, except that linear weights are [in, out] there and [out, in] here.
 """
 
+import math
 import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,16 +132,60 @@ NAME_TABLE = "StructuredToParameterName@@"  # the framework's own bookkeeping, n
 COPIES_OF_NET = ("Student.", "Student2.", "Teacher.")
 
 
-def make_array(kind: type, shape: tuple[int, ...], code: Any) -> NDArray[Any]:
-    """An array whose state follows in the pickle; `code` is its type as numpy writes it, text or bytes."""
-    if kind is not np.ndarray:
-        raise pickle.UnpicklingError(f"arrays of kind {kind!r} are not weights")
-    return np.empty(shape, code)
+MAX_DIMENSIONS = 8
 
 
-def make_buffered(data: Any, dtype: np.dtype[Any], shape: tuple[int, ...], order: Literal["C", "F"]) -> NDArray[Any]:
+class ElementType:
+    """The type of an array's elements, as a pickle spells it; nothing of numpy sees what a hostile file says of it."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.code = code.decode("latin1") if isinstance(code, bytes) else code
+        self.order = "<"
+
+    def __setstate__(self, state: Any) -> None:
+        """(version, byte order, ...)"""
+        self.order = ">" if isinstance(state, tuple) and state[1:2] == (">",) else "<"
+
+    def dtype(self) -> np.dtype[Any]:
+        """The type; UnpicklingError for any but numbers."""
+        found = re.fullmatch(r"([<>|=]?)([fiub][1248])", self.code) if isinstance(self.code, str) else None
+        if found is None or found[2] in ("f1", "b2", "b4", "b8"):
+            raise pickle.UnpicklingError(f"elements of type {self.code!r:.20} are not weights")
+        return np.dtype((">" if ">" in (found[1], self.order) else "<") + found[2])
+
+
+class Elements:
+    """An array in a pickle: its state follows. `array()` makes it, once all that was said of it is checked."""
+
+    def __init__(self, *_: Any) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        """(version, shape, type, whether in Fortran's order, bytes)"""
+        self.state = state
+
+    def array(self) -> NDArray[Any]:
+        """The array; UnpicklingError where its bytes are not those of its shape and type."""
+        try:
+            shape, kind, fortran, data = self.state[-4:]
+        except (TypeError, ValueError) as error:
+            raise pickle.UnpicklingError("an array without content") from error
+        data = data.encode("latin1") if isinstance(data, str) else data
+        sides = isinstance(shape, tuple) and len(shape) <= MAX_DIMENSIONS and all(type(n) is int and n >= 0 for n in shape)
+        if not (sides and isinstance(kind, ElementType) and isinstance(data, bytes | bytearray)):
+            raise pickle.UnpicklingError("an array of another kind than weights have")
+        dtype = kind.dtype()
+        if len(data) != math.prod(shape) * dtype.itemsize:
+            raise pickle.UnpicklingError(f"{len(data)} bytes for the shape {shape}")
+        flat = np.frombuffer(bytes(data), dtype)
+        return flat.reshape(shape, order="F" if fortran else "C").astype(flat.dtype.newbyteorder("="))
+
+
+def make_buffered(data: Any, kind: Any, shape: Any, order: Any) -> Elements:
     """An array from its bytes (pickle protocol 5)."""
-    return np.asarray(np.frombuffer(data, dtype)).reshape(shape, order=order)
+    made = Elements()
+    made.state = (shape, kind, order == "F", data)
+    return made
 
 
 def make_bytes(text: str, encoding: str) -> bytes:
@@ -155,10 +200,10 @@ PICKLE_FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
     ("builtins", "tuple"): tuple,
     ("__builtin__", "tuple"): tuple,
     ("_codecs", "encode"): make_bytes,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): make_array,
-    ("numpy._core.multiarray", "_reconstruct"): make_array,
+    ("numpy", "ndarray"): Elements,
+    ("numpy", "dtype"): ElementType,
+    ("numpy.core.multiarray", "_reconstruct"): Elements,
+    ("numpy._core.multiarray", "_reconstruct"): Elements,
     ("numpy.core.numeric", "_frombuffer"): make_buffered,
     ("numpy._core.numeric", "_frombuffer"): make_buffered,
 }
@@ -217,7 +262,10 @@ def as_array(value: Any) -> NDArray[Any] | None:
     """The number array in `value`, which is one or a pair (name, array); None for anything else."""
     if isinstance(value, tuple) and len(value) == 2:
         value = value[1]
-    return value if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" else None
+    try:
+        return value.array() if isinstance(value, Elements) else None
+    except pickle.UnpicklingError:
+        return None
 
 
 def one_copy(arrays: NamedArrays) -> NamedArrays:

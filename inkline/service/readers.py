@@ -25,6 +25,8 @@ class OcrByRequest:
 
         Errors: UsageError for a language that is not known or not read, or when the server has one recogniser for all.
         """
+        if not languages and not tier:
+            return self._own
         own = self._own.options
         lang, tier = "+".join(languages) or own.lang, tier or own.tier
         if (lang, tier) == (own.lang, own.tier):

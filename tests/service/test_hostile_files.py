@@ -49,7 +49,7 @@ def test_the_end_does_not_wait_for_a_file_that_never_ends(held):
         inside = pool.submit(service.post, file=b64(nested_forms()))
         wait_for(lambda: service.service.queue.working == 1)
         service.service.queue.close()
-        assert inside.result(20).status_code == 504
+        assert inside.result(20).status_code in (422, 504)  # the page's limit of time, or the request's
         wait_for(lambda: service.service.queue.finished, 10)
 
 

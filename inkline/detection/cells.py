@@ -1,6 +1,6 @@
 """Signs and figures that stand alone in a cell and that a detector overlooks: small pieces of ink in a row and a column."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ FREE = 0.25  # around a glyph there is nothing but paper
 MIN_ROOM = 0.5  # between a glyph and the text of its row
 MAX_OFF = 0.3  # of a glyph's middle from the row's
 ROWS_APART = 4.0  # of a cell from the next of its column
+
+Bounds = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
 
 
 def with_lone_glyphs(found: Detections, ink: Ink) -> Detections:
@@ -77,23 +79,31 @@ def _in_rows(ink: Ink, boxes: Boxes, alone: list[int]) -> Iterator[tuple[float, 
             yield x0, y0, x1, y1, height
 
 
-def _joined(pieces: Floats, gap: float) -> Iterator[tuple[float, float, float, float]]:
-    """The bounds of pieces, those nearer than a gap put together."""
-    waiting = [tuple(map(float, piece)) for piece in pieces[np.argsort(pieces[:, 0])]]
+def _joined(pieces: Floats, gap: float) -> Iterator[Bounds]:
+    """The bounds of pieces (N, 4), those nearer than a gap put together."""
+    waiting: list[Bounds] = [(x0, y0, x1, y1) for x0, y0, x1, y1 in pieces[np.argsort(pieces[:, 0])].tolist()]
     while waiting:
-        x0, y0, x1, y1 = waiting.pop(0)
-        near = [p for p in waiting if p[0] - x1 < gap and x0 - p[2] < gap and p[1] - y1 < gap and y0 - p[3] < gap]
+        first = waiting.pop(0)
+        near = [piece for piece in waiting if _are_near(first, piece, gap)]
         if near:
-            waiting = [p for p in waiting if p not in near]
-            near.append((x0, y0, x1, y1))
-            waiting.insert(
-                0, (min(p[0] for p in near), min(p[1] for p in near), max(p[2] for p in near), max(p[3] for p in near))
-            )
+            waiting = [_around([first, *near]), *(piece for piece in waiting if piece not in near)]
         else:
-            yield x0, y0, x1, y1
+            yield first
 
 
-def _is_free(ink: Ink, box: tuple[float, float, float, float], margin: float) -> bool:
+def _are_near(first: Bounds, second: Bounds, gap: float) -> bool:
+    """Whether two pieces are nearer than a gap, both across and down."""
+    across = second[0] - first[2] < gap and first[0] - second[2] < gap
+    return across and second[1] - first[3] < gap and first[1] - second[3] < gap
+
+
+def _around(pieces: Iterable[Bounds]) -> Bounds:
+    """The bounds of several pieces together."""
+    x0, y0, x1, y1 = zip(*pieces, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
+def _is_free(ink: Ink, box: Bounds, margin: float) -> bool:
     """Whether there is no ink around a box."""
     x0, y0, x1, y1 = box
     a, b = margin, 1.0

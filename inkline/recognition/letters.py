@@ -42,7 +42,7 @@ class Alphabets:
         Their letters have to be explained better by its languages.
         """
         shared = self.shared
-        telling = [Counter(c for c in text if c.isalpha() and c not in shared) for text in texts]
+        telling = [_telling(text, shared) for text in texts]
         seen, letters = sum(telling, Counter[str]()), sum(c.isalpha() for text in texts for c in text)
         if seen.total() < max(MIN_TELLING, MIN_TELLING_SHARE * letters):
             return []
@@ -59,6 +59,11 @@ class Alphabets:
 def _as_read(language: Language) -> frozenset[str]:
     """The letters of a language, and those that are read in their place by mistake."""
     return language.letters.union(*(twin[0] for twin in language.twins))
+
+
+def _telling(text: str, shared: frozenset[str]) -> Counter[str]:
+    """How often each letter stands in a text that not all languages share."""
+    return Counter(c for c in text if c.isalpha() and c not in shared)
 
 
 def _fit(telling: Counter[str], alphabets: Sequence[frozenset[str]]) -> float:
@@ -91,7 +96,7 @@ def twins_of_page(texts: Sequence[str], script: str) -> tuple[str, ...]:
     if not any(one.twins for one in known):
         return ()
     shared = frozenset.intersection(*(one.letters for one in known))
-    seen = Counter(c for text in texts for c in text if c.isalpha() and c not in shared)
+    seen = _telling("".join(texts), shared)
     if seen.total() < MIN_TELLING:
         return ()
     fits = [(_fit(seen, [_as_read(one)]), one) for one in known]

@@ -30,32 +30,63 @@ def read_lone(
     image: the page, BGR uint8 (H, W, 3). quads: (N, 4, 2) of the texts. offered: the boxes that no detector found; those stay
     that are surely read. read: reads lines.
     """
-    # Which are alone and in doubt, and how they look in their rows.
-    out, boxes, asked = list(texts), measure(quads), set(offered)
-    agreed: set[int] = set()
-    doubtful = {i: text for i, text in lone_glyphs(boxes).items() if i in asked or _is_doubtful(texts[i])}
-    views = {i: view for i, text in doubtful.items() if (view := seen_in_row(image, boxes, i, text)) is not None}
-    # What they are there.
-    for (i, (_, lead)), text in zip(views.items(), read([view for view, _ in views.values()]) if views else [], strict=True):
-        found = _behind(text, lead)
-        if found.text and FIGURE_TWINS.get(found.text, found.text) == FIGURE_TWINS.get(texts[i].text, texts[i].text):
+    out, asked, agreed = list(texts), set(offered), set[int]()
+    in_rows = _read_in_rows(texts, image, quads, asked, read)
+    # Which of the two readings counts.
+    for i, found in in_rows.items():
+        if _agree(found, texts[i]):
             agreed.add(i)
         if found.text in NEARLY_DASHES and is_bar(crop_quad(image, quads[i])):
             found = replace(DASH, reader=found.reader, score_thresh=found.score_thresh)
-        if i in asked:
-            if found.score >= SURE_SCORE and GLYPHS.fullmatch(found.text):
-                out[i] = found
-                asked.discard(i)
-        elif found.text and len(found.text) <= 2 and (found.score >= SURE_SCORE or found.score >= texts[i].score):
+        counts = _is_surely_a_glyph(found) if i in asked else _is_better(found, texts[i])
+        if counts:
             out[i] = found
-    for i in views:
-        if out[i].text in FIGURE_TWINS and _among_figures(i, out, quads):
-            out[i] = replace(out[i], text=FIGURE_TWINS[out[i].text], plain="")
-        # A letter or digit that both readings agree on is kept, and a digit in a column of figures.
-        is_kept = len(out[i].text) == 1 and out[i].text.isalnum() and out[i].score >= KEPT_SCORE
-        if is_kept and (i in agreed or (out[i].text.isdigit() and _among_figures(i, out, quads))):
-            out[i] = replace(out[i], score_thresh=KEPT_SCORE)
+            asked.discard(i)
+    # What the column says to it.
+    for i in in_rows:
+        out[i] = _in_its_column(i, out, quads, i in agreed)
     return out, [i for i in range(len(out)) if i not in asked]
+
+
+def _read_in_rows(
+    texts: Sequence[Text], image: Image, quads: Floats, asked: set[int], read: Callable[[list[Image]], list[Text]]
+) -> dict[int, Text]:
+    """Box -> its reading with the text beside it, without that text, for lone glyphs that are in doubt or `asked` for."""
+    boxes = measure(quads)
+    doubtful = {i: text for i, text in lone_glyphs(boxes).items() if i in asked or _is_doubtful(texts[i])}
+    views = {i: view for i, text in doubtful.items() if (view := seen_in_row(image, boxes, i, text)) is not None}
+    lines = read([view for view, _ in views.values()]) if views else []
+    return {i: _behind(line, lead) for (i, (_, lead)), line in zip(views.items(), lines, strict=True)}
+
+
+def _agree(found: Text, alone: Text) -> bool:
+    """Whether a glyph is the same in its row and alone, a letter being the same as the figure that looks like it."""
+    return bool(found.text) and FIGURE_TWINS.get(found.text, found.text) == FIGURE_TWINS.get(alone.text, alone.text)
+
+
+def _is_surely_a_glyph(found: Text) -> bool:
+    """Whether a reading counts where no detector saw anything."""
+    return found.score >= SURE_SCORE and GLYPHS.fullmatch(found.text) is not None
+
+
+def _is_better(found: Text, alone: Text) -> bool:
+    """Whether the reading of a glyph in its row counts in place of that alone."""
+    return 1 <= len(found.text) <= 2 and (found.score >= SURE_SCORE or found.score >= alone.score)
+
+
+def _in_its_column(glyph: int, texts: Sequence[Text], quads: Floats, is_agreed: bool) -> Text:
+    """The text of a glyph, a figure where its column is of figures, and kept with a lower score where more speaks for it.
+
+    is_agreed: whether both readings of the glyph agree.
+    """
+    text = texts[glyph]
+    if text.text in FIGURE_TWINS and _among_figures(glyph, texts, quads):
+        text = replace(text, text=FIGURE_TWINS[text.text], plain="")
+    # A letter or digit that both readings agree on is kept, and a digit in a column of figures.
+    may_be_kept = len(text.text) == 1 and text.text.isalnum() and text.score >= KEPT_SCORE
+    if may_be_kept and (is_agreed or (text.text.isdigit() and _among_figures(glyph, texts, quads))):
+        text = replace(text, score_thresh=KEPT_SCORE)
+    return text
 
 
 def is_bar(crop: Image | None) -> bool:

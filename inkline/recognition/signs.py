@@ -52,11 +52,12 @@ def _in_one_form(text: Text, east_asian: bool) -> Text:
         return text
     if not east_asian and shown.strip() in CHINESE_TWINS:
         return replace(text, text=shown.replace(shown.strip(), CHINESE_TWINS[shown.strip()]), plain="")
-    zeros = set() if east_asian else {i for m in ZEROS.finditer(shown) for i in range(*m.span()) if shown[i] in ZERO_TWINS}
+    zeros = set() if east_asian else _taken_for_others(shown)
     rows: list[Char] = list(
         zip(shown, text.plain or shown, text.char_scores.tolist(), text.char_spans, text.evidence, strict=True)
     )
-    rows = [("0", "0", max(row[2], ZERO_SCORE), *row[3:]) if i in zeros else row for i, row in enumerate(rows)]
+    for i in zeros:
+        rows[i] = ("0", "0", max(rows[i][2], ZERO_SCORE), *rows[i][3:])
     if script_of(shown) not in EAST_ASIAN or zeros:
         rows = _half_width(rows)
     rows = _raised(_signs(rows))
@@ -74,6 +75,11 @@ def _in_one_form(text: Text, east_asian: bool) -> Text:
         char_spans=np.array(spans, np.float32),
         evidence=np.array(evidence, np.float32),
     )
+
+
+def _taken_for_others(shown: str) -> set[int]:
+    """Where in a text the zeros are that were taken for other characters."""
+    return {i for m in ZEROS.finditer(shown) for i in range(*m.span()) if shown[i] in ZERO_TWINS}
 
 
 def _half_width(rows: list[Char]) -> list[Char]:
@@ -110,21 +116,29 @@ def _raised(rows: list[Char]) -> list[Char]:
     """
     if not any(row[0] in RAISED_DIGITS or row[0] in RAISED_SIGNS for row in rows):
         return rows
-    # A digit and its raised form in two neighbouring steps are one character.
+    once = _read_once(rows)
+    # From the left, so that a digit behind one that is now raised is raised, too.
+    for i, (char, _, *seen) in enumerate(once):
+        before, after = once[i - 1][0] if i else " ", once[i + 1][0] if i + 1 < len(once) else " "
+        if "0" <= char <= "9" and _is_raised_between(before, after):
+            raised = char.translate(RAISED)
+            once[i] = (raised, raised, *seen)
+    return once
+
+
+def _read_once(rows: list[Char]) -> list[Char]:
+    """The characters without digits whose raised form is read in the very next step: the two are one character."""
     once: list[Char] = []
     for row in rows:
         if once and row[0] in RAISED_DIGITS and once[-1][0].translate(RAISED) == row[0] and _next_to(once[-1][3], row[3]):
             once.pop()
         once.append(row)
-    # Those beside raised ones.
-    for i, (char, _, *seen) in enumerate(once):
-        if "0" <= char <= "9":
-            before, after = once[i - 1][0] if i else " ", once[i + 1][0] if i + 1 < len(once) else " "
-            follows = before in RAISED_DIGITS or before in RAISED_SIGNS
-            if follows or (before.isalpha() and after in RAISED_DIGITS):
-                raised = char.translate(RAISED)
-                once[i] = (raised, raised, *seen)
     return once
+
+
+def _is_raised_between(before: str, after: str) -> bool:
+    """Whether a digit between these two characters is a raised one."""
+    return before in RAISED_DIGITS or before in RAISED_SIGNS or (before.isalpha() and after in RAISED_DIGITS)
 
 
 def _next_to(first: Floats, second: Floats) -> bool:

@@ -68,11 +68,7 @@ class OwnFit:
 
 def fit_own(read: Callable[[Sequence[Image]], Sequence[Text]], source: SampleSource, fold: Callable[[str], str]) -> OwnFit:
     """The fit of a recogniser to labelled lines. fold: what texts are compared as; DataError for too few lines."""
-    samples = [source.load(0, i) for i in range(len(source))]
-    found = zip(samples, read([image for image, _ in samples]), strict=True)
-    kept = [(image.shape, fold(truth), text) for (image, truth), text in found if text.text.strip() and truth.strip()]
-    if len(kept) < MIN_LINES:
-        raise DataError(f"{len(kept)} lines were read, {MIN_LINES} at least say how far a model can be trusted; give more")
+    kept = _read_lines(read, source, fold)
     shapes, truths, texts = zip(*kept, strict=True)
     odds = general_odds(texts, shapes)
     right = ["".join(truth.split()) == "".join(fold(text.text).split()) for truth, text in zip(truths, texts, strict=True)]
@@ -85,6 +81,18 @@ def fit_own(read: Callable[[Sequence[Image]], Sequence[Text]], source: SampleSou
     }
     before, after = (calibration(chance(of_lines, how["line"]), right)[0] for how in (UNFITTED, fit))
     return OwnFit(fit, len(kept), before, after)
+
+
+def _read_lines(
+    read: Callable[[Sequence[Image]], Sequence[Text]], source: SampleSource, fold: Callable[[str], str]
+) -> list[tuple[tuple[int, ...], str, Text]]:
+    """(shape of the picture, what it says, what is read) of the lines in which there is something; DataError for too few."""
+    samples = [source.load(0, i) for i in range(len(source))]
+    found = zip(samples, read([image for image, _ in samples]), strict=True)
+    kept = [(image.shape, fold(truth), text) for (image, truth), text in found if text.text.strip() and truth.strip()]
+    if len(kept) < MIN_LINES:
+        raise DataError(f"{len(kept)} lines were read, {MIN_LINES} at least say how far a model can be trusted; give more")
+    return kept
 
 
 def write_fit(path: Path, fit: Fit) -> None:

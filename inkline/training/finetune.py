@@ -6,7 +6,7 @@ is mixed in (`replay`), and at the end both models are evaluated on the new data
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,11 @@ class FinetuneResult:
     def lost(self) -> tuple[Change, ...]:
         """What surely fell by more than the bound."""
         return tuple(c for c in self.changes if c.is_lost(self.bound))
+
+    @property
+    def has_gained(self) -> bool:
+        """Whether some measure of the new data surely rose."""
+        return any(c.new_data and c.fall < 0 and c.is_sure for c in self.changes)
 
     def require_kept(self) -> None:
         """ModelError when an old ability fell by more than the bound."""
@@ -252,8 +257,7 @@ def compared(
     "Robust fine-tuning of zero-shot models"). They replace the checkpoint; the trained ones are kept beside it as trained.pt.
     """
     device = distributed_env(config.run.device).device
-    say = LogProgress().say
-    say(f"comparing the old and the new model on {len(config.data.evaluate) + len(general)} sets")
+    LogProgress().say(f"comparing the old and the new model on {len(config.data.evaluate) + len(general)} sets")
     net, about = load_checkpoint(checkpoint)
     sets = measured_sets(config, start_weights, about.charset, general, device)
     if config.task == "rec":
@@ -261,27 +265,41 @@ def compared(
     whole = FinetuneResult(checkpoint, changes_on(sets, net, config, about.charset, device), bound)
     if not whole.lost or config.task != "rec":
         return whole
+    return between_weights(start_weights, whole, sets, lambda some: changes_on(some, net, config, about.charset, device), net)
+
+
+def between_weights(
+    start_weights: StartWeights,
+    whole: FinetuneResult,
+    sets: Sequence[MeasuredSet],
+    measure: Callable[[Sequence[MeasuredSet]], tuple[Change, ...]],
+    net: nn.Module,
+) -> FinetuneResult:
+    """The first of the weights between the old and the trained ones that lose nothing, as the checkpoint; else `whole`.
+
+    measure: what a set of `sets` says of the weights that are in `net`.
+    """
+    checkpoint = whole.checkpoint
     trained, latest = read_checkpoint(checkpoint), whole
-    doubtful = {c.name for c in whole.changes if c.new_data}
+    # Where something was lost comes first: the other sets need not be read when it still is.
+    doubtful = {change.name for change in whole.changes if change.new_data}
     for share in BLENDS:
-        say(f"lost: {latest.falls()}; trying weights at {share} of the way from the old ones")
+        LogProgress().say(f"lost: {latest.falls()}; trying weights at {share} of the way from the old ones")
         content = {**trained, "model": blended(start_weights, trained, share)}
         load_tensors(net, content["model"], TRAINING_ONLY)
-        # where something was lost first: the other sets need not be read when it still is
-        doubtful |= {c.name for c in latest.lost}
-        between = FinetuneResult(checkpoint, (), bound, share)
-        for some in ([s for s in sets if s.name in doubtful], [s for s in sets if s.name not in doubtful]):
-            if not between.lost:
-                changes = between.changes + changes_on(some, net, config, about.charset, device)
-                between = dataclasses.replace(between, changes=changes)
-        latest = between
-        if between.lost:
+        doubtful |= {change.name for change in latest.lost}
+        latest = FinetuneResult(checkpoint, measure([each for each in sets if each.name in doubtful]), whole.bound, share)
+        if latest.lost:
             continue
-        if not any(c.new_data and c.fall < 0 and c.is_sure for c in between.changes):
+        others = measure([each for each in sets if each.name not in doubtful])
+        latest = dataclasses.replace(latest, changes=latest.changes + others)
+        if latest.lost:
+            continue
+        if not latest.has_gained:
             break
         write_checkpoint(checkpoint.with_name("trained.pt"), trained)
         write_checkpoint(checkpoint, content)
-        return between
+        return latest
     return whole
 
 

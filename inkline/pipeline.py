@@ -26,13 +26,13 @@ from inkline.languages import LANGUAGES, missing_letters
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.in_row import lone_glyphs, measure
 from inkline.layout.reading_order import reference_order
-from inkline.options import EngineOptions, OcrOptions
+from inkline.options import EngineOptions, OcrOptions, RecognizeOptions
 from inkline.orientation.classifier import Classifier, Orientation
 from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.columns import complete_columns
 from inkline.recognition.confidence import own_fit
-from inkline.recognition.lone import read_lone
+from inkline.recognition.lone import KEPT_SCORE, read_lone
 from inkline.recognition.readers import open_lines_reader, open_recognizers
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.registry import options_for, resolve
@@ -261,11 +261,13 @@ class Ocr:
         angles = [90 if is_upright_column(crop) and i not in alone else 0 for i, crop in enumerate(crops)]
         lines = [turn(crop, angle) for crop, angle in zip(crops, angles, strict=True)]
         upside_down = self._upside_down(lines, options)
-        read_twice = upside_down if options.orient.line_rule == "read" else ()
-        for i in upside_down if not read_twice else ():
-            lines[i], angles[i] = turn(lines[i], 180), angles[i] + 180
-        lines += [turn(lines[i], 180) for i in read_twice]
-        angles += [angles[i] + 180 for i in read_twice]
+        turned, turned_angles = [turn(lines[i], 180) for i in upside_down], [angles[i] + 180 for i in upside_down]
+        read_twice: tuple[int, ...] = ()
+        if options.orient.line_rule == "read":
+            read_twice, lines, angles = upside_down, [*lines, *turned], [*angles, *turned_angles]
+        else:
+            for i, line, angle in zip(upside_down, turned, turned_angles, strict=True):
+                lines[i], angles[i] = line, angle
         # Fit their boxes to the ink; workers do so while lines are read.
         boxes: Iterable[Floats] = [*found.quads, *found.quads[list(read_twice)]]
         if options.box_rule == "ink":
@@ -296,6 +298,8 @@ class Ocr:
         texts, kept = read_lone(
             *(texts, prepared.image, found.quads, offered),
             lambda crops: glyphs(crops, options) if first else self._read(crops, [len(crops)], options, map),
+            # What usually stays at half a score obeys a threshold that was raised.
+            KEPT_SCORE if options.score_thresh <= RecognizeOptions().score_thresh else options.score_thresh,
         )
         if len(kept) == len(found):
             return prepared, texts

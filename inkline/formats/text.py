@@ -199,21 +199,31 @@ def _markdown_block(lines: list[Line], usual_height: float) -> str:
         return _markdown_table(tables_of(lines)[0])
     rows = rows_of(lines)
     texts = [row_text(row).strip() for row in rows]
-    if usual_height > 0 and len(rows) <= MAX_HEADING_LINES and _is_title(" ".join(texts)):
-        ratio = float(np.median([line_height(line) for line in lines])) / usual_height
-        heading = next((mark for limit, mark in HEADING_RATIOS if ratio >= limit), None)
-        if heading is not None:
-            return heading + escape_markdown(join_lines(texts))
+    heading = _heading_mark(lines, texts, usual_height)
+    if heading:
+        return heading + escape_markdown(join_lines(texts))
     if any(len(row) > 1 and "\t" in text for row, text in zip(rows, texts, strict=True)):  # a form, a row of which is one line
         return "  \n".join(escape_markdown(" ".join(text.split("\t"))) for text in texts)
-    # A bullet or number begins an item; what follows without one continues it.
+    return "\n".join(_markdown_item(item) for item in _items(texts))
+
+
+def _items(texts: list[str]) -> list[list[str]]:
+    """The rows of each item: a bullet or number begins one; what follows without one continues it."""
     items: list[list[str]] = []
     for text in texts:
         if not items or _list_mark(text):
             items.append([text])
         else:
             items[-1].append(text)
-    return "\n".join(_markdown_item(item) for item in items)
+    return items
+
+
+def _heading_mark(lines: list[Line], texts: list[str], usual_height: float) -> str:
+    """The Markdown mark of a heading of these rows; empty for what is none, or without a usual height (0)."""
+    if usual_height <= 0 or len(texts) > MAX_HEADING_LINES or not _is_title(" ".join(texts)):
+        return ""
+    ratio = float(np.median([line_height(line) for line in lines])) / usual_height
+    return next((mark for limit, mark in HEADING_RATIOS if ratio >= limit), "")
 
 
 def _is_title(text: str) -> bool:

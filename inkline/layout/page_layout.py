@@ -53,17 +53,12 @@ def lay_out(quads: Floats, angles: Sequence[int], texts: Sequence[str], noise: S
     if silent.all():
         silent[:] = False
     kept = np.flatnonzero(~silent).tolist()
-    own, own_texts = boxes[kept], [texts[i] for i in kept]
-    places: list[_Placed] = []
-    for rows in read_regions(own, np.array([count_words(text) for text in own_texts], np.float32)):
-        table = max((place.cell.table for place in places if place.cell), default=-1)
-        places += _region(rows, own, own_texts, (places[-1].row, places[-1].paragraph, table) if places else (-1, -1, -1))
+    placed = [place._replace(box=kept[place.box]) for place in _placed(boxes[kept], [texts[i] for i in kept])]
     # Boxes without text go behind their neighbours.
-    placed = [place._replace(box=kept[place.box]) for place in places]
     for i in np.flatnonzero(silent):
         apart = np.maximum(boxes[kept, :2] - boxes[i, 2:], boxes[i, :2] - boxes[kept, 2:]).max(axis=1)
         nearest = kept[int(apart.argmin())]
-        at = next(k for k, place in enumerate(placed) if place.box == nearest)
+        at = [place.box for place in placed].index(nearest)
         placed.insert(at + 1, placed[at]._replace(box=int(i), cell=None))
     columns = list(zip(*placed, strict=True)) or [()] * 5
     order, row, paragraph = (np.array(values, np.int64) for values in columns[:3])
@@ -78,6 +73,15 @@ class _Placed(NamedTuple):
     paragraph: int
     cell: Cell | None
     at_right: bool
+
+
+def _placed(boxes: Floats, texts: Sequence[str]) -> list[_Placed]:
+    """Upright boxes (N, 4) of text in reading order, region by region."""
+    places: list[_Placed] = []
+    for rows in read_regions(boxes, np.array([count_words(text) for text in texts], np.float32)):
+        table = max((place.cell.table for place in places if place.cell), default=-1)
+        places += _region(rows, boxes, texts, (places[-1].row, places[-1].paragraph, table) if places else (-1, -1, -1))
+    return places
 
 
 def _region(rows: list[list[int]], boxes: Floats, texts: Sequence[str], before: tuple[int, int, int]) -> list[_Placed]:

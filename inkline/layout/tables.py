@@ -32,6 +32,7 @@ _NUMBER = re.compile(r"^[\s\d.,:;()%+\-–—−$€£¥/*†‡xX]+$")
 _MARK = re.compile(r"^([•◦▪●■‣∙·–—*□☐☑✓❑>-]+|\(?(\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)])$")
 
 Rows = list[list[int]]
+Spans = dict[int, tuple[int, int]]  # box -> its first column and how many it takes
 
 
 class Place(NamedTuple):
@@ -100,19 +101,31 @@ def _table(rows: Rows, start: int, end: int, stop: int, boxes: Floats, texts: Se
     while end < stop and _is_further(rows[end], rows[end - 1], columns, boxes, height):
         end += 1
     in_column = {i: _span(boxes[i], columns) for row in rows[start:end] for i in row}
-    if len(columns) == 2 and all(_MARK.match(texts[i].strip()) for row in full for i in row if in_column[i] == (0, 1)):
-        return None  # a list and its marks
-    if not _is_aligned(full, boxes, in_column, height):
+    if _is_list(full, len(columns), in_column, texts) or not _is_aligned(full, boxes, in_column, height):
         return None
     logical_rows = _merged(rows[start:end], boxes, texts, in_column, height)
+    if not _has_rows(logical_rows, in_column, texts):
+        return None
+    return Found(start, end, len(columns), _places(logical_rows, in_column))
+
+
+def _places(logical_rows: Rows, in_column: Spans) -> dict[int, Place]:
+    return {i: Place(number, *in_column[i]) for number, logical in enumerate(logical_rows) for i in logical}
+
+
+def _is_list(full: Rows, columns: int, in_column: Spans, texts: Sequence[str]) -> bool:
+    """Whether two columns are the items of a list and their marks."""
+    first = [i for row in full for i in row if in_column[i] == (0, 1)]
+    return columns == 2 and all(_MARK.match(texts[i].strip()) for i in first)
+
+
+def _has_rows(logical_rows: Rows, in_column: Spans, texts: Sequence[str]) -> bool:
+    """Whether a table has rows enough; a short one has few words in a cell, too, or it is text in columns."""
     cells = {(k, in_column[i][0]) for k, logical in enumerate(logical_rows) for i in logical}
     words = sum(len(texts[i].split()) for i in in_column)
-    if len(logical_rows) < MIN_LOGICAL_ROWS or (len(logical_rows) < SHORT and words > WORDS_PER_CELL * len(cells)):
-        return None
-    places: dict[int, Place] = {}
-    for number, logical in enumerate(logical_rows):
-        places |= {i: Place(number, *in_column[i]) for i in logical}
-    return Found(start, end, len(columns), places)
+    if len(logical_rows) < SHORT and words > WORDS_PER_CELL * len(cells):
+        return False
+    return len(logical_rows) >= MIN_LOGICAL_ROWS
 
 
 def _columns(full: Rows, boxes: Floats, height: float) -> NDArray[np.float64]:
@@ -155,7 +168,7 @@ def _span(box: Floats, columns: NDArray[np.float64]) -> tuple[int, int]:
     return int(taken[0]), int(taken[-1] - taken[0] + 1)
 
 
-def _is_aligned(full: Rows, boxes: Floats, in_column: dict[int, tuple[int, int]], height: float) -> bool:
+def _is_aligned(full: Rows, boxes: Floats, in_column: Spans, height: float) -> bool:
     """Whether most cells are in line with others of their column: at the left, at the right, or in the middle."""
     near = total = 0
     for column in {place[0] for place in in_column.values()}:
@@ -168,30 +181,45 @@ def _is_aligned(full: Rows, boxes: Floats, in_column: dict[int, tuple[int, int]]
     return near > ALIGNED_SHARE * total
 
 
-def _merged(
-    rows: Rows, boxes: Floats, texts: Sequence[str], in_column: dict[int, tuple[int, int]], height: float
-) -> list[list[int]]:
+def _merged(rows: Rows, boxes: Floats, texts: Sequence[str], in_column: Spans, height: float) -> Rows:
     """Rows of lines put together to rows of cells: further lines of a cell, and cells at half the height of others."""
     gaps = [float(boxes[b, 1].min() - boxes[a, 3].max()) for a, b in pairwise(rows)]
-    firsts = [gap for gap, row in zip(gaps, rows[1:], strict=True) if any(in_column[i][0] == 0 for i in row) and len(row) > 1]
-    usual = float(np.median(firsts)) if firsts else 0.0
+    pitch = height + max(_usual_gap(rows, gaps, in_column), 0.0)
     out = [list(rows[0])]
     for gap, row in zip(gaps, rows[1:], strict=True):
         above = out[-1]
-        known = {in_column[i][0] for i in above}
-        mine = {in_column[i][0] for i in row}
-        further = 0 not in mine and mine <= known and not any(_NUMBER.match(texts[i]) for i in row)
-        further = further and len(mine) <= max(1, len(known) // 2)
-        pitch = height + max(usual, 0.0)
-        tight = mine <= known and height + gap < TIGHTER * pitch
-        numbers = [{in_column[i][0] for i in part if _NUMBER.match(texts[i])} for part in (above, row)]
-        if further or (not numbers[0] & numbers[1] and (tight or _overlap(above, row, boxes))):
+        is_tight = _columns_of(row, in_column) <= _columns_of(above, in_column) and height + gap < TIGHTER * pitch
+        beside = is_tight or _overlap(above, row, boxes)
+        if _goes_on(above, row, texts, in_column) or (beside and not _share_numbers(above, row, texts, in_column)):
             above += row
         else:
             out.append(list(row))
     # Cell by cell; within one as its lines stand, row by row.
     physical = {i: k for k, row in enumerate(rows) for i in row}
     return [sorted(row, key=lambda i: (in_column[i][0], physical[i], boxes[i, 0])) for row in out]
+
+
+def _usual_gap(rows: Rows, gaps: Sequence[float], in_column: Spans) -> float:
+    """The paper above rows that begin in the first column, usually; gaps: those above each row but the first."""
+    firsts = [gap for gap, row in zip(gaps, rows[1:], strict=True) if len(row) > 1 and 0 in _columns_of(row, in_column)]
+    return float(np.median(firsts)) if firsts else 0.0
+
+
+def _columns_of(row: Sequence[int], in_column: Spans) -> set[int]:
+    return {in_column[i][0] for i in row}
+
+
+def _goes_on(above: list[int], row: list[int], texts: Sequence[str], in_column: Spans) -> bool:
+    """Whether a row holds further lines of a few cells of the row above, none of them a number."""
+    known, mine = _columns_of(above, in_column), _columns_of(row, in_column)
+    within = 0 not in mine and mine <= known and len(mine) <= max(1, len(known) // 2)
+    return within and not any(_NUMBER.match(texts[i]) for i in row)
+
+
+def _share_numbers(above: list[int], row: list[int], texts: Sequence[str], in_column: Spans) -> bool:
+    """Whether two rows have numbers in the same column."""
+    first, second = (_columns_of([i for i in part if _NUMBER.match(texts[i])], in_column) for part in (above, row))
+    return not first.isdisjoint(second)
 
 
 def _overlap(above: list[int], row: list[int], boxes: Floats) -> bool:

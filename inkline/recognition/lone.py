@@ -23,12 +23,17 @@ MIN_BAR_RATIO, MIN_BAR_FILLED = 1.6, 0.75  # width to height of a dash, and the 
 
 
 def read_lone(
-    texts: Sequence[Text], image: Image, quads: Floats, offered: Sequence[int], read: Callable[[list[Image]], list[Text]]
+    texts: Sequence[Text],
+    image: Image,
+    quads: Floats,
+    offered: Sequence[int],
+    read: Callable[[list[Image]], list[Text]],
+    least: float = KEPT_SCORE,
 ) -> tuple[list[Text], list[int]]:
     """The texts with those of lone glyphs as they are read in their rows, and the indices of the boxes that stay.
 
     image: the page, BGR uint8 (H, W, 3). quads: (N, 4, 2) of the texts. offered: the boxes that no detector found; those stay
-    that are surely read. read: reads lines.
+    that are surely read. read: reads lines. least: the score from which a glyph that other signs speak for may stay.
     """
     out, asked, agreed = list(texts), set(offered), set[int]()
     in_rows = _read_in_rows(texts, image, quads, asked, read)
@@ -44,7 +49,7 @@ def read_lone(
             asked.discard(i)
     # What the column says to it.
     for i in in_rows:
-        out[i] = _in_its_column(i, out, quads, i in agreed)
+        out[i] = _in_its_column(i, out, quads, i in agreed, least)
     return out, [i for i in range(len(out)) if i not in asked]
 
 
@@ -74,7 +79,7 @@ def _is_better(found: Text, alone: Text) -> bool:
     return 1 <= len(found.text) <= 2 and (found.score >= SURE_SCORE or found.score >= alone.score)
 
 
-def _in_its_column(glyph: int, texts: Sequence[Text], quads: Floats, is_agreed: bool) -> Text:
+def _in_its_column(glyph: int, texts: Sequence[Text], quads: Floats, is_agreed: bool, least: float) -> Text:
     """The text of a glyph, a figure where its column is of figures, and kept with a lower score where more speaks for it.
 
     is_agreed: whether both readings of the glyph agree.
@@ -83,9 +88,9 @@ def _in_its_column(glyph: int, texts: Sequence[Text], quads: Floats, is_agreed: 
     if text.text in FIGURE_TWINS and _among_figures(glyph, texts, quads):
         text = replace(text, text=FIGURE_TWINS[text.text], plain="")
     # A letter or digit that both readings agree on is kept, and a digit in a column of figures.
-    may_be_kept = len(text.text) == 1 and text.text.isalnum() and text.score >= KEPT_SCORE
+    may_be_kept = len(text.text) == 1 and text.text.isalnum() and text.score >= least
     if may_be_kept and (is_agreed or (text.text.isdigit() and _among_figures(glyph, texts, quads))):
-        text = replace(text, score_thresh=KEPT_SCORE)
+        text = replace(text, score_thresh=least)
     return text
 
 

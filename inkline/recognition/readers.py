@@ -266,12 +266,9 @@ class ScriptReader:
         for name, alphabets in (self._others or {}).get(script, {}).items():
             probes = [lines[at] for at in alphabets.probes([texts[i].text for i in lines])]
             read = read_by(name, probes)
-            if not read or not alphabets.speak_for_other([text.text for text in read.values()]):
-                continue
-            read |= read_by(name, [i for i in lines if i not in read])
-            for i, text in read.items():
-                if text.score >= texts[i].score or not alphabets.odd.isdisjoint(text.text):
-                    texts[i] = text
+            if read and alphabets.speak_for_other([text.text for text in read.values()]):
+                read |= read_by(name, [i for i in lines if i not in read])
+                _take_better(read, texts, alphabets.odd)
 
     def _all_read(
         self,
@@ -376,6 +373,13 @@ class ScriptReader:
             names.append(likely[0] if likely and (has_letters or not names) else (names or [""])[-1])
         runs = [list(run) for _, run in groupby(zip(names, spans, strict=True), key=lambda item: item[0])]
         return [(run[0][0], run[0][1][0], run[-1][1][1]) for run in runs][:MAX_PIECES]
+
+
+def _take_better(read: Mapping[int, Text], texts: list[Text], odd: frozenset[str]) -> None:
+    """Put readings in the place of texts that score no better; those with letters of their own (`odd`) in any case."""
+    for i, text in read.items():
+        if text.score >= texts[i].score or not odd.isdisjoint(text.text):
+            texts[i] = text
 
 
 def _read_with_twins(script: str, lines: Sequence[int], texts: list[Text], read_by: ReadBy) -> None:

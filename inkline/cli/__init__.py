@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from importlib import import_module
 from io import UnsupportedOperation
 from typing import Any
@@ -128,15 +129,8 @@ def main(arguments: list[str] | None = None) -> Any:
     except InklineError as error:
         click.echo(f"inkline: {error}", err=True)
         sys.exit(error.exit_code)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else error.message)
-        sys.exit(2)
     except click.ClickException as error:
-        # click says of some mistakes not in which command they were made
-        asked = next((word for word in arguments or sys.argv[1:] if word in COMMANDS), "")
-        context = error.ctx if isinstance(error, click.UsageError) else None
-        name = context.command_path if context else f"inkline {asked}".strip()
-        click.echo(f"inkline: {error.format_message()} (`{name} --help` shows how)", err=True)
+        _say_wrong_usage(error, arguments or sys.argv[1:])
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("inkline: stopped", err=True)
@@ -150,6 +144,18 @@ def main(arguments: list[str] | None = None) -> Any:
         drop_output()
         click.echo(f"inkline: standard output cannot be written ({error.strerror or 'it is closed'})", err=True)
         sys.exit(1)
+
+
+def _say_wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
+    """One line, with the command whose help says more; the help itself where a command was given nothing."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(context.get_help() if context else error.message)
+        return
+    # click says of some mistakes not in which command they were made
+    asked = next((word for word in arguments if word in COMMANDS), "")
+    name = context.command_path if context else f"inkline {asked}".strip()
+    click.echo(f"inkline: {error.format_message()} (`{name} --help` shows how)", err=True)
 
 
 def drop_output() -> None:

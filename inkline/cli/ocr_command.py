@@ -107,13 +107,7 @@ def read_all(
 
     names, strict = _chosen_formats(formats, save_path), values.pop("strict", False)
     as_results = values.pop("print_results", False)
-    show = (
-        _as_result(all_boxes="text_rec_score_thresh" in {name for name, value in values.items() if value is not None})
-        if as_results
-        else _json_line
-        if as_json
-        else _text
-    )
+    show = _as_printed(as_json, as_results, values)
     check_packages(names)
     if values.pop("offline"):
         set_offline()
@@ -121,8 +115,7 @@ def read_all(
     pdf_options = apply(PdfOptions(), **given(PdfOptions, values))
     review = ReviewList(values.pop("review", None))
     options = translated(values | {"pdf_password": password})
-    failures = Failures()
-    damaged: set[str | None] = set()  # sources
+    failures, damaged = Failures(), set[str | None]()  # sources
     with Ocr(**options) as reader, LogProgress(None) if quiet else open_progress("pages") as display:
         prints = not quiet and (as_json or as_results or not names)
         pages = _shown(reader.stream(sources, on_error=failures), display, damaged, show if prints else None)
@@ -134,7 +127,19 @@ def read_all(
     if save_path and not quiet:
         click.echo(f"inkline: {count} page{'s' * (count != 1)} read, results in {save_path}", err=True)
     review.tell(save_path, as_json, quiet)
-    say_damaged(len(damaged))
+    _end(failures, len(damaged), strict)
+
+
+def _as_printed(as_json: bool, as_results: bool, values: dict[str, Any]) -> Callable[["Page"], str]:
+    """How a page is printed: as PaddleX prints a result, as JSON, or as text."""
+    if as_results:
+        return _as_result(all_boxes=values.get("text_rec_score_thresh") is not None)
+    return _json_line if as_json else _text
+
+
+def _end(failures: "Failures", damaged: int, strict: bool) -> None:
+    """Say what was damaged, and exit with status 1 where something failed; with `strict` also where something was damaged."""
+    say_damaged(damaged)
     failures.exit_if_any()
     if damaged and strict:
         raise SystemExit(1)

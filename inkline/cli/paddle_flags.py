@@ -102,11 +102,17 @@ def paddlex_style(arguments: list[str], commands: list[str]) -> list[str]:
         return [*lead, "pipeline_config", config_of, *rest]
     if pipeline is None:
         return arguments
+    return [*lead, *_command_of(pipeline, rest)]
+
+
+def _command_of(pipeline: str, rest: list[str]) -> list[str]:
+    """Our command for a pipeline, and its arguments; rest: those that were given."""
     name, extra = _pipeline_of(pipeline)
-    command = "serve" if "--serve" in rest else PIPELINES[name]
-    if command == "ocr":  # which otherwise prints the text
+    if "--serve" in rest:
+        return ["serve", *extra, *(part for part in rest if part != "--serve")]
+    if PIPELINES[name] == "ocr":  # which otherwise prints the text
         extra = ["--print_results", *extra]
-    return [*lead, command, *extra, *(part for part in rest if part != "--serve")]
+    return [PIPELINES[name], *extra, *rest]
 
 
 def _taken(rest: list[str], flag: str) -> str | None:

@@ -4,10 +4,9 @@ Values that PaddleOCR keeps in memory and writes to no file (images, mostly) are
 are used: `res["doc_preprocessor_res"]["output_img"]`.
 """
 
-import copy
 import json
 from base64 import b64encode
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -27,94 +26,15 @@ from inkline.formats.write import make_folder, replace_file
 from inkline.io.read import PageImage
 from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
 from inkline.layout.geometry import turn
+from inkline.paddle.result_dict import Make, ResultDict
 from inkline.types import Detections, Document, Floats, Image, Line, Page, Text, Transform, Word
 
-Make = Callable[[], Any]
 SavePath = str | Path
 OWN_KEYS = ("tables",)  # what PaddleOCR's JSON has not, and only results in memory have
 VIS_FONT_PX = 20  # size of the fonts in `vis_fonts`
 Names = dict[str, str]  # the names of files given out so far, see `document_stem`
 # Lists that the reference prints as arrays, so that a page stays readable on a terminal.
 PRINTED_AS_ARRAYS = ("dt_polys", "rec_polys", "rec_scores", "rec_boxes", "textline_orientation_angles")
-
-
-class ResultDict(dict[str, Any]):
-    """A dict some of whose values are made when they are used. These are keys too, after the others, but not of the JSON.
-
-    A pickle takes along how they are made, so that it is small.
-    """
-
-    def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make]) -> None:
-        super().__init__(values)
-        self.made = dict(made)
-
-    @property
-    def stored(self) -> dict[str, Any]:
-        """What files hold: the values without those that are made when used."""
-        return dict(super().items())
-
-    def __getitem__(self, key: str) -> Any:
-        if key in self.made and not super().__contains__(key):
-            return self.made[key]()
-        return super().__getitem__(key)
-
-    def __delitem__(self, key: str) -> None:
-        if self.made.pop(key, None) is None or super().__contains__(key):
-            super().__delitem__(key)
-
-    def __contains__(self, key: object) -> bool:
-        return super().__contains__(key) or key in self.made
-
-    def __iter__(self) -> Iterator[str]:
-        yield from super().__iter__()
-        for key in self.made:
-            if not super().__contains__(key):
-                yield key
-
-    def __len__(self) -> int:
-        return len(super().keys() | self.made.keys())
-
-    def get(self, key: str, default: Any = None) -> Any:
-        try:
-            return self[key]
-        except KeyError:
-            return default
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        if key not in self:
-            self[key] = default
-        return self[key]
-
-    def pop(self, key: str, *default: Any) -> Any:
-        if default and key not in self:
-            return default[0]
-        value = self[key]
-        del self[key]
-        return value
-
-    def keys(self) -> Any:
-        return KeysView(self)
-
-    def items(self) -> Any:
-        return ItemsView(self)
-
-    def values(self) -> Any:
-        return ValuesView(self)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self.stored, self.__dict__)
-
-    def copy(self) -> "ResultDict":
-        """A copy that shares the values."""
-        return copy.copy(self)
-
-
-def _restored(cls: type[ResultDict], values: dict[str, Any], state: dict[str, Any]) -> ResultDict:
-    """A result out of its pickle."""
-    result = cls.__new__(cls)
-    dict.update(result, values)
-    result.__dict__.update(state)
-    return result
 
 
 class PaddleResult(ResultDict):
@@ -254,28 +174,37 @@ class OCRResult(PaddleResult):
             values["doc_preprocessor_res"] = step
         else:
             made["doc_preprocessor_res"] = partial(_same, step)
-        # Coordinates as whole pixels.
-        values["dt_polys"] = [whole_pixels(np.array(p, np.float32)) for p in values["dt_polys"]]
-        values["rec_polys"] = [whole_pixels(line.quad) for line in page.read_lines]
-        values["rec_boxes"] = whole_pixels(np.array(values["rec_boxes"], np.float32).reshape(-1, 4))
-        # Each line beside its box.
-        if not all_boxes:
-            found = _detected(page)
-            for key in {"dt_polys", "textline_orientation_angles"} & values.keys():
-                values[key] = [values[key][i] for i in found]
-            values |= {"unread": lost} if lost else {}
-        # Words, with the spaces between them.
-        if "text_word" in values:
-            words = [_with_spaces(line) for line in page.read_lines]
-            values["text_word"] = [[word.text for word in line] for line in words]
-            values["text_word_boxes"] = [_boxes(line) for line in words]
-            made["text_word_region"] = partial(_regions, words)
+        _place_lines(values, page, None if all_boxes else lost)
+        made |= _place_words(values, page)
         super().__init__(values, made, names)
         self.page = page
         # What `save_to_img` writes.
         self.pictures["ocr_res_img"] = page.plot
         if "doc_preprocessor_res" in values:
             self.pictures["preprocessed_img"] = partial(_steps, page)
+
+
+def _place_lines(values: dict[str, Any], page: Page, lost: list[Any] | None) -> None:
+    """Coordinates of lines as whole pixels; with `lost`, the lines that were not read, each line beside its own box."""
+    values["dt_polys"] = [whole_pixels(np.array(p, np.float32)) for p in values["dt_polys"]]
+    values["rec_polys"] = [whole_pixels(line.quad) for line in page.read_lines]
+    values["rec_boxes"] = whole_pixels(np.array(values["rec_boxes"], np.float32).reshape(-1, 4))
+    if lost is None:
+        return
+    found = _detected(page)
+    for key in {"dt_polys", "textline_orientation_angles"} & values.keys():
+        values[key] = [values[key][i] for i in found]
+    values |= {"unread": lost} if lost else {}
+
+
+def _place_words(values: dict[str, Any], page: Page) -> dict[str, Make]:
+    """Words, where they were asked for, with the spaces between them; what is made of them when used."""
+    if "text_word" not in values:
+        return {}
+    words = [_with_spaces(line) for line in page.read_lines]
+    values["text_word"] = [[word.text for word in line] for line in words]
+    values["text_word_boxes"] = [_boxes(line) for line in words]
+    return {"text_word_region": partial(_regions, words)}
 
 
 def _same(value: Any) -> Any:

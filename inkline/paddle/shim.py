@@ -60,9 +60,9 @@ def _paddle() -> dict[str, Any]:
     """What programs ask of Paddle itself around a call of PaddleOCR: whether there is a GPU."""
 
     def device_count() -> int:
-        import onnxruntime
+        from inkline.runtime.onnxruntime import has_gpu
 
-        return int("CUDAExecutionProvider" in onnxruntime.get_available_providers())
+        return int(has_gpu())
 
     cuda = SimpleNamespace(device_count=device_count)
     device = SimpleNamespace(cuda=cuda, is_compiled_with_cuda=lambda: device_count() > 0)

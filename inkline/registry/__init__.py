@@ -46,6 +46,10 @@ def set_offline() -> None:
     os.environ["INKLINE_OFFLINE"] = "1"
 
 
+# task -> the option that names its model
+MODEL_KEYS = {task: f"{task}_model_name" for task in get_args(Task) if f"{task}_model_name" in flat_fields(OcrOptions)}
+
+
 def options_for(**overrides: Any) -> OcrOptions:
     """The options to read with: the defaults, over them the tier, what the models were tuned with, and `overrides`.
 
@@ -57,17 +61,14 @@ def options_for(**overrides: Any) -> OcrOptions:
     # Which models: those named, else those of the language, else those of the tier.
     version = overrides.pop("ocr_version", None) or ""
     overrides["lang"] = lang = _language_asked(overrides, version)
-    one = "" if lang == AUTO else lang.split("+")[0]
+    one = lang.removeprefix(AUTO).split("+")[0]
     names = _names_for_language(one, version, overrides) if one or version else {}
     tier = check_value(flat_fields(OcrOptions)["tier"][2], overrides.get("tier", BALANCED), "tier")
-    unnamed = [key for key in DEFAULT_MODELS if not any(key.replace("_name", end) in overrides for end in ("_name", "_dir"))]
+    unnamed = [key for key in DEFAULT_MODELS if key not in overrides and key.replace("_name", "_dir") not in overrides]
     names |= {key: model_of_tier(names.get(key, DEFAULT_MODELS[key]), tier, one) for key in unnamed}
     _warn_of_large([names[key] for key in unnamed], tier)
     options, tuned = OcrOptions(), dict[str, Any]()
-    for task in get_args(Task):
-        key = f"{task}_model_name"
-        if key not in flat_fields(OcrOptions):
-            continue
+    for task, key in MODEL_KEYS.items():
         name = overrides.get(key, names.get(key, getattr(OcrOptions(), key)))
         # What each of them was tuned with.
         names[key], values = _tuned_options(task, name, overrides)
@@ -86,13 +87,21 @@ def _language_asked(overrides: dict[str, Any], version: str) -> str:
         return "" if version or named or overrides.get("rules") == "reference" else AUTO
     if str(lang).strip().lower() in ("", AUTO):
         return str(lang).strip().lower()
-    codes = lang.replace(",", "+").split("+") if isinstance(lang, str) else lang
-    if isinstance(codes, list | tuple | set) and AUTO in codes:
-        others = "+".join(str(code) for code in codes if code != AUTO)
-        raise UsageError(f"lang={lang!r:.80}: auto is every language already; give auto alone, or {others} alone")
-    if not isinstance(codes, list | tuple | set):
+    return "+".join(dict.fromkeys(map(_code_of, _codes(lang))))
+
+
+def _codes(lang: Any) -> list[Any]:
+    """The languages of `en`, `en+ru`, `en,ru` or a list, as they were given; UsageError for anything else."""
+    if isinstance(lang, str):
+        lang = lang.replace(",", "+").split("+")
+    if not isinstance(lang, list | tuple | set):
         raise UsageError(f"lang={lang!r:.80}: must be auto, a code, for instance en, or a list of codes")
-    return "+".join(dict.fromkeys(map(_code_of, codes)))
+    if AUTO in lang:
+        others = "+".join(str(code) for code in lang if code != AUTO)
+        raise UsageError(
+            f"lang={'+'.join(map(str, lang)):.80}: auto is every language already; give auto alone, or {others} alone"
+        )
+    return list(lang)
 
 
 def _code_of(lang: str) -> str:

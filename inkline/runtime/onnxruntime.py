@@ -34,6 +34,11 @@ def _trimmer() -> Callable[[int], object]:
 TRIM = _trimmer()
 
 
+def has_gpu() -> bool:
+    """Whether the runtime that is installed here can use an NVIDIA GPU."""
+    return "CUDAExecutionProvider" in ort.get_available_providers()
+
+
 class OnnxRuntimeEngine:
     """A session whose calls any thread may make at once; see `inkline.runtime.Engine`.
 

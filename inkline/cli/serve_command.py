@@ -18,7 +18,7 @@ Examples:
   inkline serve --host 0.0.0.0 --port 80 --lang ru
   inkline serve --ray auto --replicas 16
   inkline serve --corrections mine                    lines corrected on the page become training lines
-  curl -s -F file=@page.png http://127.0.0.1:8080/ocr
+  curl -s -F file=@page.png -F visualize=false http://127.0.0.1:8080/ocr
 """
 
 

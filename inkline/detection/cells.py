@@ -10,6 +10,7 @@ from inkline.layout.in_row import Boxes, measure, text_beside
 from inkline.types import Detections, Floats, empty_quads
 
 MAX_FOUND = 0.7  # of the boxes at hand: more are specks, or the letters of a script that the detector does not see
+MAX_GLYPHS = 200  # on a page; more are a pattern
 
 # In heights of the row's text
 MAX_NARROW = 1.5  # both sides of a box that may be a glyph's
@@ -47,7 +48,7 @@ def with_lone_glyphs(found: Detections, ink: Ink) -> Detections:
     # What no box was at.
     glyphs = glyphs[new]
     glyphs = glyphs[_in_columns(glyphs, boxes)]
-    if len(glyphs) > MAX_FOUND * len(found) + 4:
+    if len(glyphs) > min(MAX_FOUND * len(found) + 4, MAX_GLYPHS):
         glyphs = glyphs[:0]
     more = np.stack([_framed(glyph) for glyph in glyphs]) if len(glyphs) else empty_quads()
     return Detections(np.concatenate([quads, more]), np.concatenate([found.scores, np.zeros(len(more), np.float32)]))

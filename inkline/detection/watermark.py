@@ -23,7 +23,8 @@ def without_pale(image: Image) -> Image | None:
     """
     # The paper, and what is a little darker.
     scale = min(1.0, SEEN_SIDE_PX / max(image.shape[:2]))
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) if scale < 1 else image
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
     counts = np.bincount(grey.ravel(), minlength=256)
     paper = int(counts.argmax())

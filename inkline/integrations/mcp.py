@@ -11,6 +11,7 @@ from inkline import __version__
 from inkline.errors import InklineError, UsageError
 from inkline.integrations.documents import Form, texts_of
 from inkline.io.read import read
+from inkline.io.sources import Source
 from inkline.languages import LANGUAGES, is_read
 from inkline.pipeline import Ocr
 from inkline.types import Line
@@ -38,6 +39,8 @@ def mcp_server(ocr: Ocr, root: Path | None = None) -> MCPServer:
         """The lines of a page with their boxes (x1, y1, x2, y2), scores 0..1 and scripts; region: only this box of the page."""
         with ToolErrors():
             image = next(read(_inside(path, root), replace(ocr.options.read, page_range=str(page)))).image
+            if region is not None and len(region) != 4:
+                raise UsageError(f"region={region}: must be [x1, y1, x2, y2]")
             left, top, right, bottom = region or (0, 0, image.shape[1], image.shape[0])
             left, top = max(0, left), max(0, top)
             part = image[top : max(top, bottom), left : max(left, right)]
@@ -75,11 +78,17 @@ def _titled(text: str, about: dict[str, Any]) -> str:
     return text if about["page"] == 1 else f"[page {about['page']}]\n\n{text}"
 
 
-def _inside(path: str, root: Path | None) -> str:
-    """The path, one inside the root; UsageError otherwise."""
+def _inside(path: str, root: Path | None) -> Any:
+    """The source that a path means; with a root one regular file inside it, links followed. UsageError otherwise."""
     if root is None:
         return path
-    full = (root / path).resolve()
+    try:
+        full = (root / path).resolve()
+        is_file = full.is_file()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path!r:.80}: is no path ({error})") from error
     if not full.is_relative_to(root.resolve()):
         raise UsageError(f"{path}: lies outside the folder that this server may read")
-    return str(full)
+    if not is_file:
+        raise UsageError(f"{path}: is no file in the folder that this server may read; one file at a time is read")
+    return Source(full, path)

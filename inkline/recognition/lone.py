@@ -19,6 +19,7 @@ FIGURE = re.compile(r"[-+$€£]?\d[\d.,]*%?")
 FIGURE_TWINS = {"o": "0", "O": "0", "D": "0", "Q": "0", "l": "1", "I": "1", "|": "1"}  # in a column of figures
 NEARLY_DASHES = ("", ".", "_", "·", "•", "~", "■", "▬", "一", "ー")  # what a dash with its row is at times taken for
 DASH = Text("-", SURE_SCORE, np.array([SURE_SCORE], np.float32), np.array([[0.4, 0.6]], np.float32))
+MAX_DOUBTFUL = 200  # glyphs alone on a page; more are a pattern
 MIN_BAR_RATIO, MIN_BAR_FILLED = 1.6, 0.75  # width to height of a dash, and the share of that rectangle that is ink
 
 
@@ -59,6 +60,8 @@ def _read_in_rows(
     """Box -> its reading with the text beside it, without that text, for lone glyphs that are in doubt or `asked` for."""
     boxes = measure(quads)
     doubtful = {i: text for i, text in lone_glyphs(boxes).items() if i in asked or _is_doubtful(texts[i])}
+    if len(doubtful) > MAX_DOUBTFUL:
+        return {}
     views = {i: view for i, text in doubtful.items() if (view := seen_in_row(image, boxes, i, text)) is not None}
     lines = read([view for view, _ in views.values()]) if views else []
     return {i: _behind(line, lead) for (i, (_, lead)), line in zip(views.items(), lines, strict=True)}

@@ -7,6 +7,8 @@ their pictures, named by their content: a line that is corrected again replaces 
 import hashlib
 import json
 import os
+import re
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,10 @@ from inkline.io.read import read
 from inkline.io.sources import Source
 from inkline.options import ReadOptions
 from inkline.service.schemas import CorrectionRequest
+from inkline.types import damage_in
 
+PNG_END = b"IEND\xaeB`\x82"
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 MAX_PIXELS = 20_000_000  # of a line's picture
 
 
@@ -38,19 +43,23 @@ class Corrections:
 
         picture: PNG. Errors: SourceError for what is none, OutputError when the disk is full.
         """
-        if not picture.startswith(b"\x89PNG"):
-            raise SourceError("image: must be a PNG, as `lineImages` holds")
-        for _ in read(Source(picture, "image"), ReadOptions(max_image_pixels=MAX_PIXELS, isolate=CAN_ISOLATE)):
-            pass
+        if not picture.startswith(b"\x89PNG") or not picture.endswith(PNG_END):
+            raise SourceError("image: must be a whole PNG, as `lineImages` holds")
+        text = unicodedata.normalize("NFC", line.text.strip())
+        if not any(c.isprintable() and not c.isspace() for c in text) or UNPRINTABLE.search(text):
+            raise SourceError("text: must be one line that can be printed")
+        for page in read(Source(picture, "image"), ReadOptions(max_image_pixels=MAX_PIXELS, isolate=CAN_ISOLATE)):
+            if damage_in(page.warnings):
+                raise SourceError("image: is damaged; send the whole of what `lineImages` holds")
         name = f"images/{hashlib.sha256(picture).hexdigest()[:24]}.png"
-        row = {"image": name, "text": line.text, "was": line.oldText, "model": line.model, "score": line.score}
+        row = {"image": name, "text": text, "was": line.oldText, "model": line.model, "score": line.score}
         row["at"] = datetime.now(UTC).isoformat(timespec="seconds")
         try:
             with self._lock:
                 rows = {**self._rows(), name: row}
                 _replace(self._folder / name, picture)
-                text = "".join(json.dumps(kept, ensure_ascii=False) + "\n" for kept in rows.values())
-                _replace(self._folder / "labels.jsonl", text.encode())
+                lines = "".join(json.dumps(kept, ensure_ascii=False) + "\n" for kept in rows.values())
+                _replace(self._folder / "labels.jsonl", lines.encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise OutputError(f"{self._folder}: this correction was not saved ({error.strerror or error})") from error
         return len(rows)
@@ -60,8 +69,13 @@ class Corrections:
         file = self._folder / "labels.jsonl"
         if not file.exists():
             return {}
-        rows = [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
-        return {row["image"]: row for row in rows}
+        try:
+            rows = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line.strip()]
+            return {row["image"]: row for row in rows}
+        except (ValueError, KeyError, TypeError) as error:
+            raise OutputError(
+                f"{file}: holds a row that is no correction ({error}); mend or move it, nothing was saved"
+            ) from error
 
 
 def _replace(path: Path, content: bytes) -> None:

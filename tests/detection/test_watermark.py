@@ -1,6 +1,7 @@
 """What is pale and wide on a page of paper, and what is not."""
 
 import numpy as np
+import pytest
 
 from inkline.detection.watermark import without_pale
 
@@ -28,3 +29,8 @@ def test_plain_pages_pale_type_and_photographs_have_no_watermark():
     assert without_pale(thin) is None
     gradient = np.broadcast_to(np.linspace(0, 255, 600, dtype=np.uint8)[None, :, None], (400, 600, 3)).copy()
     assert without_pale(gradient) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 5000, 3), (5000, 1, 3), (3, 9000, 3)])
+def test_very_thin_images_have_none(shape):
+    assert without_pale(np.full(shape, 255, np.uint8)) is None

@@ -107,6 +107,11 @@ def test_mcp_tools(ocr, files):
     ]:
         failed, _, text = call(server, "read_file", **arguments)
         assert failed and says in text, text
+    # neither patterns nor folders, which may lead out of it by a link
+    (files / "link").symlink_to("/usr/share")
+    for path in ("*.png", "lin*/x.png", ".", "link", "a\0b"):
+        failed, _, text = call(server, "read_file", path=path)
+        assert failed and ("folder that this server may read" in text or "is no path" in text), text
     failed, _, text = call(server, "read_lines", path="one.png", region=[900, 0, 990, 10])
     assert failed and "nothing of the page lies in it" in text
 

@@ -87,6 +87,7 @@ def test_languages_of_a_request():
         for thread in threads:
             thread.join()
         assert len({id(one) for one in found}) == 1 and found[0].options.lang == "ru"
+        assert service.readers.get((" Russian",)) is service.readers.get(("RU",)) is found[0]
         assert found[0].options.engine.cpu_threads == 1
 
 
@@ -112,14 +113,25 @@ def test_corrections_are_kept(ocr, tmp_path):
         assert service.post("/corrections", image=line, text="Read right").json()["result"] == {"saved": 1}
         assert service.post("/corrections", image=HELLO, text="שלום").json()["result"] == {"saved": 2}
         for fields, says in [
-            ({"image": b64(b"GIF89a"), "text": "x"}, "must be a PNG"),
+            ({"image": b64(b"GIF89a"), "text": "x"}, "must be a whole PNG"),
             ({"image": line[:60], "text": "x"}, "image: "),
             ({"image": "?", "text": "x"}, "image: '?'"),
             ({"image": line}, "field 'text' is missing"),
             ({"image": line, "text": "a\nb"}, "text"),
+            ({"image": line, "text": "a\u2028b"}, "one line"),
+            ({"image": line, "text": "\u200b"}, "one line"),
+            ({"image": b64(encoded(picture())[:-20]), "text": "cut short"}, "image: "),
         ]:
             answer = service.post("/corrections", **fields)
             assert answer.status_code == 422 and says in answer.json()["errorMsg"], answer.text
+        # What somebody broke by hand is named, and nothing is lost.
+        labels = tmp_path / "mine" / "labels.jsonl"
+        before = labels.read_text("utf-8")
+        labels.write_text(before + "oops\n", "utf-8")
+        answer = service.post("/corrections", image=line, text="later")
+        assert answer.status_code == 500 and "mend or move it" in answer.json()["errorMsg"]
+        assert labels.read_text("utf-8") == before + "oops\n"
+        labels.write_text(before, "utf-8")
     samples, report = load_labels("rec", str(tmp_path / "mine"))
     assert sorted(sample.text for sample in samples) == ["Read right", "שלום"] and not report.problems
     rows = [json.loads(row) for row in (tmp_path / "mine" / "labels.jsonl").read_text("utf-8").splitlines()]

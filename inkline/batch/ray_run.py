@@ -300,7 +300,7 @@ class ResultCollector:
             self._scheduler.finish(task, replace(result, outputs=(*outputs, name)), seconds)
 
     def _add_part(self, parts: DocumentParts, result: TaskResult, answer: UnitAnswer) -> None:
-        for line in filter(None, answer.records.split("\n")):
+        for line in answer.records.splitlines():
             row = json.loads(line)
             parts.unfinished.add(row["page"], row["outputs"])
         if result.error:

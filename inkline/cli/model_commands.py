@@ -195,8 +195,11 @@ def pull(
     settings = replace(settings, accepted=settings.accepted | accepted_sources(accepted))
     if all_available and names:
         raise UsageError("--all-available takes no names")
+    # All names first: a wrong one is told before anything is fetched.
+    asked = names or _default_names(tier or OcrOptions().tier)
+    cards = _in_wheels() if all_available else list(map(find_card, asked))
     failed = False
-    for card in _in_wheels() if all_available else map(find_card, names or _default_names(tier or OcrOptions().tier)):
+    for card in cards:
         try:
             path = _sound(card, settings)
             click.echo(str(path if folder is None else _copy(path, card.name, folder)))

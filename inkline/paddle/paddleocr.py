@@ -85,14 +85,13 @@ class PaddleOCR:
         if det is None and rec is None and cls is None:
             warn("PaddleOCR.ocr is now predict, whose results are dicts (docs/paddleocr.md)", DeprecationWarning, 2)
             return list(self._predict(img, self._translate(options)))
-        return self._ocr_2x(img, det is not False, rec is not False, cls is not False, options)
-
-    def _ocr_2x(self, img: Any, det: bool, rec: bool, cls: bool, options: dict[str, Any]) -> list[Any]:
-        """The result of 2.x: see `ocr`."""
         # 2.x took cls=True also from who had not opened the classifier, and went on without it.
         opened = self._ocr.options.use_textline_orientation
-        options.setdefault("use_textline_orientation", cls and opened and rec)
-        asked = self._translate(options)
+        options.setdefault("use_textline_orientation", cls is not False and opened and rec is not False)
+        return self._ocr_2x(img, det is not False, rec is not False, self._translate(options))
+
+    def _ocr_2x(self, img: Any, det: bool, rec: bool, asked: TranslatedKeywords) -> list[Any]:
+        """The result of 2.x: see `ocr`."""
         if not det:
             lines = img if isinstance(img, (list, tuple)) else [img]
             return [self._line_texts(lines, asked) if rec else self._line_classes(lines)]

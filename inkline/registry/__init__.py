@@ -92,16 +92,13 @@ def _language_asked(overrides: dict[str, Any], version: str) -> str:
 
 def _codes(lang: Any) -> list[Any]:
     """The languages of `en`, `en+ru`, `en,ru` or a list, as they were given; UsageError for anything else."""
-    if isinstance(lang, str):
-        lang = lang.replace(",", "+").split("+")
-    if not isinstance(lang, list | tuple | set):
+    codes = lang.replace(",", "+").split("+") if isinstance(lang, str) else lang
+    if not isinstance(codes, list | tuple | set):
         raise UsageError(f"lang={lang!r:.80}: must be auto, a code, for instance en, or a list of codes")
-    if AUTO in lang:
-        others = "+".join(str(code) for code in lang if code != AUTO)
-        raise UsageError(
-            f"lang={'+'.join(map(str, lang)):.80}: auto is every language already; give auto alone, or {others} alone"
-        )
-    return list(lang)
+    if AUTO in codes:
+        others = "+".join(str(code) for code in codes if code != AUTO)
+        raise UsageError(f"lang={lang!r:.80}: auto is every language already; give auto alone, or {others} alone")
+    return list(codes)
 
 
 def _code_of(lang: str) -> str:

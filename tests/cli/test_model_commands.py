@@ -119,6 +119,14 @@ def test_pull_path_and_verify(cache: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1 and not result.stdout and "and fetch it again" in result.stderr
 
 
+def test_pull_tells_of_a_wrong_name_before_it_fetches_anything(cache: Path, tmp_path: Path) -> None:
+    (cache / "PP-OCRv3_server_det.onnx").write_bytes(DET)
+    (cache / "PP-OCRv3_server_det.yml").write_text("Global: {model_name: PP-OCRv3_server_det}")
+    with pytest.raises(UsageError, match="no model is called 'no_such_model'"):
+        run("models", "pull", "PP-OCRv3_server_det", "no_such_model", "--to", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_pull_offline_without_names_speaks_of_the_default_models(cache: Path) -> None:
     result = run("models", "pull", "--offline")
     assert result.exit_code == 1 and result.stderr.count("could not be fetched") == 2  # the line classifier is here

@@ -242,6 +242,9 @@ def test_old_calls(receipt: Path) -> None:
     assert np.shape(boxes) == (18, 4, 2)
     blank = np.full((200, 300, 3), 255, np.uint8)
     assert old.ocr(blank, cls=False) == old.ocr(blank, rec=False) == [None]
+    with pytest.warns(DeprecationWarning, match="det_db_thresh is now") as told:
+        old.ocr(blank, rec=False, det_db_thresh=0.3)
+    assert [w.filename for w in told] == [__file__]  # the line of the user's call, or Python hides the warning
     line = Pillow.open(receipt).crop((80, 66, 320, 106))
     lines = [line, line.transpose(Pillow.Transpose.ROTATE_180)]
     ((one,),) = old.ocr(line, det=False)

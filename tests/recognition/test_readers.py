@@ -1,5 +1,6 @@
 """Lines go to the recogniser of their script: the router's decisions with given probabilities, and pages with the real net."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -164,6 +165,9 @@ def test_languages_limit_the_recognisers():
     for odd in (5, b"en", {"en": 1}, ["auto", "en"]):
         with pytest.raises(UsageError, match="lang="):
             options_for(lang=odd)
+    for mixed in ("auto,en", ["auto", "en"]):  # told as it was given
+        with pytest.raises(UsageError, match=re.escape(f"lang={mixed!r}: auto is every language already")):
+            options_for(lang=mixed)
 
 
 def test_parts_and_input():

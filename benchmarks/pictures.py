@@ -13,6 +13,7 @@ from selenium import webdriver
 
 from benchmarks.common import ROOT
 from inkline import Ocr
+from inkline.layout.geometry import scaled
 from inkline.options import ServeOptions
 from inkline.service.app import Service
 from inkline.service.server import Server, listen
@@ -26,8 +27,7 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 def write(name: str, image: Image) -> None:
     """A picture into docs/, at most SIDE pixels wide."""
     scale = min(1.0, SIDE / image.shape[1])
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    cv2.imwrite(str(ROOT / "docs" / name), small, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    cv2.imwrite(str(ROOT / "docs" / name), scaled(image, scale), [cv2.IMWRITE_JPEG_QUALITY, 80])
 
 
 def service_page(url: str) -> Image:

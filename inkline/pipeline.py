@@ -303,7 +303,8 @@ class Ocr:
         )
         if len(kept) == len(found):
             return prepared, texts
-        rows = [(prepared.crops[i], prepared.angles[i], box) for i, box in enumerate(prepared.boxes) if i in set(kept)]
+        all_boxes = list(prepared.boxes)
+        rows = [(prepared.crops[i], prepared.angles[i], all_boxes[i]) for i in kept]
         crops, angles, boxes = zip(*rows, strict=True) if rows else ((), (), ())
         prepared = replace(prepared, found=found[kept], crops=crops, angles=angles, boxes=boxes)
         return prepared, [texts[i] for i in kept]

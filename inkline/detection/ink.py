@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkline.layout.geometry import scaled
 from inkline.types import Floats, Image
 
 MAX_SIDE_PX = 3200  # a larger page is looked at in this size
@@ -39,7 +40,7 @@ def page_ink(image: Image) -> Ink:
     scale = min(1.0, MAX_SIDE_PX / max(image.shape[:2]))
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        grey = scaled(np.asarray(grey, np.uint8), scale)
     around = cv2.ADAPTIVE_THRESH_MEAN_C
     mask = np.asarray(cv2.adaptiveThreshold(grey, 1, around, cv2.THRESH_BINARY_INV, WINDOW_PX, MIN_CONTRAST), np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from inkline.layout.geometry import scaled
 from inkline.types import Image
 
 PAPER_SHARE = 0.4  # of a page that is as bright as its paper, or it is a photograph
@@ -23,8 +24,7 @@ def without_pale(image: Image) -> Image | None:
     """
     # The paper, and what is a little darker.
     scale = min(1.0, SEEN_SIDE_PX / max(image.shape[:2]))
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) if scale < 1 else image
+    small = scaled(image, scale) if scale < 1 else image
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
     counts = np.bincount(grey.ravel(), minlength=256)
     paper = int(counts.argmax())

@@ -128,6 +128,12 @@ def turn(image: Image, angle: int) -> Image:
     return image if angle == 0 else np.ascontiguousarray(np.rot90(image, angle // 90))
 
 
+def scaled(image: Image, scale: float) -> Image:
+    """The image uint8 (H, W) or (H, W, 3) at `scale` (0..1) of its size, each side at least a pixel: thin ones stay images."""
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def sample_by_grid(image: Image, grid: Floats, size: tuple[int, int] | None = None) -> Image:
     """An image (H, W, 3) seen through a grid (h, w, 2) of fractions 0..1, corners aligned: uint8.
 

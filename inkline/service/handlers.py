@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
-import cv2
 import numpy as np
 
 from inkline.errors import SourceError, TooLargeError, UsageError
@@ -24,7 +23,7 @@ from inkline.io.images import content_kind, why_unreadable
 from inkline.io.isolated import CAN_ISOLATE
 from inkline.io.read import PageImage, count_pages, read
 from inkline.io.sources import Source, is_url
-from inkline.layout.geometry import crop_quad, turn
+from inkline.layout.geometry import crop_quad, scaled, turn
 from inkline.options import MIN_PDF_DPI, ReadOptions, ServeOptions
 from inkline.paddle.results import DocPreprocessorResult
 from inkline.pipeline import Ocr
@@ -304,7 +303,7 @@ def _shrink_page(page: Page, side: int) -> Page:
     scale = side / max(2 * width, height)
     if scale >= 1:
         return page
-    image = _resize(page.image, scale)
+    image = scaled(page.image, scale)
     lines = tuple(replace(line, quad=line.quad * np.float32(scale)) for line in page.lines)
     return replace(page, lines=lines, size=(image.shape[1], image.shape[0]), load_image=lambda: image)
 
@@ -312,9 +311,4 @@ def _shrink_page(page: Page, side: int) -> Page:
 def _jpeg_base64(image: Image, side: int) -> str:
     """A picture, at most `side` pixels wide and high, as JPEG in Base64."""
     scale = side / max(image.shape[:2])
-    return base64.b64encode(encode_image(_resize(image, scale) if scale < 1 else image, ".jpg")).decode("ascii")
-
-
-def _resize(image: Image, scale: float) -> Image:
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return base64.b64encode(encode_image(scaled(image, scale) if scale < 1 else image, ".jpg")).decode("ascii")

@@ -93,3 +93,8 @@ def test_a_rule_in_pieces_is_no_glyph():
         bar(image, 300, y, 302, y + 16)
     rows = boxes(*((15, y - 15, 125, y + 15) for y in (50, 100, 150)))
     assert len(with_lone_glyphs(rows, page_ink(image))) == 3
+
+
+@pytest.mark.parametrize("shape", [(1, 9000, 3), (9000, 1, 3)])
+def test_very_thin_images_have_no_ink(shape):
+    assert len(page_ink(np.full(shape, 255, np.uint8)).boxes) == 0

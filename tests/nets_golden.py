@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inkline.training.convert.from_paddle import from_paddle_name, load_reference
+from inkline.training.convert.from_paddle import ours_from_reference
+from inkline.training.convert.net_checkpoint import load_tensors
+from inkline.training.convert.tensor_names import from_paddle_name
 from inkline.training.nets.spline import TPS
 
 FOLDER = Path(__file__).parent / "golden" / "nets"
@@ -95,7 +97,7 @@ def reference_arrays(description: dict) -> dict[str, np.ndarray]:
 
 def filled_net(name: str, net: nn.Module) -> nn.Module:
     """`net` in eval mode with the golden parameters, loaded through the table that published weights go through."""
-    load_reference(net, reference_arrays(golden(name)[0]))
+    load_tensors(net, ours_from_reference(net, reference_arrays(golden(name)[0])))
     return net.eval()
 
 

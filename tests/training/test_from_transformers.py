@@ -11,13 +11,8 @@ from safetensors.torch import save_file
 
 from inkline.errors import ModelError
 from inkline.training.convert import convert, load_checkpoint
-from inkline.training.convert.from_transformers import (
-    IN_SUMMED_FORM,
-    SUMMED,
-    TRANSFORMERS_NAMES,
-    factored,
-    from_transformers_name,
-)
+from inkline.training.convert.from_transformers import IN_SUMMED_FORM, SUMMED, factored
+from inkline.training.convert.tensor_names import TRANSFORMERS_RULES, from_transformers_name
 from inkline.training.nets.fuse import fuse
 from inkline.training.nets.ocr_net import TRAINING_ONLY
 from inkline.training.nets.table import build
@@ -71,7 +66,7 @@ def test_every_listed_name_is_used_once():
     for name, theirs in NAMES.items():
         ours = [from_transformers_name(key, name) for key in theirs]
         assert len(set(ours)) == len(ours), name
-    assert set(NAMES) <= set(TRANSFORMERS_NAMES)
+    assert set(NAMES) <= set(TRANSFORMERS_RULES)
 
 
 def test_a_dense_convolution_that_is_no_product():

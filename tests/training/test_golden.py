@@ -8,7 +8,7 @@ import pytest
 import torch
 from nets_golden import NAMES, OWN_NETS, deviations, filled_net, golden, make_input, outputs_of
 
-from inkline.training.convert.from_paddle import from_paddle_name
+from inkline.training.convert.tensor_names import from_paddle_name
 from inkline.training.nets.ocr_net import TRAINING_ONLY
 from inkline.training.nets.table import NETS, build
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from nets_golden import OWN_NETS, filled_net, golden, make_input
 
-from inkline.training.convert.from_paddle import from_paddle_name
+from inkline.training.convert.tensor_names import from_paddle_name
 from inkline.training.nets.table import NETS, build
 
 torch.set_num_threads(1)

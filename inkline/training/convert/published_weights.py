@@ -20,6 +20,7 @@ from inkline.training.convert import from_transformers
 from inkline.training.convert.from_onnx import load_graph, load_onnx, output_classes
 from inkline.training.convert.from_paddle import ours_from_reference, read_pdparams
 from inkline.training.convert.net_checkpoint import Description, load_tensors, save_checkpoint
+from inkline.training.convert.tensor_names import TRANSFORMERS_RULES
 from inkline.training.nets.fuse import fuse
 from inkline.training.nets.ocr_net import TRAINING_ONLY, Net
 from inkline.training.nets.table import NETS, Interface, build, net_name
@@ -125,8 +126,8 @@ def net_from_safetensors(path: Path, name: str) -> LoadedNet:
         partial = not any(key.startswith(TRAINING_ONLY) for key in tensors)
         return filled(path, name, net, classes, tensors, partial)
     # under those of transformers
-    if name not in from_transformers.TRANSFORMERS_NAMES:
-        known = ", ".join(from_transformers.TRANSFORMERS_NAMES)
+    if name not in TRANSFORMERS_RULES:
+        known = ", ".join(TRANSFORMERS_RULES)
         raise ModelError(f"{path}: the tensor names are not ours, and {name} is not published this way (known: {known})")
     try:
         found = from_transformers.renamed(tensors, name)

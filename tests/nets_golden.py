@@ -16,11 +16,13 @@ from inkline.training.convert.from_paddle import ours_from_reference
 from inkline.training.convert.net_checkpoint import load_tensors
 from inkline.training.convert.tensor_names import from_paddle_name
 from inkline.training.nets.spline import TPS
+from inkline.training.nets.transformer_heads import NRTRHead
 
 FOLDER = Path(__file__).parent / "golden" / "nets"
 OWN_NETS = frozenset({"inkline_script"})  # of our own making, so without a golden of the reference
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 TOLERANCE = 1e-4
+NRTR_START, NRTR_END = 2, 3
 
 # Golden names of training outputs and classifier stages that differ from ours.
 OUR_NAMES = {
@@ -105,6 +107,22 @@ def targets_of(description: dict, arrays: dict[str, np.ndarray]) -> dict[str, Te
     """The training targets that the golden figures were made with."""
     shapes = {output["name"]: output["shape"] for output in description["outputs"]}
     return {ours: torch.from_numpy(arrays[name].reshape(shapes[name])) for name, ours in TARGETS.items() if name in arrays}
+
+
+def nrtr_greedy(decoder: NRTRHead, memory: Tensor, steps: int = 25) -> tuple[Tensor, Tensor]:
+    """The reference's greedy decoding: ids (N, L) int64 and their probabilities (N, L), start token first.
+
+    Stops when every line of the batch has ended, or at `steps` tokens.
+    """
+    ids = torch.full((len(memory), 1), NRTR_START, dtype=torch.int64)
+    probabilities = torch.ones(ids.shape)
+    for _ in range(1, steps):
+        best = torch.softmax(decoder.decode(memory, ids)[:, -1], -1).max(-1)
+        ids = torch.cat([ids, best.indices[:, None]], 1)
+        probabilities = torch.cat([probabilities, best.values[:, None]], 1)
+        if bool((best.indices == NRTR_END).all()):
+            break
+    return ids, probabilities
 
 
 class Tap:
@@ -197,7 +215,8 @@ def outputs_of(net: nn.Module, description: dict, arrays: dict[str, np.ndarray])
     else:
         found |= {name: result for name in ("maps", "ctc_probs", "softmax", "att_greedy_probs") if name in names}
     if "nrtr_greedy_ids" in names:
-        found["nrtr_greedy_ids"], found["nrtr_greedy_probs"] = net.head.nrtr_greedy(net.features(x))
+        memory = net.head.before_gtc(net.features(x))
+        found["nrtr_greedy_ids"], found["nrtr_greedy_probs"] = nrtr_greedy(net.head.gtc_head, memory)
     if "decoded_out" in names:  # SRN, whose reference joins batch and positions
         found |= {"predict": result, "decoded_out": result.argmax(-1, keepdim=True)}
         found |= {name: found[name].flatten(0, 1) for name in ("predict", "decoded_out", "word_out", "gsrm_out")}

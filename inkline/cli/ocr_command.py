@@ -103,14 +103,11 @@ def read_all(
     """
     from inkline.formats.write import check_packages
     from inkline.pipeline import Ocr
-    from inkline.registry import set_offline
 
     names, strict = _chosen_formats(formats, save_path), values.pop("strict", False)
     as_results = values.pop("print_results", False)
     show = _as_printed(as_json, as_results, values)
     check_packages(names)
-    if values.pop("offline"):
-        set_offline()
     password = values.get("pdf_password")  # for reading PDFs and for writing them
     pdf_options = apply(PdfOptions(), **given(PdfOptions, values))
     review = ReviewList(values.pop("review", None))

@@ -1,6 +1,7 @@
 """Flags made from the option dataclasses, so that a default stands in one place only, and help that shows them in groups."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Literal, get_args, get_origin
 
 import click
@@ -186,9 +187,18 @@ def _shown(default: Any) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
+def _go_offline(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    from inkline.registry import set_offline
+
+    if asked and not ctx.resilient_parsing:
+        set_offline()
+
+
+# Acts by itself: commands do not get it.
+offline_flag = partial(click.option, "--offline", is_flag=True, expose_value=False, callback=_go_offline)
 model_choice = all_of(
     click.option("--ocr_version", help="PP-OCRv3, PP-OCRv4, PP-OCRv5 or PP-OCRv6"),
-    click.option("--offline", is_flag=True, help="never use the network, not even to fetch a model"),
+    offline_flag(help="never use the network, not even to fetch a model"),
     click.option("--paddlex_config", help="an OCR.yaml of PaddleX, or of `inkline pipeline_config OCR`"),
 )
 

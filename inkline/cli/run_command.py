@@ -62,14 +62,11 @@ def run(places: tuple[str, ...], **values: Any) -> None:
     if len(places) < 2:
         raise UsageError("give what to read and the folder or store to write into, for instance `inkline run scans/ out`")
     *sources, dest = places
-    quiet, watch, offline, ray = (values.pop(name) for name in ("quiet", "watch", "offline", "ray"))
+    quiet, watch, ray = (values.pop(name) for name in ("quiet", "watch", "ray"))
     if ray and watch:
         raise UsageError("--watch runs on this machine only; leave out --watch or --ray")
     from inkline.batch.local_run import run_files
-    from inkline.registry import set_offline
 
-    if offline:
-        set_offline()
     workers = values.get("workers")
     config = run_config(tuple(sources), dest, values)
     with stoppable(), progress(config, quiet, watch) as shown:

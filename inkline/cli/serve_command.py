@@ -30,7 +30,7 @@ Examples:
 @from_options(OcrOptions, without=(*flat_fields(EngineOptions), *flat_fields(ReadOptions)))
 @engine_options
 @old_options
-def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
+def serve(ray: str | None, replicas: int, **values: Any) -> None:
     """Serve PaddleOCR's HTTP interface, and a page to try it on.
 
     Options of the pipeline hold for requests that do not say otherwise. SIGTERM and Ctrl-C end it once the requests that
@@ -41,11 +41,8 @@ def serve(offline: bool, ray: str | None, replicas: int, **values: Any) -> None:
         raise EngineError(f"the service needs {', '.join(missing)}: pip install 'inkline[serve]'")
     from inkline.paddle.paddlex_yaml import read_config, serving_options
     from inkline.pipeline import Ocr
-    from inkline.registry import set_offline
     from inkline.service.server import serve, serve_on_ray
 
-    if offline:
-        set_offline()
     config = values["paddlex_config"]
     serving = serving_options(read_config(config)) if config else {}
     options = apply(ServeOptions(), **serving | given(ServeOptions, values))
@@ -77,7 +74,7 @@ Examples:
 @from_options(OcrOptions, without=(*flat_fields(EngineOptions), *flat_fields(ReadOptions)))
 @engine_options
 @old_options
-def mcp(offline: bool, http: str | None, root: Path | None, **values: Any) -> None:
+def mcp(http: str | None, root: Path | None, **values: Any) -> None:
     """Serve the Model Context Protocol: tools that read a file, the lines of a region, and list the languages.
 
     Over HTTP there is no password: keep it on this machine. Options of the pipeline hold for all that is read.
@@ -86,10 +83,7 @@ def mcp(offline: bool, http: str | None, root: Path | None, **values: Any) -> No
         raise EngineError("this server needs the package mcp: pip install 'inkline[mcp]'")
     from inkline.integrations.mcp import mcp_server
     from inkline.pipeline import Ocr
-    from inkline.registry import set_offline
 
-    if offline:
-        set_offline()
     host, _, port = (http or "127.0.0.1:0").rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"--http {http}: must be HOST:PORT, for instance 127.0.0.1:8090")

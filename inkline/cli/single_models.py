@@ -8,19 +8,18 @@ from typing import Any
 import click
 
 from inkline.cli.ocr_command import Failures
-from inkline.cli.options_help import Decorator, GroupedCommand, all_of, from_options, option_of
+from inkline.cli.options_help import Decorator, GroupedCommand, all_of, from_options, offline_flag, option_of
 from inkline.cli.paddle_flags import engine_options, translated
 from inkline.errors import UsageError
 from inkline.options import OcrOptions
 from inkline.paddle.arguments import POSITIONAL_KEYWORDS, SINGLE_MODEL_KEYWORDS
-from inkline.registry import set_offline
 
 io_options = all_of(
     click.argument("inputs", nargs=-1, metavar="[INPUT]..."),
     click.option("-i", "--input", "more_inputs", multiple=True, help="an input, as PaddleOCR spells it"),
     click.option("--save_path", help="folder (or file) for the results"),
     click.option("--json", "as_json", is_flag=True, help="print one JSON line per result"),
-    click.option("--offline", is_flag=True, help="never use the network, not even to fetch a model"),
+    offline_flag(help="never use the network, not even to fetch a model"),
 )
 
 
@@ -114,8 +113,6 @@ def predict_all(class_name: str, values: dict[str, Any]) -> None:
     """Open one of the classes of `inkline`, give it all inputs, print and save its results; exit 1 for a bad input."""
     sources = [*values.pop("inputs"), *values.pop("more_inputs")]
     save_path, as_json = values.pop("save_path"), values.pop("as_json")
-    if values.pop("offline"):
-        set_offline()
     if not sources:
         raise UsageError("no input: give files, folders, URLs or - for standard input, for instance `-i page.png`")
     keywords = {name: value for name, value in values.items() if value is not None}

@@ -116,7 +116,7 @@ def _open(path: str, size: int) -> FreeTypeFont:
 def _system_fonts() -> dict[str, str]:
     """File stem -> path of all fonts of this system, upright regular faces first."""
     found: dict[str, str] = {}
-    for folder in _font_folders():
+    for folder in font_folders():
         for root, _, names in os.walk(folder):
             for name in names:
                 stem, ending = os.path.splitext(name)
@@ -125,7 +125,8 @@ def _system_fonts() -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda item: ("Regular" not in item[0], item[0])))
 
 
-def _font_folders() -> list[Path]:
+def font_folders() -> list[Path]:
+    """Where this system keeps fonts, the user's own first; some may not exist."""
     home = Path.home()
     if sys.platform == "darwin":
         return [home / "Library/Fonts", Path("/Library/Fonts"), Path("/System/Library/Fonts")]

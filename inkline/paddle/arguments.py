@@ -1,11 +1,13 @@
 """The arguments of PaddleOCR's classes as Inkline's options: those of 3.x, the older names it still takes, those of 2.x.
 
-All tables are by keyword. Nothing is accepted silently that would do something else than its user expects.
+The names are data in `keywords.toml`. Nothing is accepted silently that would do something else than its user expects.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import tomllib
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, Signature
+from pathlib import Path
 from typing import Any, TypeVar
 from warnings import warn
 
@@ -15,95 +17,25 @@ from inkline.options import EngineOptions, OcrOptions
 
 Notes = list[tuple[type[Warning], str]]
 
-# The constructor's order in PaddleOCR 3.7.
-POSITIONAL_KEYWORDS = (
-    "doc_orientation_classify_model_name", "doc_orientation_classify_model_dir",
-    "doc_unwarping_model_name", "doc_unwarping_model_dir",
-    "text_detection_model_name", "text_detection_model_dir",
-    "textline_orientation_model_name", "textline_orientation_model_dir", "textline_orientation_batch_size",
-    "text_recognition_model_name", "text_recognition_model_dir", "text_recognition_batch_size",
-    "use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation",
-    "text_det_limit_side_len", "text_det_limit_type", "text_det_thresh", "text_det_box_thresh",
-    "text_det_unclip_ratio", "text_det_input_shape", "text_rec_score_thresh", "return_word_box",
-    "text_rec_input_shape", "lang", "ocr_version",
-)  # fmt: skip
-
-# What `PaddleOCR.predict` takes besides its input.
-PREDICT_KEYWORDS = (
-    "use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation", "text_det_limit_side_len",
-    "text_det_limit_type", "text_det_thresh", "text_det_box_thresh", "text_det_unclip_ratio", "text_rec_score_thresh",
-    "return_word_box",
-)  # fmt: skip
-
-# PaddleOCR 2.x and 2020 -> the option that does the same
-RENAMED_KEYWORDS = {
-    "det_model_dir": "text_detection_model_dir",
-    "det_limit_side_len": "text_det_limit_side_len",
-    "det_max_side_len": "text_det_limit_side_len",
-    "det_limit_type": "text_det_limit_type",
-    "det_db_thresh": "text_det_thresh",
-    "det_db_box_thresh": "text_det_box_thresh",
-    "det_db_unclip_ratio": "text_det_unclip_ratio",
-    "det_db_score_mode": "text_det_score_mode",
-    "det_box_type": "text_det_box_type",
-    "use_dilation": "text_det_use_dilation",
-    "rec_model_dir": "text_recognition_model_dir",
-    "rec_batch_num": "text_recognition_batch_size",
-    "drop_score": "text_rec_score_thresh",
-    "use_angle_cls": "use_textline_orientation",
-    "cls_model_dir": "textline_orientation_model_dir",
-    "cls_batch_num": "textline_orientation_batch_size",
-    "cls_thresh": "textline_orientation_thresh",
-}
-
-_MODEL_KNOWS = "the model's file says that itself"
-_ONE_PROCESS = "one object uses all processors it is granted (cpu_threads)"
-_EAST = "EAST's and SAST's thresholds are text_det_thresh and text_det_box_thresh here"
-_LOGGING = "Inkline logs through Python's logging and prints nothing by default"
-
-# PaddleOCR 2.x keywords that have no effect here -> why
-IGNORED_KEYWORDS = {
-    "show_log": _LOGGING,
-    "save_log_path": _LOGGING,
-    "benchmark": "see benchmarks/ of the project",
-    "warmup": "the first call is as good as any other",
-    "gpu_id": "write device='gpu:N'",
-    "gpu_mem": "ONNX Runtime takes the memory it needs",
-    **dict.fromkeys(("use_xpu", "use_npu", "use_mlu", "use_gcu"), "devices are cpu and gpu:N; leave it out, or use device"),
-    **dict.fromkeys(("ir_optim", "use_zero_copy_run"), "it sets up Paddle's runtime, and Inkline runs without Paddle"),
-    **dict.fromkeys(("use_onnx", "onnx_providers", "onnx_sess_options"), "ONNX Runtime is what runs here anyway"),
-    **dict.fromkeys(("use_mp", "total_process_num", "process_id", "max_batch_size"), _ONE_PROCESS),
-    **dict.fromkeys(
-        ("det_algorithm", "rec_algorithm", "rec_image_shape", "rec_image_inverse", "max_text_length"), _MODEL_KNOWS
-    ),
-    **dict.fromkeys(("use_space_char", "cls_image_shape", "label_list"), _MODEL_KNOWS),
-    "vis_font_path": "pictures are drawn with the fonts of the system",
-    **dict.fromkeys(
-        ("save_crop_res", "crop_res_save_dir", "draw_img_save_dir", "savefile", "output"),
-        "results are written by save_to_img and save_to_json, or --save_path",
-    ),
-    "page_num": "write page_range='1-N'",
-    "type": "only type='ocr' is supported",
-    "rec_char_type": f"{_MODEL_KNOWS}; lang chooses the model of a language",
-    "use_pdserving": "`inkline serve` is the service",
-    **dict.fromkeys(("det_east_score_thresh", "det_east_cover_thresh", "det_east_nms_thresh"), _EAST),
-    **dict.fromkeys(("det_sast_score_thresh", "det_sast_nms_thresh", "det_sast_polygon"), _EAST),
-}
+TABLE = tomllib.loads(Path(__file__).with_name("keywords.toml").read_text(encoding="utf-8"))
+POSITIONAL_KEYWORDS: tuple[str, ...] = tuple(TABLE["positional"])
+PREDICT_KEYWORDS: tuple[str, ...] = tuple(TABLE["predict"])
+RENAMED_KEYWORDS: dict[str, str] = TABLE["renamed"]
+IGNORED_KEYWORDS: dict[str, str] = {name: why for why, names in TABLE["ignored"].items() for name in names}
 
 # PaddleOCR 3.x keywords about Paddle's own runtime -> values that change nothing, and why others have no effect
-PADDLE_RUNTIME_KEYWORDS: dict[str, tuple[tuple[Any, ...], str]] = {
-    **dict.fromkeys(
-        ("enable_hpi", "use_hpip"),
-        ((None, False), "the high-performance plug-in belongs to Paddle; `engine='openvino'` is the fast one"),
-    ),
-    "hpi_config": ((None,), "it sets up Paddle's high-performance plug-in"),
-    "pp_option": ((None,), "it sets up Paddle's runtime, and Inkline runs without Paddle"),
-    "use_tensorrt": ((None, False), "TensorRT is used by Paddle's runtime only"),
-    "min_subgraph_size": ((None, *range(1000)), "it sets up TensorRT in Paddle's runtime"),
-    "precision": ((None, "fp32"), "nets run with the precision of their file"),
-    "enable_mkldnn": ((None, True, False), "ONNX Runtime has its own kernels for processors"),
-    "mkldnn_cache_capacity": ((None, *range(10_000)), "ONNX Runtime has its own kernels for processors"),
-    "enable_cinn": ((None, False), "CINN is a compiler of Paddle's"),
+_FAST = "the high-performance plug-in belongs to Paddle; `engine='openvino'` is the fast one"
+PADDLE_RUNTIME_KEYWORDS: dict[str, tuple[Container[Any], str]] = {
+    "enable_hpi": ((False,), _FAST),
+    "use_hpip": ((False,), _FAST),
+    "hpi_config": ((), "it sets up Paddle's high-performance plug-in"),
+    "pp_option": ((), "it sets up Paddle's runtime, and Inkline runs without Paddle"),
+    "use_tensorrt": ((False,), "TensorRT is used by Paddle's runtime only"),
+    "min_subgraph_size": (range(1000), "it sets up TensorRT in Paddle's runtime"),
+    "precision": (("fp32",), "nets run with the precision of their file"),
+    "enable_mkldnn": ((True, False), "ONNX Runtime has its own kernels for processors"),
+    "mkldnn_cache_capacity": (range(10_000), "ONNX Runtime has its own kernels for processors"),
+    "enable_cinn": ((False,), "CINN is a compiler of Paddle's"),
 }
 
 PADDLE_ENGINES = ("paddle", "paddle_static", "paddle_dynamic", "transformers")
@@ -254,3 +186,12 @@ def _engine_config_options(config: Mapping[str, Any], notes: Notes) -> dict[str,
         elif name != "device_id":
             notes.append((UserWarning, f"engine_config {name!r} has no effect; cpu_threads and device are set here"))
     return options
+
+
+def dotted(config: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of a configuration in sections."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{at}{key}.")
+        else:
+            yield f"{at}{key}", value

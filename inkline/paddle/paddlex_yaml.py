@@ -10,57 +10,18 @@ from inkline.errors import OutputError, UsageError, near
 from inkline.flat import check_value, flat_fields, to_flat
 from inkline.formats.write import replace_file
 from inkline.options import OcrOptions
+from inkline.paddle.arguments import TABLE, dotted
 
 Config = Mapping[str, Any]
 PIPELINES = ("OCR", "doc_preprocessor")
 
 # (section, ..., key) of OCR.yaml -> the option
-DOC = ("SubPipelines", "DocPreprocessor")
-YAML_PLACES: dict[tuple[str, ...], str] = {
-    ("use_textline_orientation",): "use_textline_orientation",
-    (*DOC, "use_doc_orientation_classify"): "use_doc_orientation_classify",
-    (*DOC, "use_doc_unwarping"): "use_doc_unwarping",
-    (*DOC, "SubModules", "DocOrientationClassify", "model_name"): "doc_orientation_classify_model_name",
-    (*DOC, "SubModules", "DocOrientationClassify", "model_dir"): "doc_orientation_classify_model_dir",
-    (*DOC, "SubModules", "DocUnwarping", "model_name"): "doc_unwarping_model_name",
-    (*DOC, "SubModules", "DocUnwarping", "model_dir"): "doc_unwarping_model_dir",
-    ("SubModules", "TextDetection", "model_name"): "text_detection_model_name",
-    ("SubModules", "TextDetection", "model_dir"): "text_detection_model_dir",
-    ("SubModules", "TextDetection", "limit_side_len"): "text_det_limit_side_len",
-    ("SubModules", "TextDetection", "limit_type"): "text_det_limit_type",
-    ("SubModules", "TextDetection", "max_side_limit"): "text_det_max_side_limit",
-    ("SubModules", "TextDetection", "thresh"): "text_det_thresh",
-    ("SubModules", "TextDetection", "box_thresh"): "text_det_box_thresh",
-    ("SubModules", "TextDetection", "unclip_ratio"): "text_det_unclip_ratio",
-    ("SubModules", "TextDetection", "input_shape"): "text_det_input_shape",
-    ("SubModules", "TextLineOrientation", "model_name"): "textline_orientation_model_name",
-    ("SubModules", "TextLineOrientation", "model_dir"): "textline_orientation_model_dir",
-    ("SubModules", "TextLineOrientation", "batch_size"): "textline_orientation_batch_size",
-    ("SubModules", "TextRecognition", "model_name"): "text_recognition_model_name",
-    ("SubModules", "TextRecognition", "model_dir"): "text_recognition_model_dir",
-    ("SubModules", "TextRecognition", "batch_size"): "text_recognition_batch_size",
-    ("SubModules", "TextRecognition", "score_thresh"): "text_rec_score_thresh",
-    ("SubModules", "TextRecognition", "return_word_box"): "return_word_box",
-    ("SubModules", "TextRecognition", "input_shape"): "text_rec_input_shape",
-}
-# Key of the section `Serving`, which `inkline serve` obeys -> the option of the service.
-SERVING_PLACES = {
-    "visualize": "visualize",
-    "extra.max_num_input_imgs": "max_pages",
-    "extra.max_output_img_size": "max_output_side",  # the longer of height and width
-}
+YAML_PLACES: dict[tuple[str, ...], str] = {tuple(place.split(".")): option for place, option in dotted(TABLE["yaml"])}
 # Keys that set nothing in a pipeline: names of modules, pages per batch, Paddle's runtime, the service.
 IGNORED_KEYS = frozenset(
     ("pipeline_name", "module_name", "batch_size", "engine", "engine_config", "hpi_config", "use_hpip", "Serving")
 )
 OWN_KEYS = frozenset(("use_doc_preprocessor", "text_type"))  # read by `config_options` itself
-MODULE_NAMES = {
-    "TextDetection": "text_detection",
-    "TextLineOrientation": "textline_orientation",
-    "TextRecognition": "text_recognition",
-    "DocOrientationClassify": "doc_text_orientation",
-    "DocUnwarping": "image_unwarping",
-}
 
 
 def read_config(config: Config | str | Path) -> Config:
@@ -114,21 +75,13 @@ def serving_options(config: Config) -> dict[str, Any]:
     """The options of the service that the section `Serving` sets; UsageError for a key that is not obeyed here."""
     out: dict[str, Any] = {}
     section = config.get("Serving") or {}
-    for place, value in _flattened(section if isinstance(section, Mapping) else {"": section}):
-        if place not in SERVING_PLACES:
-            raise UsageError(f"pipeline configuration: Serving.{place} is not known here{near(place, SERVING_PLACES)}")
+    known: dict[str, str] = TABLE["yaml_serving"]
+    for place, value in dotted(section if isinstance(section, Mapping) else {"": section}):
+        if place not in known:
+            raise UsageError(f"pipeline configuration: Serving.{place} is not known here{near(place, known)}")
         if value is not None:
-            out[SERVING_PLACES[place]] = max(value) if isinstance(value, (list, tuple)) and value else value
+            out[known[place]] = max(value) if isinstance(value, (list, tuple)) and value else value
     return out
-
-
-def _flattened(section: Config) -> Iterator[tuple[str, Any]]:
-    """(key, value), with `extra.key` for what stands in `extra`."""
-    for key, value in section.items():
-        if key == "extra" and isinstance(value, Mapping):
-            yield from ((f"extra.{name}", item) for name, item in value.items())
-        else:
-            yield str(key), value
 
 
 def _checked(place: tuple[str, ...], value: Any) -> Any:
@@ -153,13 +106,14 @@ def _leaves(config: Config, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
 def to_config(options: OcrOptions, name: str = "OCR") -> dict[str, Any]:
     """The options in the shape of PaddleX 3.7's `OCR.yaml`, or of its `doc_preprocessor.yaml`."""
     flat = to_flat(options)
+    modules: dict[str, str] = TABLE["yaml_modules"]
     doc = flat["use_doc_orientation_classify"] or flat["use_doc_unwarping"]
     out: dict[str, Any] = {"pipeline_name": "OCR", "text_type": "general", "use_doc_preprocessor": doc}
     # Every option at its place; sections are made on the way there.
     for place, option in YAML_PLACES.items():
         section = out
         for key in place[:-1]:
-            section = section.setdefault(key, {"module_name": MODULE_NAMES[key]} if key in MODULE_NAMES else {})
+            section = section.setdefault(key, {"module_name": modules[key]} if key in modules else {})
         section[place[-1]] = None if flat[option] == "" else flat[option]
     out["SubPipelines"]["DocPreprocessor"] = {"pipeline_name": "doc_preprocessor"} | out["SubPipelines"]["DocPreprocessor"]
     return out if name == "OCR" else dict(out["SubPipelines"]["DocPreprocessor"])

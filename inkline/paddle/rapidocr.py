@@ -1,7 +1,7 @@
 """`RapidOCR` as RapidOCR 3.x has it, its call and its result, on Inkline's pipeline."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,34 +12,13 @@ import numpy as np
 from inkline.errors import UsageError, near
 from inkline.formats.draw import encode_image
 from inkline.formats.write import make_folder, render, replace_file
+from inkline.paddle.arguments import TABLE, dotted
 from inkline.paddle.paddlex_yaml import read_config
 from inkline.pipeline import Ocr
 from inkline.presets import REFERENCE_RULES
 from inkline.types import Document, Floats, Image, Line, Page
 
-# Parameter of RapidOCR 3 -> the option that does the same
-PARAMETERS = {
-    "Global.text_score": "text_rec_score_thresh",
-    "Global.use_cls": "use_textline_orientation",
-    "Global.return_word_box": "return_word_box",
-    "Det.model_path": "text_detection_model_dir",
-    "Det.limit_side_len": "text_det_limit_side_len",
-    "Det.limit_type": "text_det_limit_type",
-    "Det.thresh": "text_det_thresh",
-    "Det.box_thresh": "text_det_box_thresh",
-    "Det.unclip_ratio": "text_det_unclip_ratio",
-    "Det.use_dilation": "text_det_use_dilation",
-    "Det.score_mode": "text_det_score_mode",
-    "Cls.model_path": "textline_orientation_model_dir",
-    "Cls.cls_batch_num": "textline_orientation_batch_size",
-    "Cls.cls_thresh": "textline_orientation_thresh",
-    "Rec.model_path": "text_recognition_model_dir",
-    "Rec.rec_batch_num": "text_recognition_batch_size",
-    "Rec.lang_type": "lang",
-    "Rec.ocr_version": "ocr_version",
-    "EngineConfig.onnxruntime.intra_op_num_threads": "cpu_threads",
-    "device": "device",
-}
+PARAMETERS: dict[str, str] = TABLE["rapidocr"]  # name -> the option that does the same
 SECTIONS = ("Global", "Det", "Cls", "Rec", "EngineConfig")  # whose other parameters have no effect here
 Words = tuple[tuple[str, float, list[list[float]] | None], ...]
 
@@ -101,7 +80,7 @@ class RapidOCR:
     """
 
     def __init__(self, config_path: str | Path | None = None, params: Mapping[str, Any] | None = None) -> None:
-        given = dict(_dotted(read_config(config_path))) if config_path else {}
+        given = dict(dotted(read_config(config_path))) if config_path else {}
         options: dict[str, Any] = {"lang": REFERENCE_RULES["lang"], "use_textline_orientation": True}
         options |= _options(given) | _options(params or {}, tell=True)
         self._ocr = Ocr(**options)
@@ -183,12 +162,3 @@ def _options(params: Mapping[str, Any], tell: bool = False) -> dict[str, Any]:
     if tell and idle:
         warn(f"params without effect here: {', '.join(idle)}", UserWarning, stacklevel=3)
     return out
-
-
-def _dotted(config: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted name, value) of a configuration in sections."""
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _dotted(value, f"{at}{key}.")
-        else:
-            yield f"{at}{key}", value

@@ -1,7 +1,7 @@
 """A dict with values that are made when they are used, as PaddleOCR's results keep pictures in memory."""
 
 import copy
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 Make = Callable[[], Any]
@@ -43,32 +43,9 @@ class ResultDict(dict[str, Any]):
     def __len__(self) -> int:
         return len(super().keys() | self.made.keys())
 
-    def get(self, key: str, default: Any = None) -> Any:
-        try:
-            return self[key]
-        except KeyError:
-            return default
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        if key not in self:
-            self[key] = default
-        return self[key]
-
-    def pop(self, key: str, *default: Any) -> Any:
-        if default and key not in self:
-            return default[0]
-        value = self[key]
-        del self[key]
-        return value
-
-    def keys(self) -> Any:
-        return KeysView(self)
-
-    def items(self) -> Any:
-        return ItemsView(self)
-
-    def values(self) -> Any:
-        return ValuesView(self)
+    # A plain dict's own would not see the values that are made.
+    get, pop, setdefault = MutableMapping.get, MutableMapping.pop, MutableMapping.setdefault  # type: ignore[assignment]
+    keys, items, values = Mapping.keys, Mapping.items, Mapping.values  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.stored, self.__dict__)

@@ -19,8 +19,8 @@ from inkline.flat import apply
 from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.recognition.recognizer import Recognizer
-from inkline.registry.inspect import ModelFile, resolve_model
-from inkline.registry.settings import settings_from_environment
+from inkline.registry import resolve
+from inkline.registry.inspect import ModelFile
 from inkline.runtime import open_engine
 from inkline.training.data.augment_crops import turned
 from inkline.training.data.augment_pages import AnnotatedPage
@@ -226,8 +226,7 @@ def open_model(task: str, model: str, overrides: Sequence[tuple[str, Any]] = ())
 
 def find_model(model: str) -> ModelFile:
     """A model of the zoo by name, or the one in an ONNX file or folder."""
-    settings = settings_from_environment()
-    return resolve_model("", model, settings) if Path(model).expanduser().exists() else resolve_model(model, "", settings)
+    return resolve("", model) if Path(model).expanduser().exists() else resolve(model)
 
 
 def opened_model(task: str, engine: Any, charset: Sequence[str], metadata: Any, options: OcrOptions) -> EvalModel:

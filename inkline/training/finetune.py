@@ -32,7 +32,7 @@ from inkline.training.abilities import (
 from inkline.training.config import Config
 from inkline.training.convert import load_checkpoint
 from inkline.training.convert.net_checkpoint import load_tensors, read_checkpoint
-from inkline.training.data.labels import LABEL_TASKS, LoadOptions, load_labels
+from inkline.training.data.labels import GENERATED, LoadOptions, kind_of_set, load_labels
 from inkline.training.distributed import distributed_env
 from inkline.training.export import export
 from inkline.training.loop import run_training
@@ -198,13 +198,13 @@ def sample_count(config: Config) -> int:
     """How many samples an epoch takes of the new data."""
     total = 0
     for spec in config.data.train:
-        kind, _, rest = spec.partition(":")
-        if kind in ("lines", "pages"):
-            total += int(rest.rpartition(":")[2]) if rest.rpartition(":")[2].isdigit() else 0
+        kind, rest = kind_of_set(spec, config.task)
+        if kind in GENERATED:
+            count = rest.rpartition(":")[2]
+            total += int(count) if count.isdigit() else 0
         else:
-            task, path = (kind, rest) if kind in LABEL_TASKS and rest else (config.task, spec)
             options = LoadOptions(config.data.root, labels=tuple(map(str, config.model.labels)))
-            total += len(load_labels(task, path, options)[0])
+            total += len(load_labels(kind, rest, options)[0])
     return max(total, 1)
 
 
@@ -364,12 +364,12 @@ def characters(config: Config) -> set[str]:
     """Every character of the training labels; of generated text, the letters, digits and marks of its script."""
     found: set[str] = set()
     for spec in config.data.train:
-        kind, _, rest = spec.partition(":")
+        kind, rest = kind_of_set(spec, "rec")
         if kind == "lines":
             script = SCRIPTS.get(rest.partition(":")[0])
             found.update(config.lines.charset or (script.letters + script.digits + script.marks if script else ""))
             continue
-        samples, _ = load_labels("rec", spec, LoadOptions(config.data.root, lower=config.data.lower))
+        samples, _ = load_labels("rec", rest, LoadOptions(config.data.root, lower=config.data.lower))
         found.update(c for sample in samples for c in sample.text)
     return found
 

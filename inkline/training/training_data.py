@@ -18,7 +18,7 @@ from inkline.training.config import Config, shipped
 from inkline.training.data.batches import BatchPlan, batches_of, in_every_turn, loader
 from inkline.training.data.datasets import Classification, Detection, Recognition, Unwarping, class_labels
 from inkline.training.data.encode import ENCODERS, Alphabet
-from inkline.training.data.labels import LoadOptions, LoadReport, load_labels
+from inkline.training.data.labels import GENERATED, LoadOptions, LoadReport, kind_of_set, load_labels
 from inkline.training.data.sample_sources import Labelled, Mixture, SampleSource, SynthLines, SynthPages, mixed
 from inkline.training.evaluate import find_model
 from inkline.training.nets.table import NETS
@@ -86,10 +86,9 @@ def open_source(
     Lines that hold characters outside the charset are not learned from, but the net is evaluated on them.
     """
     seed = config.run.seed + (HELD_OUT_SEED_OFFSET if held_out else 0)
-    kind, _, rest = spec.partition(":")
-    if kind in ("lines", "pages"):
+    task, path = kind_of_set(spec, config.task)
+    if task in GENERATED:
         return _generated(spec, config, charset, seed), None
-    task, path = (kind, rest) if kind in ("rec", "det", "cls") and rest else (config.task, spec)
     options = LoadOptions(config.data.root, labels=tuple(map(str, config.model.labels)), strict=config.data.strict)
     if not held_out:
         options = dataclasses.replace(options, **_learnable(task, config, charset))

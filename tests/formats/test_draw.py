@@ -120,7 +120,7 @@ def no_fonts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for cache in caches:
         cache.cache_clear()
     monkeypatch.setattr(fonts, "_FOUND_BY_SEARCH", {})
-    monkeypatch.setattr(fonts, "_font_folders", lambda: [tmp_path])
+    monkeypatch.setattr(fonts, "font_folders", lambda: [tmp_path])
     yield
     for cache in caches:
         cache.cache_clear()

@@ -201,13 +201,13 @@ def test_captions_of_every_script_get_a_face_of_their_own(monkeypatch: pytest.Mo
     from inkline.training.synth import contact_sheet
 
     asked: list[str] = []
-    own = contact_sheet.caption_font
+    own = contact_sheet.sized_font
 
-    def caption_font(text: str) -> object:
+    def sized_font(text: str, size: int) -> object:
         asked.append(text)
-        return own("")
+        return own("", size)
 
-    monkeypatch.setattr(contact_sheet, "caption_font", caption_font)
+    monkeypatch.setattr(contact_sheet, "sized_font", sized_font)
     image = np.full((20, 60, 3), 255, np.uint8)
     contact_sheet.contact_sheet([(image, text) for text in ("one", "два", "two")])
     assert asked == ["onetwo", "два"]

@@ -42,28 +42,28 @@ def ctc(alphabet: Alphabet, text: str) -> np.ndarray:
     return alphabet.ids(text) + 1
 
 
+def _framed(alphabet: Alphabet, text: str, start: int, shift: int, end: int, padding: int) -> np.ndarray:
+    """start, each character i as i + shift, end, padding: int64 (max_text_length + 2,)."""
+    ids = alphabet.room(text)
+    out = np.full(alphabet.max_text_length + 2, padding, np.int64)
+    out[0], out[1 : len(ids) + 1], out[len(ids) + 1] = start, ids + shift, end
+    return out
+
+
 def nrtr(alphabet: Alphabet, text: str) -> np.ndarray:
     """0 padding, 1 unknown, 2 start, 3 end, character i -> i + 4. int64 (max_text_length + 2,)."""
-    ids = alphabet.room(text)
-    out = np.zeros(alphabet.max_text_length + 2, np.int64)
-    out[0], out[1 : len(ids) + 1], out[len(ids) + 1] = 2, ids + 4, 3
-    return out
+    return _framed(alphabet, text, start=2, shift=4, end=3, padding=0)
 
 
 def sar(alphabet: Alphabet, text: str) -> np.ndarray:
     """Character i -> i, n unknown, n + 1 start and end, n + 2 padding. int64 (max_text_length + 2,)."""
-    ids, n = alphabet.room(text), len(alphabet.charset)
-    out = np.full(alphabet.max_text_length + 2, n + 2, np.int64)
-    out[0], out[1 : len(ids) + 1], out[len(ids) + 1] = n + 1, ids, n + 1
-    return out
+    n = len(alphabet.charset)
+    return _framed(alphabet, text, start=n + 1, shift=0, end=n + 1, padding=n + 2)
 
 
 def attention(alphabet: Alphabet, text: str) -> np.ndarray:
     """0 start and padding, character i -> i + 1, n + 1 end. int64 (max_text_length + 2,)."""
-    ids = alphabet.room(text)
-    out = np.zeros(alphabet.max_text_length + 2, np.int64)
-    out[1 : len(ids) + 1], out[len(ids) + 1] = ids + 1, len(alphabet.charset) + 1
-    return out
+    return _framed(alphabet, text, start=0, shift=1, end=len(alphabet.charset) + 1, padding=0)
 
 
 def srn(alphabet: Alphabet, text: str) -> np.ndarray:

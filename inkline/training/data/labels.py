@@ -17,6 +17,7 @@ import numpy as np
 from inkline.errors import DataError
 
 LABEL_TASKS = ("det", "rec", "cls")
+GENERATED = ("lines", "pages")  # kinds of text that is drawn, not loaded
 LMDB_SIGN = "lmdb:"
 SHOWN_PROBLEMS = 2  # in an error; the report has all
 
@@ -220,12 +221,21 @@ def _check_charset_fits(source: str, reader: _Reader) -> None:
         )
 
 
+def kind_of_set(spec: str, task: str = "") -> tuple[str, str]:
+    """What an entry of `data.train` and the like names: (`lines` or `pages`, SCRIPT:COUNT), or (task, label file).
+
+    task: of label files that do not say theirs, as `rec:FILE` does.
+    """
+    kind, _, rest = spec.partition(":")
+    return (kind, rest) if kind in GENERATED or (kind in LABEL_TASKS and rest) else (task, spec)
+
+
 def require_sources(specs: Iterable[str]) -> None:
     """DataError for the first entry of `data.train` and the like whose label file, LMDB or folder is not there."""
     for spec in specs:
-        kind, _, rest = spec.partition(":")
-        if kind not in ("lines", "pages", "auto"):
-            _label_file(rest if kind in LABEL_TASKS and rest else spec)
+        kind, file = kind_of_set(spec)
+        if kind not in GENERATED and spec != "auto":
+            _label_file(file)
 
 
 def _label_file(source: str) -> Path:

@@ -137,10 +137,6 @@ class NRTRMultiHead(MultiHead):
             outputs["nrtr_logits"] = self.gtc_head(self.before_gtc(features), targets["nrtr"])
         return outputs
 
-    def nrtr_greedy(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Ids (N, L) and probabilities that the NRTR branch reads by itself, start token first."""
-        return self.gtc_head.greedy(self.before_gtc(x))
-
 
 class SARMultiHead(MultiHead):
     """CTC beside a SAR decoder (PP-OCRv3): `sar_logits` when `targets` has `sar` and `valid_ratio`."""

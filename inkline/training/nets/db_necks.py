@@ -196,11 +196,6 @@ class RepLKConv(Chain):
         super().__init__(dw=DilatedRepConv(inputs, 9), pw=pointwise, bn=nn.BatchNorm2d(outputs))
 
 
-def plain_9x9(inputs: int, outputs: int) -> nn.Conv2d:
-    """A 9x9 convolution without bias."""
-    return nn.Conv2d(inputs, outputs, 9, padding=4, bias=False)
-
-
 class PathAggregation(nn.Module):
     """Maps of `inputs` channels at strides 4..32 -> (N, outputs, H / 4, W / 4).
 

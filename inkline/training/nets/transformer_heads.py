@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inkline.training.nets.contracts import Head, Layer, TensorMap
@@ -19,7 +18,7 @@ from inkline.training.nets.layers import UnscaledDropout, attend, mlp, split_hea
 
 # --- NRTR ---
 
-NRTR_PAD, NRTR_START, NRTR_END = 0, 2, 3
+NRTR_PAD = 0
 NRTR_HEAD_WIDTH = 32
 NRTR_DROPOUT = 0.1
 
@@ -114,22 +113,6 @@ class NRTRHead(Layer):
         for layer in self.decoder:
             x = layer(x, memory, future)
         return self.tgt_word_prj(x)
-
-    @torch.no_grad()
-    def greedy(self, memory: Tensor, steps: int = 25) -> tuple[Tensor, Tensor]:
-        """Most probable next token again and again -> ids (N, L) int64 and their probabilities (N, L), start first.
-
-        Stops when every line of the batch has ended, or at `steps` tokens.
-        """
-        ids = torch.full((memory.shape[0], 1), NRTR_START, dtype=torch.int64, device=memory.device)
-        probabilities = torch.ones(ids.shape, dtype=memory.dtype, device=memory.device)
-        for _ in range(1, steps):
-            best = F.softmax(self.decode(memory, ids)[:, -1], -1).max(-1)
-            ids = torch.cat([ids, best.indices[:, None]], 1)
-            probabilities = torch.cat([probabilities, best.values[:, None]], 1)
-            if bool((best.indices == NRTR_END).all()):
-                break
-        return ids, probabilities
 
 
 # --- SRN ---

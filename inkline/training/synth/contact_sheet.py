@@ -4,28 +4,16 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+from PIL.ImageFont import FreeTypeFont
 
+from inkline.formats.fonts import sized_font
 from inkline.metrics import script_of
 from inkline.training.synth.draw_line import draw_line
 from inkline.training.synth.draw_page import draw_page
-from inkline.training.synth.font_faces import scan
 from inkline.training.synth.synth_options import LineOptions, PageOptions
 
-CAPTION_HEIGHT_PX = 20
-
-
-def caption_font(text: str, size: int = 14) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """A face that has most characters of `text`: Pillow's own for ASCII or when the system has none."""
-    if text.isascii():
-        return ImageFont.load_default(size)
-    needed = set(text) - {" "}
-    best = max(
-        scan(()),
-        key=lambda face: (sum(face.has(c) for c in needed), face.family.startswith(("DejaVu Sans", "Noto Sans"))),
-        default=None,
-    )
-    return ImageFont.truetype(best.path, size, index=best.index) if best else ImageFont.load_default(size)
+CAPTION_HEIGHT_PX, CAPTION_FONT_PX = 20, 14
 
 
 def contact_sheet(samples: Sequence[tuple[np.ndarray, str]], columns: int = 2, cell: tuple[int, int] = (620, 64)) -> np.ndarray:
@@ -36,7 +24,7 @@ def contact_sheet(samples: Sequence[tuple[np.ndarray, str]], columns: int = 2, c
     of_script: dict[str, str] = {}  # no face has every script, so each gets its own
     for _, text in samples:
         of_script[script_of(text)] = of_script.get(script_of(text), "") + text
-    fonts = {script: caption_font(texts) for script, texts in of_script.items()}
+    fonts = {script: sized_font(texts, CAPTION_FONT_PX) for script, texts in of_script.items()}
     for i, (image, text) in enumerate(samples):
         y, x = i // columns * step, i % columns * width + 4
         scale = min((width - 8) / image.shape[1], height / image.shape[0], 3.0)
@@ -50,7 +38,7 @@ def contact_sheet(samples: Sequence[tuple[np.ndarray, str]], columns: int = 2, c
     return sheet
 
 
-def caption(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> np.ndarray:
+def caption(text: str, font: FreeTypeFont, width: int) -> np.ndarray:
     """One line of blue text on white, BGR uint8 (CAPTION_HEIGHT_PX, up to `width`, 3); longer text is narrowed."""
     strip = Image.new("RGB", (max(1, int(font.getlength(text)) + 2), CAPTION_HEIGHT_PX), "white")
     ImageDraw.Draw(strip).text((0, 0), text, fill=(0, 0, 160), font=font)

@@ -3,7 +3,6 @@
 import bisect
 import json
 import logging
-import os
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont, features
 
 from inkline.errors import DataError
 from inkline.files import atomic_write
+from inkline.formats.fonts import font_folders
 from inkline.training.synth.scripts import Script
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
@@ -61,12 +61,7 @@ def require_shaping() -> None:
 
 def system_folders() -> tuple[str, ...]:
     """The folders where systems keep fonts; those that do not exist are left out."""
-    home = Path.home()
-    windows = Path(os.environ.get("WINDIR", "C:\\Windows")) / "Fonts"
-    linux = ("/usr/share/fonts", "/usr/local/share/fonts", home / ".local/share/fonts", home / ".fonts")
-    mac = ("/System/Library/Fonts", "/Library/Fonts", home / "Library/Fonts")
-    found = [Path(folder) for folder in (*linux, *mac, windows)]
-    return tuple(str(folder) for folder in found if folder.is_dir())
+    return tuple(str(folder) for folder in font_folders() if folder.is_dir())
 
 
 def font_files(sources: tuple[str, ...]) -> list[Path]:

@@ -25,6 +25,7 @@ from inkline.training.evaluate import evaluate_set, open_model
 from inkline.training.finetune import (
     FinetuneResult,
     blended,
+    characters,
     compared,
     export_finetuned,
     extended,
@@ -51,6 +52,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = drawn.lines(folder / "data", 8)
     overrides = [f"data.train=[{data}]", "evaluate.every=0", "run.epochs=1", f"run.output={folder / 'run'}", *QUICK]
     return run_training(configs.load_config(configs.find_config("CRNN_MobileNetV3"), overrides)).output / "best.pt"
+
+
+def test_characters_of_a_set_that_names_its_task(trained: Path, tmp_path: Path) -> None:
+    """`rec:FILE` is a set of a recogniser as FILE alone is: its characters are learned, too."""
+    labels = drawn.lines(tmp_path / "data", 4)
+    plain, named = (recipe(str(trained), [spec], [])[0] for spec in (str(labels), f"rec:{labels}"))
+    assert characters(plain) and characters(named) == characters(plain)
 
 
 def test_recipe_of_a_checkpoint(trained: Path) -> None:

@@ -6,6 +6,7 @@ Our names follow the reference's where they are sane, so its table is short.
 import re
 import tomllib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 Rule = list[str]  # pattern and replacement; a pattern alone: the tensor is not needed
@@ -32,12 +33,12 @@ def from_transformers_name(name: str, net: str) -> str:
 def _renamed(name: str, rules: Iterable[Rule]) -> str | None:
     for pattern, *replacement in rules:
         if replacement:
-            name = re.sub(pattern, lambda match, text=replacement[0]: _filled(match, text), name)
+            name = re.sub(pattern, partial(_filled, replacement[0]), name)
         elif re.search(pattern, name):
             return None
     return name
 
 
-def _filled(match: re.Match[str], replacement: str) -> str:
+def _filled(replacement: str, match: re.Match[str]) -> str:
     """A replacement with the groups of a match in it."""
     return match.expand(SHIFT.sub(lambda shift: str(int(match[int(shift[1])]) + int(shift[2])), replacement))

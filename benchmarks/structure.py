@@ -4,6 +4,7 @@
 commit and prints both side by side.
 """
 
+import argparse
 import ast
 import re
 import subprocess
@@ -118,18 +119,23 @@ def measure(root: Path) -> dict[str, str]:
     return figures | {f"lines in {package}": f"{count:,}" for package, count in sorted(packages.items())}
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Print the figures of this checkout, beside those of a commit where one is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("commit", nargs="?", help="compare with this commit")
+    commit = parser.parse_args().commit
     columns = {"now": measure(ROOT)}
-    if arguments:
+    if commit:
         with tempfile.TemporaryDirectory() as folder:
-            archive = subprocess.run(["git", "archive", arguments[0]], cwd=ROOT, capture_output=True, check=True).stdout
-            subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
-            columns = {arguments[0]: measure(Path(folder)), **columns}
+            archive = subprocess.run(["git", "archive", commit], cwd=ROOT, stdout=subprocess.PIPE)
+            if archive.returncode:
+                sys.exit(f"{commit}: not a commit of this repository")
+            subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+            columns = {commit: measure(Path(folder)), **columns}
     print("| | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
     for title in dict.fromkeys(title for figures in columns.values() for title in figures):
         print(f"| {title} | " + " | ".join(figures.get(title, "-") for figures in columns.values()) + " |")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

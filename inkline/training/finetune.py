@@ -49,44 +49,11 @@ EPOCHS = (5, 40)  # at least and at most
 CPU_BATCH = {"rec": 8, "det": 4, "cls": 64}  # samples; larger ones only take memory there
 EVALUATIONS = 8  # of a run
 REPORT_SHARE = 0.25  # of the minutes of a run, which the report takes
-BLENDS = (
-    0.8,
-    0.6,
-    0.35,
-)  # shares of the way from the old weights to the new ones that are tried when the whole way loses something
+BLENDS = (0.8, 0.6, 0.35)  # shares of the way from the old weights that are tried when the whole way loses something
 WARMUP_STEPS = 100  # Adam's first steps move every weight by the whole rate; fewer steps of warm-up spoil what was there
 EPOCH_SAMPLES = 300  # new ones, at least: workers that draw and load begin anew each epoch, which takes seconds
-# what fits a recogniser whose weights are good: a low rate, steps that see new and old lines, and a mean of the weights;
-# lines only a little worn, as they come from one kind of paper and old ones are drawn worn, and not joined without a space
-RECOGNISER = {
-    "data": {"heights": [], "replay_share": 0.6},
-    "distill": {"keep": 1.0},
-    "augment": {
-        "rec": {
-            "tia": 0.2,
-            "crop": 0.1,
-            "blur": 0.1,
-            "hsv": 0.2,
-            "jitter": 0.1,
-            "noise": 0.1,
-            "reverse": 0.05,
-            "jpeg": 0.1,
-            "concat": 0.0,
-        }
-    },
-    "optimizer": {
-        "name": "adamw",
-        "learning_rate": 2e-4,
-        "eps": 1e-3,
-        "weight_decay": 0.0,
-        "decay_norms": False,
-        "clip_norm": 20.0,
-    },
-    "lines": {"max_chars": 30, "scene": 0.1},
-    "evaluate": {"metric": "cer"},
-    "run": {"ema": 0.99, "accumulate": 2},
-}
 MAX_FALLS_NAMED = 4
+RECOGNISER = Path(__file__).with_name("finetune_recogniser.yaml")
 
 
 @dataclass(frozen=True)
@@ -134,8 +101,9 @@ def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tu
     """The configuration for fine-tuning a model, and its weights.
 
     Of a checkpoint it is the one it was trained with, of a published model the shipped one; with a tenth of its learning
-    rate or, for recognisers, `RECOGNISER`, and without the guides of training that the weights lack. overrides:
-    `section.key=value`, applied last; `model.name` among them tells which net an ONNX file holds when the file does not.
+    rate or, for recognisers, what `finetune_recogniser.yaml` says, and without the guides of training that the weights
+    lack. overrides: `section.key=value`, applied last; `model.name` among them tells which net an ONNX file holds when the
+    file does not.
     """
     named = {key.strip(): value.strip() for key, _, value in (text.partition("=") for text in overrides)}
     start_weights = load_start_weights(model, named.get("model.name", ""))
@@ -153,7 +121,7 @@ def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tu
     }
     tree = configs.merge(tree, ours)
     if before.task == "rec":
-        tree = configs.merge(tree, RECOGNISER)
+        tree = configs.merge(tree, configs.read_tree(RECOGNISER))
         tree["data"]["replay"] = ["auto"]
         tree["model"]["freeze"] = lower_half(start_weights)
         if not before.loss.ctc:

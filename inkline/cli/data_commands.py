@@ -222,8 +222,7 @@ def scripts() -> None:
 
 
 def save_png(picture: Any, path: str) -> None:
-    from inkline.formats.draw import encode_image
-    from inkline.formats.write import replace_file
+    from inkline.formats.write import write_picture
 
-    replace_file(Path(path), encode_image(picture, Path(path).suffix or ".png"))
+    write_picture(Path(path), picture)
     click.echo(path)

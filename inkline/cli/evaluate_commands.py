@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inkline.cli.options_help import from_options, given
-from inkline.errors import DataError, OutputError
+from inkline.errors import DataError
 from inkline.options import OcrOptions
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def from_files(folder: Path, rows: Rows) -> PageResults:
 
 def evaluate_model(task: str, model: str, datasets: tuple[str, ...], values: dict[str, Any]) -> None:
     """Evaluate a model on sets, print the measures, and draw the worst cases."""
+    from inkline.formats.write import write_picture
     from inkline.training.evaluate import evaluate_set, folding, open_model, worst_cases_sheet
 
     limit, root, worst, as_json = (values.pop(name) for name in ("limit", "root", "worst", "as_json"))
@@ -157,7 +158,7 @@ def evaluate_model(task: str, model: str, datasets: tuple[str, ...], values: dic
             click.echo(fit_confidence(Path(model), opened.run, evaluation.source, fold), err=True)
         if worst:
             path = Path(worst) if number == 0 else Path(worst).with_stem(f"{Path(worst).stem}-{number + 1}")
-            save_picture(worst_cases_sheet(evaluation.source, scores.worst, task, opened.labels), path)
+            write_picture(path, worst_cases_sheet(evaluation.source, scores.worst, task, opened.labels))
 
 
 def fit_confidence(model: Path, read: Any, source: Any, fold: Any) -> str:
@@ -190,18 +191,6 @@ def _measures(row: Any) -> str:
 
 def shown(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def save_picture(image: Any, path: Path) -> None:
-    """Write a picture; OutputError when its place or kind cannot be written."""
-    import cv2
-
-    try:
-        done = cv2.imwrite(str(path), image)
-    except cv2.error:
-        done = False
-    if not done:
-        raise OutputError(f"{path}: not written; give a file such as worst.png in a folder that exists")
 
 
 def eval_command(task: str, what: str, names: tuple[str, ...]) -> click.Command:

@@ -14,7 +14,7 @@ from inkline.errors import OutputError, UsageError, near
 from inkline.files import atomic_write
 from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
 from inkline.options import PdfOptions
-from inkline.types import Document, Page
+from inkline.types import Document, Image, Page
 
 AnyPath = str | os.PathLike[str]
 
@@ -157,6 +157,16 @@ def replace_file(path: Path, content: bytes) -> None:
         raise OutputError(f"{path}: cannot write this file: {error.strerror or error}; choose another path") from error
 
 
+def write_picture(path: Path, image: Image) -> None:
+    """Write a picture in the kind of file that the name's ending tells, PNG without one.
+
+    Errors: UsageError for an ending that pictures cannot have, OutputError as `replace_file`.
+    """
+    from inkline.formats.draw import encode_image
+
+    replace_file(path, encode_image(image, path.suffix or ".png"))
+
+
 def _format_of(path: Path) -> str:
     """The format whose files end like `path`; UsageError when there is none."""
     # The longest ending wins: `a.layout.txt` is not a plain `.txt`.
@@ -171,12 +181,12 @@ def _format_of(path: Path) -> str:
 
 def _save_pictures(page: Page, folder: Path, stem: str) -> list[Path]:
     """The page's picture, and that of the turning and unwarping where these stages ran."""
-    from inkline.formats.draw import draw_preprocessing, encode_image
+    from inkline.formats.draw import draw_preprocessing
 
     ending = picture_suffix(page.source)
     paths = [write(page, folder / f"{stem}_ocr_res_img{ending}", "img")]
     steps = draw_preprocessing(page)
     if steps is not None:
         paths.append(folder / f"{stem}_preprocessed_img{ending}")
-        replace_file(paths[-1], encode_image(steps, ending))
+        write_picture(paths[-1], steps)
     return paths

@@ -7,6 +7,7 @@ are read member by member, without unpacking the whole.
 """
 
 import glob
+import io
 import itertools
 import lzma
 import os
@@ -25,9 +26,9 @@ from urllib.parse import urlsplit
 from inkline.batch.ledger import Ledger
 from inkline.batch.storage import download, is_store, list_objects
 from inkline.batch.task import FileTask
-from inkline.errors import InklineError, UsageError
+from inkline.errors import InklineError, SourceError, UsageError
 from inkline.io.images import HEAD_BYTES, content_kind
-from inkline.io.sources import FOLDER_SUFFIXES, expand, is_url
+from inkline.io.sources import FOLDER_SUFFIXES, expand, is_url, open_regular_file
 
 ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 # The last part of archives' suffixes; a name that ends in `.gz` alone is not yet an archive.
@@ -99,12 +100,14 @@ def _expand_lists(sources: Sequence[str]) -> Iterator[str]:
             yield given
             continue
         try:
-            with open(given[1:], encoding="utf-8") if given != "@-" else sys.stdin as lines:
+            with io.TextIOWrapper(open_regular_file(Path(given[1:])), "utf-8") if given != "@-" else sys.stdin as lines:
                 yield from (line for line in map(str.strip, lines) if line)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        except (SourceError, OSError, UnicodeDecodeError) as error:
+            reason = (
+                "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or error
+            )
             raise UsageError(
-                f"{given[1:]}: this list cannot be read ({reason}); give a text file with one path per line"
+                f"{given[1:]}: this list cannot be read ({reason}); give a text file with one path per line, or @- for a pipe"
             ) from error
 
 

@@ -214,10 +214,12 @@ def _in_wheels() -> list[ModelCard]:
 
 def _sound(card: ModelCard, settings: Settings) -> Path:
     """The model's file; ModelError for one that was in the cache, cut short or changed."""
-    path = fetch_model(card, settings)
+    found = find_local(card, settings)
+    if found is None:
+        return fetch_model(card, settings)  # checked as it comes
     if wrong := verify_model(card, settings):
         raise ModelError(f"{card.name}: {wrong}")
-    return path
+    return found
 
 
 def _default_names(tier: str) -> list[str]:

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import Field
 
 from inkline import __version__
 from inkline.errors import InklineError, UsageError
@@ -17,6 +18,8 @@ from inkline.pipeline import Ocr
 from inkline.types import Line
 
 ABOUT = "Reads the text in images and PDFs of this machine. Coordinates are pixels of the file, x to the right, y down."
+
+PageNumber = Annotated[int, Field(ge=1, lt=10**9)]  # counted from 1
 
 
 def mcp_server(ocr: Ocr, root: Path | None = None) -> MCPServer:
@@ -35,10 +38,13 @@ def mcp_server(ocr: Ocr, root: Path | None = None) -> MCPServer:
             return "\n\n".join(_titled(text, about) for text, about in texts)
 
     @server.tool()
-    def read_lines(path: str, page: int = 1, region: list[int] | None = None) -> list[dict[str, Any]]:
+    def read_lines(path: str, page: PageNumber = 1, region: list[int] | None = None) -> list[dict[str, Any]]:
         """The lines of a page with their boxes (x1, y1, x2, y2), scores 0..1 and scripts; region: only this box of the page."""
         with ToolErrors():
-            image = next(read(_inside(path, root), replace(ocr.options.read, page_range=str(page)))).image
+            found = next(read(_inside(path, root), replace(ocr.options.read, page_range=str(page))))
+            if page > 1 and found.page_index is None:
+                raise UsageError(f"page={page}: this image has one page")
+            image = found.image
             if region is not None and len(region) != 4:
                 raise UsageError(f"region={region}: must be [x1, y1, x2, y2]")
             left, top, right, bottom = region or (0, 0, image.shape[1], image.shape[0])

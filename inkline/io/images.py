@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from inkline.errors import SourceError, TooLargeError
 from inkline.io.pixels import background, check_bytes, check_size, flatten, grey_to_bgr, to_uint8, value_range
+from inkline.io.tiff_errors import tiff_errors
 from inkline.options import ReadOptions
 from inkline.types import DAMAGED, Image
 
@@ -158,11 +159,14 @@ class ImageReader:
         image, remarks = self.header(index), []
         # Decode as much as there is.
         broken = None
-        try:
-            _load(image)
-        except Exception as error:
-            broken = _reason(error)
-            image.tile = []  # keeps what was decoded until then; without this, load() would start again
+        with tiff_errors() if image.format == "TIFF" else contextlib.nullcontext([]) as errors:
+            try:
+                _load(image)
+            except Exception as error:
+                broken = _reason(error)
+                image.tile = []  # keeps what was decoded until then; without this, load() would start again
+        if errors:
+            broken = errors[0][:MAX_REASON_LENGTH]
         try:
             bgr = pillow_to_bgr(image)
         except (OSError, ValueError) as error:

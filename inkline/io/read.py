@@ -101,6 +101,8 @@ def _pages(data: Path | bytes, name: str | None, options: ReadOptions, stop: Sto
                 if len(bad) >= MAX_BAD_PAGES or slow >= MAX_SLOW_PAGES or (stop is not None and stop.is_set()):
                     break
                 continue
+            if not reader.numbered and not _holds_first(options.page_range):
+                warnings = (*warnings, f"page_range={options.page_range} has no effect: this image has one page")
             reload = partial(_reload_page, data, options, index)
             yield PageImage(image, name, index if reader.numbered else None, warnings, reload)
             del image  # not kept while the next page is decoded
@@ -159,6 +161,12 @@ def _selected(reader: Reader, page_range: str) -> range | list[int]:
     if not chosen:
         raise SourceError(f"page_range={page_range!r} selects none of its {reader.count} pages")
     return sorted(chosen)
+
+
+def _holds_first(page_range: str) -> bool:
+    """Whether a range of pages, empty for all, holds page 1."""
+    ranges = parse_page_range(page_range)
+    return not ranges or any(first == 1 for first, _ in ranges)
 
 
 def _content(source: Source, options: ReadOptions) -> Any:

@@ -8,6 +8,7 @@ with 503.
 
 import asyncio
 import functools
+import logging
 import os
 import signal
 import socket
@@ -61,6 +62,8 @@ class Server(uvicorn.Server):
             server_header=False,
         )
         super().__init__(config)
+        # What is wrong with a form is in its answer, and in the log under the request's id.
+        logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
         self._queue, self._timeout = service.queue, service.options.request_timeout
         self._watch = ConnectionWatch(service.options)
 

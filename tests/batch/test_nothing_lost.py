@@ -19,7 +19,7 @@ from inkline.batch.document import UnfinishedDocument
 from inkline.batch.ledger import Ledger
 from inkline.batch.storage import Destination
 from inkline.cli import main
-from inkline.errors import OutputError
+from inkline.errors import OutputError, UsageError
 from inkline.options import ReadOptions
 from tests.io.hostile import nested_forms
 
@@ -114,6 +114,22 @@ def test_pipes_devices_and_sockets_cost_a_line_each(folder, out, log, tmp_path, 
     assert (summary.done, summary.failed) == (1, 4)
     rows = [json.loads(line) for line in (out / "failures.jsonl").read_text().splitlines()]
     assert all("a pipe or a device, not a file" in row["error"] for row in rows)
+
+
+@pytest.mark.parametrize("given", ["@pipe", "@/dev/zero"])
+def test_a_list_that_is_a_pipe_or_a_device_is_refused(out, log, tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    with pytest.raises(UsageError, match=r"this list cannot be read \(this is a pipe or a device"):
+        go(log, [given], out)
+
+
+def test_a_pipe_in_a_list_costs_a_line(folder, out, log, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.png")
+    Path("list.txt").write_text(f"pipe.png\n{folder / 'z.png'}\n")
+    summary = go(log, ["@list.txt"], out, time_limit=20)
+    assert (summary.done, summary.failed) == (1, 1)
 
 
 def test_a_ledger_made_by_hand_reaches_nothing_outside(folder, out, log, tmp_path):

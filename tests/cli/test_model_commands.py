@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from inkline.cli import inkline
+from inkline.cli import inkline, model_commands
 from inkline.errors import UsageError
 from inkline.languages import GROUPS, LANGUAGES
 from inkline.registry.card import Shipped, all_cards
@@ -117,6 +117,12 @@ def test_pull_path_and_verify(cache: Path, tmp_path: Path) -> None:
     # A damaged file says "fetch it again": that may not answer with the same file as if all were well.
     result = run("models", "pull", "PP-OCRv6_small_det")
     assert result.exit_code == 1 and not result.stdout and "and fetch it again" in result.stderr
+
+
+def test_what_was_fetched_now_is_not_hashed_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_commands, "fetch_model", lambda *_: cache / "UVDoc.onnx")
+    monkeypatch.setattr(model_commands, "verify_model", lambda *_: pytest.fail("it was checked as it came"))
+    assert run("models", "pull", "UVDoc").stdout.strip() == str(cache / "UVDoc.onnx")
 
 
 def test_pull_tells_of_a_wrong_name_before_it_fetches_anything(cache: Path, tmp_path: Path) -> None:

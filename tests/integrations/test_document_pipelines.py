@@ -107,6 +107,14 @@ def test_mcp_tools(ocr, files):
     ]:
         failed, _, text = call(server, "read_file", **arguments)
         assert failed and says in text, text
+    for page, says in [
+        (0, "greater than or equal to 1"),
+        (-1, "greater than"),
+        (10**30, "less than"),
+        (2, "page=2: this image"),
+    ]:
+        failed, _, text = call(server, "read_lines", path="one.png", page=page)
+        assert failed and says in text, text
     # neither patterns nor folders, which may lead out of it by a link
     (files / "link").symlink_to("/usr/share")
     for path in ("*.png", "lin*/x.png", ".", "link", "a\0b"):

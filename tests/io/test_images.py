@@ -201,6 +201,35 @@ def test_damage_anywhere_is_a_page_or_an_error(kind: str) -> None:
             assert str(error).startswith("the given bytes: ") and "\n" not in str(error)
 
 
+def test_what_libtiff_finds_wrong_is_told_and_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    """It prints, and of some damage it says nothing else: pages of faxes lost their rows in silence."""
+    noise = Pillow.fromarray(RNG.integers(0, 256, (200, 300), dtype=np.uint8))
+    fax = bytearray(encoded(noise.convert("1"), "TIFF", compression="group4"))
+    lzw = bytearray(encoded(noise, "TIFF", compression="tiff_lzw"))
+    for at in range(200, len(fax) - 400, 17):
+        fax[at] ^= 255
+    (page,) = read(bytes(fax))
+    assert "damaged (Bad code word at line" in page.warnings[0]
+    for at in range(2000, 5000, 37):
+        lzw[at] ^= 255
+    with pytest.raises(SourceError, match="Using code not yet in table"):
+        list(read(bytes(lzw)))
+    assert capfd.readouterr().err == ""
+    # What others decode is handled as before.
+    with pytest.raises(OSError, match="decoder error"):
+        Pillow.open(io.BytesIO(lzw)).load()
+    assert "Using code not yet in table" in capfd.readouterr().err
+
+
+def test_a_range_of_pages_that_means_nothing_here_is_told() -> None:
+    png = encoded(smooth(), "PNG")
+    (page,) = read(png, ReadOptions(page_range="2-"))
+    assert page.warnings == ("page_range=2- has no effect: this image has one page",)
+    for chosen in ("", "1", "2,1-3"):
+        (page,) = read(png, ReadOptions(page_range=chosen))
+        assert not page.warnings
+
+
 def test_a_header_that_declares_too_much_is_refused() -> None:
     for kind in ("PNG", "JPEG", "WEBP", "TIFF", "BMP"):
         with pytest.raises(TooLargeError, match="64 x 48"):

@@ -18,3 +18,15 @@ def test_a_refusal_is_one_line_of_the_log(served, caplog):
         served.post(file="no base64", logId="a\nrequest b: 200 ok")
     lines = [record.getMessage() for record in caplog.records if "request" in record.getMessage()]
     assert all("\n" not in line for line in lines)
+
+
+def test_a_damaged_form_is_logged_under_its_id_alone(served, caplog):
+    """The parser of forms writes lines of its own, without the id of the request."""
+    for body in (
+        b"--x\r\nbroken",
+        b"no boundary at all",
+        b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nab\r\n--y',
+    ):
+        headers = {"content-type": "multipart/form-data; boundary=x"}
+        assert served.client.post("/ocr", content=body, headers=headers).status_code == 422
+    assert not [record for record in caplog.records if record.name.startswith("python_multipart")]

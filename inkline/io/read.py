@@ -90,6 +90,7 @@ def _pages(data: Path | bytes, name: str | None, options: ReadOptions, stop: Sto
     bad: list[str] = []
     slow = 0
     with closing(_open_reader(data, options, stop)) as reader:
+        remarks = () if reader.numbered else _without_effect(options.page_range)
         for index in _selected(reader, options.page_range):
             try:
                 image, warnings = reader.page(index)
@@ -101,10 +102,8 @@ def _pages(data: Path | bytes, name: str | None, options: ReadOptions, stop: Sto
                 if len(bad) >= MAX_BAD_PAGES or slow >= MAX_SLOW_PAGES or (stop is not None and stop.is_set()):
                     break
                 continue
-            if not reader.numbered and not _holds_first(options.page_range):
-                warnings = (*warnings, f"page_range={options.page_range} has no effect: this image has one page")
             reload = partial(_reload_page, data, options, index)
-            yield PageImage(image, name, index if reader.numbered else None, warnings, reload)
+            yield PageImage(image, name, index if reader.numbered else None, (*warnings, *remarks), reload)
             del image  # not kept while the next page is decoded
     if bad:
         others = f" (and {len(bad) - 1} more pages)" if len(bad) > 1 else ""
@@ -163,10 +162,12 @@ def _selected(reader: Reader, page_range: str) -> range | list[int]:
     return sorted(chosen)
 
 
-def _holds_first(page_range: str) -> bool:
-    """Whether a range of pages, empty for all, holds page 1."""
+def _without_effect(page_range: str) -> tuple[str, ...]:
+    """The warning for an image of one page where a range is given that does not hold page 1."""
     ranges = parse_page_range(page_range)
-    return not ranges or any(first == 1 for first, _ in ranges)
+    if not ranges or any(first == 1 for first, _ in ranges):
+        return ()
+    return (f"page_range={page_range} has no effect: this image has one page",)
 
 
 def _content(source: Source, options: ReadOptions) -> Any:

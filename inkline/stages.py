@@ -80,8 +80,10 @@ def overlap(
         _put(done, end, stop)
 
     # The caller's thread hands the results out, and ends the others when it leaves.
-    threads = [_start(draw, working, stop), _start(drain, done, stop)]
+    threads: list[Thread] = []
     try:
+        threads.append(_start(draw, working, stop))
+        threads.append(_start(drain, done, stop))
         yield from _results(done, stop)
     finally:
         stop.set()
@@ -99,7 +101,10 @@ def _start(step: Callable[[], None], queue: "Queue[Any]", stop: Event) -> Thread
             _put(queue, _End(error), stop)
 
     thread = Thread(target=run, name=f"inkline-{step.__name__}", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # Python's way of saying that the system gives no more
+        raise MemoryError(str(error)) from error
     return thread
 
 

@@ -76,7 +76,6 @@ class Ledger:
             raise
         self._first_scan = self._scan + 1
         self._calls = 0
-        self._opened_at = time.time()
 
     def _take_lock(self, owner: Path) -> None:
         """Lock the ledger for this process; OutputError naming the process that has it."""
@@ -102,6 +101,8 @@ class Ledger:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.executescript(SCHEMA + f"PRAGMA user_version={LEDGER_VERSION};")
+        # What failed in this run; by the time it happened it could not be told, for clocks go back.
+        db.execute("CREATE TEMP TABLE failed_now (name TEXT PRIMARY KEY)")
         return db
 
     def __enter__(self) -> "Ledger":
@@ -126,8 +127,8 @@ class Ledger:
         with _clear_errors(self.path):
             row = self._db.execute(
                 "SELECT state FROM files WHERE name=? AND source=? AND fingerprint=? AND options=? "
-                "AND (state IN ('done', 'partial') OR state='failed' AND finished>=?)",
-                (storable(task.name), storable(task.source), task.fingerprint, self._options, self._opened_at),
+                "AND (state IN ('done', 'partial') OR state='failed' AND name IN failed_now)",
+                (storable(task.name), storable(task.source), task.fingerprint, self._options),
             ).fetchone()
         return row is not None
 
@@ -154,10 +155,13 @@ class Ledger:
         same_file = same_options and row["fingerprint"] and row["fingerprint"] == task.fingerprint
         if same_file and row["state"] in READ_STATES and outputs_exist(json.loads(row["outputs"])):
             return "done", task
-        if same_file and row["state"] == "failed" and row["finished"] >= self._opened_at:
+        if same_file and row["state"] == "failed" and self._failed_now(task.name):
             return "failed", task
         changed = same_options and row["state"] in READ_STATES and not same_file
         return "open", replace(task, changed=changed)
+
+    def _failed_now(self, name: str) -> bool:
+        return self._db.execute("SELECT 1 FROM failed_now WHERE name=?", (name,)).fetchone() is not None
 
     def has_content(self, task: FileTask, content: str, outputs_exist: OutputsExist) -> bool:
         """Whether a file that looked changed was read before with this very content; then its fingerprint is updated."""
@@ -195,6 +199,8 @@ class Ledger:
                 (task.fingerprint, result.content, self._options, state, result.pages,
                  json.dumps(result.outputs), storable(reason), task.attempt, round(seconds, 3), time.time(), task.name),
             )  # fmt: skip
+            if state == "failed":
+                self._db.execute("INSERT OR IGNORE INTO failed_now VALUES (?)", (task.name,))
             self._db.commit()
         old_outputs = json.loads(before["outputs"]) if before["options"] == self._options else []
         return [name for name in old_outputs if name not in result.outputs and not name.endswith(SHARD_SUFFIX)]

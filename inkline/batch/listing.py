@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 from inkline.batch.ledger import Ledger
 from inkline.batch.storage import download, is_store, list_objects
-from inkline.batch.task import FileTask
+from inkline.batch.task import FileTask, fingerprint_of
 from inkline.errors import InklineError, SourceError, UsageError
 from inkline.io.images import HEAD_BYTES, content_kind
 from inkline.io.sources import FOLDER_SUFFIXES, expand, is_url, open_regular_file
@@ -84,15 +84,6 @@ def watch_files(list_again: Callable[[], Iterator[FileTask]], ledger: Ledger, in
             yield None
 
 
-def _fingerprint(path: Path) -> str:
-    """Size and time of the last change of a local file; empty when it cannot be told."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return ""
-    return f"{status.st_size}-{status.st_mtime_ns}"
-
-
 def _expand_lists(sources: Sequence[str]) -> Iterator[str]:
     """The sources, `@file` replaced by the lines of that file and `@-` by those of standard input."""
     for given in sources:
@@ -122,9 +113,9 @@ def _local(given: str, alone: bool) -> Iterator[FileTask]:
             yield FileTask(name, label, error=f"{source.label}: {source.error}")
         elif is_archive(path.name):
             whole = alone and str(path) == str(Path(given))
-            yield from _in_archive(path, "" if whole else name, label, _fingerprint(path))
+            yield from _in_archive(path, "" if whole else name, label, fingerprint_of(path))
         elif path.suffix.lower() not in LAST_SUFFIXES or path == Path(given):
-            yield FileTask(name, label, str(path), _fingerprint(path))
+            yield FileTask(name, label, str(path), fingerprint_of(path))
 
 
 def _base_folder(given: str) -> Path:

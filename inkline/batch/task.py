@@ -113,3 +113,12 @@ def options_key(options: OcrOptions, formats: Sequence[str]) -> str:
         del values[name]
     values = {FIRST_NAMES.get(name, name): value for name, value in values.items()}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def fingerprint_of(path: Path) -> str:
+    """Size and time of the last change of a local file; empty when it cannot be told."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return ""
+    return f"{status.st_size}-{status.st_mtime_ns}"

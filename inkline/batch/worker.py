@@ -20,10 +20,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
-from inkline.batch.document import PageReader, read_file, split_formats
+from inkline.batch.document import PageReader, read_file, split_formats, unfinished_path
 from inkline.batch.storage import download, is_store
-from inkline.batch.task import FileTask, TaskResult, Workspace
-from inkline.errors import EngineError, InklineError, OutputError
+from inkline.batch.task import FileTask, TaskResult, Workspace, fingerprint_of
+from inkline.errors import EngineError, InklineError
 from inkline.files import sha256_of
 from inkline.io.sources import is_url
 from inkline.options import ReadOptions
@@ -76,8 +76,10 @@ def work(connection: Connection, open_reader: OpenReader, workspace: Workspace) 
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     try:
         reader = open_reader()
-    except (InklineError, OSError) as error:
-        connection.send(("broken", error if isinstance(error, InklineError) else OutputError(str(error))))
+    except (InklineError, OSError, MemoryError, ImportError) as error:
+        reason = str(error) or type(error).__name__
+        told = error if isinstance(error, InklineError) else EngineError(f"a worker could not open the models ({reason})")
+        connection.send(("broken", told))
         return
     connection.send(("ready", None))
     while (task := connection.recv()) is not None:
@@ -90,6 +92,7 @@ def attempt(task: FileTask, reader: PageReader, workspace: Workspace, connection
         workspace.staging.mkdir(parents=True, exist_ok=True)
         # Bring the file here, and ask the run whether its content was read before.
         path = fetch_file(task.location, task.source, workspace.staging, workspace.read_options)
+        before = fingerprint_of(path)
         task = replace(task, location=str(path), content=task.content or content_hash(path))
         connection.send(("content", task.content))
         if not connection.recv():
@@ -100,11 +103,16 @@ def attempt(task: FileTask, reader: PageReader, workspace: Workspace, connection
                 formats=tuple(split_formats(workspace.formats)[0]),
                 read_options=replace(workspace.read_options, page_range=task.pages),
             )
-        return read_file(reader, task, workspace, lambda pages: connection.send(("page", pages)))
+        result = read_file(reader, task, workspace, lambda pages: connection.send(("page", pages)))
+        if fingerprint_of(path) != before:  # its pages may be of two versions
+            unfinished_path(workspace, task.stem, task.content).unlink(missing_ok=True)
+            return replace(result, error=f"{task.source}: it changed while it was read", retryable=True)
+        return result
     except (BrokenPipeError, EOFError):  # the run is gone
         os._exit(1)
     except (InklineError, OSError, MemoryError) as error:
-        text = str(error) if isinstance(error, InklineError) else f"{task.source}: {error or type(error).__name__}"
+        text = str(error) or type(error).__name__
+        text = text if task.source in text else f"{task.source}: {text}"
         return TaskResult(error=text, retryable=is_retryable(error), destination_full=is_disk_full(error))
     except Exception as error:  # a mistake of ours must not cost the other files
         log.exception("%s", task.source)

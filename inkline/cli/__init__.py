@@ -138,12 +138,37 @@ def main(arguments: list[str] | None = None) -> Any:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         drop_output()
         sys.exit(141)
-    except OSError as error:  # one that names no file is of standard output
-        if error.filename is not None or not (isinstance(error, UnsupportedOperation) or error.errno in OUTPUT_ERRNOS):
+    except (MemoryError, ImportError, OSError) as error:
+        line = _what_is_lacking(error)
+        if not line and (line := _why_output_failed(error)):
+            drop_output()
+        if not line:
             raise
-        drop_output()
-        click.echo(f"inkline: standard output cannot be written ({error.strerror or 'it is closed'})", err=True)
+        click.echo(f"inkline: {line}", err=True)
         sys.exit(1)
+
+
+# Errors of a system that has no more to give; a library that is there and cannot be loaded says so in words.
+LIMITS_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+LIBRARY_LIMITS = ("failed to map segment", "annot allocate memory", "Too many open files", "bad_alloc")
+
+
+def _what_is_lacking(error: Exception) -> str:
+    """What to say where the system had no memory, thread or file handle to give; empty for any other error."""
+    reason = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    by_text = isinstance(error, ImportError) and any(text in reason for text in LIBRARY_LIMITS)
+    if isinstance(error, MemoryError) or by_text or (isinstance(error, OSError) and error.errno in LIMITS_ERRNOS):
+        return f"not enough memory, threads or file handles ({reason}); raise the limit (ulimit)"
+    return ""
+
+
+def _why_output_failed(error: Exception) -> str:
+    """What to say of an error of standard output, which names no file; empty for any other."""
+    if not isinstance(error, OSError) or error.filename is not None:
+        return ""
+    if isinstance(error, UnsupportedOperation) or error.errno in OUTPUT_ERRNOS:
+        return f"standard output cannot be written ({error.strerror or 'it is closed'})"
+    return ""
 
 
 def _say_wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:

@@ -72,6 +72,7 @@ def fetch_model(card: ModelCard, settings: Settings) -> Path:
     """
     found = find_local(card, settings)
     if found is not None:
+        _check_size_of_record(found)
         return found
     try:
         with cache_lock(card.name, settings):
@@ -84,6 +85,18 @@ def fetch_model(card: ModelCard, settings: Settings) -> Path:
             if file and sha256_of(file) == source.sha256:
                 return file
         raise cache_error(settings, error) from error
+
+
+def _check_size_of_record(path: Path) -> None:
+    """ModelError for a cached file that is not as long as the one that was fetched: cut short, or another model's."""
+    record = path.with_suffix(".json")
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # no record, or not one of ours
+        expected, found = json.loads(record.read_text(encoding="utf-8"))["size_bytes"], path.stat().st_size
+        if isinstance(expected, int) and found != expected:
+            raise ModelError(
+                f"{path}: has {found:,} bytes, but {expected:,} were fetched; "
+                f"delete it and {record.name} beside it, and fetch the model again or put your own file there"
+            )
 
 
 def verify_model(card: ModelCard, settings: Settings) -> str:

@@ -144,7 +144,7 @@ def with_grid_output(path: Path, settings: Settings) -> Path:
         return path
     stat = path.stat()
     copy = settings.cache / f"{path.stem}_grid_{stat.st_size:x}_{stat.st_mtime_ns:x}.onnx"
-    if not copy.is_file():
+    if not _is_whole(copy):
         with cache_lock(copy.stem, settings), atomic_path(copy) as part:
             shutil.copyfile(path, part)
             # Two serialised messages, one after the other, are their merger, and repeated fields are joined: so a model
@@ -153,6 +153,15 @@ def with_grid_output(path: Path, settings: Settings) -> Path:
                 output = protobuf_field(VALUE_NAME, name.encode("utf-8"))
                 file.write(protobuf_field(GRAPH, protobuf_field(OUTPUT, output)))
     return copy
+
+
+def _is_whole(copy: Path) -> bool:
+    """Whether a copy in the cache is there, and not cut short by a full disk or a lost one."""
+    try:
+        read_onnx_header(copy)
+    except ModelError:
+        return False
+    return True
 
 
 def grid_tensor(path: Path) -> str:
@@ -207,7 +216,7 @@ def with_classes(path: Path, total: int, kept: Sequence[int], settings: Settings
     wanted = np.asarray(kept, np.int64)
     digest = f"{len(kept)}_{zlib.crc32(wanted.tobytes()):x}_{stat.st_size:x}_{stat.st_mtime_ns:x}"
     copy = settings.cache / f"{path.stem}_{digest}.onnx"
-    if copy.is_file():
+    if _is_whole(copy):
         return copy
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         model, cut = b"", 0

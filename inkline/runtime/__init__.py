@@ -14,7 +14,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from inkline.errors import EngineError
+from inkline.errors import EngineError, InklineError, ModelError
 from inkline.options import EngineOptions
 
 
@@ -91,12 +91,23 @@ ENGINES = {
     "openvino": ("inkline.runtime.openvino", "openvino", "pip install 'inkline[openvino]'"),
 }
 
+# What runtimes say where there is no memory.
+NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate", "Cannot allocate memory", "temporarily unavailable")
+
 
 def refusal(x: NDArray[np.float32], error: Exception) -> EngineError:
     """The one-line error for an input that a runtime refuses or cannot run, with the beginning of its reason."""
     lines = [line for line in str(error).splitlines() if not line.startswith("Exception from ")]  # OpenVINO's trace
     reason = " ".join(" ".join(lines).split())[:300]
     return EngineError(f"the net could not be run on an input of {' x '.join(map(str, x.shape))} ({reason})")
+
+
+def not_opened(path: Path, runtime: str, error: Exception) -> InklineError:
+    """The one-line error for a file that a runtime does not open; the file is to blame only where memory is not."""
+    reason = str(error).strip().splitlines()[-1][:200]
+    if any(text in str(error) for text in NO_MEMORY):
+        return EngineError(f"{path}: there is not enough memory to open this model ({reason})")
+    return ModelError(f"{path}: not a model that {runtime} can open ({reason}); `inkline models verify`")
 
 
 def choose_engine(options: EngineOptions) -> str:

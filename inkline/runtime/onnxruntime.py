@@ -11,9 +11,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from inkline.errors import EngineError, ModelError
+from inkline.errors import EngineError
 from inkline.options import EngineOptions
-from inkline.runtime import PerProcess, as_float32, refusal
+from inkline.runtime import PerProcess, as_float32, not_opened, refusal
 
 TIDY_EVERY = 8  # calls
 TIDY = ort.RunOptions()
@@ -88,8 +88,7 @@ def _open_session(path: Path, options: EngineOptions, streams: int) -> ort.Infer
     except EngineError:
         raise
     except Exception as error:
-        reason = str(error).splitlines()[0][:200]
-        raise ModelError(f"{path}: not a model that ONNX Runtime can open ({reason}); `inkline models verify`") from error
+        raise not_opened(path, "ONNX Runtime", error) from error
 
 
 def _providers(options: EngineOptions) -> list[Any]:

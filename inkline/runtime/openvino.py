@@ -13,9 +13,9 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino.passes import ConstantFolding, Manager
 
-from inkline.errors import EngineError, ModelError
+from inkline.errors import EngineError
 from inkline.options import EngineOptions
-from inkline.runtime import PerProcess, as_float32, refusal
+from inkline.runtime import PerProcess, as_float32, not_opened, refusal
 
 
 class OpenVinoEngine:
@@ -32,8 +32,11 @@ class OpenVinoEngine:
         request = compiled.free.get()
         try:
             request.infer([x], share_inputs=True)
-            return [as_float32(np.array(request.get_output_tensor(i).data)) for i in range(compiled.output_count)]
-        except RuntimeError as error:
+            outputs = [as_float32(np.array(request.get_output_tensor(i).data)) for i in range(compiled.output_count)]
+            if x.size and not all(output.size for output in outputs):  # its way of saying that memory ran out
+                raise MemoryError("it answered with nothing; out of memory?")
+            return outputs
+        except (RuntimeError, MemoryError) as error:
             raise refusal(x, error) from error
         finally:
             compiled.free.put(request)
@@ -101,8 +104,7 @@ def _compile(path: Path, options: EngineOptions, streams: int) -> _Compiled:
             },
         )
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1][:200]
-        raise ModelError(f"{path}: not a model that OpenVINO can open ({reason}); `inkline models verify`") from error
+        raise not_opened(path, "OpenVINO", error) from error
     opened = _Compiled(_metadata(model), len(compiled.outputs))
     for _ in range(streams):
         opened.free.put(compiled.create_infer_request())

@@ -26,7 +26,7 @@ QUAD = np.array([[10.5, 10], [90, 10], [90, 30], [10.5, 30.25]], np.float32)
 
 
 class Standin:
-    """Some names have a meaning: `hang` never ends, `crash` ends the process, `flaky` breaks the first time."""
+    """Names with a meaning: `hang` never ends, `crash` ends the process, `flaky` breaks the first time, `grows` changes."""
 
     def __init__(self, log, seconds=0.0, lines=2, read_options=ReadOptions()):
         self.log, self.seconds, self.lines, self.read_options = Path(log), seconds, lines, read_options
@@ -42,6 +42,10 @@ class Standin:
             try:
                 for page_image in read(source, read_options):
                     self.misbehave(Path(source.name).name)
+                    if "grows" in source.name and f"grows {source.name}" not in self.lines_of_log():
+                        self.note(f"grows {source.name}")
+                        with open(source.name, "ab") as file:
+                            file.write(b"more")
                     while MOST and sum(line.startswith("read ") for line in self.lines_of_log()) >= MOST:
                         time.sleep(0.005)
                     time.sleep(self.seconds)

@@ -1,5 +1,6 @@
 """The command line, as a user types it."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
+from inkline import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = str(ROOT / "examples/sample.png")
@@ -152,3 +155,27 @@ def test_a_searchable_pdf_of_an_image(tmp_path):
     with pypdfium2.PdfDocument(tmp_path / "sample_res.pdf") as pdf:
         assert "Each board is oiled by hand" in pdf[0].get_textpage().get_text_bounded()
     assert b"pdfaid" in (tmp_path / "sample_res.pdf").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "error, lacking",
+    [
+        (MemoryError(), "MemoryError"),
+        (ImportError("libaom.so.3: failed to map segment from shared object"), "failed to map segment"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+        (OSError(errno.EAGAIN, "Resource temporarily unavailable", "file"), "Resource temporarily unavailable"),
+    ],
+)
+def test_limits_of_the_system_are_one_line(error, lacking, monkeypatch, capsys):
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr(cli.inkline, "main", broken)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["doctor"])
+    err = capsys.readouterr().err
+    assert stopped.value.code == 1 and err.count("\n") == 1 and lacking in err and "ulimit" in err
+    # Mistakes of ours are not hidden.
+    error = ImportError("no name 'x'")
+    with pytest.raises(ImportError):
+        cli.main(["doctor"])

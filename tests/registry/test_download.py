@@ -56,6 +56,19 @@ def test_url_is_fetched_once_and_recorded(server: Server, settings: Settings) ->
     assert verify_model(one, settings) == ""
 
 
+@pytest.mark.parametrize("wrong", [DATA[:-1], DATA + DATA, b""])
+def test_a_cached_file_cut_short_or_swapped_is_refused(server: Server, settings: Settings, wrong: bytes) -> None:
+    server.files["a.onnx"] = DATA
+    one = card(Url(server.url("a.onnx"), SUM))
+    path = fetch_model(one, settings)
+    path.write_bytes(wrong)
+    with pytest.raises(ModelError, match=rf"has {len(wrong):,} bytes, but {len(DATA):,} were fetched; delete it and test_det"):
+        fetch_model(one, settings)
+    # What was put there by hand, without a record, is taken.
+    path.with_suffix(".json").unlink()
+    assert fetch_model(one, settings).read_bytes() == wrong
+
+
 def test_no_network_when_the_file_is_there(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.cache.mkdir()
     one = card(Url("https://example.invalid/a.onnx", SUM), wheel_file())

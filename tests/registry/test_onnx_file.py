@@ -1,6 +1,7 @@
 """Reading what an ONNX file says of itself."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,12 @@ def test_a_head_cut_to_latin_says_what_the_whole_one_says_among_its_classes(tmp_
     assert np.allclose(answer, expected / expected.sum(axis=2, keepdims=True), atol=1e-3)
     # The file says so, is made once, and one that knows little is left alone.
     assert [shape[-1] for shape in read_onnx_header(cut.path).outputs.values()] == [len(kept) + 1]
+    made = cut.path.stat().st_ino
     assert only_latin(whole, settings).path == cut.path and only_latin(cut, settings) is cut
+    assert cut.path.stat().st_ino == made
+    # One that a full disk cut short is made again.
+    os.truncate(cut.path, 100_000)
+    assert only_latin(whole, settings).path == cut.path and read_onnx_header(cut.path).outputs
 
 
 def test_metadata_and_shapes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from inkline.errors import EngineError, ModelError
 from inkline.options import EngineOptions
 from inkline.registry import resolve
-from inkline.runtime import ENGINES, choose_engine, open_engine
+from inkline.runtime import ENGINES, choose_engine, not_opened, open_engine
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = [name for name, (_, distribution, _) in ENGINES.items() if find_spec(distribution)]
@@ -191,3 +191,9 @@ def test_threads_that_are_first_at_openvino_at_once_do_not_wait_for_each_other_f
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", FIRST_ASKED_AT_ONCE], capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
+
+
+def test_no_memory_is_not_blamed_on_the_file() -> None:
+    file = Path("a.onnx")
+    assert type(not_opened(file, "OpenVINO", RuntimeError("Exception from x:\nstd::bad_alloc"))) is EngineError
+    assert type(not_opened(file, "OpenVINO", RuntimeError("Model can't be parsed"))) is ModelError

@@ -59,7 +59,17 @@ ABOUT = """Reads text in images and PDFs. Answers carry `logId`, `errorCode` (0,
 `POST /ocr` supports two request formats: a request with `inferenceParams` is answered with `texts` and `image`; one with any
 other parameter with `prunedResult`, `ocrImage`, `docPreprocessingImage` and `inputImage`; one with neither with both."""
 
-BASE64 = "iVBORw0KGgo...  (the file in Base64)"
+# A picture and a PDF that say HELLO, so that the examples can be sent as they are.
+SAMPLE_PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAGAAAAAoAQAAAAAp6MKUAAAAXUlEQVR42mP8z4AATAxDk3Phy0H+hi8MHx0gMvwfGBgYrgcgKTthgcQRUEDiLODBb/RHgY8K"
+    "cA7/B/4HxLst4QsS58MLJI7FAQYGhv/nPx/gYyhg/mD//z/jgMcCAOIPGtmcztQzAAAAAElFTkSuQmCC"
+)
+SAMPLE_PDF = (
+    "JVBERi0xLjQKMSAwIG9iajw8L1BhZ2VzIDIgMCBSPj5lbmRvYmoKMiAwIG9iajw8L0tpZHNbMyAwIFJdL0NvdW50IDE+PmVuZG9iagozIDAgb2JqPDwv"
+    "UGFyZW50IDIgMCBSL01lZGlhQm94WzAgMCA5OSA0MF0vQ29udGVudHMgNCAwIFIvUmVzb3VyY2VzPDwvRm9udDw8L0Y8PC9UeXBlL0ZvbnQvU3VidHlw"
+    "ZS9UeXBlMS9CYXNlRm9udC9IZWx2ZXRpY2E+Pj4+Pj4+PmVuZG9iago0IDAgb2JqPDwvTGVuZ3RoIDM3Pj5zdHJlYW0KQlQgL0YgMjAgVGYgOSAxMiBU"
+    "ZCAoSEVMTE8pIFRqIEVUCmVuZHN0cmVhbSBlbmRvYmoKdHJhaWxlcjw8L1Jvb3QgMSAwIFI+Pg=="
+)
 LOG_ID = "f1a1f3c5-4c19-4bb9-9f4a-6e3a58a0c6a1"
 
 ERRORS = {
@@ -73,20 +83,20 @@ ERRORS = {
     504: "not finished within `request_timeout`",
 }
 
-PLAIN_REQUEST = {"plain": {"summary": "An image or PDF", "value": {"file": BASE64}}}
+PLAIN_REQUEST = {"plain": {"summary": "An image or PDF in Base64", "value": {"file": SAMPLE_PNG}}}
 OCR_REQUESTS = {
     **PLAIN_REQUEST,
     "first contract": {
         "summary": "With inferenceParams: answered with texts and image",
-        "value": {"file": BASE64, "fileType": 1, "inferenceParams": {"maxLongSide": 960}},
+        "value": {"file": SAMPLE_PNG, "fileType": 1, "inferenceParams": {"maxLongSide": 960}},
     },
     "current contract": {
         "summary": "With flat fields: answered with prunedResult",
-        "value": {"file": BASE64, "fileType": 1, "textRecScoreThresh": 0.5, "visualize": False},
+        "value": {"file": SAMPLE_PNG, "fileType": 1, "textRecScoreThresh": 0.5, "visualize": False},
     },
     "stream": {
         "summary": "A PDF, page by page",
-        "value": {"file": "JVBERi0xLjc...", "fileType": 0, "visualize": False, "stream": True},
+        "value": {"file": SAMPLE_PDF, "fileType": 0, "visualize": False, "stream": True},
     },
 }
 

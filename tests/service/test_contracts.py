@@ -242,5 +242,5 @@ def test_the_examples_of_the_description_are_answered(served):
     for route, operations in description["paths"].items():
         if "post" in operations:
             for example in operations["post"]["requestBody"]["content"]["application/json"]["examples"].values():
-                file = b64(pages(1)) if example["value"].get("fileType") == 0 else HELLO
-                assert served.post(route, **{**example["value"], "file": file}).status_code == 200
+                answer = served.post(route, **example["value"])
+                assert answer.status_code == 200 and (route != "/ocr" or "HELLO" in answer.text)

@@ -12,7 +12,7 @@ from inkline.languages import HAN_LANGUAGES
 from inkline.layout.page_layout import PageLayout, lay_out, listed
 from inkline.options import OcrOptions
 from inkline.recognition.confidence import Confidence, Fit, confidences
-from inkline.recognition.corrections import resolve_accents, resolve_signs
+from inkline.recognition.corrections import resolve_accents
 from inkline.recognition.signs import one_form
 from inkline.recognition.words import ink_quad, split_words
 from inkline.scripts import NO_LETTERS, SCRIPTS, script_of
@@ -75,9 +75,7 @@ def _resolved(texts: list[Text], options: OcrOptions) -> list[Text]:
     """The texts with accents and signs as the whole page says."""
     texts = resolve_accents(texts)
     if options.rules == "own":
-        texts = one_form(texts)
-        if HAN_LANGUAGES.isdisjoint(options.lang.split("+")):
-            texts = resolve_signs(texts)
+        texts = one_form(texts, not HAN_LANGUAGES.isdisjoint(options.lang.split("+")))
     return texts
 
 
@@ -98,12 +96,23 @@ def _layout_of(prepared: PreparedPage, texts: list[Text], unread: list[bool]) ->
 def better_way_up(prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedPage, list[Text]]:
     """The page with lines turned that read clearly better so, and one text per line."""
     readings = list(zip(prepared.crops, prepared.angles, prepared.boxes, texts, strict=True))
-    chosen = readings[: len(prepared.found)]
-    for i, reading in zip(prepared.read_twice, readings[len(chosen) :], strict=True):
-        if reading[3].score >= chosen[i][3].score + MIN_TURNED_GAIN:
-            chosen[i] = reading
-    crops, angles, boxes, better = zip(*chosen, strict=True) if chosen else ((), (), (), ())
+    which = better_readings([text.score for text in texts], len(prepared.found), prepared.read_twice)
+    crops, angles, boxes, better = zip(*(readings[i] for i in which), strict=True) if which else ((), (), (), ())
     return replace(prepared, crops=crops, angles=angles, boxes=boxes, read_twice=()), list(better)
+
+
+def better_readings(
+    scores: Sequence[float], lines: int, twice: Sequence[int], least_gain: float = MIN_TURNED_GAIN
+) -> list[int]:
+    """Of each line the index of the reading that counts, the one upside down where its score is better by `least_gain`.
+
+    scores: of the readings of all lines, then of those that were read upside down as well, whose lines are `twice`.
+    """
+    chosen = list(range(lines))
+    for turned, i in enumerate(twice, lines):
+        if scores[turned] >= scores[i] + least_gain:
+            chosen[i] = turned
+    return chosen
 
 
 def _line(

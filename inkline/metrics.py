@@ -9,7 +9,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from typing import Any, Self
 
 import cv2
@@ -18,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inkline.errors import UsageError
 from inkline.layout.geometry import convex_hull, hull_iou, shared_area
+from inkline.scripts import SCRIPTS, script_of
 
 Pair = tuple[str, str]  # (truth, what was read)
 LOWER_IS_BETTER = ("cer", "wer", "ece", "grid_error")  # of all measures here
@@ -162,30 +162,6 @@ def digits(truth: str, found: str) -> Counts:
     return Counts(hit, sum(c.isdecimal() for c in truth), sum(c.isdecimal() for c in found))
 
 
-SCRIPTS = {  # first word of a character's Unicode name -> script, where the two differ
-    **dict.fromkeys(("CJK", "IDEOGRAPHIC"), "Han"),
-    **dict.fromkeys(("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH"), "Kana"),
-    "FULLWIDTH": "Latin",
-}
-
-
-@cache
-def script_of_char(char: str) -> str:
-    """Script of a letter ("Latin", "Han", ...), or "" for digits, marks of no script, punctuation and symbols."""
-    if not char.isalpha():
-        return ""
-    first = unicodedata.name(char, "UNKNOWN").split()[0]
-    return SCRIPTS.get(first, first.capitalize())
-
-
-def script_of(text: str) -> str:
-    """The script most letters of a line belong to; kana win over Han (Japanese has both); "Common" without letters."""
-    seen = Counter(s for c in text if (s := script_of_char(c)))
-    if not seen:
-        return "Common"
-    return "Kana" if seen["Kana"] and seen.most_common(1)[0][0] == "Han" else seen.most_common(1)[0][0]
-
-
 @dataclass(frozen=True)
 class LineScore(_Sums):
     """Counts over recognised lines; add them up and read the measures.
@@ -275,7 +251,7 @@ def by_script(pairs: Iterable[Pair]) -> dict[str, LineScore]:
     """The same for the lines of each script apart, most frequent script first."""
     groups: dict[str, LineScore] = {}
     for truth, found in pairs:
-        script = script_of(truth)
+        script = SCRIPTS[script_of(truth)]
         groups[script] = groups.get(script, LineScore()) + line(truth, found)
     return dict(sorted(groups.items(), key=lambda item: -item[1].lines))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from inkline.assembly import MIN_TURNED_GAIN, PreparedPage, assemble, better_way_up, fit_to_ink, page_of
+from inkline.assembly import MIN_TURNED_GAIN, PreparedPage, assemble, better_readings, better_way_up, fit_to_ink, page_of
 from inkline.detection.cells import with_lone_glyphs
 from inkline.detection.detector import Detector
 from inkline.detection.ink import page_ink
@@ -188,10 +188,9 @@ class Ocr:
         turned = self._upside_down(images, options)
         crops = images + [turn(images[i], 180) for i in turned]
         texts = self._read(crops, [len(crops)], options.recognize, self._pool.map)
-        for i, text in zip(turned, texts[len(images) :], strict=True):
-            if options.orient.line_rule == "net" or text.score >= texts[i].score + MIN_TURNED_GAIN:
-                texts[i] = text
-        return texts[: len(images)]
+        least_gain = -np.inf if options.orient.line_rule == "net" else MIN_TURNED_GAIN
+        chosen = better_readings([text.score for text in texts], len(images), turned, least_gain)
+        return [texts[i] for i in chosen]
 
     def line_orientations(self, lines: Iterable[Any]) -> list[Orientation]:
         """How images that each hold one line stand, 0 or 180 degrees; StageError where the classifier was not opened."""

@@ -49,7 +49,12 @@ def script_of_char(char: str) -> str:
     owned = char.isalpha() or char.isdecimal() or unicodedata.category(char)[0] == "M"
     if not owned or "0" <= char <= "9":
         return NO_LETTERS
-    return _FIRST_WORDS.get(unicodedata.name(char, "").split(" ")[0], NO_LETTERS)
+    return _FIRST_WORDS.get(first_word(char), NO_LETTERS)
+
+
+def first_word(char: str) -> str:
+    """The first word of a character's Unicode name, which is mostly its script's: LATIN, CJK, DIGIT, ...; empty without one."""
+    return unicodedata.name(char, "").split(" ")[0]
 
 
 def script_of(text: str) -> str:

@@ -80,28 +80,11 @@ def test_spaces(truth: str, found: str, expected: Counts) -> None:
     assert metrics.spaces(truth, found) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "script"),
-    [
-        ("Straße", "Latin"),
-        ("Привет, world 12", "Cyrillic"),
-        ("中文 12", "Han"),
-        ("日本語の", "Kana"),
-        ("한국어", "Hangul"),
-        ("Ἀθῆναι", "Greek"),
-        ("नमस्ते", "Devanagari"),
-        ("السلام", "Arabic"),
-        ("12.50 €", "Common"),
-    ],
-)
-def test_script_of(text: str, script: str) -> None:
-    assert metrics.script_of(text) == script
-
-
 def test_by_script_splits_lines() -> None:
     scores = metrics.by_script([("abc", "abc"), ("где", "где"), ("abd", "abc")])
     assert list(scores) == ["Latin", "Cyrillic"]
     assert scores["Latin"].exact == 1 and scores["Latin"].lines == 2
+    assert list(metrics.by_script([("日本語の", ""), ("12.50 €", "")])) == ["Chinese", "digits and signs"]
 
 
 def test_calibration() -> None:

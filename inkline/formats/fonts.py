@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import cast
 
 from PIL import ImageFont
 from PIL.ImageFont import FreeTypeFont
+
+from inkline.scripts import first_word
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ EAST_ASIAN_FONTS = (
     *("msyh", "simsun", "YuGothR", "malgun", "wqy-microhei", "wqy-zenhei", "DroidSansFallbackFull"),
 )
 # First word of a character's Unicode name -> font stems that have its script, besides NotoSans<Script>-Regular.
-EAST_ASIAN_SCRIPTS = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH")
+EAST_ASIAN_SCRIPTS = ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH")
 FONTS_OF_SCRIPT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(EAST_ASIAN_SCRIPTS, EAST_ASIAN_FONTS),
     "ARABIC": ("NotoNaskhArabic-Regular", "Amiri-Regular", "GeezaPro", "tahoma"),
@@ -58,7 +59,7 @@ def _font_for(characters: str) -> str:
     # Then any font of this system that has one of the missing letters.
     for character in characters:
         if not _has_glyph(best, character):
-            other = _search_fonts(_script(character), character)
+            other = _search_fonts(first_word(character), character)
             if sum(_has_glyph(other, c) for c in characters) > best_count:
                 return other
     return best
@@ -67,7 +68,7 @@ def _font_for(characters: str) -> str:
 def _candidates(characters: str) -> Iterator[str]:
     """Fonts by name, the script of most characters first."""
     index = _system_fonts()
-    scripts = [_script(character) for character in characters]
+    scripts = [first_word(character) for character in characters]
     stems: list[str] = []
     for script in sorted(set(scripts), key=scripts.count, reverse=True):
         stems += [*FONTS_OF_SCRIPT.get(script, ()), f"NotoSans{script.title()}-Regular"]
@@ -87,11 +88,6 @@ def _search_fonts(script: str, sample: str) -> str:
             text = "no font of this system has the letter %r (%s), and pictures show a box for it: install one (Debian: %s)"
             log.warning(text, sample, script, package)
     return _FOUND_BY_SEARCH[script]
-
-
-def _script(character: str) -> str:
-    """The first word of the character's Unicode name: LATIN, CJK, DIGIT, ..."""
-    return unicodedata.name(character, "UNKNOWN").split(" ")[0].split("-")[0]
 
 
 @lru_cache(maxsize=65_536)

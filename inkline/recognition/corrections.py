@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inkline.scripts import NO_LETTERS, script_of, script_of_char
+from inkline.scripts import NO_LETTERS, script_of
 from inkline.types import Floats, Text
 
 # A page has accents where one letter of this many bears one: French one of 25, German one of 60; an English page with a few
 # foreign names has fewer.
 MAX_LETTERS_PER_ACCENT = 200
 MIN_LETTERS_OF_SCRIPT = 20  # from which a charset counts as one of that script
-HAN_SIGNS = {"十": "+", "二": "=", "一": "—", "口": "□", "〇": "○", "丨": "|"}  # of the same shape
 TWIN_SHARE = 0.05  # of a letter's probability, from which one that looks alike and that the language has is read
 
 
@@ -121,21 +120,6 @@ def resolve_accents(texts: Sequence[Text]) -> list[Text]:
     if accents * MAX_LETTERS_PER_ACCENT >= letters:
         return list(texts)
     return [replace(text, text=text.plain or text.text) for text in texts]
-
-
-def resolve_signs(texts: Sequence[Text]) -> list[Text]:
-    """The texts of one page, with Chinese characters of a sign's shape made that sign, on a page without other Chinese ones.
-
-    A page of such characters alone stays as it is.
-    """
-    page = "".join(text.text for text in texts)
-    if page.isascii():
-        return list(texts)
-    scripts = Counter(script_of_char(c) for c in page if c not in HAN_SIGNS)
-    if scripts["Hani"] or scripts["Hang"] or not scripts.total() - scripts[NO_LETTERS]:
-        return list(texts)
-    table = str.maketrans(HAN_SIGNS)
-    return [replace(text, text=text.text.translate(table), plain=text.plain.translate(table)) for text in texts]
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """One form of each sign: a net knows several characters of one shape and takes now this one, now that."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from inkline.scripts import script_of, script_of_char
+from inkline.scripts import NO_LETTERS, script_of, script_of_char
 from inkline.types import Floats, Text
 
 MICRO, MU = "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"
@@ -25,37 +26,44 @@ NEXT_STEPS = 1.5  # steps of the net between two readings of one character
 ZEROS = re.compile(r"(?<!\S)(?=\S*[0®日])[0-9®•日回◎⊙]{2,}(?!\S)")
 ZERO_TWINS = frozenset("®•日回◎⊙")
 ZERO_SCORE = 0.75  # of a zero that was taken for something else, at least
-CHINESE_TWINS = {"十": "+", "一": "-", "ー": "-", "二": "=", "ニ": "=", "三": "=", "〇": "0", "丨": "|"}
+# Chinese characters of a sign's shape; what some of these signs are where they are all of a line.
+HAN_SIGNS = {"十": "+", "二": "=", "ニ": "=", "三": "=", "一": "—", "ー": "—", "口": "□", "〇": "○", "丨": "|"}
+ALONE = {"—": "-", "○": "0"}
 
 Char = tuple[Any, ...]  # the character, the one without its doubtful accent, score, span, evidence
 
 
-def one_form(texts: Sequence[Text]) -> list[Text]:
+def one_form(texts: Sequence[Text], chinese: bool = False) -> list[Text]:
     """The texts of one page with one form of each sign, raised digits together, and zeros that are zeros.
 
     Full-width forms stay in lines of Chinese, Japanese and Korean; what looks like a sign or a zero stays a Chinese character
-    where the page has others.
+    where the page has others, or nothing else at all. chinese: whether the user says that the page is in such a language.
     """
+    if all(text.text.isascii() for text in texts):
+        return list(texts)
     east_asian = any(script_of(text.text) in EAST_ASIAN for text in texts if not _may_be_signs(text.text))
-    return [_in_one_form(text, east_asian) for text in texts]
+    scripts = Counter(script_of_char(c) for text in texts for c in text.text if c not in HAN_SIGNS)
+    has_others = scripts.total() > scripts[NO_LETTERS] and not any(scripts[one] for one in EAST_ASIAN)
+    return [_in_one_form(text, east_asian, has_others and not chinese) for text in texts]
 
 
 def _may_be_signs(text: str) -> bool:
     """Whether a text has no letters but those that signs and zeros are taken for."""
-    return not any(c.isalpha() and c not in CHINESE_TWINS and c not in ZERO_TWINS for c in text)
+    return not any(c.isalpha() and c not in HAN_SIGNS and c not in ZERO_TWINS for c in text)
 
 
-def _in_one_form(text: Text, east_asian: bool) -> Text:
-    """A text of a page in one form of each sign. east_asian: whether the page is in part Chinese, Japanese or Korean."""
+def _in_one_form(text: Text, east_asian: bool, signs: bool) -> Text:
+    """A text of a page in one form of each sign.
+
+    east_asian: whether the page is in part Chinese, Japanese or Korean; signs: whether characters of a sign's shape are signs.
+    """
     shown = text.text
-    if shown.isascii():
-        return text
-    if not east_asian and shown.strip() in CHINESE_TWINS:
-        return replace(text, text=shown.replace(shown.strip(), CHINESE_TWINS[shown.strip()]), plain="")
     zeros = set() if east_asian else _taken_for_others(shown)
     rows: list[Char] = list(
         zip(shown, text.plain or shown, text.char_scores.tolist(), text.char_spans, text.evidence, strict=True)
     )
+    if signs or (not east_asian and shown.strip() in HAN_SIGNS):
+        rows = [(*(_sign(c, shown.strip()) for c in row[:2]), *row[2:]) for row in rows]
     for i in zeros:
         rows[i] = ("0", "0", max(rows[i][2], ZERO_SCORE), *rows[i][3:])
     if script_of(shown) not in EAST_ASIAN or zeros:
@@ -75,6 +83,12 @@ def _in_one_form(text: Text, east_asian: bool) -> Text:
         char_spans=np.array(spans, np.float32),
         evidence=np.array(evidence, np.float32),
     )
+
+
+def _sign(char: str, line: str) -> str:
+    """The sign that a character of a line looks like, or the character."""
+    sign = HAN_SIGNS.get(char, char)
+    return ALONE.get(sign, sign) if line == char else sign
 
 
 def _taken_for_others(shown: str) -> set[int]:

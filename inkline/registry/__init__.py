@@ -98,6 +98,10 @@ def _codes(lang: Any) -> list[Any]:
     if AUTO in codes:
         others = "+".join(str(code) for code in codes if code != AUTO)
         raise UsageError(f"lang={lang!r:.80}: auto is every language already; give auto alone, or {others} alone")
+    named = [code for code in codes if not (isinstance(code, str) and not code.strip())]
+    if len(named) < len(codes):
+        alone = f"{'+'.join(map(str, named))} alone, or " if named else ""
+        raise UsageError(f"lang={lang!r:.80}: a language is missing; give {alone}codes joined by +, for instance en+ru")
     return list(codes)
 
 

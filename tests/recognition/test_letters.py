@@ -10,7 +10,6 @@ from inkline import Ocr
 from inkline.formats.fonts import sized_font
 from inkline.languages import twins_of
 from inkline.options import RecognizeOptions
-from inkline.recognition.corrections import resolve_signs
 from inkline.recognition.letters import other_readers, twins_of_page
 from inkline.recognition.readers import Reader, Readers, ScriptReader, reader_names
 from inkline.scripts import SCRIPTS
@@ -55,15 +54,6 @@ def test_twins_of_several_languages_are_those_that_none_of_them_has():
 
 def text(read):
     return Text(read, 0.9, np.full(len(read), 0.9, np.float32), np.zeros((len(read), 2), np.float32))
-
-
-def test_chinese_characters_of_a_signs_shape_are_signs_on_a_page_without_chinese():
-    def resolved(*lines):
-        return [t.text for t in resolve_signs([text(line) for line in lines])]
-
-    assert resolved("a 十 b 二 c", "口 yes") == ["a + b = c", "□ yes"]
-    assert resolved("a 十 b", "二十 年") == ["a 十 b", "二十 年"]
-    assert resolved("二十") == ["二十"]
 
 
 @pytest.fixture(scope="module")

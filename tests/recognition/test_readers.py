@@ -165,6 +165,8 @@ def test_languages_limit_the_recognisers():
     for odd in (5, b"en", {"en": 1}, ["auto", "en"]):
         with pytest.raises(UsageError, match="lang="):
             options_for(lang=odd)
+    with pytest.raises(UsageError, match=re.escape("lang='en+': a language is missing; give en alone, or codes joined by +")):
+        options_for(lang="en+")
     for mixed in ("auto,en", ["auto", "en"]):  # told as it was given
         with pytest.raises(UsageError, match=re.escape(f"lang={mixed!r}: auto is every language already")):
             options_for(lang=mixed)

@@ -52,6 +52,17 @@ def test_chinese_pages_keep_their_characters():
     assert [t.text for t in one_form(texts)] == ["项目", "十", "日日"]
 
 
+def test_chinese_characters_of_a_signs_shape_are_signs_on_a_page_without_chinese():
+    def resolved(*lines, chinese=False):
+        return [t.text for t in one_form([text(line) for line in lines], chinese)]
+
+    assert resolved("a 十 b 二 c", "口 yes", "x 一 y") == ["a + b = c", "□ yes", "x — y"]
+    assert resolved("Protein", "一", "〇", "ニ") == ["Protein", "-", "0", "="]
+    assert resolved("a 十 b", "二十 年") == ["a 十 b", "二十 年"]
+    assert resolved("二十") == ["二十"]
+    assert resolved("a 十 b", chinese=True) == ["a 十 b"]
+
+
 def page(glyph: tuple[int, int, int, int]) -> np.ndarray:
     image = np.full((60, 400, 3), 255, np.uint8)
     cv2.rectangle(image, (20, 20), (120, 40), (0, 0, 0), -1)

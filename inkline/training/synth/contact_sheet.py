@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from PIL.ImageFont import FreeTypeFont
 
 from inkline.formats.fonts import sized_font
-from inkline.metrics import script_of
+from inkline.scripts import script_of
 from inkline.training.synth.draw_line import draw_line
 from inkline.training.synth.draw_page import draw_page
 from inkline.training.synth.synth_options import LineOptions, PageOptions

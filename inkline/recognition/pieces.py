@@ -1,4 +1,4 @@
-"""A line in several scripts: where its words lie, and one text of its pieces."""
+"""A line in several scripts: where its words lie, which of them are in doubt, and one text of its pieces."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,11 +7,21 @@ from itertools import pairwise
 import numpy as np
 
 from inkline.recognition.bidi import base_direction
+from inkline.recognition.corrections import LATIN_LOOKING
+from inkline.recognition.router import DOUBT_ABOVE, GOOD_SCORE, Plan
 from inkline.recognition.words import ink_mask
-from inkline.types import Image, Text
+from inkline.scripts import script_of_char
+from inkline.types import Floats, Image, Text
 
 MIN_GAP_RATIO = 0.22  # of the line's height, between two words
 NOTHING = Text("", 0.0, np.zeros(0, np.float32), np.zeros((0, 2), np.float32))
+DOUBTFUL_CHAR = 0.75  # score of a character, below which its line is looked at word by word,
+UNREAD_GAP_RATIO = 1.2  # or without a character for as much of the line's height
+DOUBTFUL_WORD = 0.9  # mean score of its characters, below which a word may be in another script
+MIN_SPLIT_GAIN = 0.02  # of the score, for a line or a word to be read in pieces
+MIN_PIECE_LETTERS = 2  # of a word that is read apart from its line
+MIN_MIXED_LETTERS = 3  # of a word with letters of two scripts, which no word has
+MIN_WORD_RATIO = 0.8  # width to height of a word that is looked at
 SPACE_EVIDENCE = np.array([[1, 0, 0]], np.float32)  # of the space between two pieces
 
 
@@ -25,6 +35,67 @@ def word_spans(crop: Image) -> list[tuple[int, int]]:
     return list(pairwise(cuts))
 
 
+def score_between(text: Text, start: float, end: float) -> float:
+    """The mean score of the characters between two fractions of a line's width, 0 without any."""
+    inside = _between(text, start, end)
+    return float(text.char_scores[inside].mean()) if inside else 0.0
+
+
+def _between(text: Text, start: float, end: float) -> list[int]:
+    """Which characters lie between two fractions of a line's width, spaces left out."""
+    centres = text.char_spans.mean(axis=1)
+    return [i for i in np.flatnonzero((centres >= start) & (centres < end)).tolist() if not text.text[i].isspace()]
+
+
+def doubtful_words(text: Text, crop: Image) -> list[tuple[int, int]]:
+    """(start, end) in pixels of the words of a line, BGR uint8 (H, W, 3), read with doubt, as no word is, or not at all."""
+    shown = [not c.isspace() for c in text.text]
+    if not any(shown):
+        return []
+    height, width = crop.shape[:2]
+    centres = np.sort(text.char_spans.mean(axis=1)[shown])
+    is_whole = np.diff(centres, prepend=0.0, append=1.0).max() * width < UNREAD_GAP_RATIO * height
+    if is_whole and text.char_scores[shown].min() >= DOUBTFUL_CHAR and not any(map(_mixes_scripts, text.text.split())):
+        return []
+    words = word_spans(crop)
+    wide = [(a, b) for a, b in words if b - a >= MIN_WORD_RATIO * height] if len(words) > 1 else []
+    return [(a, b) for a, b in wide if _is_doubtful(text, _between(text, a / width, b / width))]
+
+
+def _is_doubtful(text: Text, word: Sequence[int]) -> bool:
+    """Whether some characters of a text, those of a word, are doubtful, or there are none."""
+    if not word or float(text.char_scores[list(word)].mean()) < DOUBTFUL_WORD:
+        return True
+    return _mixes_scripts("".join(text.text[i] for i in word))
+
+
+def _mixes_scripts(word: str) -> bool:
+    """Whether a word has Latin letters and Greek ones; units of two letters may."""
+    if word.isascii() or sum(map(str.isalpha, word)) < MIN_MIXED_LETTERS:
+        return False
+    return {"Latn", "Grek"} <= set(map(script_of_char, word))
+
+
+def may_be_mixed(seen: Floats, plan: Plan, text: Text) -> bool:
+    """Whether a line is in doubt, or its parts seem to be written in different scripts, and it may be read better."""
+    in_doubt = plan.chances[plan.names[0]] < 1 - DOUBT_ABOVE
+    differ = len({int(part.argmax()) for part in seen if part[0] < 0.5}) > 1
+    return (in_doubt or differ) and read_score(text) < 1 - MIN_SPLIT_GAIN
+
+
+def read_score(text: Text) -> float:
+    """The score of a reading, 0 for one of spaces alone."""
+    return text.score if text.text.strip() else 0.0
+
+
+def is_better(piece: Text, line: Text) -> bool:
+    """Whether some letters, not only such as look like Latin ones, are read clearly better than their line is there."""
+    letters = [c for c in piece.text if c.isalpha()]
+    before = score_between(line, float(piece.char_spans.min(initial=1)), float(piece.char_spans.max(initial=0)))
+    tell = len(letters) >= MIN_PIECE_LETTERS and not LATIN_LOOKING.issuperset(letters)
+    return tell and piece.score >= max(before + MIN_SPLIT_GAIN, GOOD_SCORE)
+
+
 def placed(text: Text, start: float, end: float) -> Text:
     """The text of a piece that lies between two fractions of its line's width."""
     return replace(text, char_spans=text.char_spans * np.float32(end - start) + np.float32(start))
@@ -33,12 +104,13 @@ def placed(text: Text, start: float, end: float) -> Text:
 def joined(pieces: Sequence[Text]) -> Text:
     """One text of the pieces of a line from its left, spaces between them; its score is the mean of theirs.
 
-    A line whose letters mostly run from right to left begins with its last piece.
+    A line whose letters mostly run from right to left begins with its last piece, unless other letters are at both its ends.
     """
     kept = [piece for piece in pieces if piece.text.strip()]
     if not kept:
         return NOTHING
-    if base_direction(" ".join(piece.text for piece in kept)) == "rtl":
+    ends = {base_direction(piece.text) for piece in (kept[0], kept[-1])}
+    if "rtl" in ends and base_direction(" ".join(piece.text for piece in kept)) == "rtl":
         kept.reverse()
     whole = kept[0]
     for piece in kept[1:]:

@@ -12,10 +12,21 @@ from inkline.errors import DownloadError, ModelError
 from inkline.flat import apply
 from inkline.languages import LANGUAGES, canonical, language, own_reader, route, twins_of
 from inkline.options import AUTO, OcrOptions, RecognizeOptions
-from inkline.recognition.letters import Alphabets, other_readers, twins_of_page
-from inkline.recognition.pieces import NOTHING, joined, placed, word_spans
+from inkline.recognition.confidence import confidences
+from inkline.recognition.letters import Alphabets, other_readers, read_by_others, read_with_twins
+from inkline.recognition.pieces import (
+    MIN_SPLIT_GAIN,
+    NOTHING,
+    doubtful_words,
+    is_better,
+    joined,
+    may_be_mixed,
+    placed,
+    read_score,
+    word_spans,
+)
 from inkline.recognition.recognizer import ParallelMap, Recognizer
-from inkline.recognition.router import DOUBT_ABOVE, GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
+from inkline.recognition.router import GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
 from inkline.registry import model_of_tier, options_for, resolve, with_latin_head
 from inkline.registry.card import all_cards
 from inkline.registry.inspect import ModelFile
@@ -35,7 +46,6 @@ UNLIKELY_BELOW = 0.5  # probability of a recogniser, below which its reading cou
 UNREAD_ABOVE = 0.3  # probability of scripts without a recogniser, from which a line may be left unread
 UNREAD_BELOW = 0.9  # score of a line whose script has no recogniser, below which its reading is not believed
 SCORE_PER_DECADE = 0.02  # what ten times the probability is worth beside the score
-MIN_SPLIT_GAIN = 0.02  # of the score, for a line to be read in pieces
 MAX_PIECES = 40
 LATIN, HAN = LETTERED.index("Latn"), LETTERED.index("Hani")
 SURELY_LATIN = 0.99  # probability from which a head of Latin characters alone reads a line with letters,
@@ -114,7 +124,6 @@ def _recognizer(found: ModelFile, options: OcrOptions, later: bool = False) -> R
     return Recognizer(engine, found.charset or (), found.metadata, twins_of(options.lang))
 
 
-ReadBy = Callable[..., dict[int, Text]]  # (recogniser, lines, twins) -> what it reads in them
 ReadLines = Callable[[Sequence[Image], Sequence[int], RecognizeOptions, ParallelMap], list[Text]]
 
 
@@ -216,8 +225,9 @@ class ScriptReader:
         for i, plan in enumerate(plans):
             if may_be_mixed(seen[i], plan, texts[i]):
                 text = self._in_pieces(crops[i], self._possible(plan, seen[i]), options, run)
-                least = UNREAD_BELOW if texts[i].script else max(_score(texts[i]) + MIN_SPLIT_GAIN, GOOD_SCORE)
+                least = UNREAD_BELOW if texts[i].script else max(read_score(texts[i]) + MIN_SPLIT_GAIN, GOOD_SCORE)
                 texts[i] = text if text.score >= least else texts[i]
+        self._read_words_again(crops, plans, texts, options, run)
         return texts
 
     def _possible(self, plan: Plan, seen: Floats) -> set[str]:
@@ -234,7 +244,7 @@ class ScriptReader:
         likely, latin = [plan.first for plan in plans], [plan.is_latin for plan in plans]
         self._read(crops, likely, found, options, run, latin)
         more = [
-            plan.next_to(names, max(map(_score, texts), default=0.0))
+            plan.next_to(names, max(map(read_score, texts), default=0.0))
             for plan, names, texts in zip(plans, likely, found, strict=True)
         ]
         self._read(crops, more, found, options, run)
@@ -254,21 +264,15 @@ class ScriptReader:
         def read_by(name: str, lines: Sequence[int], twins: Sequence[str] = ()) -> dict[int, Text]:
             return self._all_read(name, lines, crops, options, run, twins)
 
+        def confidence(i: int) -> float:
+            return confidences([texts[i]], [crops[i].shape], texts[i].reader)[0].line
+
         ends = np.cumsum(counts).tolist()
         for start, end in zip([0, *ends], ends, strict=False):
             for script in self._names:
                 lines = [i for i in range(start, end) if texts[i].text and plans[i].script == script]
-                self._read_by_others(script, lines, texts, read_by)
-                _read_with_twins(script, lines, texts, read_by)
-
-    def _read_by_others(self, script: str, lines: Sequence[int], texts: list[Text], read_by: ReadBy) -> None:
-        """Where the letters are of languages that another recogniser reads, some lines go there to find out, then all."""
-        for name, alphabets in (self._others or {}).get(script, {}).items():
-            probes = [lines[at] for at in alphabets.probes([texts[i].text for i in lines])]
-            read = read_by(name, probes)
-            if read and alphabets.speak_for_other([text.text for text in read.values()]):
-                read |= read_by(name, [i for i in lines if i not in read])
-                _take_better(read, texts, alphabets.odd)
+                read_by_others((self._others or {}).get(script, {}), lines, texts, confidence, read_by)
+                read_with_twins(script, lines, texts, read_by)
 
     def _all_read(
         self,
@@ -335,70 +339,68 @@ class ScriptReader:
         """The reading with the best score, a likely recogniser's being worth a little more; an empty one where none is good."""
 
         def worth(text: Text) -> float:
-            return _score(text) + SCORE_PER_DECADE * float(np.log10(max(plan.chances[text.reader], 1e-9)))
+            return read_score(text) + SCORE_PER_DECADE * float(np.log10(max(plan.chances[text.reader], 1e-9)))
 
         kept = [
             t for t in found if t.reader == plan.names[0] or t.score >= GOOD_SCORE or plan.chances[t.reader] > UNLIKELY_BELOW
         ]
         best = max(kept, key=worth, default=NOTHING)
         if plan.chances.get(NO_READER, 0.0) > UNREAD_ABOVE or best is NOTHING:
-            return best if _score(best) >= UNREAD_BELOW else replace(NOTHING, script=plan.script)
+            return best if read_score(best) >= UNREAD_BELOW else replace(NOTHING, script=plan.script)
         return best
 
     def _in_pieces(self, crop: Image, possible: set[str], options: RecognizeOptions, run: ParallelMap) -> Text:
-        """A line divided where its recogniser changes, read piece by piece; nothing where it is not divided or not all read."""
-        words = word_spans(crop)
-        pieces = self._pieces(words, possible, self._net([crop[:, start:end] for start, end in words], run))
-        if len(pieces) < 2:
-            return NOTHING
-        found: list[list[Text]] = [[] for _ in pieces]
-        names = [[name] for name, _, _ in pieces]
-        self._read([crop[:, start:end] for _, start, end in pieces], names, found, options, run)
-        if not all(found):
-            return NOTHING
-        width = crop.shape[1]
-        return joined([placed(texts[0], a / width, b / width) for texts, (_, a, b) in zip(found, pieces, strict=True)])
+        """A line divided where its recogniser changes, read piece by piece; nothing where it is not divided or not all read.
 
-    def _pieces(
-        self, spans: Sequence[tuple[int, int]], possible: set[str], seen: Sequence[Floats]
-    ) -> list[tuple[str, int, int]]:
-        """(recogniser, start, end) of the pieces of a line, from its words; words without letters go with those before them.
-
-        possible: the recognisers that may read a piece.
+        possible: the recognisers that may read a piece. Words without letters go with those before them.
         """
-        names: list[str] = []
-        for word in seen:
+        words, names = word_spans(crop), list[str]()
+        for word in self._net([crop[:, start:end] for start, end in words], run):
             likely = [name for name in next(self._plans([word])).names if name in possible]
             has_letters = float(word[:, 0].mean()) < 0.5
             names.append(likely[0] if likely and (has_letters or not names) else (names or [""])[-1])
-        runs = [list(run) for _, run in groupby(zip(names, spans, strict=True), key=lambda item: item[0])]
-        return [(run[0][0], run[0][1][0], run[-1][1][1]) for run in runs][:MAX_PIECES]
+        return joined(self._read_pieces(crop, words, names, options, run))
 
+    def _read_words_again(
+        self,
+        crops: Sequence[Image],
+        plans: Sequence[Plan],
+        texts: list[Text],
+        options: RecognizeOptions,
+        run: ParallelMap,
+    ) -> None:
+        """Change the texts of lines with doubtful or unread words in another script to those of their pieces, if better."""
+        whole = [i for i, text in enumerate(texts) if text.text and "+" not in text.reader]
+        spans = [(i, *word) for i in whole for word in doubtful_words(texts[i], crops[i])]
+        named: dict[int, dict[tuple[int, int], str]] = {}
+        for (i, *word), parts in zip(spans, self._net([crops[i][:, a:b] for i, a, b in spans], run), strict=True):
+            plan = next(self._plans([parts]))
+            has_letters = float(parts[:, 0].mean()) < 0.5
+            if has_letters and plan.script != plans[i].script and plan.chances[plan.names[0]] > PART_ABOVE:
+                named.setdefault(i, {})[word[0], word[1]] = plan.names[0]
+        for i, of_words in named.items():
+            words = word_spans(crops[i])
+            names = [of_words.get(word, texts[i].reader) for word in words]
+            pieces = self._read_pieces(crops[i], words, names, options, run)
+            if pieces and all(piece.reader == texts[i].reader or is_better(piece, texts[i]) for piece in pieces):
+                texts[i] = joined(pieces)
 
-def _take_better(read: Mapping[int, Text], texts: list[Text], odd: frozenset[str]) -> None:
-    """Put readings in the place of texts that score no better; those with letters of their own (`odd`) in any case."""
-    for i, text in read.items():
-        if text.score >= texts[i].score or not odd.isdisjoint(text.text):
-            texts[i] = text
-
-
-def _read_with_twins(script: str, lines: Sequence[int], texts: list[Text], read_by: ReadBy) -> None:
-    """Read lines again that hold letters which the language of their page does not have."""
-    twins = twins_of_page([texts[i].text for i in lines], script)
-    foreign = {twin[0] for twin in twins}
-    again = [i for i in lines if not foreign.isdisjoint(texts[i].text)]
-    for name in dict.fromkeys(texts[i].reader for i in again):
-        for i, text in read_by(name, [i for i in again if texts[i].reader == name], twins).items():
-            texts[i] = text
-
-
-def _score(text: Text) -> float:
-    """The score of a reading, 0 for one of spaces alone."""
-    return text.score if text.text.strip() else 0.0
-
-
-def may_be_mixed(seen: Floats, plan: Plan, text: Text) -> bool:
-    """Whether a line is in doubt, or its parts seem to be written in different scripts, and it may be read better."""
-    in_doubt = plan.chances[plan.names[0]] < 1 - DOUBT_ABOVE
-    differ = len({int(part.argmax()) for part in seen if part[0] < 0.5}) > 1
-    return (in_doubt or differ) and _score(text) < 1 - MIN_SPLIT_GAIN
+    def _read_pieces(
+        self,
+        crop: Image,
+        words: Sequence[tuple[int, int]],
+        names: Sequence[str],
+        options: RecognizeOptions,
+        run: ParallelMap,
+    ) -> list[Text]:
+        """A line's words, read together as long as their recogniser is the same; none where that is all of them, or not had."""
+        runs = [list(run_of) for _, run_of in groupby(zip(names, words, strict=True), key=lambda item: item[0])]
+        pieces = [(run_of[0][0], run_of[0][1][0], run_of[-1][1][1]) for run_of in runs][:MAX_PIECES]
+        found: list[list[Text]] = [[] for _ in pieces]
+        if len(pieces) > 1:
+            cut = [crop[:, start:end] for _, start, end in pieces]
+            self._read(cut, [[name] for name, _, _ in pieces], found, options, run)
+        width = crop.shape[1]
+        if not all(found):
+            return []
+        return [placed(texts[0], a / width, b / width) for texts, (_, a, b) in zip(found, pieces, strict=True)]

@@ -26,10 +26,27 @@ def latin():
 
 
 def test_only_letters_of_no_language_that_the_first_recogniser_knows_are_looked_at_again():
-    assert latin().probes(VIETNAMESE) == [1, 2]
+    def probes(texts, confidence=0.9):
+        return latin().probes(texts, lambda i: confidence)
+
+    assert probes(VIETNAMESE) == [1, 2]
     for texts in ([FRENCH], ["Größe, Öl und Straße"], ["Všichni lidé rodí se svobodní a sobě rovní"], ["rađaju se jednaka"]):
-        assert latin().probes(texts) == []
-    assert latin().probes(["All human beings are born free and equal; a fiancée, an ångström, a đồng " * 3]) == []
+        assert probes(texts) == []
+    assert probes(["All human beings are born free and equal; a fiancée, an ångström, a noël " * 3]) == []
+
+
+def test_one_line_among_lines_of_other_languages_is_looked_at_again_where_its_letters_or_its_confidence_say_so():
+    page = ["Größe, Öl und Straße sind Wörter", "Kêu chôn thy", "Mt con ba", "SDN BHD, LTD. https://b-brst.com"]
+    assert latin().probes(page, lambda i: [0.95, 0.7, 0.9, 0.7][i]) == [1, 2]
+    assert latin().probes(page, lambda i: 0.99) == []
+    assert latin().probes(["Das ist ein Satz", "đưc"], lambda i: 0.99) == [1]
+
+
+def test_pages_in_languages_whose_letters_are_read_as_others_are_looked_at_again():
+    arabic = other_readers(reader_names("auto", "PP-OCRv6_small_rec"))["Arab"]["perso_arabic_PP-OCRv6_small_rec"]
+    assert arabic.probes(["يولد جميع", "الناس أحرارا متساوين", "في الكرامة"], lambda i: 0.99) == [0, 1]
+    assert arabic.speak_for_other(["ئۇلار ئەقىلگە ۋە ۋىجدانغا ئىگە"])
+    assert not arabic.speak_for_other(["که ەمه چيز خوب است"])
 
 
 def test_another_recogniser_has_to_read_letters_of_its_own():

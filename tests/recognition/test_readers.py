@@ -11,7 +11,7 @@ from inkline import Ocr
 from inkline.errors import DownloadError, UsageError
 from inkline.formats.fonts import sized_font
 from inkline.options import RecognizeOptions
-from inkline.recognition.pieces import joined, word_spans
+from inkline.recognition.pieces import is_better, joined, word_spans
 from inkline.recognition.readers import Reader, Readers, ScriptReader, reader_names
 from inkline.recognition.router import LETTERED, line_parts, net_input
 from inkline.registry import options_for
@@ -229,6 +229,31 @@ def test_a_page_in_one_script_opens_one_head(lines, heads):
 def test_one_language_and_a_head_that_is_named_mean_one_recogniser(asked):
     with Ocr(cpu_threads=1, **asked) as ocr:
         assert len(ocr.recognizers) == 1
+
+
+def line_image(text, size=34):
+    font = sized_font(text, size)
+    image = Image.new("RGB", (round(font.getlength(text)) + 20, round(1.3 * size)), "white")
+    ImageDraw.Draw(image).text((10, 1), text, fill="black", font=font)
+    return np.asarray(image)[..., ::-1].copy()
+
+
+def test_words_in_another_script_inside_a_line_are_read_by_the_recogniser_of_theirs(auto):
+    lines = ("Name שלום Cohen", "All human beings are born free, 2024")
+    texts = [auto.recognize([line_image(line)])[0] for line in lines]
+    assert [text.text for text in texts] == list(lines)
+    assert [text.reader.count("+") for text in texts] == [1, 0]
+
+
+def test_only_letters_that_do_not_look_like_latin_ones_are_taken_from_a_piece_that_reads_clearly_better():
+    def text(read, score):
+        spans = np.linspace([0, 0.1], [0.9, 1], len(read)).astype(np.float32)
+        return Text(read, score, np.full(len(read), score, np.float32), spans)
+
+    assert is_better(text("Москва", 0.98), text("MoκBa", 0.8))
+    assert not is_better(text("ТОР", 0.99), text("TOP", 0.8))
+    assert not is_better(text("я", 0.99), text("n", 0.8))
+    assert not is_better(text("Москва", 0.81), text("MoκBa", 0.8))
 
 
 def test_a_page_in_three_scripts(auto):

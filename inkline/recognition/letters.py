@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from inkline.languages import LANGUAGES, Language, own_reader
 from inkline.types import Text
@@ -59,11 +60,7 @@ class Alphabets:
         if self.hidden or (seen.total() >= max(MIN_TELLING, MIN_TELLING_SHARE * letters) and self._explain(seen)):
             return sorted(range(len(texts)), key=lambda i: -telling[i].total())[:PROBES]
         explained = [i for i, own in enumerate(telling) if own and self._explain(own)]
-        doubtful = [
-            i
-            for i, own in enumerate(telling)
-            if (own and confidence(i) < SURE) or (_lacks_a_vowel(texts[i]) and confidence(i) < SURE_WITHOUT_VOWEL)
-        ]
+        doubtful = [i for i, own in enumerate(telling) if _may_lack_letters(texts[i], bool(own), partial(confidence, i))]
         return list(dict.fromkeys([*explained, *doubtful]))[:PROBES]
 
     def _explain(self, telling: Counter[str]) -> bool:
@@ -74,6 +71,13 @@ class Alphabets:
         """Whether lines, as the other recogniser reads them, are in a language of its own."""
         odd, letters = sum(c in self.odd for text in texts for c in text), sum(c.isalpha() for text in texts for c in text)
         return odd > 0 and odd >= MIN_ODD_SHARE * letters
+
+
+def _may_lack_letters(text: str, tells: bool, confidence: Callable[[], float]) -> bool:
+    """Whether a line may have been read without some letters. tells: whether it has letters that not all languages have."""
+    if tells and confidence() < SURE:
+        return True
+    return _lacks_a_vowel(text) and confidence() < SURE_WITHOUT_VOWEL
 
 
 def _lacks_a_vowel(text: str) -> bool:

@@ -109,8 +109,7 @@ def joined(pieces: Sequence[Text]) -> Text:
     kept = [piece for piece in pieces if piece.text.strip()]
     if not kept:
         return NOTHING
-    ends = {base_direction(piece.text) for piece in (kept[0], kept[-1])}
-    if "rtl" in ends and base_direction(" ".join(piece.text for piece in kept)) == "rtl":
+    if _begins_at_right([piece.text for piece in kept]):
         kept.reverse()
     whole = kept[0]
     for piece in kept[1:]:
@@ -126,3 +125,9 @@ def joined(pieces: Sequence[Text]) -> Text:
             evidence=np.concatenate([whole.evidence, SPACE_EVIDENCE, piece.evidence]),
         )
     return whole
+
+
+def _begins_at_right(pieces: Sequence[str]) -> bool:
+    """Whether a line with these pieces, from its left, is read from its right."""
+    ends = {base_direction(piece) for piece in (pieces[0], pieces[-1])}
+    return "rtl" in ends and base_direction(" ".join(pieces)) == "rtl"

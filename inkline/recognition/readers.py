@@ -370,6 +370,18 @@ class ScriptReader:
         run: ParallelMap,
     ) -> None:
         """Change the texts of lines with doubtful or unread words in another script to those of their pieces, if better."""
+        named = self._words_of_others(crops, plans, texts, run)
+        for i, of_words in named.items():
+            words = word_spans(crops[i])
+            names = [of_words.get(word, texts[i].reader) for word in words]
+            pieces = self._read_pieces(crops[i], words, names, options, run)
+            if pieces and all(piece.reader == texts[i].reader or is_better(piece, texts[i]) for piece in pieces):
+                texts[i] = joined(pieces)
+
+    def _words_of_others(
+        self, crops: Sequence[Image], plans: Sequence[Plan], texts: Sequence[Text], run: ParallelMap
+    ) -> dict[int, dict[tuple[int, int], str]]:
+        """Line -> the places of its doubtful words that seem to be in another script, with the recogniser of that."""
         whole = [i for i, text in enumerate(texts) if text.text and "+" not in text.reader]
         spans = [(i, *word) for i in whole for word in doubtful_words(texts[i], crops[i])]
         named: dict[int, dict[tuple[int, int], str]] = {}
@@ -378,12 +390,7 @@ class ScriptReader:
             has_letters = float(parts[:, 0].mean()) < 0.5
             if has_letters and plan.script != plans[i].script and plan.chances[plan.names[0]] > PART_ABOVE:
                 named.setdefault(i, {})[word[0], word[1]] = plan.names[0]
-        for i, of_words in named.items():
-            words = word_spans(crops[i])
-            names = [of_words.get(word, texts[i].reader) for word in words]
-            pieces = self._read_pieces(crops[i], words, names, options, run)
-            if pieces and all(piece.reader == texts[i].reader or is_better(piece, texts[i]) for piece in pieces):
-                texts[i] = joined(pieces)
+        return named
 
     def _read_pieces(
         self,

@@ -1,7 +1,6 @@
 """One form of each sign: a net knows several characters of one shape and takes now this one, now that."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -42,9 +41,14 @@ def one_form(texts: Sequence[Text], chinese: bool = False) -> list[Text]:
     if all(text.text.isascii() for text in texts):
         return list(texts)
     east_asian = any(script_of(text.text) in EAST_ASIAN for text in texts if not _may_be_signs(text.text))
-    scripts = Counter(script_of_char(c) for text in texts for c in text.text if c not in HAN_SIGNS)
-    has_others = scripts.total() > scripts[NO_LETTERS] and not any(scripts[one] for one in EAST_ASIAN)
-    return [_in_one_form(text, east_asian, has_others and not chinese) for text in texts]
+    signs = not chinese and _has_other_letters("".join(text.text for text in texts))
+    return [text if text.text.isascii() else _in_one_form(text, east_asian, signs) for text in texts]
+
+
+def _has_other_letters(page: str) -> bool:
+    """Whether a page has letters, and none of them Chinese, Japanese or Korean but such as look like signs."""
+    scripts = {script_of_char(c) for c in page if c not in HAN_SIGNS} - {NO_LETTERS}
+    return bool(scripts) and scripts.isdisjoint(EAST_ASIAN)
 
 
 def _may_be_signs(text: str) -> bool:
@@ -59,19 +63,18 @@ def _in_one_form(text: Text, east_asian: bool, signs: bool) -> Text:
     """
     shown = text.text
     zeros = set() if east_asian else _taken_for_others(shown)
-    rows: list[Char] = list(
-        zip(shown, text.plain or shown, text.char_scores.tolist(), text.char_spans, text.evidence, strict=True)
-    )
+    signed, plain_signed = shown, text.plain or shown
     if signs or (not east_asian and shown.strip() in HAN_SIGNS):
-        rows = [(*(_sign(c, shown.strip()) for c in row[:2]), *row[2:]) for row in rows]
+        signed, plain_signed = (_with_signs(read) for read in (signed, plain_signed))
+    rows: list[Char] = list(zip(signed, plain_signed, text.char_scores.tolist(), text.char_spans, text.evidence, strict=True))
     for i in zeros:
         rows[i] = ("0", "0", max(rows[i][2], ZERO_SCORE), *rows[i][3:])
     if script_of(shown) not in EAST_ASIAN or zeros:
         rows = _half_width(rows)
     rows = _raised(_signs(rows))
-    if [row[0] for row in rows] == list(shown):
-        return text
     chars, plain, scores, spans, evidence = zip(*rows, strict=True)
+    if "".join(chars) == shown:
+        return text
     values = np.array(scores, np.float32)
     score = float(values.mean()) if zeros else text.score
     return replace(
@@ -85,10 +88,10 @@ def _in_one_form(text: Text, east_asian: bool, signs: bool) -> Text:
     )
 
 
-def _sign(char: str, line: str) -> str:
-    """The sign that a character of a line looks like, or the character."""
-    sign = HAN_SIGNS.get(char, char)
-    return ALONE.get(sign, sign) if line == char else sign
+def _with_signs(line: str) -> str:
+    """A line with the signs that its characters look like, of the same length."""
+    signs = "".join(HAN_SIGNS.get(char, char) for char in line)
+    return signs.replace(signs.strip(), ALONE.get(signs.strip(), signs.strip()))
 
 
 def _taken_for_others(shown: str) -> set[int]:

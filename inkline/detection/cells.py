@@ -1,12 +1,14 @@
 """Signs and figures that stand alone in a cell and that a detector overlooks: small pieces of ink in a row and a column."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkline.detection.ink import Ink
-from inkline.layout.in_row import Boxes, measure, text_beside
+from inkline.layout.in_row import Boxes, measure, texts_beside
 from inkline.types import Detections, Floats, empty_quads
 
 MAX_FOUND = 0.7  # of the boxes at hand: more are specks, or the letters of a script that the detector does not see
@@ -66,10 +68,10 @@ def _in_rows(ink: Ink, boxes: Boxes, alone: list[int]) -> Iterator[tuple[float, 
     middle = (pieces[:, :2] + pieces[:, 2:]) / 2
     covered = (middle[:, None] >= low).all(axis=2) & (middle[:, None] <= high).all(axis=2)
     pieces = pieces[~covered.any(axis=1)]
-    for x0, y0, x1, y1 in _joined(pieces, JOINED * usual):
-        text = text_beside(boxes, np.array([(x0 + x1) / 2, (y0 + y1) / 2], np.float32), x1 - x0, y1 - y0)
-        if text is None:
-            continue
+    glyphs = np.array(list(_joined(pieces, JOINED * usual)), np.float64).reshape(-1, 4)
+    middles, sizes = (glyphs[:, :2] + glyphs[:, 2:]) / 2, glyphs[:, 2:] - glyphs[:, :2]
+    beside = texts_beside(boxes, middles.astype(np.float32), sizes.astype(np.float32))
+    for (x0, y0, x1, y1), text in zip(glyphs[beside >= 0].tolist(), beside[beside >= 0].tolist(), strict=True):
         height = float(boxes.height[text])
         level = boxes.middle[text, 1] + boxes.slope[text] * ((x0 + x1) / 2 - boxes.middle[text, 0])
         room = max(boxes.middle[text, 0] - boxes.width[text] / 2 - x1, x0 - boxes.middle[text, 0] - boxes.width[text] / 2)
@@ -85,9 +87,11 @@ def _joined(pieces: Floats, gap: float) -> Iterator[Bounds]:
     waiting: list[Bounds] = [(x0, y0, x1, y1) for x0, y0, x1, y1 in pieces[np.argsort(pieces[:, 0])].tolist()]
     while waiting:
         first = waiting.pop(0)
-        near = [piece for piece in waiting if _are_near(first, piece, gap)]
+        end = bisect_right(waiting, first[2] + gap, key=itemgetter(0))  # all others stand further right
+        near = [piece for piece in waiting[:end] if _are_near(first, piece, gap)]
         if near:
-            waiting = [_around([first, *near]), *(piece for piece in waiting if piece not in near)]
+            joined = _around([first, *near])
+            waiting[:end] = [joined, *(piece for piece in waiting[:end] if not _are_near(first, piece, gap))]
         else:
             yield first
 

@@ -43,7 +43,29 @@ def page_ink(image: Image) -> Ink:
         grey = scaled(np.asarray(grey, np.uint8), scale)
     around = cv2.ADAPTIVE_THRESH_MEAN_C
     mask = np.asarray(cv2.adaptiveThreshold(grey, 1, around, cv2.THRESH_BINARY_INV, WINDOW_PX, MIN_CONTRAST), np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    pieces = np.asarray(stats[1:], np.float32) if count <= MAX_PIECES else np.zeros((0, 5), np.float32)
-    boxes = np.concatenate([pieces[:, :2], pieces[:, :2] + pieces[:, 2:4]], axis=1) / scale
-    return Ink(mask, scale, boxes.astype(np.float32), (pieces[:, 4] / scale**2).astype(np.float32))
+    boxes, areas = _pieces(mask)
+    return Ink(mask, scale, (boxes / scale).astype(np.float32), (areas / scale**2).astype(np.float32))
+
+
+def _pieces(mask: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """Bounds (N, 4) and areas (N,) of the pieces of a mask, in its pixels; none where there are more than MAX_PIECES.
+
+    They are put together from the runs of ink in each row: OpenCV's statistics look at every pixel of paper, too, and take
+    three times as long.
+    """
+    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    if count > MAX_PIECES:
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+    # Where runs begin and end, with paper at both ends of a row.
+    flat = np.asarray(cv2.copyMakeBorder(mask, 0, 0, 1, 1, cv2.BORDER_CONSTANT)).ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    length = edges[1::2] - edges[::2]
+    y, x = np.divmod(edges[::2], mask.shape[1] + 2)
+    # The extent and the area of each piece.
+    piece = labels[y, x]
+    low, high = np.full((2, count), max(mask.shape)), np.zeros((2, count), np.int64)
+    for axis, start, end in ((0, x, x + length), (1, y, y + 1)):
+        np.minimum.at(low[axis], piece, start)
+        np.maximum.at(high[axis], piece, end)
+    areas = np.bincount(piece, length, count)
+    return np.concatenate([low, high]).T[1:].astype(np.float32), areas[1:].astype(np.float32)

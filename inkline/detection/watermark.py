@@ -24,8 +24,8 @@ def without_pale(image: Image) -> Image | None:
     """
     # The paper, and what is a little darker.
     scale = min(1.0, SEEN_SIDE_PX / max(image.shape[:2]))
-    small = scaled(image, scale) if scale < 1 else image
-    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    grey = scaled(grey, scale) if scale < 1 else grey
     counts = np.bincount(grey.ravel(), minlength=256)
     paper = int(counts.argmax())
     if counts[max(paper - PAPER_SLACK, 0) : paper + PAPER_SLACK + 1].sum() < PAPER_SHARE * grey.size:

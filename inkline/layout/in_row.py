@@ -17,6 +17,8 @@ MIN_GAP = 0.1  # between the glyph and the text
 CONTEXT_LENGTH = 4.0  # of the text that is seen with the glyph
 GLYPH_MARGIN = 0.15  # beside a glyph
 
+GLYPHS_AT_ONCE = 256  # held against all texts of a page: bounds the memory
+
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
@@ -42,14 +44,24 @@ def is_text(boxes: Boxes) -> NDArray[np.bool_]:
     return (boxes.width >= MIN_TEXT_WIDTH * boxes.height) & (np.abs(boxes.slope) < 0.2)
 
 
-def text_beside(boxes: Boxes, middle: Floats, width: float, height: float) -> int | None:
-    """The index of the nearest text in whose row a glyph of this middle (2,), width and height (px) stands alone, or None."""
-    x, y = middle
-    apart = np.abs(boxes.middle[:, 0] - x) - (boxes.width + width) / 2
-    off = np.abs(boxes.middle[:, 1] + boxes.slope * (x - boxes.middle[:, 0]) - y)
-    fits = (width <= MAX_GLYPH_WIDTH * boxes.height) & (height <= MAX_GLYPH_HEIGHT * boxes.height)
-    beside = np.flatnonzero(is_text(boxes) & fits & (off < 0.4 * boxes.height) & (apart > MIN_GAP * boxes.height))
-    return int(beside[apart[beside].argmin()]) if len(beside) else None
+def texts_beside(boxes: Boxes, middles: Floats, sizes: Floats) -> NDArray[np.int64]:
+    """For glyphs of these middles (M, 2), widths and heights (M, 2), px: the index of the nearest text in whose row each
+    stands alone, -1 where there is none: (M,)."""
+    found = np.full(len(middles), -1, np.int64)
+    texts = np.flatnonzero(is_text(boxes))
+    if not len(texts):
+        return found
+    middle, height, slope = boxes.middle[texts], boxes.height[texts], boxes.slope[texts]
+    for at in range(0, len(middles), GLYPHS_AT_ONCE):
+        glyphs = slice(at, at + GLYPHS_AT_ONCE)
+        (x, y), (wide, high) = middles[glyphs].T[:, :, None], sizes[glyphs].T[:, :, None]
+        apart = np.abs(middle[:, 0] - x) - (boxes.width[texts] + wide) / 2
+        off = np.abs(middle[:, 1] + slope * (x - middle[:, 0]) - y)
+        fits = (wide <= MAX_GLYPH_WIDTH * height) & (high <= MAX_GLYPH_HEIGHT * height)
+        beside = fits & (off < 0.4 * height) & (apart > MIN_GAP * height)
+        nearest = np.where(beside, apart, np.inf).argmin(axis=1)
+        found[glyphs] = np.where(beside.any(axis=1), texts[nearest], -1)
+    return found
 
 
 def lone_glyphs(boxes: Boxes) -> dict[int, int]:
@@ -57,8 +69,8 @@ def lone_glyphs(boxes: Boxes) -> dict[int, int]:
     if not len(boxes.quads):
         return {}
     narrow = np.flatnonzero(boxes.width < MIN_TEXT_WIDTH * np.median(boxes.height))
-    found = ((int(i), text_beside(boxes, boxes.middle[i], boxes.width[i], boxes.height[i])) for i in narrow)
-    return {i: beside for i, beside in found if beside is not None}
+    beside = texts_beside(boxes, boxes.middle[narrow], np.stack([boxes.width[narrow], boxes.height[narrow]], axis=1))
+    return {int(i): int(text) for i, text in zip(narrow, beside, strict=True) if text >= 0}
 
 
 def seen_in_row(image: Image, boxes: Boxes, glyph: int, text: int) -> tuple[Image, float] | None:

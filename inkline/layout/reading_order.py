@@ -175,6 +175,8 @@ def _best_gutter(indices: Indices, lines: _Lines) -> _Gutter | None:
     height = float(np.median(boxes[indices, 3] - boxes[indices, 1]))
     best, best_score = None, 0.0
     for left, right, ends in _parted(indices, boxes, height):
+        if not _are_beside(boxes[left], boxes[right], height):
+            continue
         (first_left, near_left), (first_right, near_right) = _next_to(left, lines, -1), _next_to(right, lines, 1)
         room = float(boxes[near_right, 0].min() - boxes[near_left, 2].max()) / height
         counts = sorted((len(near_left), len(near_right)))
@@ -183,9 +185,7 @@ def _best_gutter(indices: Indices, lines: _Lines) -> _Gutter | None:
         if room < MIN_ROOM or score <= best_score or counts[0] < MIN_COLUMN_LINES:
             continue
         running = _is_running(near_left, lines, height) and _is_running(near_right, lines, height)
-        if _are_beside(boxes[left], boxes[right], height) and (
-            running or not _in_rows(boxes[first_left], boxes[first_right], height)
-        ):
+        if running or not _in_rows(boxes[first_left], boxes[first_right], height):
             best, best_score = (left, right), score
     return None if best is None else _without_footers(indices, *best, boxes, height)
 
@@ -201,7 +201,8 @@ def _parted(indices: Indices, boxes: Floats, height: float) -> Iterator[tuple[In
     seen: set[bytes] = set()
     for place in range(len(grid)):
         ends = np.concatenate([[-1], np.flatnonzero(crossing[:, place]), [len(own)]])
-        for start, end in zip(ends[:-1] + 1, ends[1:], strict=True):
+        for at in np.flatnonzero(np.diff(ends) > 2 * MIN_COLUMN_LINES):  # with boxes enough for both sides
+            start, end = ends[at] + 1, ends[at + 1]
             is_left = to_left[start:end, place]
             count = int(is_left.sum())
             if min(count, end - start - count) < MIN_COLUMN_LINES:

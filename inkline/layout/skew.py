@@ -30,7 +30,8 @@ def page_skew(quads: Floats) -> float:
 def straight_boxes(quads: Floats, skew: float) -> Floats:
     """Bounds (N, 4) as x0, y0, x1, y1 of quads (N, 4, 2) once the page's skew is taken back, about its top left corner.
 
-    A short box, whose own slant says little, is taken as upright where it stands: its sides would grow by turning it.
+    A short box, whose own slant says little, is taken as upright where it stands: its sides would grow by turning it. No side
+    is shorter than a pixel.
     """
     if not len(quads):
         return np.zeros((0, 4), np.float32)
@@ -38,4 +39,5 @@ def straight_boxes(quads: Floats, skew: float) -> Floats:
         cos, sin = np.cos(np.radians(skew)), np.sin(np.radians(skew))
         turn = np.array([[cos, -sin], [sin, cos]], np.float32)
         quads = quads @ turn.T
-    return np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1).astype(np.float32)
+    low = quads.min(axis=1)
+    return np.concatenate([low, np.maximum(quads.max(axis=1), low + 1)], axis=1).astype(np.float32)

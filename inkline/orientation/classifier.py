@@ -121,9 +121,15 @@ def full_contrast(image: Image) -> Image:
 
     A range of less than 32 is spread as one of 32, lest the grain of empty paper look like ink.
     """
-    low, high = np.percentile(image, (2, 98))
-    spread = (image.astype(np.float32) - (low + high) / 2) * (255 / max(float(high - low), 32.0)) + 127.5
-    return np.asarray(np.clip(spread, 0, 255), np.uint8)
+    # As numpy's percentiles of all values, from how often each is there.
+    below = np.cumsum(cv2.calcHist([image.reshape(-1, 1)], [0], None, [256], [0, 256]).ravel().astype(np.int64))
+    at, part = np.divmod(np.array([0.02, 0.98]) * (image.size - 1), 1)
+    first = np.searchsorted(below, at, "right")
+    last = np.searchsorted(below, np.minimum(at + 1, image.size - 1), "right")
+    step = (last - first).astype(np.float64)
+    low, high = np.where(part < 0.5, first + step * part, last - step * (1 - part))
+    spread = (np.arange(256) - (low + high) / 2) * (255 / max(float(high - low), 32.0)) + 127.5
+    return np.asarray(cv2.LUT(image, np.clip(spread, 0, 255).astype(np.uint8)), np.uint8)
 
 
 def page_tiles(image: Image, side: int) -> list[Image]:

@@ -132,7 +132,7 @@ def _as_read(language: Language) -> frozenset[str]:
 
 def _telling(text: str, shared: frozenset[str]) -> Counter[str]:
     """How often each letter stands in a text that not all languages share."""
-    return Counter(c for c in text if c.isalpha() and c not in shared)
+    return Counter({c: count for c, count in Counter(text).items() if c.isalpha() and c not in shared})
 
 
 def _fit(telling: Counter[str], alphabets: Sequence[frozenset[str]]) -> float:

@@ -205,6 +205,11 @@ class ScriptReader:
         known, else they are found by their letters.
         """
         self._net, self._readers, self._names, self._others = net, readers, names, others
+        # Recogniser -> the columns of its scripts in what the router says.
+        self._columns: dict[str, list[int]] = {}
+        for column, script in enumerate(LETTERED):
+            for name in names.get(script, ()) or (NO_READER,):
+                self._columns.setdefault(name, []).append(column)
 
     def __call__(
         self, crops: Sequence[Image], counts: Sequence[int], options: RecognizeOptions, run: ParallelMap = map
@@ -303,11 +308,8 @@ class ScriptReader:
 
     def _chances(self, probability: Floats) -> dict[str, float]:
         """How likely each recogniser is, from the probabilities of the scripts (scripts,)."""
-        chances: dict[str, float] = {}
-        for script, share in zip(LETTERED, probability.tolist(), strict=True):
-            for name in self._names.get(script, ()) or (NO_READER,):
-                chances[name] = chances.get(name, 0.0) + share
-        return chances
+        shares = probability.tolist()
+        return {name: sum([shares[column] for column in columns], 0.0) for name, columns in self._columns.items()}
 
     def _read(
         self,

@@ -64,10 +64,10 @@ def net_input(image: Image) -> Floats:
     way = cv2.INTER_AREA if height > HEIGHT_PX else cv2.INTER_LINEAR
     grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (width, HEIGHT_PX), interpolation=way)
     # Contrast between the darkest and the lightest fiftieth; what is rarer is ink.
-    counts = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    counts = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(np.int64))
     low, high = np.searchsorted(counts, (0.02 * counts[-1], 0.98 * counts[-1]))
     table = (np.arange(256, dtype=np.float32) - (low + high) / 2) * (2 / max(high - low, 32))
-    shown = np.clip(table, -1, 1)[grey]
+    shown = np.asarray(cv2.LUT(grey, np.clip(table, -1, 1)), np.float64)
     out = np.full((1, HEIGHT_PX, WIDTH_PX), PAPER, np.float32)
     out[0, :, :width] = shown if shown.mean() >= 0 else -shown
     return out

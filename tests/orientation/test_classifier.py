@@ -99,6 +99,15 @@ def test_page_tiles_cover_a_page(height, width, count):
     assert len(tiles) == count and all(tile.shape == (224, 224, 3) and tile.min() == 9 for tile in tiles)
 
 
+def test_full_contrast_takes_percentiles_of_all_values():
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        image = rng.integers(rng.integers(0, 120), rng.integers(130, 256), (*rng.integers(1, 30, 2), 3)).astype(np.uint8)
+        low, high = np.percentile(image, (2, 98))
+        spread = (image.astype(np.float32) - (low + high) / 2) * (255 / max(float(high - low), 32.0)) + 127.5
+        assert np.array_equal(full_contrast(image), np.clip(spread, 0, 255).astype(np.uint8))
+
+
 def test_full_contrast_spreads_what_is_there_and_leaves_grain_alone():
     faint = np.tile(np.uint8([100, 110, 140]), (20, 1))[..., None].repeat(3, 2)
     assert [int(v) for v in full_contrast(faint)[0, :, 0]] == [0, 63, 255]

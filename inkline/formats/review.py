@@ -11,6 +11,8 @@ from inkline.errors import UsageError
 from inkline.formats.line_geometry import bounds
 from inkline.types import Line, Page
 
+MANY = 0.5  # share of the lines, from which a list is hardly worth it
+SHORT = 0.1  # of the lines, for the list that is named in its place
 COLUMNS = ("source", "page", "line", "confidence", "x0", "y0", "x1", "y1", "text")
 
 
@@ -43,17 +45,19 @@ class Review:
     """What is to be looked at of some pages.
 
     lines: the least certain first, those that could not be read among them. total: how many lines there are. share: of
-    wrong lines among the others that was allowed, 0..1; expected: what is expected of these.
+    wrong lines among the others that was allowed, 0..1; expected: what is expected of these. note: what to know of a list
+    that has all lines or most of them; empty for others.
     """
 
     lines: tuple[Doubtful, ...]
     total: int
     share: float
     expected: float
+    note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values; `line` counts from 1 as in CSV, boxes are x_min, y_min, x_max, y_max in whole source pixels."""
-        facts = {"share": self.share, "expected": self.expected, "total": self.total}
+        facts = {"share": self.share, "expected": self.expected, "total": self.total, "note": self.note}
         return {"review": {**facts, "lines": [one.to_dict() for one in self.lines]}}
 
     def to_tsv(self) -> str:
@@ -74,7 +78,7 @@ class Review:
         looked_at = f"look at {len(self.lines)} of {self.total} lines ({share:.1f} %)" if self.lines else "no line to look at"
         others = self.total - len(self.lines)
         rest = f"of the other {others} {self.expected:.2%} are expected to be wrong" if others else "there are no others"
-        return "\n".join([f"{looked_at}: {rest}", *map(str, self.lines)])
+        return "\n".join([f"{looked_at}: {rest}", *filter(None, [self.note]), *map(str, self.lines)])
 
 
 def review(pages: Iterable[Page], share: float) -> Review:
@@ -92,7 +96,20 @@ def review(pages: Iterable[Page], share: float) -> Review:
     chosen = to_review(known, share)
     rest = set(range(len(lines))) - set(chosen)
     expected = float(np.mean([1 - known[i] for i in rest])) if rest else 0.0
-    return Review(tuple(lines[i] for i in chosen), len(lines), share, expected)
+    return Review(tuple(lines[i] for i in chosen), len(lines), share, expected, _note(known, len(chosen), share))
+
+
+def _note(confidences: Sequence[float], chosen: int, share: float) -> str:
+    """What to know of a list of this many of the lines, where it has all of them or most."""
+    total = len(confidences)
+    if chosen < MANY * total or not chosen:
+        return ""
+    doubts = np.sort(1 - np.asarray(confidences))
+    short = max(round(SHORT * total), 1)
+    others = f"; a look at {short} of {total} leaves {doubts[: total - short].mean():.2%}" if total > short else ""
+    if chosen < total:
+        return f"most lines are on this list, as {share:.2%} is little for so doubtful a text{others}"
+    return f"{share:.2%} cannot be promised without a look at every line: the surest may be wrong by {doubts[0]:.2%}{others}"
 
 
 def to_review(confidences: Sequence[float], share: float) -> list[int]:

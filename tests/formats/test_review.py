@@ -39,10 +39,19 @@ def test_a_document_says_which_lines_on_which_page():
     assert found.expected == pytest.approx(0.015) and found.total == 4
     assert str(found).splitlines() == [
         "look at 2 of 4 lines (50.0 %): of the other 2 1.50% are expected to be wrong",
+        "most lines are on this list, as 2.00% is little for so doubtful a text; a look at 1 of 4 leaves 21.00%",
         "a.pdf, page 2, line 1, 30 %: line 2",
         "a.pdf, page 1, line 2, 40 %: line 1",
     ]
     assert document(1.0, 1.0, 1.0).pages[0].review(0.0).lines == ()
+
+
+def test_a_share_that_cannot_be_kept_or_only_by_listing_most_lines_is_said():
+    few, most, all_lines = (document(0.99, 0.98, 0.97, 0.4).review(share) for share in (0.03, 0.012, 0.001))
+    assert few.note == "" == few.to_dict()["review"]["note"]
+    assert most.note.startswith("most lines are on this list, as 1.20%") and most.note.endswith("1 of 4 leaves 2.00%")
+    assert all_lines.note.startswith("0.10% cannot be promised without a look at every line: the surest may be wrong by 1.00%")
+    assert str(all_lines).splitlines()[1] == all_lines.note == all_lines.to_dict()["review"]["note"]
 
 
 def test_lines_that_could_not_be_read_come_first_and_unknown_confidence_is_said():

@@ -6,7 +6,8 @@ python -m benchmarks.calibration fit FOLDER                         the numbers,
 python -m benchmarks.calibration tokens DATA...                     of the tokens in lines of each score, the share right
 
 DATA is a folder with labels.jsonl (or dev/labels.jsonl) of lines, or of pages, whose lines `Ocr` finds itself; lines in a
-folder called `drawn` (`inkline synth lines`) count a quarter. A line is right when its characters are those of the label,
+folder called `drawn` (`inkline synth lines`) count a quarter, but whole for a recogniser of which there are no others. A line
+is right when its characters are those of the label,
 spaces aside. What `report` says of a line was fitted on the others: of pages and books (`doc`) in turn every fifth is left
 out. `noise` is the ECE that a perfect confidence would have there.
 """
@@ -227,11 +228,14 @@ def fitted(data: Judged, chosen: np.ndarray) -> dict[str, Any]:
         if names[name] < MIN_LINES or "+" in name or alone:
             continue
         own = [i for i in which if name in data.models[i]]
+        # What nobody has real lines of is fitted on drawn ones alone, and these count whole.
+        all_drawn = all(data.sets[i].startswith(DRAWN) for i in own)
+        own_weights = np.ones(len(own)) if all_drawn else weights[own]
         word_odds = np.concatenate([stacked[i] for i in own]) @ words[:-1] + words[-1]
         right = np.concatenate([data.words_right[i] for i in own])
-        of_words = np.repeat(weights[own], [len(data.words[i]) for i in own])
+        of_words = np.repeat(own_weights, [len(data.words[i]) for i in own])
         models[name] = {
-            "line": slope_and_offset(odds[own], data.right[own], weights[own]),
+            "line": slope_and_offset(odds[own], data.right[own], own_weights),
             "word": slope_and_offset(word_odds, right, of_words),
         }
     return {"general": {"line": lines, "word": words}, "models": models}

@@ -5,6 +5,7 @@ lines DATA...: which script the router names, as a matrix and per set. DATA are 
 are not counted. alone: each line for itself; page: the lines of a page together.
 drawn SCRIPT...: lines of these scripts (`inkline synth scripts`) each on a page of its own, through `Ocr()` alone: the model
 that read most lines, characters wrong, lines that nobody read.
+mixed GUEST SCRIPT...: pages of nine lines of a script with one of another (`mixed vietnamese cyrillic english`), likewise.
 texts DATA...: the texts of pages through `Ocr()`, as JSON lines, to be compared between versions.
 """
 
@@ -35,6 +36,7 @@ from inkline.types import Image
 MIN_HEIGHT_PX = 15
 LINES_PER_SCRIPT = 12
 MARGIN_PX = 40
+MIXED_PAGES = 12
 
 
 def label_file(source: Path) -> Path:
@@ -113,6 +115,32 @@ def measure_drawn(arguments: argparse.Namespace) -> None:
             print(f"{script:<12}{models[0][0] if models else '-':<34}{'  '.join(cells)}", flush=True)
 
 
+def measure_mixed(arguments: argparse.Namespace) -> None:
+    """Print per script the characters and the lines wrong, of its lines and of the one line of the guest on each page."""
+    words, fonts = tuple(arguments.words), tuple(arguments.fonts)
+    guest, *hosts = arguments.scripts
+    with Ocr(cpu_threads=arguments.threads) as ocr:
+        for host in hosts:
+            pairs: dict[bool, list[tuple[str, str]]] = {True: [], False: []}
+            for number in range(MIXED_PAGES):
+                options = LineOptions(
+                    host, words, fonts=fonts, seed=number, min_chars=12, max_chars=30, height=(32, 48), scene=0
+                )
+                options = replace(options, degrade=number % 2, tokens=0.1, rare=0.0, latin=0.0)
+                lines = [draw_line(options, i) for i in range(9)]
+                lines.insert(number % 10, draw_line(replace(options, script=guest), 9))
+                crops = [image for image, _ in lines]
+                texts = ocr._read(crops, [len(crops)], ocr.options.recognize, ocr._pool.map)
+                for i, ((_, truth), text) in enumerate(zip(lines, texts, strict=True)):
+                    pairs[i == number % 10].append(("".join(truth.split()), "".join(text.text.split())))
+            cells = []
+            for name, which in ((host, False), (guest, True)):
+                wrong, chars = (sum(edits(*p) for p in pairs[which]), sum(len(p[0]) for p in pairs[which]))
+                lost = sum(truth != read for truth, read in pairs[which])
+                cells.append(f"{name:<12}{100 * wrong / chars:6.2f} %{lost:>4} of {len(pairs[which])} lines")
+            print("   ".join(cells), flush=True)
+
+
 def write_texts(arguments: argparse.Namespace) -> None:
     """Print a JSON line per page: its image, and text and model of each line."""
     with Ocr(cpu_threads=arguments.threads) as ocr:
@@ -128,11 +156,16 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for name, run in (("lines", measure_lines), ("drawn", measure_drawn), ("texts", write_texts)):
+    for name, run in (
+        ("lines", measure_lines),
+        ("drawn", measure_drawn),
+        ("mixed", measure_mixed),
+        ("texts", write_texts),
+    ):
         command = commands.add_parser(name)
         command.set_defaults(run=run)
         command.add_argument("--threads", type=int, default=EngineOptions().cpu_threads)
-        if name == "drawn":
+        if name in ("drawn", "mixed"):
             command.add_argument("scripts", nargs="+")
             command.add_argument("--words", nargs="*", default=[])
             command.add_argument("--fonts", nargs="*", default=[])

@@ -78,7 +78,8 @@ def table(ocr: Ocr, sets: dict[str, list[dict[str, Any]]], reference: Path | Non
     print("|---" * (len(sets) + 2) + "|", flush=True)
     if reference:
         show("the reference's answers", [answers(rows, reference / name) for name, rows in sets.items()])
-    nets = [model._engine for model in (ocr._detect_one, *ocr.recognizers)]
+    models: list[Any] = [ocr._detect_one, *ocr.recognizers]
+    nets = [model._engine for model in models]
     later = {k: v for rule in RULES.values() for k, v in rule.items()}
     for name, off in RULES.items():
         later = {k: v for k, v in later.items() if k not in off}
@@ -120,7 +121,8 @@ def main() -> None:
     if args.compare:
         return compare(all_rows, args.compare)
     ocr = Ocr(**overrides(args.set))
-    for model in (ocr._detect_one, *ocr.recognizers):
+    models: list[Any] = [ocr._detect_one, *ocr.recognizers]
+    for model in models:
         model._engine = Counting(model._engine)
     covered, others = {}, {}
     for name, rows in all_rows.items():

@@ -109,7 +109,7 @@ def page_samples(image: Path, row: dict[str, Any], ocr: Ocr) -> Iterator[Sample]
         whole = np.flatnonzero(of_line[:, j] > WHOLE)
         if not len(whole) or (of_line[:, j] > APART).sum() > len(whole) or any(lines[i].get("ignore") for i in whole):
             continue
-        whole = sorted(whole, key=lambda i: np.asarray(lines[i]["points"])[:, 0].mean())
+        whole = np.array(sorted(whole, key=lambda i: np.asarray(lines[i]["points"])[:, 0].mean()))
         truth = " ".join(lines[i]["text"] for i in whole)
         height, width = page.crops[j].shape[:2]
         yield Sample(truth, texts[j], (width, height), row.get("doc", row["image"]))
@@ -207,7 +207,7 @@ def judged(folder: Path) -> Judged:
             columns["models"].append((reader, f"{reader}/{script_of(sample.text.text)}"))
             few = len(docs) < FOLDS  # pages of a book or two: parts of these
             columns["folds"].append(i * FOLDS // len(samples) if few else turn[sample.doc])
-    arrays = {name: np.array(columns[name]) for name in ("scores", "right", "folds")}
+    arrays: dict[str, Any] = {name: np.array(columns[name]) for name in ("scores", "right", "folds")}
     return Judged(**{**columns, **arrays, "lines": np.concatenate(columns["lines"])})
 
 
@@ -356,8 +356,8 @@ def print_tokens(arguments: argparse.Namespace) -> None:
         for row in (row for name in arguments.data for row in labels(name)):
             truth = [line for line in row["lines"] if not line.get("ignore") and line.get("points")]
             ignored = [line["points"] for line in row["lines"] if line.get("ignore") and line.get("points")]
-            found = ocr(row["image"]).lines
-            found = [found[i] for i in outside([line.quad for line in found], ignored)]
+            lines = ocr(row["image"]).lines
+            found = [lines[i] for i in outside([line.quad for line in lines], ignored)]
             of_line, of_box = shares([line["points"] for line in truth], [line.quad for line in found])
             near = np.maximum(of_line, of_box) > 0.3
             for j, line in enumerate(found):

@@ -49,10 +49,10 @@ def table(font: FreeTypeFont, rows: Sequence[str], widths: Sequence[float], rule
             x = {"l": lefts[j] + 0.4 * em, "r": lefts[j + 1] - 0.4 * em, "m": (lefts[j] + lefts[j + 1]) / 2}[side]
             draw.text((x, middle + 0.35 * em), cell, fill=INK, font=font, anchor=f"{side}s")
         if rules:
-            draw.line((lefts[0], middle + pitch / 2, lefts[-1], middle + pitch / 2), fill=RULE, width=max(em // 16, 1))
+            draw.line((lefts[0], middle + pitch / 2, lefts[-1], middle + pitch / 2), fill=RULE, width=max(round(em) // 16, 1))
     if rules:
         for x in lefts:
-            draw.line((x, em, x, em + pitch * len(rows)), fill=RULE, width=max(em // 16, 1))
+            draw.line((x, em, x, em + pitch * len(rows)), fill=RULE, width=max(round(em) // 16, 1))
     return np.asarray(page)
 
 
@@ -67,7 +67,7 @@ def lines(font: FreeTypeFont, rows: Sequence[str], pitch: float = 1.7) -> np.nda
     return np.asarray(page)
 
 
-RESULTS = (
+RESULTS: tuple[str, ...] = (
     "Test\tResult\tRef\tUnit",
     "Glucose\t-\t-\tmmol/L",
     "Protein\t+\t-\tg/L",
@@ -75,9 +75,10 @@ RESULTS = (
     "pH\t6.5\t4.5-8.0\t",
 )
 RESULTS += ("Delta\t-7\t0\t%", "Nitrite\t+\t+\t/µL")
-SALES = ("Item\tQty\tPrice\tAmount", "Widget A\t2\t10.00\t20.00", "Widget B\t1\t7.50\t7.50", "Cable 2 m\t10\t1.25\t12.50")
+SALES: tuple[str, ...] = ("Item\tQty\tPrice\tAmount", "Widget A\t2\t10.00\t20.00")
+SALES += ("Widget B\t1\t7.50\t7.50", "Cable 2 m\t10\t1.25\t12.50")
 SALES += ("Screw\t7\t0\t0", "Washer\t4\t0\t0", "Nut, steel\t5\t3\t15", "Total\t\t\t40.00")
-TITLES = (
+TITLES: tuple[str, ...] = (
     "Introduction\t1",
     "1.1 Background\t3",
     "1.2 Purpose of the study\t7",
@@ -86,7 +87,7 @@ TITLES = (
 )
 TITLES += ("Conclusions\t148", "References\t151")
 LEADERS = (".", ". ", " . ", "·")  # dots as they are set
-LEASE = ("The tenant shall pay the rent on the first day", "of each month without deduction or set-off,")
+LEASE: tuple[str, ...] = ("The tenant shall pay the rent on the first day", "of each month without deduction or set-off,")
 LEASE += ("and shall keep the premises in good repair.", "Either party may terminate this agreement by")
 LEASE += ("giving three months notice in writing.", "Any dispute shall be settled by arbitration.")
 SIGNS = (
@@ -117,7 +118,7 @@ def digits_in_cells(font: FreeTypeFont, rules: bool) -> tuple[np.ndarray, tuple[
 
 
 def leaders(font: FreeTypeFont, dots: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    em, width = font.size, 26 * font.size
+    em, width = font.size, round(26 * font.size)
     page = Image.new("RGB", (width, round(1.8 * em * len(TITLES) + em)), "white")
     draw = ImageDraw.Draw(page)
     for i, row in enumerate(TITLES):
@@ -144,7 +145,7 @@ def stamp(font: FreeTypeFont) -> tuple[np.ndarray, tuple[str, ...]]:
     page = lines(font, LEASE).astype(np.float32)
     mark = Image.new("RGB", (page.shape[1], page.shape[0]), "white")
     draw, em, (w, h) = ImageDraw.Draw(mark), font.size, (page.shape[1], page.shape[0])
-    draw.rounded_rectangle((w * 0.3, h * 0.25, w * 0.8, h * 0.75), em, outline=(240, 150, 150), width=max(em // 4, 2))
+    draw.rounded_rectangle((w * 0.3, h * 0.25, w * 0.8, h * 0.75), em, outline=(240, 150, 150), width=max(round(em) // 4, 2))
     draw.text((w * 0.55, h / 2), "PAID", fill=(240, 150, 150), font=font.font_variant(size=round(h * 0.35)), anchor="mm")
     mark = mark.rotate(9, Image.Resampling.BICUBIC, fillcolor="white")
     return (page * np.asarray(mark) / 255).astype(np.uint8), LEASE

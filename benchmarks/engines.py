@@ -14,6 +14,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.common import conditions, spread, table
+from inkline.flat import apply
 from inkline.options import EngineOptions
 from inkline.registry import resolve
 from inkline.runtime import ENGINES, open_engine
@@ -28,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    options = {name: EngineOptions(engine=name) for name, (_, dist, _) in ENGINES.items() if find_spec(dist)}
+    options = {name: apply(EngineOptions(), engine=name) for name, (_, dist, _) in ENGINES.items() if find_spec(dist)}
     print(conditions() + "\n")
     rows = []
     rng = np.random.default_rng(0)

@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -78,7 +79,7 @@ def measure(files: Sequence[str], rounds: int) -> None:
                 work(isolate)
             for _ in range(rounds):
                 for isolate, taken in times.items():
-                    taken.append(seconds(lambda work=work, isolate=isolate: work(isolate)))
+                    taken.append(seconds(partial(work, isolate)))
             here, apart = (statistics.median(times[isolate]) for isolate in (False, True))
             rows.append((name, spread(times[False]), spread(times[True]), f"{100 * (apart / here - 1):+.1f} %"))
     print(table(["processor time", "in this process, s", "in a process of its own, s", "more"], rows))

@@ -182,7 +182,7 @@ class Judge:
 
     def read(self, row: Row, path: Path) -> None:
         """Scores of a detector or recogniser, its partner being PP-OCRv6 small."""
-        chosen = {f"{row.card.task}_model_name": row.card.name, f"{row.card.task}_model_dir": str(path)}
+        chosen: dict[str, Any] = {f"{row.card.task}_model_name": row.card.name, f"{row.card.task}_model_dir": str(path)}
         with Ocr(engine="onnxruntime", cpu_threads=1, **chosen) as ocr:
             if row.card.task == RECOGNIZE:
                 self._maps = self._maps or Memory(ocr._detect_one._engine)
@@ -203,17 +203,19 @@ class Judge:
         folder = self.data / "orientation"
         for line in (folder / "dev.jsonl").read_text("utf-8").splitlines()[:count]:
             recipe = json.loads(line)
-            yield turn(cv2.imread(str(folder / recipe["image"])), (360 - recipe["rotate_cw"]) % 360), recipe["rotate_cw"]
+            image = np.asarray(cv2.imread(str(folder / recipe["image"])), np.uint8)
+            yield turn(image, (360 - recipe["rotate_cw"]) % 360), recipe["rotate_cw"]
 
     def turned_lines(self) -> Iterator[tuple[Image, int]]:
         """Lines of a page of receipts, upright and upside down."""
         page = self.rows("sroie")[0]
-        crops = (crop_quad(cv2.imread(page["image"]), np.array(line["points"], np.float32)) for line in page["lines"])
+        image = np.asarray(cv2.imread(page["image"]), np.uint8)
+        crops = (crop_quad(image, np.array(line["points"], np.float32)) for line in page["lines"])
         yield from ((turn(crop, angle), angle) for crop in crops if crop is not None for angle in (0, 180))
 
     def flattened(self, row: Row, path: Path) -> None:
         """F1 of photographs as they are and flattened, wherever the words stand."""
-        names = {f"{FLATTEN}_model_name": row.card.name, f"{FLATTEN}_model_dir": str(path)}
+        names: dict[str, Any] = {f"{FLATTEN}_model_name": row.card.name, f"{FLATTEN}_model_dir": str(path)}
         totals = [PageScore(), PageScore()]
         with Ocr(engine="onnxruntime", cpu_threads=1, use_doc_unwarping=True, **names) as ocr:
             for page in labels(str(self.data / "distorted-photos/dev")):

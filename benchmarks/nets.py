@@ -29,6 +29,7 @@ from benchmarks.common import ROOT, write_section
 from inkline.options import EngineOptions
 from inkline.runtime import open_engine
 from inkline.training.export import describe, export, random_input
+from inkline.training.nets.ocr_net import Net
 from inkline.training.nets.table import NETS, build
 
 sys.path.append(str(ROOT / "tests"))
@@ -110,7 +111,7 @@ def is_ours(name: str) -> bool:
     return NETS[name].interface.task == "script"
 
 
-def ready_net(name: str) -> torch.nn.Module:
+def ready_net(name: str) -> Net:
     """The net in eval mode, with the parameters of its golden where it has one."""
     return build(name).eval() if is_ours(name) else filled_net(name, build(name))
 

@@ -115,7 +115,7 @@ def measure_turns(arguments: argparse.Namespace) -> None:
     options = options_for(use_doc_orientation_classify=True, cpu_threads=arguments.threads, **classifier(arguments))
     classify = open_rectifier(options)._classify
     assert classify is not None
-    rows = []
+    rows: list[tuple[bool, bool, bool, float]] = []
     for name in (*PAGE_SETS, *MORE_PAGE_SETS):
         first = len(rows)
         for label in (arguments.data / name / "dev/labels.jsonl").read_text(encoding="utf-8").splitlines()[: arguments.pages]:
@@ -228,7 +228,7 @@ def turning(arguments: argparse.Namespace) -> Ocr:
     return Ocr(use_doc_orientation_classify=True, **rule, **classifier(arguments))
 
 
-def classifier(arguments: argparse.Namespace) -> dict[str, str]:
+def classifier(arguments: argparse.Namespace) -> dict[str, Any]:
     """The page classifier asked for, as an option."""
     return {"doc_orientation_classify_model_name": arguments.model} if arguments.model else {}
 

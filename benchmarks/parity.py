@@ -54,7 +54,7 @@ PAIRS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
 def open_inkline(pair: str, threads: int = 1) -> Ocr:
     """Inkline as the reference reads, with a pair's files."""
     det, rec, options = PAIRS[pair]
-    names = {"text_detection_model_name": det, "text_recognition_model_name": rec}
+    names: dict[str, Any] = {"text_detection_model_name": det, "text_recognition_model_name": rec}
     return Ocr(engine="onnxruntime", cpu_threads=threads, rules="reference", **names, **options)
 
 

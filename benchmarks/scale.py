@@ -135,8 +135,8 @@ def main() -> None:
     ]
     print(table(["workers", "pages/s", "to the first", "pages per core-hour", "seconds, with the start"], rows))
     names = ("files listed", "files looked up as done", "files noted as done")
-    rows = [(name, f"{rate:.0f}") for name, rate in zip(names, bookkeeping(arguments.files), strict=True)]
-    print("\n" + table(["the starting process", "per second"], rows))
+    rates = [(name, f"{rate:.0f}") for name, rate in zip(names, bookkeeping(arguments.files), strict=True)]
+    print("\n" + table(["the starting process", "per second"], rates))
 
 
 if __name__ == "__main__":

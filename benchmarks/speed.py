@@ -39,7 +39,7 @@ class Recorder:
 
 def record(ocr: Ocr, pages: list[Image]) -> list[Recorder]:
     """Read the pages once and keep the tensors of the detector and of the recogniser, of each of its heads."""
-    models = [ocr._detect_many, *ocr.recognizers]
+    models: list[Any] = [ocr._detect_many, *ocr.recognizers]
     nets = [Recorder(model._engine) for model in models]
     for model, net in zip(models, nets, strict=True):
         model._engine = net
@@ -74,7 +74,7 @@ def main() -> None:
     with Ocr(engine=arguments.engine) as ocr:
         threads = ocr.options.engine.cpu_threads
         det, *rec = nets = record(ocr, pages)
-        runs = {"stream": [], "one by one": [], "bare nets": []}
+        runs: dict[str, list[tuple[float, float]]] = {"stream": [], "one by one": [], "bare nets": []}
         for _ in range(arguments.rounds):
             runs["stream"].append(timed(lambda: list(ocr.stream(pages))))
             runs["bare nets"].append(timed(lambda: bare(nets, threads)))

@@ -113,7 +113,7 @@ def measure(root: Path) -> dict[str, str]:
         "lines, training half": f"{teaching:,}",
         "lines, all": f"{sum(physical.values()):,}",
     }
-    packages = Counter()
+    packages: Counter[str] = Counter()
     for name, count in physical.items():
         packages[name.split(".")[1] if known[name].parent != root / "inkline" else "(top)"] += count
     return figures | {f"lines in {package}": f"{count:,}" for package, count in sorted(packages.items())}

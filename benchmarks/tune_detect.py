@@ -36,7 +36,7 @@ class Memory:
     """An engine that remembers its answers: float16 maps of a detector, the six best classes of a recogniser's steps."""
 
     def __init__(self, engine: Any) -> None:
-        self.engine, self.metadata = engine, engine.metadata
+        self.engine, self.metadata, self.streams = engine, engine.metadata, engine.streams
         self.known: dict[bytes, Any] = {}
 
     def __call__(self, x: np.ndarray) -> list[np.ndarray]:
@@ -79,7 +79,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only the first pages of each set")
     args = parser.parse_args()
     ocr = Ocr(**overrides(args.set))
-    for model in (ocr._detect_one, *ocr.recognizers):
+    models: list[Any] = [ocr._detect_one, *ocr.recognizers]
+    for model in models:
         model._engine = Memory(model._engine)
     for setting in settings(args.grid):
         scores = {}

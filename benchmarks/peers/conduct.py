@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,12 @@ class Team:
     def open(self, row: Mapping[str, Any]) -> None:
         """Start all, and let them read a page untimed: the first finds caches cold and threads not yet started."""
         for peer in self.builds:
-            self._try(peer, lambda p=peer: self.workers.update({p: self.start(p)}))
+            self._try(peer, partial(self._start, peer))
         for peer in list(self.workers):
             self.ask(peer, row)
+
+    def _start(self, peer: str) -> None:
+        self.workers[peer] = self.start(peer)
 
     def ask(self, peer: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
         message = {"image": str(Path(row["image"]).resolve())}

@@ -111,7 +111,8 @@ def site_bytes(python: Path) -> int:
 def import_seconds(python: str, statement: str, times: int = 5) -> float:
     """Seconds that the statement takes in a fresh interpreter, over those of an empty one: medians, taken in turn."""
     _run([python, "-c", statement], "import: ")  # the first finds no compiled files
-    with_it, without = [], []
+    with_it: list[float] = []
+    without: list[float] = []
     for _ in range(times):
         for code, seconds in ((statement, with_it), ("pass", without)):
             start = time.perf_counter()

@@ -56,8 +56,9 @@ def prepare_model(name: str, folder: Path) -> dict[str, str]:
     characters = list(model.charset or ())[:-1]  # the space at the end is added by those who read the list
     (home / "characters.txt").write_text("".join(f"{c}\n" for c in characters), "utf-8")
     detects = model.task == "text_detection"
+    name = PADDLEX_NAMES.get(model.name, model.name)
     config = {
-        "Global": {"model_name": PADDLEX_NAMES.get(model.name, model.name)},
+        "Global": {"model_name": name},
         "PreProcess": DET if detects else REC,
         "PostProcess": DET_POST if detects else {"name": "CTCLabelDecode", "character_dict": characters},
     }
@@ -65,7 +66,7 @@ def prepare_model(name: str, folder: Path) -> dict[str, str]:
     if model.name in PADDLE_FOLDERS:
         paddle_files(PADDLE_FOLDERS[model.name], home)
     return {
-        "name": config["Global"]["model_name"],
+        "name": name,
         "file": str(model.path),
         "folder": str(home),
         "characters": str(home / "characters.txt"),

@@ -24,7 +24,8 @@ def open_reader(options: dict[str, Any]) -> Reader:
 
 def lines(tsv: str) -> tuple[list[Any], list[str]]:
     """Boxes and texts of the lines in which a word was read."""
-    boxes, words = {}, {}
+    boxes: dict[tuple[str, ...], list[list[int]]] = {}
+    words: dict[tuple[str, ...], list[str]] = {}
     for row in csv.DictReader(tsv.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
         key = tuple(row[name] for name in ("page_num", "block_num", "par_num", "line_num"))
         if row["level"] == LINE:

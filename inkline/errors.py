@@ -108,8 +108,12 @@ class DeadlineError(InklineError):
 
 
 def near(name: object, known: Iterable[str], count: int = 3) -> str:
-    """`"; did you mean 'a', 'b'?"` with the known names nearest to `name`, or an empty string when none is near."""
-    known = list(known)
+    """`"; did you mean 'a' or 'b'?"` with the known names nearest to `name`, or an empty string when none is near."""
+    close = nearest(name, known, count)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def nearest(name: object, known: Iterable[str], count: int = 3) -> list[str]:
+    """The known names nearest to `name`, the nearest first; none where none is near."""
     lowered = {k.casefold(): k for k in known}
-    close = difflib.get_close_matches(str(name).casefold(), list(lowered), n=count, cutoff=0.5)
-    return f"; did you mean {' or '.join(repr(lowered[c]) for c in close)}?" if close else ""
+    return [lowered[c] for c in difflib.get_close_matches(str(name).casefold(), list(lowered), n=count, cutoff=0.5)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inkline.errors import UsageError, near
+from inkline.errors import UsageError, near, nearest
 
 RTL_SCRIPTS = frozenset({"Arab", "Hebr", "Nkoo", "Syrc", "Thaa"})
 LATIN_LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -120,8 +120,14 @@ def canonical(lang: str) -> str:
         return SPELLINGS[wanted]
     code = _of_tag(wanted)
     if code is None:
-        raise UsageError(f"lang={lang!r:.80} is not known{near(wanted, SPELLINGS)}; `inkline languages` lists all")
+        raise UsageError(f"lang={lang!r:.80} is not known{_near_codes(wanted)} (`inkline languages` lists all)")
     return code
+
+
+def _near_codes(name: str) -> str:
+    """What `near` says, of any spelling of a language, with its code and name; a code alone says little."""
+    codes = dict.fromkeys(SPELLINGS[found] for found in nearest(name, SPELLINGS))
+    return f"; did you mean {' or '.join(f'{code!r} ({language(code).name})' for code in codes)}?" if codes else ""
 
 
 def _of_tag(tag: str) -> str | None:

@@ -189,7 +189,8 @@ class EngineOptions:
         object.__setattr__(self, "device", self.device.lower())
         kind, _, index = self.device.partition(":")
         if kind not in ("cpu", "gpu") or (index and (kind == "cpu" or not index.isdigit())):
-            raise UsageError(f"device {self.device!r}: must be cpu, gpu or gpu:N, for instance gpu:0")
+            several = "; a process uses one device: start one for each" if "," in self.device else ""
+            raise UsageError(f"device {self.device!r}: must be cpu, gpu or gpu:N, for instance gpu:0{several}")
 
 
 @dataclass(frozen=True)
@@ -281,7 +282,10 @@ class OcrOptions:
         "joined by +: these alone; empty: one recogniser reads all lines",
     )
     use_doc_orientation_classify: bool = opt(
-        False, "use_doc_orientation_classify", "turn pages that are sideways or upside down"
+        False,
+        "use_doc_orientation_classify",
+        "turn pages that are sideways or upside down, each after a full look; a cheap look at every page is on already "
+        "(doc_orientation_look)",
     )
     use_doc_unwarping: bool = opt(False, "use_doc_unwarping", "flatten photographed, bent pages")
     use_textline_orientation: bool = opt(False, "use_textline_orientation", "turn lines that are upside down")

@@ -169,8 +169,10 @@ def test_spellings(spelling: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("lang", "version", "reason"),
     [
-        ("koraen", "", "lang='koraen' is not known; did you mean 'korean'"),
+        ("koraen", "", "lang='koraen' is not known; did you mean 'ko"),
         ("cyrilic", "", "did you mean 'cyrillic'"),
+        ("germna", "", r"'de' \(German\)"),
+        ("gr", "", r"'el' \(Greek\)"),
         ("Khmer", "", "lang='Khmer': Khmer is not read by any model here; `inkline languages` lists what is"),
         ("mn-Mong", "", "Mongolian in its old script is not read by any model here"),
         ("fr-Xsux", "", "lang='fr-Xsux' is not known"),

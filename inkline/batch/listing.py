@@ -28,7 +28,7 @@ from inkline.batch.storage import download, is_store, list_objects
 from inkline.batch.task import FileTask, fingerprint_of
 from inkline.errors import InklineError, SourceError, UsageError
 from inkline.io.images import HEAD_BYTES, content_kind
-from inkline.io.sources import FOLDER_SUFFIXES, expand, is_url, open_regular_file
+from inkline.io.sources import FOLDER_SUFFIXES, PassedOver, expand, is_url, open_regular_file
 
 ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 # The last part of archives' suffixes; a name that ends in `.gz` alone is not yet an archive.
@@ -42,10 +42,11 @@ ARCHIVE_ERRORS = (*ARCHIVE_FORMAT_ERRORS, EOFError, OSError, NotImplementedError
 Member = tuple[str, str, bool, Callable[[], BinaryIO]]
 
 
-def list_files(sources: Sequence[str], staging: Path) -> Iterator[FileTask]:
+def list_files(sources: Sequence[str], staging: Path, passed_over: PassedOver = None) -> Iterator[FileTask]:
     """All files of the sources; what cannot be found or opened is a task with an error.
 
-    staging: a folder for archives that lie in a store. Raises UsageError when a list cannot be read.
+    staging: a folder for archives that lie in a store. passed_over: told of local files that are no images, PDFs or
+    archives. Raises UsageError when a list cannot be read.
     """
     alone = len(sources) == 1 and not sources[0].startswith("@")
     for given in _expand_lists(sources):
@@ -55,7 +56,7 @@ def list_files(sources: Sequence[str], staging: Path) -> Iterator[FileTask]:
             elif is_store(given):
                 yield from _in_store(given, "" if alone else _relative_name(given), staging)
             else:
-                yield from _local(given, alone)
+                yield from _local(given, alone, passed_over)
         except InklineError as error:
             yield FileTask(_relative_name(given), given, error=str(error))
 
@@ -102,10 +103,10 @@ def _expand_lists(sources: Sequence[str]) -> Iterator[str]:
             ) from error
 
 
-def _local(given: str, alone: bool) -> Iterator[FileTask]:
+def _local(given: str, alone: bool, passed_over: PassedOver) -> Iterator[FileTask]:
     """Files of a local file, folder, glob or archive."""
     base = _base_folder(given)
-    for source in expand(given, FOLDER_SUFFIXES | LAST_SUFFIXES):
+    for source in expand(given, FOLDER_SUFFIXES | LAST_SUFFIXES, passed_over):
         path = source.data if isinstance(source.data, Path) else Path(str(source.name))
         label = str(source.name)
         name = _name_below(path, base) if alone else _relative_name(label)
@@ -116,6 +117,8 @@ def _local(given: str, alone: bool) -> Iterator[FileTask]:
             yield from _in_archive(path, "" if whole else name, label, fingerprint_of(path))
         elif path.suffix.lower() not in LAST_SUFFIXES or path == Path(given):
             yield FileTask(name, label, str(path), fingerprint_of(path))
+        elif passed_over is not None:
+            passed_over(path)
 
 
 def _base_folder(given: str) -> Path:

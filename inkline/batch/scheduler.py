@@ -22,21 +22,38 @@ from inkline.batch.storage import Destination, check_destination, copy_limited
 from inkline.batch.task import FileTask, RunConfig, TaskResult, Workspace, options_key
 from inkline.batch.worker import is_disk_full
 from inkline.errors import InklineError, OutputError
+from inkline.io.sources import storable
 from inkline.progress import LogProgress
 
 FAILURES_FILE = "failures.jsonl"
+SHOWN_NAMES = 3  # of files that were passed over
 LOOK_UPS_PER_CALL = 500  # files looked up in the ledger before the caller gets its turn again
 RATE_SECONDS = 60.0  # over which the rate of pages is taken
 
 
+@dataclass
+class PassedFiles:
+    """Files of folders that are neither images, PDFs nor archives: how many, and the names of the first."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def add(self, path: Path) -> None:
+        """Note one."""
+        self.count += 1
+        if self.count <= SHOWN_NAMES:
+            self.names.append(storable(path.name))
+
+
 @dataclass(frozen=True)
 class RunContext:
-    """What a run does and has open: its configuration, the destination, the folder of its state, and the ledger."""
+    """What a run does and has open: its configuration, the destination, the folder of its state, the ledger; what it passed."""
 
     config: RunConfig
     destination: Destination
     state: Path
     ledger: Ledger
+    passed: PassedFiles = field(default_factory=PassedFiles)
 
     @property
     def staging(self) -> Path:
@@ -53,7 +70,7 @@ class RunContext:
             yield from watch_files(lambda: list_files(self.config.sources, self.staging), self.ledger, interval)
         else:
             self.ledger.new_scan()
-            yield from list_files(self.config.sources, self.staging)
+            yield from list_files(self.config.sources, self.staging, self.passed.add)
 
 
 @contextlib.contextmanager
@@ -101,13 +118,17 @@ def write_failures(context: RunContext) -> None:
 
 @dataclass
 class RunSummary:
-    """How a run went. skipped: files that were done before. damaged: those of both that were read in part."""
+    """How a run went. skipped: files that were done before. damaged: those of both that were read in part.
+
+    passed: what lay in its folders and is nothing to read; with `watch` nothing is counted.
+    """
 
     done: int = 0
     pages: int = 0
     skipped: int = 0
     failed: int = 0
     damaged: int = 0
+    passed: PassedFiles = field(default_factory=PassedFiles)
     started_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -182,7 +203,7 @@ class Scheduler:
     """
 
     def __init__(self, context: RunContext, progress: RunProgress, files: Iterator[FileTask | None]) -> None:
-        self.summary = RunSummary()
+        self.summary = RunSummary(passed=context.passed)
         self.listing, self.idle = True, False
         self._context, self._progress, self._files = context, progress, files
         self._workspace = context.workspace("scheduler")

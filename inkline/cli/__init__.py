@@ -95,7 +95,7 @@ class Commands(click.Group):
                 raise UsageError(f"to read {cmd_name}: inkline ocr {cmd_name}")
             if cmd_name in MEANS_OCR:
                 raise UsageError(f"no command {cmd_name!r}: `inkline ocr FILE` reads images and documents")
-            raise UsageError(f"no command {cmd_name!r}{near(cmd_name, COMMANDS)}; `inkline --help` lists them")
+            raise UsageError(f"no command {cmd_name!r}{near(cmd_name, COMMANDS)} (`inkline --help` lists them)")
         module = import_module(f"inkline.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, RENAMED.get(cmd_name, cmd_name))
         return command
@@ -180,7 +180,8 @@ def _say_wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> N
     # click says of some mistakes not in which command they were made
     asked = next((word for word in arguments if word in COMMANDS), "")
     name = context.command_path if context else f"inkline {asked}".strip()
-    click.echo(f"inkline: {error.format_message()} (`{name} --help` shows how)", err=True)
+    message = error.format_message().replace(". Did you mean", "; did you mean")
+    click.echo(f"inkline: {message} (`{name} --help` shows how)", err=True)
 
 
 def drop_output() -> None:

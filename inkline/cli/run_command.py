@@ -129,6 +129,10 @@ def end(summary: "RunSummary", config: "RunConfig", quiet: bool) -> None:
         rate = format_rate(summary.pages / max(summary.seconds, 1e-6))
         parts = [f"{files_text(summary.done)} read", f"{summary.pages} page{'s' * (summary.pages != 1)}", rate]
         parts += [f"{files_text(summary.skipped)} done before"] if summary.skipped else []
+        if summary.passed.count:
+            more = ", ..." if summary.passed.count > len(summary.passed.names) else ""
+            names = ", ".join(summary.passed.names) + more
+            parts.append(f"{files_text(summary.passed.count)} passed over that are no images or PDFs ({names})")
         click.echo(f"inkline: {', '.join(parts)}; results in {config.destination}", err=True)
     if summary.failed:
         click.echo(

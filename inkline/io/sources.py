@@ -10,7 +10,7 @@ import secrets
 import stat
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
@@ -30,6 +30,8 @@ FOLDER_SUFFIXES = frozenset(
 )
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})  # that can be written
 MAX_FILE_NAME_BYTES = 200
+
+PassedOver = Callable[[Path], None] | None  # told of files in folders that are not read
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,24 +55,25 @@ class Source:
         return {bytes: "the given bytes", np.ndarray: "the given array"}.get(type(self.data), "the given image")
 
 
-def expand(inputs: Any, suffixes: Collection[str] = FOLDER_SUFFIXES) -> Iterator[Source]:
+def expand(inputs: Any, suffixes: Collection[str] = FOLDER_SUFFIXES, passed_over: PassedOver = None) -> Iterator[Source]:
     """Inputs of any kind, and lists of them, as single sources in order; folders and globs sorted, folders recursively.
 
-    suffixes: endings, in small letters, of what is taken out of folders. Nothing is raised here: what cannot be found
+    suffixes: endings, in small letters, of what is taken out of folders. passed_over: told what is left there; nothing of
+    hidden files. Nothing is raised here: what cannot be found
     or is of no known kind is a source whose reading raises SourceError.
     """
     is_lazy = isinstance(inputs, Iterator) and not hasattr(inputs, "read")  # an open file is an iterator too
     if is_lazy or isinstance(inputs, (list, tuple, set, frozenset)):
         for one in inputs:
-            yield from expand(one, suffixes)
+            yield from expand(one, suffixes, passed_over)
         return
     source = as_source(inputs)
     if not isinstance(source.data, Path):
         yield source
     elif os.path.isdir(source.data):
-        yield from _folder(source.data, suffixes)
+        yield from _folder(source.data, suffixes, passed_over)
     elif isinstance(inputs, str) and glob.has_magic(inputs) and not os.path.lexists(source.data):
-        yield from _glob(inputs, suffixes)
+        yield from _glob(inputs, suffixes, passed_over)
     else:
         yield source
 
@@ -151,7 +154,7 @@ def file_kind(path: Path) -> str | None:
         return None
 
 
-def _glob(pattern: str, suffixes: Collection[str]) -> Iterator[Source]:
+def _glob(pattern: str, suffixes: Collection[str], passed_over: PassedOver) -> Iterator[Source]:
     """What a pattern matches, sorted; `**` matches folders at any depth. Folders among the matches may be empty."""
     found = sorted(glob.glob(pattern, recursive=True))
     if "**" in pattern:  # a link to a folder above gives every file many names; the shortest one stays
@@ -163,20 +166,20 @@ def _glob(pattern: str, suffixes: Collection[str]) -> Iterator[Source]:
         yield Source(None, pattern, SourceError("no file matches this pattern"))
     for name in found:
         if os.path.isdir(Path(name)):
-            yield from _walk(Path(name), suffixes, set())
+            yield from _walk(Path(name), suffixes, set(), passed_over)
         else:
             yield Source(Path(name), name)
 
 
-def _folder(folder: Path, suffixes: Collection[str]) -> Iterator[Source]:
+def _folder(folder: Path, suffixes: Collection[str], passed_over: PassedOver) -> Iterator[Source]:
     """All readable files below a folder; a source with an error when there are none."""
-    found = _walk(folder, suffixes, set())
+    found = _walk(folder, suffixes, set(), passed_over)
     nothing = Source(folder, str(folder), SourceError("this folder holds no images and no PDFs"))
     yield next(found, nothing)
     yield from found
 
 
-def _walk(folder: Path, suffixes: Collection[str], seen: set[tuple[int, int]]) -> Iterator[Source]:
+def _walk(folder: Path, suffixes: Collection[str], seen: set[tuple[int, int]], passed_over: PassedOver) -> Iterator[Source]:
     """Images and PDFs below a folder, sorted in each folder; links to folders are followed, each folder once."""
     try:
         status = folder.stat()
@@ -192,9 +195,11 @@ def _walk(folder: Path, suffixes: Collection[str], seen: set[tuple[int, int]]) -
         if entry.name.startswith("."):  # also the ._ files that macOS leaves beside pictures
             continue
         if os.path.isdir(path):
-            yield from _walk(path, suffixes, seen)
+            yield from _walk(path, suffixes, seen, passed_over)
         elif path.suffix.lower() in suffixes or (not path.suffix and file_kind(path) is not None):
             yield Source(path, str(path))
+        elif passed_over is not None:
+            passed_over(path)
 
 
 def document_stem(source: str | None, taken: dict[str, str] | None = None) -> str:

@@ -22,6 +22,7 @@ from inkline.errors import UsageError
 from inkline.formats.draw import draw_boxes, draw_caption, draw_preprocessing, encode_image
 from inkline.formats.fonts import sized_font
 from inkline.formats.line_geometry import place_words
+from inkline.formats.records import with_short_lists
 from inkline.formats.write import make_folder, replace_file
 from inkline.io.read import PageImage
 from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
@@ -81,7 +82,7 @@ class PaddleResult(ResultDict):
     def save_to_json(self, save_path: SavePath | None = None, indent: int = 4, ensure_ascii: bool = False) -> Path:
         """Write `plain()` to `save_path`, a file ending in .json or a folder (`<stem>_res.json`); the path written."""
         path = _file_to_write(save_path, {".json"}, f"{self.stem}_res.json")
-        text = json.dumps(self.plain(), indent=indent, ensure_ascii=ensure_ascii)
+        text = with_short_lists(json.dumps(self.plain(), indent=indent, ensure_ascii=ensure_ascii))
         replace_file(path, text.encode("utf-8", "backslashreplace"))
         return path
 
@@ -315,12 +316,14 @@ class TextDetResult(SingleModelResult):
 class TextRecResult(SingleModelResult):
     """What one line image says: `rec_text`, `rec_score` 0..1; with word boxes also `text_word` and `text_word_boxes`.
 
+    Words have the spaces between them as words of their own, as in the results of the whole pipeline.
     PaddleOCR makes `rec_text` a tuple when word boxes are asked for; here it stays the text.
     """
 
-    def __init__(self, page_image: PageImage, text: Text, words: tuple[Word, ...] | None, names: Names) -> None:
+    def __init__(self, page_image: PageImage, text: Text, line: Line | None, names: Names) -> None:
         values: dict[str, Any] = {"rec_text": text.text, "rec_score": text.score}
-        if words is not None:
+        if line is not None:
+            words = _with_spaces(line)
             values["text_word"] = [word.text for word in words]
             values["text_word_boxes"] = _boxes(words)
         draw = partial(draw_caption, text=f"{text.text} ({text.score:.3f})")

@@ -25,6 +25,7 @@ from inkline.registry import resolve
 from inkline.registry.card import Task
 from inkline.registry.inspect import ModelFile
 from inkline.runtime import Engine, open_engine
+from inkline.types import Line
 
 PageImages = Sequence[PageImage]
 Given = Mapping[str, Any]
@@ -132,7 +133,8 @@ class TextRecognition(SingleModel):
             h, w = page_image.image.shape[:2]
             quad = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
             words = split_words(text, page_image.image, quad) if options.recognize.return_word_box else None
-            yield TextRecResult(page_image, text, words, names)
+            line = None if words is None else Line(text.text, text.score, quad, quad, words=words)
+            yield TextRecResult(page_image, text, line, names)
 
 
 class _Orientation(SingleModel):

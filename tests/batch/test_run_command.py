@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from batch_pages import draw_pdf
+from batch_pages import draw_pdf, drawn
 
 from inkline.batch.scheduler import RunProgress, RunSummary, format_duration, format_rate
+from inkline.cli import main
 from inkline.progress import LogProgress
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,3 +106,14 @@ def test_progress_tells_rate_and_time_left(capsys):
     assert [format_rate(rate) for rate in (0, 0.0451, 0.4, 1, 12.34)] == [
         f"{text} pages/s" for text in ("0", "0.045", "0.4", "1.0", "12.3")
     ]
+
+
+def test_what_is_passed_over_is_told(tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    drawn(1).save(folder / "a.png")
+    for name in ("notes.txt", "table.csv", "x.docx", "y.docx", ".hidden"):
+        (folder / name).write_text("text")
+    main(["run", str(folder), str(tmp_path / "out"), "--workers", "1", "--tier", "fast"])
+    assert "1 file read" in (err := capsys.readouterr().err)
+    assert "4 files passed over that are no images or PDFs (notes.txt, table.csv, x.docx, ...)" in err

@@ -11,6 +11,7 @@ import pytest
 
 from inkline import __version__
 from inkline.errors import OutputError
+from inkline.formats.records import with_short_lists
 from inkline.formats.text import escape_markdown, join_lines
 from inkline.formats.write import PER_PAGE, WRITERS, render, save, write
 from inkline.types import Document, Page
@@ -158,3 +159,14 @@ def test_parquet_reads_back() -> None:
     assert table[4]["words"][1]["text"] == "boxes"
     np.testing.assert_array_equal(np.float32(table[9]["quad"]).reshape(4, 2), first[9].quad)
     assert table[16]["text"].endswith("lone ?") or table[16]["text"].endswith("lone \ufffd")
+
+
+def test_lists_of_numbers_take_one_line_in_json():
+    value = {
+        "box": [1, 2.5, -3e-7, 4], "boxes": [[1, 2, 3, 4], [5, 6, 7, 8]], "poly": [[1, 2], [3, 4], [5, 6]], "empty": [],
+        "text": ["[\n    1\n]", "a [", "1", "]"], "mixed": [1, "2", None], "nan": [float("nan"), 1],
+    }  # fmt: skip
+    text = with_short_lists(json.dumps(value, indent=4))
+    assert repr(json.loads(text)) == repr(value)
+    assert '"box": [1, 2.5, -3e-07, 4],' in text and '"poly": [[1, 2], [3, 4], [5, 6]],' in text
+    assert "[1, 2, 3, 4],\n        [5, 6, 7, 8]" in text

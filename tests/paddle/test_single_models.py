@@ -48,7 +48,8 @@ def test_recognition(line: Path) -> None:
     assert type(results[0]["rec_score"]) is float and 0.9 < results[0]["rec_score"] <= 1
     (result,) = model.predict(line, return_word_box=True)
     assert result["rec_text"] == "12 Mill Lane, Ashford"
-    assert result["text_word"] == ["12", "Mill", "Lane,", "Ashford"] and result["text_word_boxes"].shape == (4, 4)
+    assert result["text_word"] == ["12", " ", "Mill", " ", "Lane,", " ", "Ashford"]
+    assert result["text_word_boxes"].shape == (7, 4)
     assert result.img["res"].size == (240, 65) and result["input_img"].shape == (40, 240, 3)
     assert pickle.loads(pickle.dumps(result)).img["res"].size == (240, 65) and "vis_font" in result
     with pytest.raises(UsageError, match="input_shape=3 32 320: PP-OCRv6_small_rec takes 3 48 W"):

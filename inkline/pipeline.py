@@ -118,7 +118,7 @@ class Ocr:
         # Rectify it, find its lines and cut them out; read the lines; put the page together.
         prepared = self._prepare(page_images[0], options, self._detect_one, self._pool.map)
         texts = self._read(prepared.crops, [len(prepared.crops)], options.recognize, self._pool.map)
-        return self._finish(prepared, texts)
+        return self._finish(prepared, texts, self._pool.map)
 
     def read(self, source: Any, **overrides: Any) -> Document:
         """Read all pages of one source: a path, URL, PDF, multi-page TIFF, array, bytes or PIL image."""
@@ -153,7 +153,7 @@ class Ocr:
             for group in [prepared] if mixing else [[page] for page in prepared]:
                 crops = [crop for page in group for crop in page.crops]
                 texts = iter(self._read(crops, [len(page.crops) for page in group], options.recognize, run))
-                pages += [self._finish(page, [next(texts) for _ in page.crops]) for page in group]
+                pages += [self._finish(page, [next(texts) for _ in page.crops], run) for page in group]
             return pages
 
         try:
@@ -242,7 +242,7 @@ class Ocr:
                 check_input_shape(name, shape, model)
 
     def _reading_test(self, find: Find, options: OcrOptions, run: ParallelMap = map) -> ReadingTest:
-        return ReadingTest(find, lambda crops: self._read(crops, [len(crops)], options.recognize, run))
+        return ReadingTest(find, lambda crops: self._read(crops, [len(crops)], options.recognize, run), run)
 
     def _prepare(self, page_image: PageImage, options: OcrOptions, detect: Detector, run: ParallelMap = map) -> PreparedPage:
         """All that is done to a page before its lines are read; `run` maps over the lines, on a thread pool or not."""
@@ -273,20 +273,20 @@ class Ocr:
             boxes = grouped(run, lambda line: fit_to_ink(*line), list(zip(lines, boxes, angles, strict=True)))
         return PreparedPage(page_image, image, options, transform, found, tuple(lines), tuple(angles), boxes, read_twice)
 
-    def _finish(self, prepared: PreparedPage, texts: list[Text]) -> Page:
+    def _finish(self, prepared: PreparedPage, texts: list[Text], run: ParallelMap = map) -> Page:
         """The page of what was read, columns of Chinese and Japanese with what is not seen in them lying on their side."""
         options = prepared.options.recognize
         base = prepared.options.text_recognition_model_name
         columns = [i for i, angle in enumerate(prepared.angles) if angle == 90 and texts[i].reader in ("", base)]
         if columns and options.width_rule == "own":
-            texts = complete_columns(texts, prepared.crops, columns, lambda crops: self._recognize(crops, options))
+            texts = complete_columns(texts, prepared.crops, columns, lambda crops: self._recognize(crops, options, run))
         # Of lines that were read both ways up, the better reading; glyphs alone are read with their rows.
         prepared, texts = better_way_up(prepared, texts)
         if prepared.options.rules == "own":
-            prepared, texts = self._with_rows(prepared, texts)
+            prepared, texts = self._with_rows(prepared, texts, run)
         return assemble(prepared, texts, self._own_confidence)
 
-    def _with_rows(self, prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedPage, list[Text]]:
+    def _with_rows(self, prepared: PreparedPage, texts: list[Text], run: ParallelMap) -> tuple[PreparedPage, list[Text]]:
         """The page and its texts, glyphs that stand alone in a cell being read with their rows; less what is no glyph."""
         found, options = prepared.found, prepared.options.recognize
         offered = np.flatnonzero(found.scores == 0).tolist()  # no detector saw them
@@ -296,7 +296,7 @@ class Ocr:
         glyphs = self._recognize_latin or self._recognize
         texts, kept = read_lone(
             *(texts, prepared.image, found.quads, offered),
-            lambda crops: glyphs(crops, options) if first else self._read(crops, [len(crops)], options, map),
+            lambda crops: glyphs(crops, options, run) if first else self._read(crops, [len(crops)], options, run),
             # What usually stays at half a score obeys a threshold that was raised.
             KEPT_SCORE if options.score_thresh <= RecognizeOptions().score_thresh else options.score_thresh,
         )

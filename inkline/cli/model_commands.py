@@ -14,8 +14,8 @@ from inkline.cli.options_help import from_options, offline_flag
 from inkline.errors import InklineError, ModelError, OutputError, UsageError
 from inkline.languages import GROUPS, LANGUAGES, canonical, check_version, codes_under, is_read, language, route, versions_of
 from inkline.options import OcrOptions
-from inkline.presets import TIERS
-from inkline.registry import DEFAULT_MODELS
+from inkline.presets import LARGE_MODELS, TIERS
+from inkline.registry import DEFAULT_MODELS, model_of_tier
 from inkline.registry.card import (
     Archive,
     ModelCard,
@@ -223,8 +223,11 @@ def _sound(card: ModelCard, settings: Settings) -> Path:
 
 
 def _default_names(tier: str) -> list[str]:
-    names = {key: TIERS[tier].get(key, name) for key, name in DEFAULT_MODELS.items()}
-    return [*names.values(), OcrOptions().textline_orientation_model_name]
+    """The models that a tier reads with, unless a line is in a script that has a recogniser of its own."""
+    names = [TIERS[tier].get(key, name) for key, name in DEFAULT_MODELS.items()]
+    # Chinese and Japanese lines have another one where the tier's has no kana.
+    kana = [] if LARGE_MODELS.intersection(names) else [model_of_tier(OcrOptions().text_recognition_model_name, tier, "japan")]
+    return list(dict.fromkeys([*names, *kana, OcrOptions().textline_orientation_model_name]))
 
 
 def _copy(path: Path, name: str, folder: Path) -> Path:

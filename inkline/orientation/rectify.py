@@ -14,6 +14,7 @@ from inkline.layout.geometry import crop_quad, is_upright_column, sample_by_grid
 from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.unwarper import Unwarper
+from inkline.recognition.recognizer import ParallelMap
 from inkline.transform import Floats, Transform, through_grid
 from inkline.types import Detections, Image, Text
 
@@ -34,10 +35,13 @@ Read = Callable[[Sequence[Image]], list[Text]]
 
 
 class ReadingTest:
-    """What reading some lines tells about a page; find: boxes of an image; read: texts of line images."""
+    """What reading some lines tells about a page.
 
-    def __init__(self, find: Find, read: Read) -> None:
-        self._find, self._read = find, read
+    find: boxes of an image; read: texts of line images; run: maps over batches of the line classifier.
+    """
+
+    def __init__(self, find: Find, read: Read, run: ParallelMap = map) -> None:
+        self._find, self._read, self._run = find, read, run
 
     def page_angle(self, image: Image) -> int:
         """By how many degrees (0, 90, 180, 270) counter-clockwise a page must be turned; 0 when its lines do not tell.
@@ -71,7 +75,7 @@ class ReadingTest:
         ratios = np.where(is_down, 0.0, np.minimum(across / np.maximum(down, 1), MAX_LENGTH_RATIO))
         longest = np.argsort(-ratios, kind="stable")[:LOOK_LINES]
         crops = [crop for i in longest if (crop := crop_quad(image, quads[i])) is not None]
-        return sum(line.angle == 180 for line in classify(crops)) >= MIN_TURNED_LINES
+        return sum(line.angle == 180 for line in classify(crops, run=self._run)) >= MIN_TURNED_LINES
 
     def reads_better(self, changed: Image, original: Image) -> bool:
         """Whether a changed page has more characters in lines that are read with confidence than the original.

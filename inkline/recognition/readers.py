@@ -171,12 +171,16 @@ def _is_routed(options: OcrOptions) -> bool:
 def reader_names(lang: str, base: str, tier: str = "balanced") -> dict[str, tuple[str, ...]]:
     """Script -> the recognisers that may read its lines, for the option `lang`; none in one that nothing reads.
 
-    auto: all scripts, `base` (the recogniser that the options name) being that of Latin and Chinese. Codes joined by +: the
-    scripts and recognisers of these languages. Anything else: none at all.
+    auto: all scripts, `base` (the recogniser that the options name) being that of Latin, and of Chinese and Japanese unless it
+    is that of a tier which does not read kana. Codes joined by +: the scripts and recognisers of these languages. Anything
+    else: none at all.
     """
     names: dict[str, tuple[str, ...]] = {}
     if lang == AUTO:
-        names = {"Latn": (base,), "Hani": (base,), **dict.fromkeys(LETTERED[2:], ())}
+        default = OcrOptions().text_recognition_model_name
+        usual, with_kana = (model_of_tier(default, tier, code) for code in ("", "japan"))
+        han = with_kana if base == usual else base
+        names = {"Latn": (base,), "Hani": (han,), **dict.fromkeys(LETTERED[2:], ())}
         for code, known in LANGUAGES.items():
             script, own = ROUTED_AS.get(known.script, known.script), own_reader(code)
             if own and not names.get(script):

@@ -255,7 +255,7 @@ def test_a_page_is_tested_where_most_of_some_lines_look_upside_down(upside_down:
     quads = np.array([[[0, y], [200, y], [200, y + 20], [0, y + 20]] for y in (0, 40, 80, 120)], np.float32)
     found = Detections(quads, np.ones(4, np.float32))
 
-    def classify(lines):
+    def classify(lines, run):
         return [Orientation(180 if i < upside_down else 0, 0.9, (0.1, 0.9)) for i, _ in enumerate(lines)]
 
     test = ReadingTest(lambda image: found, lambda crops: [])

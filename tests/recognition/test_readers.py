@@ -151,6 +151,9 @@ def test_languages_limit_the_recognisers():
     assert (auto["Latn"], auto["Hani"], auto["Khmr"]) == ((v6,), (v6,), ())
     assert auto["Cyrl"] == ("cyrillic_PP-OCRv6_small_rec",)
     assert set(auto) <= set(LETTERED) | {script for script in auto if script not in LETTERED}
+    # The fast tier's recogniser has no kana: Chinese and Japanese lines go to the default one, unless it was named by the user.
+    tiny = "PP-OCRv6_tiny_rec"
+    assert [reader_names("auto", tiny, tier)["Hani"] for tier in ("fast", "balanced")] == [(v6,), (tiny,)]
     assert reader_names("en+ru", v6) == {"Latn": (v6,), "Cyrl": ("cyrillic_PP-OCRv6_small_rec",)}
     assert reader_names("en", v6) == {}
     assert [options_for(lang=lang).lang for lang in (["en", "ru"], "en+ru", "eng,rus", None, "ru")] == [

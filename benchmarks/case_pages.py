@@ -98,7 +98,7 @@ SIGNS = (
     "Tolerance 0.02 mm, 90°",
     "Boil at 100 °C, 212 °F",
 )
-LETTERS = ("Œuvre complète", "Ærø and Æon", "L’ŒIL", "„Guten Tag“ sagte er", "Er las „Die Zeit“ gern")
+LETTERS = ("Œuvre complète", "Ærø and Æon", "L’ŒIL", "„Guten Tag“ sagte er", "Er las „Die Zeit“ gern", "das ‚Wort‘ allein")
 RAISED = ("6.02 × 10²³ mol", "as said before¹² and later³.", "Area 120 m² or 3 cm³", "from 10⁻¹⁹ to 10⁶ m")
 ZEROS = ("0000", "1000000", "8888 7777 6666", "5500 0000 0000 0004", "00", "IBAN DE89 3704 0044 0000 00", "0.00")
 ALONE = ("Name of the owner", "O", "Street and number", "0", "Town", "7", "Country", "X")

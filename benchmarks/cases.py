@@ -44,6 +44,7 @@ class Counts:
 def plain(row: str) -> str:
     """A row with one form of each dash, blank, leader and space; what differs in form alone does not count."""
     row = re.sub("[‐‑‒–—−]", "-", unicodedata.normalize("NFC", row))
+    row = re.sub("[‘’]", "'", row) if "‚" not in row else row
     row = re.sub(r"_{2,}", "__", row)
     row = re.sub(r"\s*[.·…]([.·…\s]*[.·…])+\s*(?=\S)", "\t", row)  # leaders
     cells = (re.sub(r"\s*__\s*", " __ ", cell) for cell in row.split("\t"))

@@ -19,10 +19,12 @@ import numpy as np
 from benchmarks.common import table
 from benchmarks.layout_pages import DrawnPage, pages, quads
 from inkline import Ocr
+from inkline.detection.ink import page_ink
+from inkline.detection.rules import find_grids
 from inkline.formats.text import render_md
 from inkline.layout.page_layout import lay_out
 from inkline.metrics import Counts, match, order
-from inkline.types import Document, Line, Page
+from inkline.types import Detections, Document, Line, Page
 
 Cells = dict[tuple[int, int], str]
 
@@ -50,7 +52,9 @@ def laid_out(drawn: DrawnPage, seed: int = 0) -> Page:
     """The page as if every line had been found and read, in any order."""
     mixed = np.random.default_rng(seed).permutation(len(drawn.lines))
     given = [drawn.lines[i] for i in mixed]
-    layout = lay_out(quads(given), [0] * len(given), [line.text for line in given])
+    found = Detections(quads(given), np.ones(len(given), np.float32))
+    grids = find_grids(found, page_ink(np.ascontiguousarray(drawn.image)))
+    layout = lay_out(found.quads, [0] * len(given), [line.text for line in given], grids=grids)
     assert layout.row is not None
     lines = []
     for place, i in enumerate(layout.order.tolist()):

@@ -10,9 +10,11 @@ from inkline.flat import to_flat
 from inkline.io.read import PageImage
 from inkline.languages import HAN_LANGUAGES
 from inkline.layout.page_layout import PageLayout, lay_out, listed
+from inkline.layout.tables import Grid
 from inkline.options import OcrOptions
 from inkline.recognition.confidence import Confidence, Fit, confidences
 from inkline.recognition.corrections import resolve_accents
+from inkline.recognition.shapes import told_by_shape
 from inkline.recognition.signs import one_form
 from inkline.recognition.words import ink_quad, split_words
 from inkline.scripts import NO_LETTERS, SCRIPTS, script_of
@@ -28,7 +30,7 @@ class PreparedPage:
 
     crops: of every line, then once more of the lines in `read_twice`, turned by 180 degrees: of these the better reading
     counts. Per crop, angles: 0, 90, 180 or 270 as in `Line`; boxes: where it lies, fitted to its ink if the options say so.
-    image: the rectified page that they were cut from.
+    image: the rectified page that they were cut from. grids: the rules of its tables.
     """
 
     page_image: PageImage
@@ -40,6 +42,7 @@ class PreparedPage:
     angles: tuple[int, ...]
     boxes: Iterable[Floats]
     read_twice: tuple[int, ...] = ()
+    grids: tuple[Grid, ...] = ()
 
 
 def assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Page:
@@ -48,7 +51,7 @@ def assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Page
     By the reference's rules these are left out. own: the fit of the recogniser's confidence that its file brings.
     """
     options = prepared.options
-    texts = _resolved(texts, options)
+    texts = _resolved(texts, prepared.crops, options)
     boxes = list(prepared.boxes)
     unread = [_is_unread(text, options) for text in texts]
     layout = _layout_of(prepared, texts, unread)
@@ -71,11 +74,11 @@ def assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Page
     )
 
 
-def _resolved(texts: list[Text], options: OcrOptions) -> list[Text]:
-    """The texts with accents and signs as the whole page says."""
+def _resolved(texts: list[Text], crops: Sequence[Image], options: OcrOptions) -> list[Text]:
+    """The texts with accents and signs as the whole page says, and what the ink of their crops tells."""
     texts = resolve_accents(texts)
     if options.rules == "own":
-        texts = one_form(texts, not HAN_LANGUAGES.isdisjoint(options.lang.split("+")))
+        texts = told_by_shape(one_form(texts, not HAN_LANGUAGES.isdisjoint(options.lang.split("+"))), crops)
     return texts
 
 
@@ -90,7 +93,7 @@ def _layout_of(prepared: PreparedPage, texts: list[Text], unread: list[bool]) ->
     if prepared.options.reading_order != "columns":
         return listed(len(texts))
     noise = [lost and not text.script for lost, text in zip(unread, texts, strict=True)]
-    return lay_out(prepared.found.quads, prepared.angles, [text.text for text in texts], noise)
+    return lay_out(prepared.found.quads, prepared.angles, [text.text for text in texts], noise, prepared.grids)
 
 
 def better_way_up(prepared: PreparedPage, texts: list[Text]) -> tuple[PreparedPage, list[Text]]:

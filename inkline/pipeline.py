@@ -12,12 +12,8 @@ from typing import Any
 import numpy as np
 
 from inkline.assembly import MIN_TURNED_GAIN, PreparedPage, assemble, better_readings, better_way_up, fit_to_ink, page_of
-from inkline.detection.cells import with_lone_glyphs
 from inkline.detection.detector import Detector
-from inkline.detection.ink import page_ink
-from inkline.detection.leaders import erase_leaders
-from inkline.detection.multiscale import merge_passes
-from inkline.detection.watermark import without_pale
+from inkline.detection.search import find_all
 from inkline.errors import DownloadError, InklineError, ModelError, SourceError, StageError, UsageError
 from inkline.flat import Shape, apply, flat_fields
 from inkline.io.read import PageImage, read
@@ -26,7 +22,7 @@ from inkline.languages import LANGUAGES, missing_letters
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.layout.in_row import lone_glyphs, measure
 from inkline.layout.reading_order import reference_order
-from inkline.options import EngineOptions, OcrOptions, RecognizeOptions
+from inkline.options import EngineOptions, OcrOptions
 from inkline.orientation.classifier import Classifier, Orientation
 from inkline.orientation.rectify import NOT_OPENED, Find, ReadingTest, Rectifier
 from inkline.orientation.unwarper import Unwarper
@@ -36,6 +32,7 @@ from inkline.recognition.lone import KEPT_SCORE, read_lone
 from inkline.recognition.readers import open_lines_reader, open_recognizers
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.registry import options_for, resolve
+from inkline.registry.card import all_cards
 from inkline.registry.inspect import ModelFile
 from inkline.registry.onnx_file import read_onnx_header
 from inkline.runtime import Engine, OpenedWhenCalled, open_engine, renew_in_children
@@ -77,6 +74,8 @@ class Ocr:
         recognizer = _resolve(o, "text_recognition")
         self._recognize, self._recognize_latin = open_recognizers(o, recognizer)
         self._own_confidence = own_fit(recognizer.metadata)
+        tuned = cards[recognizer.name].options if recognizer.name in (cards := all_cards()) else {}
+        self._usual_thresh = float(tuned.get("text_rec_score_thresh", o.recognize.score_thresh))
         self._read = open_lines_reader(o, self._recognize, self._recognize_latin)
         missing = missing_letters(o.lang, self._recognize.charset) if o.lang in LANGUAGES else ""
         if missing:
@@ -251,9 +250,9 @@ class Ocr:
         image, transform = self._rectify(page_image.image, options, self._reading_test(find, options, run))
         # Find its lines, sort them, cut them out.
         if options.rules == "own":
-            image, found = _find_all(image, find, lambda pale: detect(pale, options.detect))
+            image, found, grids = find_all(image, find, lambda pale: detect(pale, options.detect))
         else:
-            found = find(image)
+            found, grids = find(image), []
         found, crops = _crop_lines(image, found[reference_order(found.quads)], options.crop_rule == "reference", run)
         # Turn what runs down the page, and what is upside down, or read that both ways.
         alone = lone_glyphs(measure(found.quads)) if options.rules == "own" else {}
@@ -271,7 +270,9 @@ class Ocr:
         boxes: Iterable[Floats] = [*found.quads, *found.quads[list(read_twice)]]
         if options.box_rule == "ink":
             boxes = grouped(run, lambda line: fit_to_ink(*line), list(zip(lines, boxes, angles, strict=True)))
-        return PreparedPage(page_image, image, options, transform, found, tuple(lines), tuple(angles), boxes, read_twice)
+        return PreparedPage(
+            page_image, image, options, transform, found, tuple(lines), tuple(angles), boxes, read_twice, tuple(grids)
+        )
 
     def _finish(self, prepared: PreparedPage, texts: list[Text], run: ParallelMap = map) -> Page:
         """The page of what was read, columns of Chinese and Japanese with what is not seen in them lying on their side."""
@@ -298,7 +299,7 @@ class Ocr:
             *(texts, prepared.image, found.quads, offered),
             lambda crops: glyphs(crops, options, run) if first else self._read(crops, [len(crops)], options, run),
             # What usually stays at half a score obeys a threshold that was raised.
-            KEPT_SCORE if options.score_thresh <= RecognizeOptions().score_thresh else options.score_thresh,
+            KEPT_SCORE if options.score_thresh <= self._usual_thresh else options.score_thresh,
         )
         if len(kept) == len(found):
             return prepared, texts
@@ -340,15 +341,6 @@ def _once_per_image(detect: Find) -> Find:
         return seen[-1][1]
 
     return find
-
-
-def _find_all(image: Image, find: Find, find_again: Find) -> tuple[Image, Detections]:
-    """The page without what only leads the eye, and its lines: also pale ones, and glyphs that stand alone in the same ink."""
-    ink = page_ink(image)
-    image = erase_leaders(image, ink)
-    found, pale = find(image), without_pale(image)
-    found = found if pale is None else merge_passes(found, find_again(pale))
-    return image, with_lone_glyphs(found, ink)
 
 
 def _crop_lines(image: Image, found: Detections, reference: bool, run: ParallelMap) -> tuple[Detections, list[Image]]:

@@ -12,12 +12,13 @@ from inkline.types import Floats, Image
 MAX_SIDE_PX = 3200  # a larger page is looked at in this size
 WINDOW_PX = 51  # around a pixel, whose mean is the paper there
 MIN_CONTRAST = 20  # grey levels between ink and paper
+MAX_INVERTED = 100  # grey level of a page on average, from which down its ink is light
 MAX_PIECES = 20_000  # a page of more is a photograph or a worn copy
 
 
 @dataclass(frozen=True, eq=False)
 class Ink:
-    """The pieces of dark ink on a page.
+    """The pieces of ink on a page, dark or, where the page is, light.
 
     mask: (h, w) which pixels are ink, at `scale` of the page's size. boxes: (N, 4) float32, x0, y0, x1, y1 of each piece in
     pixels of the page; areas: (N,) pixels of ink in it, of the page.
@@ -41,6 +42,8 @@ def page_ink(image: Image) -> Ink:
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     if scale < 1:
         grey = scaled(np.asarray(grey, np.uint8), scale)
+    if grey[::8, ::8].mean() < MAX_INVERTED:
+        grey = cv2.bitwise_not(grey)  # light on dark
     around = cv2.ADAPTIVE_THRESH_MEAN_C
     mask = np.asarray(cv2.adaptiveThreshold(grey, 1, around, cv2.THRESH_BINARY_INV, WINDOW_PX, MIN_CONTRAST), np.uint8)
     boxes, areas = _pieces(mask)

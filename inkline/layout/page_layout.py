@@ -1,7 +1,7 @@
 """How the lines of a page belong together: their order, rows, paragraphs and tables."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inkline.layout.reading_order import Indices, is_vertical, lying, read_regions
 from inkline.layout.skew import page_skew, straight_boxes
-from inkline.layout.tables import Found, find_tables
+from inkline.layout.tables import Found, Grid, find_tables, table_in_grid
 from inkline.types import Cell, Floats
 
 # Lengths in heights of a line
@@ -41,19 +41,26 @@ def listed(count: int) -> PageLayout:
     return PageLayout(np.arange(count), None, np.zeros(count, np.int64), (None,) * count, np.zeros(count, bool))
 
 
-def lay_out(quads: Floats, angles: Sequence[int], texts: Sequence[str], noise: Sequence[bool] = ()) -> PageLayout:
+def lay_out(
+    quads: Floats, angles: Sequence[int], texts: Sequence[str], noise: Sequence[bool] = (), grids: Sequence[Grid] = ()
+) -> PageLayout:
     """The layout of a page's boxes (N, 4, 2) from what was read in them; angles: see `Line`.
 
-    noise: boxes that hold no text; each follows the nearest other box, and nothing is told by them.
+    noise: boxes that hold no text; each follows the nearest other box, and nothing is told by them. grids: the rules of
+    tables, which count where the page is straight.
     """
+    skew = page_skew(quads)
     if is_vertical(angles, texts):  # which goes from right to left
-        quads = lying(quads)
-    boxes = straight_boxes(quads, page_skew(quads))
+        quads, grids = lying(quads), ()
+        skew = page_skew(quads)
+    boxes = straight_boxes(quads, skew)
     silent = np.array(noise, bool) if len(noise) else np.zeros(len(boxes), bool)
     if silent.all():
         silent[:] = False
     kept = np.flatnonzero(~silent).tolist()
-    placed = [place._replace(box=kept[place.box]) for place in _placed(boxes[kept], [texts[i] for i in kept])]
+    placed = [
+        place._replace(box=kept[place.box]) for place in _placed(boxes[kept], [texts[i] for i in kept], () if skew else grids)
+    ]
     # Boxes without text go behind their neighbours.
     for i in np.flatnonzero(silent):
         apart = np.maximum(boxes[kept, :2] - boxes[i, 2:], boxes[i, :2] - boxes[kept, 2:]).max(axis=1)
@@ -75,13 +82,64 @@ class _Placed(NamedTuple):
     at_right: bool
 
 
-def _placed(boxes: Floats, texts: Sequence[str]) -> list[_Placed]:
+def _placed(boxes: Floats, texts: Sequence[str], grids: Sequence[Grid]) -> list[_Placed]:
     """Upright boxes (N, 4) of text in reading order, region by region."""
+    # What stands in a grid is one block to what stands around it.
+    ruled = _ruled(boxes, grids)
+    in_tables = {i for _, found in ruled for i in found.places}
+    free = [i for i in range(len(boxes)) if i not in in_tables]
+    blocks = np.array([grid.bounds for grid, _ in ruled], np.float32).reshape(-1, 4)
+    words = [count_words(texts[i]) for i in free] + [0.0] * len(ruled)
+    known = np.concatenate([boxes[free], blocks])
+    # Regions in the order of reading, parted at such blocks.
     places: list[_Placed] = []
-    for rows in read_regions(boxes, np.array([count_words(text) for text in texts], np.float32)):
-        table = max((place.cell.table for place in places if place.cell), default=-1)
-        places += _region(rows, boxes, texts, (places[-1].row, places[-1].paragraph, table) if places else (-1, -1, -1))
+    for region in read_regions(known, np.array(words, np.float32)):
+        for rows, table in _parted_at_tables(region, len(free)):
+            before = _last_numbers(places)
+            if table is None:
+                places += _region([[free[i] for i in row] for row in rows], boxes, texts, before)
+            else:
+                places += _table(ruled[table][1], *before)
     return places
+
+
+def _ruled(boxes: Floats, grids: Sequence[Grid]) -> list[tuple[Grid, Found]]:
+    """The grids that hold a table, and that table; a box is in one of them."""
+    free, out = list(range(len(boxes))), list[tuple[Grid, Found]]()
+    for grid in grids:
+        found = table_in_grid([i for i in free if _is_in(boxes[i], grid)], boxes, grid)
+        if found is not None:
+            free = [i for i in free if i not in found.places]
+            out.append((grid, found))
+    return out
+
+
+def _is_in(box: Floats, grid: Grid) -> bool:
+    """Whether the middle of a box (4,) is within a grid."""
+    x0, y0, x1, y1 = grid.bounds
+    return bool(x0 < (box[0] + box[2]) / 2 < x1 and y0 < (box[1] + box[3]) / 2 < y1)
+
+
+def _parted_at_tables(rows: list[list[int]], count: int) -> Iterator[tuple[list[list[int]], int | None]]:
+    """Rows of a region between tables, and tables by their number: of boxes from `count` on, each is one."""
+    plain: list[list[int]] = []
+    for row in rows:
+        tables = [i - count for i in row if i >= count]
+        text = [i for i in row if i < count]
+        plain += [text] if text else []
+        if tables:
+            if plain:
+                yield plain, None
+            yield from (([], table) for table in tables)
+            plain = []
+    if plain:
+        yield plain, None
+
+
+def _last_numbers(places: list[_Placed]) -> tuple[int, int, int]:
+    """The numbers of the last row, paragraph and table; -1 for none."""
+    table = max((place.cell.table for place in places if place.cell), default=-1)
+    return (places[-1].row, places[-1].paragraph, table) if places else (-1, -1, -1)
 
 
 def _region(rows: list[list[int]], boxes: Floats, texts: Sequence[str], before: tuple[int, int, int]) -> list[_Placed]:
@@ -98,12 +156,18 @@ def _region(rows: list[list[int]], boxes: Floats, texts: Sequence[str], before: 
             out += [_Placed(i, row, paragraph, None, at_right[k]) for i in rows[k]]
             k, is_new = k + 1, False
             continue
-        paragraph, table = paragraph + 1, table + 1
-        for lines in _table_rows(found):
-            row += 1
-            out += [_Placed(i, row, paragraph, Cell(table, *found.places[i]), False) for i in lines]
+        out += _table(found, row, paragraph, table)
+        row, paragraph, table = out[-1].row, paragraph + 1, table + 1
         k, is_new = found.end, True
     return out
+
+
+def _table(found: Found, row: int, paragraph: int, table: int) -> list[_Placed]:
+    """The lines of a table by row, each from left to right and cell by cell; after these row, paragraph and table."""
+    return [
+        _Placed(i, row + 1 + place.row, paragraph + 1, Cell(table + 1, *place), False)
+        for i, place in sorted(found.places.items(), key=lambda item: item[1].row)
+    ]
 
 
 def _at_right(rows: list[list[int]], boxes: Floats) -> list[bool]:
@@ -111,16 +175,6 @@ def _at_right(rows: list[list[int]], boxes: Floats) -> list[bool]:
     every = [i for row in rows for i in row]
     middle = float(boxes[every, 0].min() + boxes[every, 2].max()) / 2
     return [len(row) == 1 < len(rows) and float(boxes[row[0], 0]) > middle for row in rows]
-
-
-def _table_rows(found: Found) -> list[list[int]]:
-    """The lines of a table by row, each from left to right and cell by cell."""
-    out: list[list[int]] = []
-    for i, place in found.places.items():
-        while len(out) <= place.row:
-            out.append([])
-        out[place.row].append(i)
-    return out
 
 
 def count_words(text: str) -> float:

@@ -14,8 +14,9 @@ from inkline.types import Floats
 MARGIN = 0.15  # by which a box is wider than its ink, at each end
 MIN_GAP = 0.7  # between the ink of two cells of a row
 MAX_EMPTY = 3.0  # of the paper between two rows of a table
+FIRST_APART = 1.4  # times the usual distance of two rows: what is further above the next, and lacks cells, is no first row
 MAX_SINGLE_ROWS = 3  # one after the other, of one cell each: a heading within the table, or further lines of a cell
-MIN_ROWS = {2: 3, 3: 2}  # rows with more than one cell that a table of so many columns, or more, must have
+MIN_ROWS = {0: 10**6, 1: 10**6, 2: 3, 3: 2}  # rows with more than one cell that a table of so many columns, or more, must have
 MIN_LOGICAL_ROWS = 2  # once further lines of cells are put to their rows
 SHORT = 4  # a table of fewer rows must not have more words in a cell, on average, than
 WORDS_PER_CELL = 4  # which neighbouring columns of text have
@@ -43,6 +44,18 @@ class Place(NamedTuple):
     span: int
 
 
+class Grid(NamedTuple):
+    """The rules of a table on a straight page: where they stand, from the left, and where they lie, from the top, in pixels."""
+
+    xs: tuple[float, ...]
+    ys: tuple[float, ...]
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1."""
+        return self.xs[0], self.ys[0], self.xs[-1], self.ys[-1]
+
+
 class Found(NamedTuple):
     """A table: rows start to end of a region, its number of columns, and the place of each of its lines."""
 
@@ -50,6 +63,22 @@ class Found(NamedTuple):
     end: int
     columns: int
     places: dict[int, Place]
+
+
+def table_in_grid(indices: Sequence[int], boxes: Floats, grid: Grid) -> Found | None:
+    """The table of the boxes (N, 4) at these indices, its cells being those of a grid; None where it has not two of each."""
+    places: dict[int, tuple[int, int, int]] = {}
+    for i in indices:
+        x0, y0, x1, y1 = boxes[i].tolist()
+        margin = min(MARGIN * (y1 - y0), 0.25 * (x1 - x0))
+        row = int(np.searchsorted(grid.ys, (y0 + y1) / 2)) - 1
+        first, last = (int(np.searchsorted(grid.xs, x)) - 1 for x in (x0 + 2 * margin, x1 - 2 * margin))
+        places[i] = row, max(first, 0), max(last - first + 1, 1)
+    used_rows, used_columns = (sorted({place[k] for place in places.values()}) for k in (0, 1))
+    if len(used_rows) < 2 or len(used_columns) < 2:
+        return None
+    order = sorted(places, key=lambda i: (places[i][:2], boxes[i, 1] + boxes[i, 3]))
+    return Found(0, 0, len(grid.xs) - 1, {i: Place(used_rows.index(places[i][0]), *places[i][1:]) for i in order})
 
 
 def find_tables(rows: Rows, boxes: Floats, texts: Sequence[str]) -> list[Found]:
@@ -96,10 +125,12 @@ def _table(rows: Rows, start: int, end: int, stop: int, boxes: Floats, texts: Se
     """The table that rows start to end are, with further lines of its last cell, rows before `stop`; or None."""
     full = [row for row in rows[start:end] if _has_cells(row, boxes, height)]
     columns = _columns(full, boxes, height)
-    if len(full) < MIN_ROWS.get(len(columns), 2) or len(columns) < 2:
+    if len(full) < MIN_ROWS.get(len(columns), 2):
         return None
-    while end < stop and _is_further(rows[end], rows[end - 1], columns, boxes, height):
-        end += 1
+    if _is_apart(full, len(columns), boxes):  # what stands above the table, and happens to be in two columns
+        return _table(rows, rows.index(full[1]), end, stop, boxes, texts, height)
+    further = (k for k in range(end, stop) if not _is_further(rows[k], rows[k - 1], columns, boxes, height))
+    end = next(further, max(end, stop))
     in_column = {i: _span(boxes[i], columns) for row in rows[start:end] for i in row}
     if _is_list(full, len(columns), in_column, texts) or not _is_aligned(full, boxes, in_column, height):
         return None
@@ -107,6 +138,13 @@ def _table(rows: Rows, start: int, end: int, stop: int, boxes: Floats, texts: Se
     if not _has_rows(logical_rows, in_column, texts):
         return None
     return Found(start, end, len(columns), _places(logical_rows, in_column))
+
+
+def _is_apart(full: Rows, columns: int, boxes: Floats) -> bool:
+    """Whether the first row with cells lacks some and is further from the next than rows are."""
+    middles = np.array([np.median(boxes[row, 1] + boxes[row, 3]) / 2 for row in full])
+    pitch = np.diff(middles)
+    return len(full) > 3 and len(full[0]) < columns and bool(pitch[0] > FIRST_APART * np.median(pitch[1:]))
 
 
 def _places(logical_rows: Rows, in_column: Spans) -> dict[int, Place]:

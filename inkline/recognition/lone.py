@@ -17,8 +17,11 @@ DOUBTFUL = frozenset("1IlO0oQD|/\\-–—_~=+.")  # what a sign or a letter alon
 GLYPHS = re.compile(r"[A-Za-z0-9]{1,4}%?|[-–—−+=/%*×±<>#✓✗?]|[-+±<>]\d{1,3}")  # what counts where no detector saw it
 FIGURE = re.compile(r"[-+$€£]?\d[\d.,]*%?")
 FIGURE_TWINS = {"o": "0", "O": "0", "D": "0", "Q": "0", "l": "1", "I": "1", "|": "1"}  # in a column of figures
-NEARLY_DASHES = ("", ".", "_", "·", "•", "~", "■", "▬", "一", "ー")  # what a dash with its row is at times taken for
+NEARLY_DASHES = ("", "-", "–", "—", "−", ".", "_", "·", "•", "~", "■", "▬", "一", "ー")  # what a dash with its row is taken for
 DASH = Text("-", SURE_SCORE, np.array([SURE_SCORE], np.float32), np.array([[0.4, 0.6]], np.float32))
+BLANK = Text("____", SURE_SCORE, np.full(4, SURE_SCORE, np.float32), np.linspace([0, 0.25], [0.75, 1], 4, dtype=np.float32))
+BLANK_RATIO, BLANK_FOOT = 1.2, 0.55  # of a blank's box, as high as a line: width to height, and where at least the rule lies
+O_RATIO = 0.88  # width to height of a letter O alone; a zero is narrower
 MAX_DOUBTFUL = 200  # glyphs alone on a page; more are a pattern
 MIN_BAR_RATIO, MIN_BAR_FILLED = 1.6, 0.75  # width to height of a dash, and the share of that rectangle that is ink
 
@@ -37,6 +40,11 @@ def read_lone(
     that are surely read. read: reads lines. least: the score from which a glyph that other signs speak for may stay.
     """
     out, asked, agreed = list(texts), set(offered), set[int]()
+    # Blanks to fill in are a rule and nothing else.
+    for i in offered:
+        if _is_blank(crop_quad(image, quads[i])):
+            out[i] = BLANK
+            asked.discard(i)
     in_rows = _read_in_rows(texts, image, quads, asked, read)
     # Which of the two readings counts.
     for i, found in in_rows.items():
@@ -50,7 +58,7 @@ def read_lone(
             asked.discard(i)
     # What the column says to it.
     for i in in_rows:
-        out[i] = _in_its_column(i, out, quads, i in agreed, least)
+        out[i] = _in_its_column(i, out, quads, crop_quad(image, quads[i]), i in agreed, least)
     return out, [i for i in range(len(out)) if i not in asked]
 
 
@@ -82,30 +90,46 @@ def _is_better(found: Text, alone: Text) -> bool:
     return 1 <= len(found.text) <= 2 and (found.score >= SURE_SCORE or found.score >= alone.score)
 
 
-def _in_its_column(glyph: int, texts: Sequence[Text], quads: Floats, is_agreed: bool, least: float) -> Text:
+def _in_its_column(glyph: int, texts: Sequence[Text], quads: Floats, crop: Image | None, is_agreed: bool, least: float) -> Text:
     """The text of a glyph, a figure where its column is of figures, and kept with a lower score where more speaks for it.
 
-    is_agreed: whether both readings of the glyph agree.
+    crop: what is in its box. is_agreed: whether both readings of the glyph agree.
     """
-    text = texts[glyph]
-    if text.text in FIGURE_TWINS and _among_figures(glyph, texts, quads):
+    text, is_figure = texts[glyph], _among_figures(glyph, texts, quads)
+    if text.text in ("0", "O") and _is_wide(crop):
+        text = replace(text, text="O", plain="")
+    elif text.text in FIGURE_TWINS and is_figure:
         text = replace(text, text=FIGURE_TWINS[text.text], plain="")
     # A letter or digit that both readings agree on is kept, and a digit in a column of figures.
     may_be_kept = len(text.text) == 1 and text.text.isalnum() and text.score >= least
-    if may_be_kept and (is_agreed or (text.text.isdigit() and _among_figures(glyph, texts, quads))):
+    if may_be_kept and (is_agreed or (text.text.isdigit() and is_figure)):
         text = replace(text, score_thresh=least)
     return text
 
 
 def is_bar(crop: Image | None) -> bool:
     """Whether all ink of a crop, BGR uint8 (H, W, 3), is one bar that lies."""
-    if crop is None:
+    height, width, count = _ink_size(crop)
+    return count > 0 and width >= MIN_BAR_RATIO * height and count >= MIN_BAR_FILLED * height * width
+
+
+def _is_blank(crop: Image | None) -> bool:
+    """Whether all ink of a crop is one bar at its foot."""
+    if crop is None or crop.shape[1] < BLANK_RATIO * crop.shape[0] or not is_bar(crop):
         return False
-    rows, columns = np.nonzero(ink_mask(crop))
-    if not len(rows):
-        return False
-    height, width = int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
-    return width >= MIN_BAR_RATIO * height and len(rows) >= MIN_BAR_FILLED * height * width
+    return float(np.nonzero(ink_mask(crop))[0].mean()) > BLANK_FOOT * crop.shape[0]
+
+
+def _is_wide(crop: Image | None) -> bool:
+    """Whether the ink of a crop is as wide as a letter O."""
+    height, width, count = _ink_size(crop)
+    return count > 0 and width >= O_RATIO * height
+
+
+def _ink_size(crop: Image | None) -> tuple[int, int, int]:
+    """Height and width of the ink of a crop, and how many pixels it has; zeros without any."""
+    rows, columns = ([], []) if crop is None else np.nonzero(ink_mask(crop))
+    return (int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1, len(rows)) if len(rows) else (0, 0, 0)
 
 
 def _among_figures(glyph: int, texts: Sequence[Text], quads: Floats) -> bool:

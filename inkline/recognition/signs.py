@@ -72,17 +72,25 @@ def _in_one_form(text: Text, east_asian: bool, signs: bool) -> Text:
     if script_of(shown) not in EAST_ASIAN or zeros:
         rows = _half_width(rows)
     rows = _raised(_signs(rows))
-    chars, plain, scores, spans, evidence = zip(*rows, strict=True)
-    if "".join(chars) == shown:
+    out = rebuilt(text, rows)
+    return replace(out, score=float(out.char_scores.mean())) if zeros else out
+
+
+def rows_of(text: Text) -> list[Char]:
+    """The characters of a text, each with what is known of it."""
+    return list(zip(text.text, text.plain or text.text, text.char_scores.tolist(), text.char_spans, text.evidence, strict=True))
+
+
+def rebuilt(text: Text, rows: list[Char]) -> Text:
+    """The text with other characters; itself if they are the same."""
+    if [row[0] for row in rows] == list(text.text):
         return text
-    values = np.array(scores, np.float32)
-    score = float(values.mean()) if zeros else text.score
+    chars, plain, scores, spans, evidence = zip(*rows, strict=True)
     return replace(
         text,
         text="".join(chars),
         plain="".join(plain),
-        score=score,
-        char_scores=values,
+        char_scores=np.array(scores, np.float32),
         char_spans=np.array(spans, np.float32),
         evidence=np.array(evidence, np.float32),
     )

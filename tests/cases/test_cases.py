@@ -1,5 +1,7 @@
 """A cheap selection of `benchmarks.cases`: each kind of trouble in one font and a size or two."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.case_pages import SIZES_PX, cases
@@ -14,6 +16,10 @@ SELECTION = {
     "signs": ((18, 44), 0),
     "zeros": ((24,), 0),
     "inks on transparent": ((24,), 0),
+    "a letter or digit alone": ((24, 32), 0),
+    "letters and quotes": ((24, 44), 0),
+    "raised figures": ((32,), 0),
+    "blanks": ((18, 32), 0),
 }
 
 
@@ -39,3 +45,9 @@ def test_text_under_and_over_a_watermark_is_found(ocr):
 def test_every_kind_is_drawn_in_all_sizes():
     names = [case.name for case in cases(["signs"], 1)]
     assert [name.split()[-2] for name in names] == [str(size) for size in SIZES_PX]
+
+
+def test_signs_alone_are_found_in_white_on_black(ocr):
+    for case in cases(["one sign in cells"], 1, [24]):
+        light = replace(case, image=255 - case.image)
+        assert count(light, ocr(light.image)).rows_right == 8, case.name

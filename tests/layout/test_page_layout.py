@@ -11,6 +11,7 @@ from inkline.formats.records import page_to_dict
 from inkline.formats.text import render_layout, render_md
 from inkline.formats.xml import render_alto, render_hocr, render_page_xml
 from inkline.layout.page_layout import lay_out
+from inkline.layout.tables import Grid
 from inkline.types import Document, Line, Page
 
 
@@ -130,3 +131,27 @@ def test_a_staircase_of_two_thousand_boxes_is_laid_out_in_seconds():
     start = time.thread_time()
     assert len(lay_out(quads, [0] * 2000, ["a few words"] * 2000).order) == 2000
     assert time.thread_time() - start < 10  # two now; weighing gutters between lines that are not beside each other took 30
+
+
+def test_words_above_a_table_are_no_head_of_it():
+    page = made_page(
+        ("Jonas Hartmann", 0, 0), ("PAID", 420, 0),
+        ("Item", 0, 90), ("Qty", 300, 90), ("Price", 500, 90),
+        ("Widget", 0, 135), ("2", 300, 135), ("10.00", 500, 135),
+        ("Cable", 0, 180), ("10", 300, 180), ("12.50", 500, 180),
+        ("Total", 0, 225), ("22.50", 500, 225),
+    )  # fmt: skip
+    (table,) = page.tables
+    assert table.texts[0] == ["Item", "Qty", "Price"] and len(table.texts) == 4
+
+
+def test_what_stands_in_a_grid_is_one_table_wherever_a_gutter_lies():
+    running = "Words that fill the column and run on"
+    texts = [(f"{running} {i}", x, 30.0 * i) for x in (0, 500) for i in range(12)]
+    cells = [(f"{side} {i}", x, 400 + 30.0 * i) for i in range(8) for side, x in (("left", 10), ("right", 510))]
+    placed = [*texts, *cells]
+    quads = np.array([[[x, y], [x + 10 * len(t), y], [x + 10 * len(t), y + 20], [x, y + 20]] for t, x, y in placed], np.float32)
+    grid = Grid((0.0, 480.0, 960.0), tuple(395 + 30.0 * i for i in range(9)))
+    layout = lay_out(quads, [0] * len(placed), [text for text, _, _ in placed], grids=[grid])
+    assert layout.order.tolist()[24:] == list(range(24, 40))
+    assert [cell[1:3] for cell in layout.cell[24:]] == [(i, j) for i in range(8) for j in range(2)]

@@ -1,0 +1,58 @@
+"""What the ink of a line tells that a net does not know: low quotes, ligatures, powers of ten."""
+
+import cv2
+import numpy as np
+import pytest
+
+from inkline.recognition.shapes import told_by_shape
+from inkline.types import Text
+
+
+def line(*pieces):
+    """A line 48 px high with pieces of ink (x0, y0, x1, y1), and letters of full height behind them."""
+    crop = np.full((48, 400, 3), 255, np.uint8)
+    for x0, y0, x1, y1 in pieces:
+        cv2.rectangle(crop, (x0, y0), (x1, y1), (0, 0, 0), -1)
+    return crop
+
+
+def read(text, *middles):
+    at = np.array(middles, np.float32) / 400
+    scores = np.full(len(text), 0.9, np.float32)
+    return Text(text, 0.9, scores, np.stack([at - 0.01, at + 0.01], axis=1))
+
+
+LETTERS = [(x, 8, x + 14, 36) for x in (60, 90, 120)]
+
+
+def test_a_quote_that_was_closed_is_opened_where_its_halves_stand():
+    halves = [(36, 33, 41, 42), (46, 33, 51, 42)]
+    text = read("Abc“", 67, 97, 127, 150)
+    (out,) = told_by_shape([text], [line(*halves, *LETTERS, (146, 8, 150, 16))])
+    assert out.text == "„Abc“" and len(out.char_spans) == 5
+    (same,) = told_by_shape([text], [line(*LETTERS, (146, 8, 150, 16))])
+    assert same is text
+
+
+@pytest.mark.parametrize(("read_as", "written"), [("CEb", "Œb"), ("AEb", "Æb")])
+def test_two_letters_of_one_piece_are_one(read_as, written):
+    wide, after = (60, 8, 100, 36), (110, 16, 124, 36)
+    (out,) = told_by_shape([read(read_as, 70, 90, 117)], [line(wide, after)])
+    assert out.text == written
+    apart = told_by_shape([read(read_as, 66, 90, 117)], [line((60, 8, 74, 36), (84, 8, 98, 36), after)])
+    assert apart[0].text == read_as
+
+
+def test_figures_that_stand_higher_are_a_power_of_ten():
+    ten, minus, low = [(60, 8, 66, 36), (74, 8, 90, 36)], (96, 16, 106, 18), (112, 8, 120, 36)
+    raised = [(112, 4, 118, 18), (122, 4, 128, 18)]
+    text = read("10-19", 63, 82, 101, 115, 125)
+    assert told_by_shape([text], [line(*ten, minus, *raised)])[0].text == "10⁻¹⁹"
+    assert told_by_shape([text], [line(*ten, minus, low, (124, 8, 132, 36))])[0].text == "10-19"
+
+
+def test_a_comma_before_a_word_that_a_single_quote_ends_opens_it():
+    blank = np.full((48, 400, 3), 255, np.uint8)
+    (out,) = told_by_shape([read(",ab‘ x", 10, 30, 50, 70, 90, 110)], [blank])
+    assert out.text == "‚ab‘ x"
+    assert told_by_shape([read("a, b‘", 10, 30, 50, 70, 90)], [blank])[0].text == "a, b‘"

@@ -65,7 +65,7 @@ def _pieces(mask: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     length = edges[1::2] - edges[::2]
     y, x = np.divmod(edges[::2], mask.shape[1] + 2)
     # The extent and the area of each piece.
-    piece = labels[y, x]
+    piece = labels[y, x].astype(np.intp)
     low, high = np.full((2, count), max(mask.shape)), np.zeros((2, count), np.int64)
     for axis, start, end in ((0, x, x + length), (1, y, y + 1)):
         np.minimum.at(low[axis], piece, start)

@@ -159,7 +159,9 @@ class ImageReader:
         image, remarks = self.header(index), []
         # Decode as much as there is.
         broken = None
-        with tiff_errors() if image.format == "TIFF" else contextlib.nullcontext([]) as errors:
+        is_tiff = image.format == "TIFF"
+        watched: contextlib.AbstractContextManager[list[str]] = tiff_errors() if is_tiff else contextlib.nullcontext([])
+        with watched as errors:
             try:
                 _load(image)
             except Exception as error:

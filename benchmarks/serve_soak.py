@@ -64,10 +64,11 @@ class Clients:
 
 def held_by(process: int) -> tuple[int, int, int, int]:
     """MB of the process, MB of its children, its open files and its threads."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    tasks = Path(f"/proc/{process}/task")
+    children = [pid for path in tasks.glob("*/children") for pid in path.read_text().split()]
     own, *others = [_resident(pid) for pid in (str(process), *children)]
     handles = len(list(Path(f"/proc/{process}/fd").iterdir()))
-    return own, sum(others), handles, len(list(Path(f"/proc/{process}/task").iterdir()))
+    return own, sum(others), handles, len(list(tasks.iterdir()))
 
 
 def _resident(pid: str) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from inkline.recognition.bidi import base_direction
 from inkline.recognition.corrections import LATIN_LOOKING
 from inkline.recognition.router import DOUBT_ABOVE, GOOD_SCORE, Plan
 from inkline.recognition.words import ink_mask
-from inkline.scripts import script_of_char
+from inkline.scripts import script_of, script_of_char
 from inkline.types import Floats, Image, Text
 
 MIN_GAP_RATIO = 0.22  # of the line's height, between two words
@@ -21,6 +21,7 @@ DOUBTFUL_WORD = 0.9  # mean score of its characters, below which a word may be i
 MIN_SPLIT_GAIN = 0.02  # of the score, for a line or a word to be read in pieces
 MIN_PIECE_LETTERS = 2  # of a word that is read apart from its line
 MIN_MIXED_LETTERS = 3  # of a word with letters of two scripts, which no word has
+MAX_PIECES = 40
 MIN_WORD_RATIO = 0.8  # width to height of a word that is looked at
 SPACE_EVIDENCE = np.array([[1, 0, 0]], np.float32)  # of the space between two pieces
 
@@ -89,11 +90,30 @@ def read_score(text: Text) -> float:
 
 
 def is_better(piece: Text, line: Text) -> bool:
-    """Whether some letters, not only such as look like Latin ones, are read clearly better than their line is there."""
+    """Whether letters of another script, not only such as look like Latin ones, are read clearly better than the line there."""
     letters = [c for c in piece.text if c.isalpha()]
-    before = score_between(line, float(piece.char_spans.min(initial=1)), float(piece.char_spans.max(initial=0)))
+    place = float(piece.char_spans.min(initial=1)), float(piece.char_spans.max(initial=0))
+    read = word_between(line, *place)
     tell = len(letters) >= MIN_PIECE_LETTERS and not LATIN_LOOKING.issuperset(letters)
-    return tell and piece.score >= max(before + MIN_SPLIT_GAIN, GOOD_SCORE)
+    least = max(score_between(line, *place) + MIN_SPLIT_GAIN, GOOD_SCORE)
+    return tell and piece.score >= least and script_of(piece.text) != script_of(read)
+
+
+def word_between(text: Text, start: float, end: float) -> str:
+    """The characters between two fractions of a line's width, without spaces."""
+    return "".join(text.text[i] for i in _between(text, start, end))
+
+
+def may_be_cyrillic(text: Text, word: Sequence[int], crop: Image) -> bool:
+    """Whether a doubtful word in Latin script, (start, end) in pixels, may be Cyrillic letters that look like it: `MoκBa`."""
+    letters = [c for c in word_between(text, word[0] / crop.shape[1], word[1] / crop.shape[1]) if c.isalpha()]
+    return len(letters) >= MIN_MIXED_LETTERS and any(not c.isascii() for c in letters)
+
+
+def pieces_of(words: Sequence[tuple[int, int]], names: Sequence[str]) -> list[tuple[str, int, int]]:
+    """(recogniser, start, end) of the pieces of a line: its words, those beside each other with one recogniser together."""
+    runs = [list(run) for _, run in groupby(zip(names, words, strict=True), key=lambda item: item[0])]
+    return [(run[0][0], run[0][1][0], run[-1][1][1]) for run in runs][:MAX_PIECES]
 
 
 def placed(text: Text, start: float, end: float) -> Text:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import groupby
 from threading import Lock
 
 import numpy as np
@@ -20,7 +19,9 @@ from inkline.recognition.pieces import (
     doubtful_words,
     is_better,
     joined,
+    may_be_cyrillic,
     may_be_mixed,
+    pieces_of,
     placed,
     read_score,
     word_spans,
@@ -46,7 +47,6 @@ UNLIKELY_BELOW = 0.5  # probability of a recogniser, below which its reading cou
 UNREAD_ABOVE = 0.3  # probability of scripts without a recogniser, from which a line may be left unread
 UNREAD_BELOW = 0.9  # score of a line whose script has no recogniser, below which its reading is not believed
 SCORE_PER_DECADE = 0.02  # what ten times the probability is worth beside the score
-MAX_PIECES = 40
 LATIN, HAN = LETTERED.index("Latn"), LETTERED.index("Hani")
 SURELY_LATIN = 0.99  # probability from which a head of Latin characters alone reads a line with letters,
 HAN_BELOW = 0.01  # if Chinese is no likelier than this in a line with letters or without,
@@ -368,21 +368,20 @@ class ScriptReader:
         return joined(self._read_pieces(crop, words, names, options, run))
 
     def _read_words_again(
-        self,
-        crops: Sequence[Image],
-        plans: Sequence[Plan],
-        texts: list[Text],
-        options: RecognizeOptions,
-        run: ParallelMap,
+        self, crops: Sequence[Image], plans: Sequence[Plan], texts: list[Text], options: RecognizeOptions, run: ParallelMap
     ) -> None:
         """Change the texts of lines with doubtful or unread words in another script to those of their pieces, if better."""
-        named = self._words_of_others(crops, plans, texts, run)
-        for i, of_words in named.items():
+        for i, of_words in self._words_of_others(crops, plans, texts, run).items():
             words = word_spans(crops[i])
-            names = [of_words.get(word, texts[i].reader) for word in words]
-            pieces = self._read_pieces(crops[i], words, names, options, run)
-            if pieces and all(piece.reader == texts[i].reader or is_better(piece, texts[i]) for piece in pieces):
-                texts[i] = joined(pieces)
+            refused = {""}
+            while of_words and refused:  # without the recognisers that do not read theirs better
+                names = [of_words.get(word, texts[i].reader) for word in words]
+                pieces = self._read_pieces(crops[i], words, names, options, run)
+                refused = {
+                    piece.reader for piece in pieces if piece.reader != texts[i].reader and not is_better(piece, texts[i])
+                }
+                of_words = {word: name for word, name in of_words.items() if name not in refused}
+            texts[i] = joined(pieces) if of_words and pieces else texts[i]
 
     def _words_of_others(
         self, crops: Sequence[Image], plans: Sequence[Plan], texts: Sequence[Text], run: ParallelMap
@@ -391,24 +390,25 @@ class ScriptReader:
         whole = [i for i, text in enumerate(texts) if text.text and "+" not in text.reader]
         spans = [(i, *word) for i in whole for word in doubtful_words(texts[i], crops[i])]
         named: dict[int, dict[tuple[int, int], str]] = {}
-        for (i, *word), parts in zip(spans, self._net([crops[i][:, a:b] for i, a, b in spans], run), strict=True):
-            plan = next(self._plans([parts]))
-            has_letters = float(parts[:, 0].mean()) < 0.5
-            if has_letters and plan.script != plans[i].script and plan.chances[plan.names[0]] > PART_ABOVE:
-                named.setdefault(i, {})[word[0], word[1]] = plan.names[0]
+        for (i, a, b), parts in zip(spans, self._net([crops[i][:, a:b] for i, a, b in spans], run), strict=True):
+            cyrillic = plans[i].script == "Latn" and may_be_cyrillic(texts[i], (a, b), crops[i])
+            if name := self._other_reader(parts, plans[i].script, cyrillic):
+                named.setdefault(i, {})[a, b] = name
         return named
 
+    def _other_reader(self, word: Floats, script: str, cyrillic: bool) -> str:
+        """The recogniser of a word of a line of this script, if the net sees another; cyrillic: though it may see Latin."""
+        plan = next(self._plans([word]))
+        if plan.script == script:
+            return next(iter(self._names.get("Cyrl", ())), "") if cyrillic else ""
+        has_letters = float(word[:, 0].mean()) < 0.5
+        return plan.names[0] if has_letters and plan.chances[plan.names[0]] > PART_ABOVE else ""
+
     def _read_pieces(
-        self,
-        crop: Image,
-        words: Sequence[tuple[int, int]],
-        names: Sequence[str],
-        options: RecognizeOptions,
-        run: ParallelMap,
+        self, crop: Image, words: Sequence[tuple[int, int]], names: Sequence[str], options: RecognizeOptions, run: ParallelMap
     ) -> list[Text]:
         """A line's words, read together as long as their recogniser is the same; none where that is all of them, or not had."""
-        runs = [list(run_of) for _, run_of in groupby(zip(names, words, strict=True), key=lambda item: item[0])]
-        pieces = [(run_of[0][0], run_of[0][1][0], run_of[-1][1][1]) for run_of in runs][:MAX_PIECES]
+        pieces = pieces_of(words, names)
         found: list[list[Text]] = [[] for _ in pieces]
         if len(pieces) > 1:
             cut = [crop[:, start:end] for _, start, end in pieces]

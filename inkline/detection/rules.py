@@ -30,9 +30,10 @@ def find_grids(found: Detections, ink: Ink) -> list[Grid]:
 
 def cut_at_rules(found: Detections, grids: list[Grid]) -> Detections:
     """The boxes, those that reach over a rule between two columns cut there."""
-    if not grids or found.polygons is not None:
+    if not grids or not len(found.quads) or found.polygons is not None:
         return found
-    quads, scores = [], []
+    quads: list[Floats] = []
+    scores: list[float] = []
     for quad, score in zip(found.quads, found.scores, strict=True):
         (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
         cuts: list[float] = []
@@ -42,7 +43,7 @@ def cut_at_rules(found: Detections, grids: list[Grid]) -> Detections:
         edges = [float(x0), *sorted(cuts), float(x1)]
         pieces = [_upright(a, y0, b, y1) for a, b in pairwise(edges)]
         quads += pieces if cuts else [quad]
-        scores += [score] * (len(cuts) + 1)
+        scores += [float(score)] * (len(cuts) + 1)
     return Detections(np.stack(quads).astype(np.float32), np.array(scores, np.float32))
 
 

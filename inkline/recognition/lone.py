@@ -117,7 +117,7 @@ def _is_blank(crop: Image | None) -> bool:
     """Whether all ink of a crop is one bar at its foot."""
     if crop is None or crop.shape[1] < BLANK_RATIO * crop.shape[0] or not is_bar(crop):
         return False
-    return float(np.nonzero(ink_mask(crop))[0].mean()) > BLANK_FOOT * crop.shape[0]
+    return bool(np.nonzero(ink_mask(crop))[0].mean() > BLANK_FOOT * crop.shape[0])
 
 
 def _is_wide(crop: Image | None) -> bool:
@@ -128,7 +128,9 @@ def _is_wide(crop: Image | None) -> bool:
 
 def _ink_size(crop: Image | None) -> tuple[int, int, int]:
     """Height and width of the ink of a crop, and how many pixels it has; zeros without any."""
-    rows, columns = ([], []) if crop is None else np.nonzero(ink_mask(crop))
+    if crop is None:
+        return 0, 0, 0
+    rows, columns = np.nonzero(ink_mask(crop))
     return (int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1, len(rows)) if len(rows) else (0, 0, 0)
 
 

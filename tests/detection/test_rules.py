@@ -21,7 +21,7 @@ def page(xs=XS, ys=YS):
 
 def found(*boxes):
     quads = [[[x0, y - 15], [x1, y - 15], [x1, y + 15], [x0, y + 15]] for x0, x1, y in boxes]
-    return Detections(np.array(quads, np.float32), np.ones(len(quads), np.float32))
+    return Detections(np.array(quads, np.float32).reshape(-1, 4, 2), np.ones(len(quads), np.float32))
 
 
 def test_rules_that_cross_are_a_grid():
@@ -42,3 +42,8 @@ def test_a_box_over_a_rule_is_cut_there():
     assert len(spans) == 4  # the second ends at the rule, the third stands below the table
     assert spans[0][0] == 60 and abs(spans[0][1] - 250) <= 2 and spans[1][1] == 430
     assert cut_at_rules(boxes, []) is boxes
+
+
+def test_a_grid_without_boxes_cuts_nothing():
+    grids = find_grids(found((60, 200, 90)), page_ink(page()))
+    assert grids and not len(cut_at_rules(found(), grids).quads)

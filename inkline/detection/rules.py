@@ -14,6 +14,9 @@ DRAWN_SHARE = 0.7  # of a grid's width or height, which a rule takes at least
 MIN_CELL = 0.7  # distance of two rules, in heights of a line
 MIN_SIDE = 3.0  # of a grid, in heights of a line
 REACH = 0.4  # in its heights, how far a box reaches over a rule on both sides, at least, to be cut there
+PASSES_BY = 0.25  # in heights of a box, how far a rule that cuts it goes on above and below
+PASSES_SHARE = 0.95  # of that way on which ink is seen
+RULE_WIDTH_PX = 2  # of the ink's own pixels, to either side of where the rule is
 
 
 def find_grids(found: Detections, ink: Ink) -> list[Grid]:
@@ -28,23 +31,36 @@ def find_grids(found: Detections, ink: Ink) -> list[Grid]:
     return [grid for grid in grids if grid is not None]
 
 
-def cut_at_rules(found: Detections, grids: list[Grid]) -> Detections:
-    """The boxes, those that reach over a rule between two columns cut there."""
+def cut_at_rules(found: Detections, grids: list[Grid], ink: Ink) -> Detections:
+    """The boxes, those that reach over a rule between two columns cut there; cells over several columns have none in them."""
     if not grids or not len(found.quads) or found.polygons is not None:
         return found
     quads: list[Floats] = []
     scores: list[float] = []
     for quad, score in zip(found.quads, found.scores, strict=True):
         (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
-        cuts: list[float] = []
-        for grid in grids:
-            if grid.ys[0] < (y0 + y1) / 2 < grid.ys[-1]:
-                cuts += [x for x in grid.xs if x0 + REACH * (y1 - y0) < x < x1 - REACH * (y1 - y0)]
+        reach = REACH * (y1 - y0)
+        rules = [x for x in _rules_beside(grids, float(y0 + y1) / 2) if x0 + reach < x < x1 - reach]
+        cuts = [x for x in rules if _passes(ink, x, y0, y1)]
         edges = [float(x0), *sorted(cuts), float(x1)]
         pieces = [_upright(a, y0, b, y1) for a, b in pairwise(edges)]
         quads += pieces if cuts else [quad]
         scores += [float(score)] * (len(cuts) + 1)
     return Detections(np.stack(quads).astype(np.float32), np.array(scores, np.float32))
+
+
+def _rules_beside(grids: list[Grid], y: float) -> list[float]:
+    """Where rules go down in the grids at a height."""
+    return [x for grid in grids if grid.ys[0] < y < grid.ys[-1] for x in grid.xs]
+
+
+def _passes(ink: Ink, x: float, y0: float, y1: float) -> bool:
+    """Whether the rule down at x is drawn beside all of a box from y0 to y1, and a little above and below it."""
+    beyond = PASSES_BY * (y1 - y0)
+    top, bottom = (round(float(y) * ink.scale) for y in (y0 - beyond, y1 + beyond))
+    middle = round(x * ink.scale)
+    strip = ink.mask[max(top, 0) : bottom, max(middle - RULE_WIDTH_PX, 0) : middle + RULE_WIDTH_PX + 1]
+    return strip.size > 0 and bool(strip.any(axis=1).mean() >= PASSES_SHARE)
 
 
 def _upright(x0: float, y0: float, x1: float, y1: float) -> Floats:

@@ -22,5 +22,5 @@ def find_all(image: Image, find: Find, find_again: Find) -> tuple[Image, Detecti
     found, pale = find(image), without_pale(image)
     found = found if pale is None else merge_passes(found, find_again(pale))
     grids = find_grids(found, ink)
-    found = with_blanks(cut_at_rules(found, grids), ink)
+    found = with_blanks(cut_at_rules(found, grids, ink), ink)
     return image, with_lone_glyphs(found, ink), grids

@@ -24,7 +24,8 @@ LOW_WIDTH = 0.8  # of both halves
 LOW_TOP = 0.45  # of it above the base line at most,
 LOW_BOTTOM = 0.02  # and below it at least
 HALVES_APART = 0.35
-LIGATURE_RATIO = 1.0  # width to height of Œ and Æ at least; E is narrower
+LIGATURE_RATIO = 1.0  # width to height of Œ and Æ at least, where two letters were read,
+LONE_LIGATURE_RATIO = 1.25  # and where an E alone was: that of a typewriter is as wide as high
 RAISED_SIZE, RAISED_BY = 0.85, 0.12  # of a raised figure, and how far its foot is above that of the figure before it
 
 Pieces = NDArray[np.int64]  # (N, 4) x0, y0, x1, y1 of the pieces of ink of a crop, from the left
@@ -86,11 +87,14 @@ def _ligatures(text: Text, crop: Image) -> Text:
         return text
     pieces, rows = pieces_of(crop), rows_of(text)
     mask, centres = ink_mask(crop), text.char_spans.mean(axis=1) * crop.shape[1]
+    tall = float(np.quantile(pieces[:, 3] - pieces[:, 1], 0.9)) if len(pieces) else 0.0
     # From the right, so that places before stay as they are.
     for match in reversed(found):
         start, end = match.span()
         piece = _at(text, end - 1, pieces, crop.shape[1])
-        if piece is None or piece[2] - piece[0] < LIGATURE_RATIO * (piece[3] - piece[1]):
+        # Of an E alone only part of the ink may hang together.
+        wide = LIGATURE_RATIO if end - start > 1 else LONE_LIGATURE_RATIO
+        if piece is None or piece[2] - piece[0] < wide * max(piece[3] - piece[1], tall if end - start == 1 else 0):
             continue
         within = (centres > piece[0]) & (centres < piece[2])
         if within[:start].any() or within[end:].any():

@@ -37,13 +37,23 @@ def test_a_frame_without_rules_inside_is_none():
 
 def test_a_box_over_a_rule_is_cut_there():
     boxes = found((60, 430, 90), (60, 255, 150), (100, 600, 280))
-    out = cut_at_rules(boxes, find_grids(boxes, page_ink(page())))
+    out = cut_at_rules(boxes, find_grids(boxes, page_ink(page())), page_ink(page()))
     spans = [(float(quad[:, 0].min()), float(quad[:, 0].max())) for quad in out.quads]
     assert len(spans) == 4  # the second ends at the rule, the third stands below the table
     assert spans[0][0] == 60 and abs(spans[0][1] - 250) <= 2 and spans[1][1] == 430
-    assert cut_at_rules(boxes, []) is boxes
+    assert cut_at_rules(boxes, [], page_ink(page())) is boxes
 
 
 def test_a_grid_without_boxes_cuts_nothing():
-    grids = find_grids(found((60, 200, 90)), page_ink(page()))
-    assert grids and not len(cut_at_rules(found(), grids).quads)
+    ink = page_ink(page())
+    grids = find_grids(found((60, 200, 90)), ink)
+    assert grids and not len(cut_at_rules(found(), grids, ink).quads)
+
+
+def test_a_cell_over_two_columns_is_not_cut():
+    image = page((50, 150, 250, 450, 700), (60, 120, 180, 240, 300, 360))
+    image[62:119, 445:456] = 255  # the last rule inside begins under the first row
+    ink, boxes = page_ink(image), found((280, 650, 90))
+    grids = find_grids(boxes, ink)
+    assert 450 in np.round(grids[0].xs)
+    np.testing.assert_array_equal(cut_at_rules(boxes, grids, ink).quads, boxes.quads)

@@ -56,3 +56,11 @@ def test_a_comma_before_a_word_that_a_single_quote_ends_opens_it():
     (out,) = told_by_shape([read(",ab‘ x", 10, 30, 50, 70, 90, 110)], [blank])
     assert out.text == "‚ab‘ x"
     assert told_by_shape([read("a, b‘", 10, 30, 50, 70, 90)], [blank])[0].text == "a, b‘"
+
+
+def test_the_e_of_a_typewriter_is_no_ligature():
+    image = np.full((60, 200, 3), 255, np.uint8)
+    image[10:50, 10:56] = 0  # as wide as high, and a little more
+    image[10:50, 80:90] = image[10:50, 110:120] = 0
+    text = Text("Ein", 0.9, np.full(3, 0.9, np.float32), np.array([[0.05, 0.28], [0.4, 0.45], [0.55, 0.6]], np.float32))
+    assert told_by_shape([text], [image])[0].text == "Ein"

@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # A CPU build of PyTorch where the index has one; without it pip would fetch gigabytes of CUDA libraries.
 TORCH ?= torch==2.13.0
+# Weights that Inkline finds beside its own, once they are installed.
+RARE = ./packages/inkline-rare-scripts
 EXTRAS = test,openvino,train,serve,pdf,parquet,cloud,ocrmypdf,ray
 # Programs written for PaddleOCR, which a test runs on Inkline: without what they require, in a folder that nothing else sees.
 OTHERS = ocr-locator==0.2.0 ocrmypdf-paddleocr==0.1.1
@@ -17,14 +19,14 @@ SPREAD = -n $(JOBS) --dist worksteal
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable . $(RARE)
 	@touch $@
 
 # Everything in one call, as pip needs long to choose versions; compiled by all cores at once, where pip would use one.
 # What tests hardly use is compiled when it is. (Some packages hold files for other versions of Python, which fail.)
 $(VENV)/.test: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile $(TORCH) --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --no-compile $(TORCH) --editable '.[$(EXTRAS)]' $(RARE)
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/others $(OTHERS)
 	@$(BIN)/python -m compileall -qq -j 0 -x '/(tests|testing|rllib|moto)/' $(VENV)/lib || true
 	@touch $(VENV)/.base $@

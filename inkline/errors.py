@@ -87,6 +87,12 @@ class DownloadError(ModelError):
     may_pass = True
 
 
+class NotInstalledError(DownloadError):
+    """A model comes with a package that is not installed."""
+
+    may_pass = False
+
+
 class EngineError(InklineError):
     """A runtime or device is not available, or a net cannot be run on an input."""
 

@@ -173,7 +173,7 @@ def test_spellings(spelling: str, code: str) -> None:
         ("cyrilic", "", "did you mean 'cyrillic'"),
         ("germna", "", r"'de' \(German\)"),
         ("gr", "", r"'el' \(Greek\)"),
-        ("Khmer", "", "lang='Khmer': Khmer is not read by any model here; `inkline languages` lists what is"),
+        ("Tibetan", "", "lang='Tibetan': Tibetan is not read by any model here; `inkline languages` lists what is"),
         ("mn-Mong", "", "Mongolian in its old script is not read by any model here"),
         ("fr-Xsux", "", "lang='fr-Xsux' is not known"),
         (["en", "ru"], "", r"lang=\['en', 'ru'\]: must be one code"),

@@ -7,7 +7,7 @@ from threading import Lock
 
 import numpy as np
 
-from inkline.errors import DownloadError, ModelError
+from inkline.errors import ModelError, NotInstalledError
 from inkline.flat import apply
 from inkline.languages import LANGUAGES, canonical, language, own_reader, route, twins_of
 from inkline.options import AUTO, OcrOptions, RecognizeOptions
@@ -83,7 +83,7 @@ class Readers:
         self._lock = Lock()
 
     def get(self, name: str) -> Reader | None:
-        """The recogniser of this name; None where its file cannot be had, which is logged once."""
+        """The recogniser of this name; None where its file cannot be had, which is logged once (never installed: as info)."""
         if name not in self._opened:
             with self._lock:
                 if name not in self._opened:
@@ -93,8 +93,9 @@ class Readers:
     def _try(self, name: str) -> Reader | None:
         try:
             return self._open(name)
-        except (DownloadError, ModelError) as error:
-            log.warning("%s cannot be had, lines of its script stay unread: %s", name, error)
+        except ModelError as error:
+            say = log.info if isinstance(error, NotInstalledError) else log.warning
+            say("%s cannot be had, lines of its script stay unread: %s", name, error)
             return None
 
     def options(self, reader: Reader, asked: RecognizeOptions) -> RecognizeOptions:

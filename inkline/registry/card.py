@@ -59,10 +59,14 @@ class WheelFile:
 
 @dataclass(frozen=True)
 class Shipped:
-    """An ONNX file that comes with Inkline; `path` is relative to the package folder."""
+    """An ONNX file that comes with Inkline; `path` is relative to the package folder.
+
+    distribution: the one it comes with, where that is another, to be installed beside Inkline; `path` is then in that.
+    """
 
     path: str
     sha256: str = ""
+    distribution: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,9 @@ def address_of(source: ModelSource) -> str:
     """Where a source is, as it is shown to users."""
     if isinstance(source, WheelFile):
         return f"wheel {source.distribution} {source.version}"
-    return f"inkline/{source.path}" if isinstance(source, Shipped) else source.url
+    if isinstance(source, Shipped):
+        return f"package {source.distribution}" if source.distribution else f"inkline/{source.path}"
+    return source.url
 
 
 @dataclass(frozen=True)
@@ -221,7 +227,7 @@ def _source(entry: Mapping[str, str] | str, name: str) -> ModelSource:
         rest = {key: value for key, value in entry.items() if key != "wheel"} | _table()["wheels"][path]
         return WheelFile(distribution, version, **rest)
     if kind == "shipped":
-        return Shipped(path, sha256)
+        return Shipped(path, sha256, entry.get("distribution", ""))
     # All other kinds are addresses.
     url = _table()["places"][kind].format(path)
     if kind in ("mirror", "hub"):

@@ -7,6 +7,7 @@ A wheel whose own licence is not a permissive one is asked for only when the use
 
 import contextlib
 import functools
+import importlib.metadata
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from inkline.errors import DownloadError, ModelError
+from inkline.errors import DownloadError, ModelError, NotInstalledError
 from inkline.files import atomic_path, atomic_write, sha256_of
 from inkline.progress import LogProgress, open_progress
 from inkline.registry.card import (
@@ -56,11 +57,23 @@ def cached_path(card: ModelCard, settings: Settings) -> Path:
     return settings.cache / f"{card.name}.onnx"
 
 
+def shipped_file(source: Shipped) -> Path | None:
+    """The file that comes with Inkline, or with another distribution that is installed; None where it is not there."""
+    path = PACKAGE / source.path
+    if source.distribution:
+        try:
+            path = Path(str(importlib.metadata.distribution(source.distribution).locate_file(source.path)))
+        except importlib.metadata.PackageNotFoundError:
+            return None
+    return path if path.is_file() else None
+
+
 def find_local(card: ModelCard, settings: Settings) -> Path | None:
     """The model's file if it is on this machine without any copying: shipped with Inkline, or in the cache."""
     for source in card.sources:
-        if isinstance(source, Shipped) and (PACKAGE / source.path).is_file():
-            return PACKAGE / source.path
+        shipped = shipped_file(source) if isinstance(source, Shipped) else None
+        if shipped is not None:
+            return shipped
     path = cached_path(card, settings)
     return path if path.is_file() else None
 
@@ -106,7 +119,7 @@ def verify_model(card: ModelCard, settings: Settings) -> str:
         return "not on this machine"
     found = sha256_of(path)
     # The sums it may have: of the file that is shipped, else of any source, else of the record beside it.
-    shipped = [s.sha256 for s in card.sources if isinstance(s, Shipped) and s.sha256 and PACKAGE / s.path == path]
+    shipped = [s.sha256 for s in card.sources if isinstance(s, Shipped) and s.sha256 and shipped_file(s) == path]
     known = shipped or _published_sums(card)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # no record, or not one of ours
         known.append(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"])
@@ -145,7 +158,16 @@ def ordered_sources(card: ModelCard, settings: Settings) -> list[ModelSource]:
     return sorted((s for s in card.sources if not isinstance(s, skipped)), key=rank)
 
 
+def _check_package(card: ModelCard) -> None:
+    """Raise NotInstalledError for a model that comes with a package that is not installed."""
+    for name in (source.distribution for source in card.sources if isinstance(source, Shipped) and source.distribution):
+        raise NotInstalledError(
+            f"{card.name} comes with the package {name}: pip install {name}, or in a clone ./packages/{name}"
+        )
+
+
 def _fetch_from_any(card: ModelCard, settings: Settings) -> Path:
+    _check_package(card)
     reasons = []
     for source in ordered_sources(card, settings):
         address = settings.asked(address_of(source)) if isinstance(source, Url | Archive) else address_of(source)

@@ -3,12 +3,11 @@
 `python -m inkline.training.head_init CHARSET -o start.pt [--start MODEL]`. `start_weights.head_surgery` gives every new
 character the mean of the known rows. Here a letter with marks starts as the row of its letter plus the direction of each
 mark, taken from pairs that the net knows (á minus a); a Hangul syllable as the mean plus one direction for each of its
-parts, so that what is learned of ㄱ in one syllable serves all others from the first step; a Brahmic letter as the letter at
-the same place of a related script's block, where the net knows one (`--start kannada_PP-OCRv6_small_rec` for Telugu); an Arabic
-letter as the one that its name puts before "with" (dal with ring).
+parts, so that what is learned of ㄱ in one syllable serves all others from the first step, and an Ethiopic one likewise; a
+Brahmic letter as the letter at the same place of a related script's block, where the net knows one
+(`--start kannada_PP-OCRv6_small_rec` for Telugu); an Arabic letter as the one that its name puts before "with" (dal with ring).
 """
 
-import operator
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,10 +23,12 @@ from inkline.training.start_weights import init_from, load_start_weights, read_c
 
 CTC_ROWS = "head.ctc_head.fc.weight"
 CTC_BIAS = "head.ctc_head.fc.bias"
+TINY_CTC = ("head.ctc_head.fc2.weight", "head.ctc_head.fc2.bias")  # PP-OCRv6_tiny_rec narrows before its last layer
 
 BIAS_STEP = 1.0  # how far the bias of a letter with marks starts below that of the letter it comes from
 UNSEEN_MARK_NORM = 0.35  # length of the direction of a mark that no known pair shows
 HANGUL_SYLLABLES = range(0xAC00, 0xD7A4)
+ETHIOPIC_SYLLABLES = range(0x1200, 0x1358)  # eight vowels to a consonant
 BRAHMIC_BLOCKS = range(0x900, 0xD80, 0x80)
 
 # Characters that start as another one of the same or a similar shape.
@@ -56,10 +57,16 @@ def mark_directions(rows: Mapping[str, Tensor], noise: torch.Generator) -> dict[
     return out
 
 
-def hangul_parts(c: str) -> tuple[int, int, int]:
-    """Which first consonant (of 19), vowel (of 21) and last consonant (of 28, 0: none) make up a Hangul syllable."""
-    at = ord(c) - HANGUL_SYLLABLES[0]
-    return at // 588, at % 588 // 28, at % 28
+def syllable_parts(c: str) -> tuple[tuple[str, int], ...]:
+    """What a syllable is made up of: of Hangul its first consonant, vowel and last consonant, of Ethiopic its consonant and
+    vowel; nothing for other characters."""
+    if ord(c) in HANGUL_SYLLABLES:
+        at = ord(c) - HANGUL_SYLLABLES[0]
+        return ("first", at // 588), ("vowel", at % 588 // 28), ("last", at % 28)
+    if ord(c) in ETHIOPIC_SYLLABLES:
+        consonant, vowel = divmod(ord(c) - ETHIOPIC_SYLLABLES[0], 8)
+        return ("ethiopic", consonant), ("order", vowel)
+    return ()
 
 
 def brahmic_sister(c: str, known: Mapping[str, object]) -> str:
@@ -95,9 +102,9 @@ def init_related_rows(weight: Tensor, bias: Tensor, old: Mapping[str, tuple[Tens
     size = weight.shape[1]
     known = {c: weight[i].clone() for i, c in enumerate(charset, 1) if c in old}
     marks = mark_directions(known, noise)
-    # Directions of Hangul's parts: random, of a length that sets syllables as far apart as known characters are.
+    # Directions of the parts of syllables: random, of a length that sets syllables as far apart as known characters are.
     spread = (torch.stack(list(known.values())) - weight[1:].mean(dim=0)).norm(dim=1).mean()
-    parts = [torch.randn(n, size, generator=noise) * (spread / (3 * size) ** 0.5) for n in (19, 21, 28)]
+    part_rows: dict[tuple[str, int], Tensor] = {}
 
     count = 0
     for i, c in enumerate(charset, 1):
@@ -105,9 +112,12 @@ def init_related_rows(weight: Tensor, bias: Tensor, old: Mapping[str, tuple[Tens
             continue
         base, own_marks = marked_letter(c, known)
         sister = brahmic_sister(c, old)
+        parts = syllable_parts(c)
         count += 1
-        if ord(c) in HANGUL_SYLLABLES:
-            weight[i] += sum(map(operator.getitem, parts, hangul_parts(c)))
+        if parts:
+            for part in parts:
+                row = part_rows.setdefault(part, torch.randn(size, generator=noise) * (spread / (len(parts) * size) ** 0.5))
+                weight[i] += row
         elif sister:
             weight[i], bias[i] = old[sister]
         elif base in known:
@@ -128,9 +138,10 @@ def main(charset: Path, output: Path, start: str) -> None:
     characters = read_charset(charset, space=True)
     torch.manual_seed(0)
     net, said = init_from(build(origin.name, len(characters) + 1), origin, characters)
-    old = {c: (origin.state[CTC_ROWS][i], origin.state[CTC_BIAS][i]) for i, c in enumerate(origin.charset, 1)}
+    rows, bias = TINY_CTC if TINY_CTC[0] in origin.state else (CTC_ROWS, CTC_BIAS)
+    old = {c: (origin.state[rows][i], origin.state[bias][i]) for i, c in enumerate(origin.charset, 1)}
     state: dict[str, Any] = net.state_dict()
-    count = init_related_rows(state[CTC_ROWS], state[CTC_BIAS], old, characters)
+    count = init_related_rows(state[rows], state[bias], old, characters)
     net.load_state_dict(state)
     about = Description(origin.name, len(characters) + 1, characters, fused=origin.fused, partial=True)
     save_checkpoint(output, net, about)

@@ -145,8 +145,8 @@ def test_languages(cache: Path) -> None:
     by_code = {row["code"]: row for row in rows}
     assert len(by_code) == len(LANGUAGES | GROUPS) and rows[-1]["recognizer"] is None
     assert {"tag": "sr-Latn", "script": "Latn", "where": "wheel rapidocr 3.10.0"}.items() <= by_code["rs_latin"].items()
-    assert "km            Khmer                      not read by any model here" in run("languages").stdout
-    assert by_code["km"]["recognizer"] is None and by_code["el"]["where"] == "here"
+    assert "or            Odia                       not read by any model here" in run("languages").stdout
+    assert by_code["or"]["recognizer"] is None and by_code["el"]["where"] == "here"
     assert [row["code"] for row in json.loads(run("languages", "Georgian", "pt-BR", "--json").stdout)] == ["kat", "pt"]
     few = json.loads(run("languages", "--ocr-version", "PP-OCRv4", "--json").stdout)
     assert [row["code"] for row in few] == ["ch", "en"] and few[1]["recognizer"] == "en_PP-OCRv4_mobile_rec"

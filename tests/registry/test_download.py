@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import inkline
-from inkline.errors import DownloadError, ModelError, UsageError
+from inkline.errors import DownloadError, ModelError, NotInstalledError, UsageError
 from inkline.registry import download as fetch_module
 from inkline.registry.card import Archive, ModelCard, ModelSource, Shipped, Url, Weights, WheelFile, all_cards
 from inkline.registry.download import cached_path, fetch_model, find_local, ordered_sources, verify_model
@@ -485,3 +485,18 @@ def test_check_without_a_known_sum_looks_at_the_file(settings: Settings) -> None
     cached_path(one, settings).write_bytes(b"damaged")
     assert "not an ONNX file" in verify_model(one, settings)
     assert verify_model(dataclasses.replace(one, name="absent"), settings) == "not on this machine"
+
+
+def test_a_model_of_another_package_is_found_there_or_the_package_is_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = card(Shipped("inkline_more/a.onnx", "", "inkline-more"))
+    with pytest.raises(NotInstalledError, match="test_det comes with the package inkline-more: pip install inkline-more"):
+        fetch_model(one, settings)
+    folder = settings.cache / "site"
+    (folder / "inkline_more-1.0.dist-info").mkdir(parents=True)
+    (folder / "inkline_more-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: inkline-more\nVersion: 1.0\n")
+    (folder / "inkline_more").mkdir()
+    (folder / "inkline_more/a.onnx").write_bytes(b"net")
+    monkeypatch.syspath_prepend(folder)
+    assert fetch_model(one, settings) == folder / "inkline_more/a.onnx"

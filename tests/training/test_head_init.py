@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from inkline.errors import UsageError
-from inkline.training.head_init import CTC_BIAS, brahmic_sister, decompose, hangul_parts, init_related_rows
+from inkline.training.head_init import CTC_BIAS, brahmic_sister, decompose, init_related_rows, syllable_parts
 from inkline.training.interpolate import bias_amounts, interpolate, shift_biases
 
 WIDTH = 16
@@ -41,7 +41,8 @@ def test_syllables_share_what_their_parts_share():
     weight, bias, old = rows(charset_2, ["x", "y"])
     init_related_rows(weight, bias, old, charset_2)
     torch.testing.assert_close(weight[2] - weight[1], weight[4] - weight[3])
-    assert hangul_parts("각") == (0, 0, 1) and hangul_parts("나") == (2, 0, 0)
+    assert syllable_parts("각") == (("first", 0), ("vowel", 0), ("last", 1)) and syllable_parts("나")[0] == ("first", 2)
+    assert syllable_parts("ሉ") == (("ethiopic", 1), ("order", 1)) and syllable_parts("a") == ()
     assert (weight[1] - weight[2]).norm() > 0
 
 

@@ -60,6 +60,9 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path):
     assert row["error"].endswith("grows2.png: it changed while it was read")
 
 
+MOST_KILLED = 2  # as a file may be tried again twice, and is told as a failure when its third reader died, too
+
+
 def test_workers_killed_at_any_moment_lose_nothing(tmp_path):
     source, whole, out, log = (tmp_path / name for name in ("in", "whole", "out", "log"))
     source.mkdir()
@@ -72,14 +75,14 @@ def test_workers_killed_at_any_moment_lose_nothing(tmp_path):
     while process.poll() is None and time.monotonic() < end:
         time.sleep(moments.random() * 0.05)
         alive = {line.split()[-1] for line in read_lines(log)} - killed
-        if len(killed) < 6 and alive and moments.random() < 0.3:
+        if len(killed) < MOST_KILLED and alive and moments.random() < 0.3:
             (victim,) = moments.sample(sorted(alive), 1)
             killed.add(victim)
             try:
                 os.kill(int(victim), signal.SIGKILL)
             except ProcessLookupError:
                 continue
-    assert process.wait(timeout=60) == 0 and len(killed) >= 2
+    assert process.wait(timeout=60) == 0 and killed
     assert results(out) == results(whole)
 
 

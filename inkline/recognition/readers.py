@@ -28,7 +28,7 @@ from inkline.recognition.pieces import (
 )
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.router import GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
-from inkline.registry import model_of_tier, options_for, resolve, with_latin_head
+from inkline.registry import may_be_had, model_of_tier, options_for, resolve, with_latin_head
 from inkline.registry.card import all_cards
 from inkline.registry.inspect import ModelFile
 from inkline.runtime import Engine, OpenedWhenCalled, open_engine
@@ -173,14 +173,14 @@ def reader_names(lang: str, base: str, tier: str = "balanced") -> dict[str, tupl
     """Script -> the recognisers that may read its lines, for the option `lang`; none in one that nothing reads.
 
     auto: all scripts, `base` (the recogniser that the options name) being that of Latin, and of Chinese and Japanese unless it
-    is that of a tier which does not read kana. Codes joined by +: the scripts and recognisers of these languages. Anything
-    else: none at all.
+    is that of a tier which does not read kana, and one that does may be had. Codes joined by +: the scripts and recognisers
+    of these languages. Anything else: none at all.
     """
     names: dict[str, tuple[str, ...]] = {}
     if lang == AUTO:
         default = OcrOptions().text_recognition_model_name
         usual, with_kana = (model_of_tier(default, tier, code) for code in ("", "japan"))
-        han = with_kana if base == usual else base
+        han = with_kana if base == usual and may_be_had(with_kana) else base
         names = {"Latn": (base,), "Hani": (han,), **dict.fromkeys(LETTERED[2:], ())}
         for code, known in LANGUAGES.items():
             script, own = ROUTED_AS.get(known.script, known.script), own_reader(code)

@@ -145,7 +145,7 @@ def test_asked_options_go_before_those_a_recogniser_was_tuned_with():
     assert (asked.score_thresh, asked.width_scale) == (0.5, 0.9)
 
 
-def test_languages_limit_the_recognisers():
+def test_languages_limit_the_recognisers(monkeypatch, tmp_path):
     v6 = "PP-OCRv6_small_rec"
     auto = reader_names("auto", v6)
     assert (auto["Latn"], auto["Hani"], auto["Khmr"]) == ((v6,), (v6,), ("rare_PP-OCRv6_small_rec",))
@@ -154,6 +154,11 @@ def test_languages_limit_the_recognisers():
     # The fast tier's recogniser has no kana: Chinese and Japanese lines go to the default one, unless it was named by the user.
     tiny = "PP-OCRv6_tiny_rec"
     assert [reader_names("auto", tiny, tier)["Hani"] for tier in ("fast", "balanced")] == [(v6,), (tiny,)]
+    # Offline, where only the fast tier's models were fetched, it reads them as well as it can.
+    monkeypatch.setenv("INKLINE_OFFLINE", "1")
+    monkeypatch.setenv("INKLINE_CACHE", str(tmp_path))
+    assert reader_names("auto", tiny, "fast")["Hani"] == (tiny,)
+    monkeypatch.undo()
     assert reader_names("en+ru", v6) == {"Latn": (v6,), "Cyrl": ("cyrillic_PP-OCRv6_small_rec",)}
     assert reader_names("en", v6) == {}
     assert [options_for(lang=lang).lang for lang in (["en", "ru"], "en+ru", "eng,rus", None, "ru")] == [

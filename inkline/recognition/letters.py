@@ -23,6 +23,7 @@ SURE = 0.8  # confidence of a line with letters beyond ASCII, below which they m
 SURE_WITHOUT_VOWEL = 0.95  # and of one with a word that has no vowel
 WORD = re.compile(r"(?<![\w'’.&/-])[^\W\d_]{2,}(?![\w'’.&/-])")  # no abbreviation, no part of a code or an address
 VOWELS = frozenset("aeiouyøæœıəɛɔ")
+MIN_READ_SCORE = 0.8  # of what another recogniser reads, for its letters to count: lines that stand upside down have any
 PROBES = 2  # lines of a page that another recogniser reads to find out
 
 
@@ -103,15 +104,15 @@ def read_by_others(
     for name, alphabets in others.items():
         probes = [lines[at] for at in alphabets.probes([texts[i].text for i in lines], lambda at: confidence(lines[at]))]
         read = read_by(name, probes)
-        if read and alphabets.speak_for_other([text.text for text in read.values()]):
+        if alphabets.speak_for_other([text.text for text in read.values() if text.score >= MIN_READ_SCORE]):
             read |= read_by(name, [i for i in lines if i not in read])
             _take_better(read, texts, alphabets.odd)
 
 
 def _take_better(read: Mapping[int, Text], texts: list[Text], odd: frozenset[str]) -> None:
-    """Put readings in the place of texts that score no better; those with letters of their own (`odd`) in any case."""
+    """Put readings in the place of texts that score no better; those with letters of their own (`odd`) if they may be right."""
     for i, text in read.items():
-        if text.score >= texts[i].score or not odd.isdisjoint(text.text):
+        if text.score >= texts[i].score or (text.score >= MIN_READ_SCORE and not odd.isdisjoint(text.text)):
             texts[i] = text
 
 

@@ -24,7 +24,7 @@ from inkline.io.read import read
 from inkline.layout.geometry import crop_quad, is_upright_column
 from inkline.metrics import edits
 from inkline.options import EngineOptions
-from inkline.recognition.readers import ROUTER
+from inkline.recognition.opened import ROUTER
 from inkline.recognition.router import LETTERED, ScriptNet, evidence, posterior
 from inkline.registry import resolve
 from inkline.runtime import open_engine

@@ -29,7 +29,7 @@ from inkline.orientation.unwarper import Unwarper
 from inkline.recognition.columns import complete_columns
 from inkline.recognition.confidence import own_fit
 from inkline.recognition.lone import KEPT_SCORE, read_lone
-from inkline.recognition.readers import open_lines_reader, open_recognizers
+from inkline.recognition.opened import open_lines_reader, open_recognizers
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.registry import options_for, resolve
 from inkline.registry.card import all_cards

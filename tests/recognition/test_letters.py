@@ -11,7 +11,8 @@ from inkline.formats.fonts import sized_font
 from inkline.languages import twins_of
 from inkline.options import RecognizeOptions
 from inkline.recognition.letters import other_readers, twins_of_page
-from inkline.recognition.readers import Reader, Readers, ScriptReader, reader_names
+from inkline.recognition.opened import reader_names
+from inkline.recognition.readers import Reader, Readers, ScriptReader
 from inkline.scripts import SCRIPTS
 from inkline.types import Text
 

@@ -11,8 +11,9 @@ from inkline import Ocr
 from inkline.errors import DownloadError, UsageError
 from inkline.formats.fonts import sized_font
 from inkline.options import RecognizeOptions
+from inkline.recognition.opened import reader_names
 from inkline.recognition.pieces import is_better, joined, word_spans
-from inkline.recognition.readers import Reader, Readers, ScriptReader, reader_names
+from inkline.recognition.readers import Reader, Readers, ScriptReader
 from inkline.recognition.router import LETTERED, line_parts, net_input
 from inkline.registry import options_for
 from inkline.scripts import NO_LETTERS, SCRIPTS, script_of

@@ -26,6 +26,7 @@ from inkline.recognition.corrections import (
     unify_script,
 )
 from inkline.recognition.ctc import CtcPath, ctc_decode, join_paths, probability_of_others
+from inkline.recognition.vowel_order import stored_vowels
 from inkline.recognition.words import doubt_marks
 from inkline.runtime import Engine
 from inkline.runtime.tensors import normalize_table, resize, to_tensor
@@ -67,6 +68,7 @@ class Recognizer:
             json.loads(meta.get("inkline.std", "[0.5, 0.5, 0.5]")),
         )
         self._rgb = meta.get("inkline.channel_order", "BGR") == "RGB"
+        self._vowels_as_seen = meta.get("inkline.label_order") == "seen"
 
     def with_twins(self, twins: Sequence[str]) -> "Recognizer":
         """The same net, reading a language with these twins."""
@@ -124,6 +126,8 @@ class Recognizer:
             return parts[0][1]
         path = join_paths([(start, path) for start, path in parts if isinstance(path, CtcPath)])
         text = stored_order(ctc_decode(path, self.charset))
+        if self._vowels_as_seen:
+            text = stored_vowels(text)
         if self._homoglyphs is None:
             return text
         unified, plain = (unify_script(t, self._homoglyphs) for t in (text.text, text.plain))

@@ -59,7 +59,8 @@ class DataConfig:
     width_scale: lines are fed at this share of their width, above 1 wider; to be read so, too (text_rec_width_scale).
     stride: pixels a column of a CTC net; lines get as many columns as their label needs; 0: no such rule.
     max_text_length: the longest label that fixed-length decoders hold; longer lines are left out. lower: labels are
-    learned in lower case.
+    learned in lower case. label_order: of vowel signs that stand left of their letter; a net that was taught them as they are
+    seen says so in its file (`inkline.recognition.vowel_order`).
     """
 
     train: tuple[str, ...] = ()
@@ -84,6 +85,7 @@ class DataConfig:
     stride: int = 8
     max_text_length: int = 25
     lower: bool = False
+    label_order: Literal["stored", "seen"] = "stored"
 
 
 @dataclass(frozen=True)

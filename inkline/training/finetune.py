@@ -123,6 +123,7 @@ def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tu
     if before.task == "rec":
         tree = configs.merge(tree, configs.read_tree(RECOGNISER))
         tree["data"]["replay"] = ["auto"]
+        tree["data"].setdefault("label_order", start_weights.label_order)
         tree["model"]["freeze"] = lower_half(start_weights)
         if not before.loss.ctc:
             tree["distill"]["keep"] = 0.0

@@ -33,7 +33,10 @@ CLASS_ROWS = (
 
 @dataclass(frozen=True, eq=False)
 class StartWeights:
-    """Weights of the net `name`, fused or not; `classes`: width of its last layer, None where it has none."""
+    """Weights of the net `name`, fused or not; `classes`: width of its last layer, None where it has none.
+
+    label_order: that of the labels which an exported file was taught (`data.label_order`).
+    """
 
     source: str
     name: str
@@ -41,6 +44,7 @@ class StartWeights:
     charset: tuple[str, ...]
     classes: int | None
     fused: bool
+    label_order: str = "stored"
 
     def net(self) -> Net:
         """The net as it was, in eval mode."""
@@ -77,20 +81,21 @@ def load_start_weights(source: str, name: str = "") -> StartWeights:
         if name and about.name != net_name(name):
             raise ModelError(f"{source} holds {about.name}, not {name}; give a checkpoint of {name}, or train {about.name}")
         return _start_weights(source, net, about)
-    charset = None
+    charset, order = None, "stored"
     if not path.exists() or path.is_dir() or path.suffix == ".onnx":
         file = find_model(source)
         path, name, charset = file.path, name or file.metadata.get("inkline.net") or file.name, file.charset
+        order = file.metadata.get("inkline.label_order", order)
     if not name:
         raise UsageError(f"{source} does not say which net it holds; give -o model.name=NET, for instance PP-OCRv6_small_rec")
     with tempfile.TemporaryDirectory() as folder:
         convert(path, name, Path(folder) / "start.pt", charset)
-        return _start_weights(source, *load_checkpoint(Path(folder) / "start.pt"))
+        return _start_weights(source, *load_checkpoint(Path(folder) / "start.pt"), order)
 
 
-def _start_weights(source: str, net: Net, about: Description) -> StartWeights:
+def _start_weights(source: str, net: Net, about: Description, order: str = "stored") -> StartWeights:
     state = {k: v for k, v in net.state_dict().items() if not (about.partial and k.startswith(TRAINING_ONLY))}
-    return StartWeights(source, about.name, state, about.charset, about.classes, about.fused)
+    return StartWeights(source, about.name, state, about.charset, about.classes, about.fused, order)
 
 
 def init_from(net: Net, start_weights: StartWeights, charset: Sequence[str] = ()) -> tuple[Net, str]:

@@ -37,6 +37,7 @@ def description(config: Config, charset: Sequence[str] = (), **said: Any) -> dic
     own = describe(config.model.name, charset=charset, **said)
     if config.task == "rec":
         own["inkline.input_height"] = str(config.data.height)
+        own["inkline.label_order"] = config.data.label_order
     if config.task == "cls" and config.data.kind != "script":
         own["inkline.labels"] = json.dumps([str(label) for label in config.model.labels])
         own["inkline.input_height"] = str(config.data.height)

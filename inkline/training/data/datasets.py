@@ -16,6 +16,7 @@ from inkline.errors import DataError
 from inkline.orientation.classifier import LINE_PART_HEIGHTS, full_contrast
 from inkline.recognition import router
 from inkline.recognition.bidi import base_direction, visual_order
+from inkline.recognition.vowel_order import seen_order
 from inkline.scripts import SCRIPTS, script_of
 from inkline.training.config import Config
 from inkline.training.data.augment_crops import augment_line, augment_turned, concatenate, turned
@@ -146,6 +147,8 @@ class Recognition(SourceDataset):
         image = augment_line(rng, image, config.augment.rec)
         # labels are in logical order; a net sees the letters from the left
         text = visual_order(text)
+        if config.data.label_order == "seen":
+            text = seen_order(text)
         image = self.input(image, text, at.height or config.data.height)
         ids = encode(self.alphabet, text, self.encoders)
         old = {} if self.old_from is None else {"old": int(at.number >= self.old_from)}

@@ -80,6 +80,8 @@ def test_word_lists_dictionaries_and_running_text_are_read(tmp_path: Path) -> No
     text = tmp_path / "book.txt"
     text.write_text("It was the\nbest of the times", encoding="utf-8")
     assert read_words(text) == ["It", "was", "the", "best", "of", "times"]
+    text.write_text("\u0d05\u0d35\u0d28\u0d4d\u200d", encoding="utf-8")  # Malayalam: he, as it was written before Unicode 5.1
+    assert read_words(text) == ["\u0d05\u0d35\u0d7b"]
     with pytest.raises(DataError, match="no word list"):
         read_words(tmp_path / "none.txt")
     with pytest.raises(DataError, match="no such word list or folder"):

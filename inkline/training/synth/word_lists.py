@@ -14,10 +14,12 @@ from inkline.training.synth.tokens import between, pick
 
 LONGEST_WORD = 24  # characters
 MIN_WORDS_PER_LIST = 50
+# Malayalam letters without a vowel, which older texts write as the letter, a virama and a joiner.
+CHILLUS = {f"{letter}\u0d4d\u200d": chillu for letter, chillu in zip("ണനരലളക", "ൺൻർൽൾൿ", strict=True)}
 
 
 def read_words(path: Path) -> list[str]:
-    """Return the words of one file, NFC, in file order and once each.
+    """Return the words of one file, NFC, Malayalam's letters without a vowel as one character, in file order and once each.
 
     `.dic` files (hunspell) lose their count line and flags; in other files every run of non-spaces is a word, so lists
     of one word per line and running text both serve. Raises DataError for a file that is missing or not UTF-8.
@@ -30,7 +32,15 @@ def read_words(path: Path) -> list[str]:
         ) from None
     if path.suffix == ".dic":
         lines = [line.split("/", 1)[0].split("\t", 1)[0] for line in lines[1:]]
-    return list(dict.fromkeys(unicodedata.normalize("NFC", word) for line in lines for word in line.split()))
+    return list(dict.fromkeys(_normal(word) for line in lines for word in line.split()))
+
+
+def _normal(word: str) -> str:
+    """A word as labels hold it."""
+    word = unicodedata.normalize("NFC", word)
+    for old, chillu in CHILLUS.items() if "\u200d" in word else ():
+        word = word.replace(old, chillu)
+    return word
 
 
 def word_files(sources: tuple[str, ...], script: Script) -> list[Path]:

@@ -18,6 +18,14 @@ PASSES_BY = 0.25  # in heights of a box, how far a rule that cuts it goes on abo
 PASSES_SHARE = 0.95  # of that way on which ink is seen
 RULE_WIDTH_PX = 2  # of the ink's own pixels, to either side of where the rule is
 
+# Text over a rule, in heights of its box
+BESIDE = 0.6  # to either side of a rule, where text is looked for
+CORE = 0.15  # of a box above and below, which may hold no text
+SPARED = 0.07  # paper between a rule and the text on both its sides, together, up to which that is one word
+ACROSS_SHARE = 0.9  # of the way beside a rule that is ink: a rule across
+RULE_SHARE = 0.5  # of the rows above and below a text in which a rule's own columns are ink
+MIN_TEXT_SHARE = 0.04  # of the rows of a text that are ink where it is
+
 
 def find_grids(found: Detections, ink: Ink) -> list[Grid]:
     """The grids with text in them, from what is joined ink with rules across and down within it."""
@@ -28,39 +36,97 @@ def find_grids(found: Detections, ink: Ink) -> list[Grid]:
     sizes = ink.boxes[:, 2:] - ink.boxes[:, :2]
     large = (sizes.min(axis=1) >= MIN_SIDE * usual) & (ink.areas <= MAX_FILLED * sizes.prod(axis=1))
     grids = (_grid(box, ink, MIN_CELL * usual) for box in ink.boxes[large])
-    return [grid for grid in grids if grid is not None]
+    parting = (_without_overwritten(grid, found, ink) for grid in grids if grid is not None)
+    return [grid for grid in parting if len(grid.xs) > 2]
 
 
 def cut_at_rules(found: Detections, grids: list[Grid], ink: Ink) -> Detections:
-    """The boxes, those that reach over a rule between two columns cut there; cells over several columns have none in them."""
+    """The boxes, those that reach over a rule between two columns cut there.
+
+    A cell over several columns has no rule in it, and a word that is written over a rule stays whole.
+    """
     if not grids or not len(found.quads) or found.polygons is not None:
         return found
     quads: list[Floats] = []
     scores: list[float] = []
     for quad, score in zip(found.quads, found.scores, strict=True):
-        (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
-        reach = REACH * (y1 - y0)
-        rules = [x for x in _rules_beside(grids, float(y0 + y1) / 2) if x0 + reach < x < x1 - reach]
-        cuts = [x for x in rules if _passes(ink, x, y0, y1)]
-        edges = [float(x0), *sorted(cuts), float(x1)]
-        pieces = [_upright(a, y0, b, y1) for a, b in pairwise(edges)]
+        (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
+        cuts = _cuts(x0, y0, x1, y1, grids, ink)
+        pieces = [_upright(a, y0, b, y1) for a, b in pairwise([x0, *cuts, x1])]
         quads += pieces if cuts else [quad]
         scores += [float(score)] * (len(cuts) + 1)
     return Detections(np.stack(quads).astype(np.float32), np.array(scores, np.float32))
 
 
-def _rules_beside(grids: list[Grid], y: float) -> list[float]:
-    """Where rules go down in the grids at a height."""
-    return [x for grid in grids if grid.ys[0] < y < grid.ys[-1] for x in grid.xs]
+def _cuts(x0: float, y0: float, x1: float, y1: float, grids: list[Grid], ink: Ink) -> list[float]:
+    """Where rules part what is in a box, from the left."""
+    reach = REACH * (y1 - y0)
+    beside = [grid for grid in grids if grid.ys[0] < (y0 + y1) / 2 < grid.ys[-1]]
+    rules = [(x, grid) for grid in beside for x in grid.xs if x0 + reach < x < x1 - reach]
+    return sorted(x for x, grid in rules if _passes(ink, x, y0, y1, grid) and not _is_overwritten(ink, x, y0, y1, grid))
 
 
-def _passes(ink: Ink, x: float, y0: float, y1: float) -> bool:
-    """Whether the rule down at x is drawn beside all of a box from y0 to y1, and a little above and below it."""
-    beyond = PASSES_BY * (y1 - y0)
-    top, bottom = (round(float(y) * ink.scale) for y in (y0 - beyond, y1 + beyond))
+def _without_overwritten(grid: Grid, found: Detections, ink: Ink) -> Grid:
+    """The grid without rules between columns that more lines run over than texts begin behind: these part nothing."""
+    low, high = found.quads.min(axis=1), found.quads.max(axis=1)
+    middle, height = (low[:, 1] + high[:, 1]) / 2, high[:, 1] - low[:, 1]
+    inside = (middle > grid.ys[0]) & (middle < grid.ys[-1])
+    kept = [grid.xs[0]]
+    for x, end in pairwise(grid.xs[1:]):
+        # Texts that reach the rule from the left, and what is behind it.
+        to_rule = inside & (low[:, 0] < x - REACH * height) & (high[:, 0] > x - BESIDE * height)
+        over = [_is_overwritten(ink, x, float(low[i, 1]), float(high[i, 1]), grid) for i in np.flatnonzero(to_rule)]
+        behind = inside & (low[:, 0] > x - REACH * height) & (low[:, 0] < end)
+        cut = to_rule & (high[:, 0] > x + REACH * height)
+        if sum(over) <= behind.sum() + cut.sum() - sum(over):
+            kept.append(x)
+    return Grid((*kept, grid.xs[-1]), grid.ys)
+
+
+def _passes(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> bool:
+    """Whether the rule down at x is drawn beside all of a box from y0 to y1, and a little above and below it in its grid."""
+    top, bottom = _beyond(ink, y0, y1, grid)
     middle = round(x * ink.scale)
-    strip = ink.mask[max(top, 0) : bottom, max(middle - RULE_WIDTH_PX, 0) : middle + RULE_WIDTH_PX + 1]
+    strip = ink.mask[top:bottom, max(middle - RULE_WIDTH_PX, 0) : middle + RULE_WIDTH_PX + 1]
     return strip.size > 0 and bool(strip.any(axis=1).mean() >= PASSES_SHARE)
+
+
+def _beyond(ink: Ink, y0: float, y1: float, grid: Grid) -> tuple[int, int]:
+    """Rows of the ink from a little above a box to a little below it, within its grid."""
+    beyond = PASSES_BY * (y1 - y0)
+    top, bottom = max(y0 - beyond, grid.ys[0]), min(y1 + beyond, grid.ys[-1])
+    return max(round(top * ink.scale), 0), max(round(bottom * ink.scale), 0)
+
+
+def _is_overwritten(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> bool:
+    """Whether a word runs over the rule down at x beside a box from y0 to y1: its ink comes up to the rule on both sides."""
+    # The ink around, without rules across.
+    top, bottom = _beyond(ink, y0, y1, grid)
+    height, left = (y1 - y0) * ink.scale, max(round((x - BESIDE * (y1 - y0)) * ink.scale), 0)
+    around = ink.mask[top:bottom, left : round((x + BESIDE * (y1 - y0)) * ink.scale) + 1]
+    if not around.size:
+        return False
+    at = (np.arange(top, top + len(around)) / ink.scale - y0) / (y1 - y0)
+    drawn = around.mean(axis=1) < ACROSS_SHARE
+    text, rest = around[drawn & (at > CORE) & (at < 1 - CORE)], around[drawn & ((at < 0) | (at > 1))]
+    return len(text) > 0 and _touches_both_sides(text, rest if len(rest) else text, round(x * ink.scale) - left, height)
+
+
+def _touches_both_sides(text: NDArray[np.uint8], rest: NDArray[np.uint8], middle: int, height: float) -> bool:
+    """Whether hardly any paper is left and right of a rule in a text: rows of ink of a text, and of what is above and below.
+
+    middle: the rule's column; height: of the text's box, both in pixels of the ink.
+    """
+    rule = np.flatnonzero(rest.mean(axis=0) >= RULE_SHARE)
+    rule = rule[np.abs(rule - middle) <= max(RULE_WIDTH_PX, 0.1 * height)]
+    inked = np.flatnonzero(text.mean(axis=0) >= MIN_TEXT_SHARE)
+    if not len(rule) or not len(inked):
+        return False
+    # The pixels next to a rule are its blurred edges.
+    before, behind = inked[inked < rule[0] - 1], inked[inked > rule[-1] + 1]
+    if not len(before) or not len(behind):
+        return False
+    return bool(rule[0] - before[-1] + behind[0] - rule[-1] - 4 <= SPARED * height)
 
 
 def _upright(x0: float, y0: float, x1: float, y1: float) -> Floats:

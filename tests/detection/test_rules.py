@@ -5,6 +5,7 @@ import numpy as np
 
 from inkline.detection.ink import page_ink
 from inkline.detection.rules import cut_at_rules, find_grids
+from inkline.layout.tables import Grid
 from inkline.types import Detections
 
 XS, YS = (50, 250, 450, 700), (60, 120, 180, 240)
@@ -57,3 +58,43 @@ def test_a_cell_over_two_columns_is_not_cut():
     grids = find_grids(boxes, ink)
     assert 450 in np.round(grids[0].xs)
     np.testing.assert_array_equal(cut_at_rules(boxes, grids, ink).quads, boxes.quads)
+
+
+def written(image, text, x, y, height=20):
+    """The image with a text whose letters stand on y, and the span from x to where it ends."""
+    scale = cv2.getFontScaleFromHeight(cv2.FONT_HERSHEY_DUPLEX, height, 2)
+    cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_DUPLEX, scale, (0, 0, 0), 2, cv2.LINE_AA)
+    return x, x + cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, 2)[0][0]
+
+
+def test_a_word_that_runs_over_a_rule_is_not_cut():
+    image = page()
+    spans = [written(image, text, 180, y) for text, y in (("Mamomamm", 100), ("wodobedo", 160))]  # over the rule at 250
+    written(image, "abc", 270, 220)
+    boxes = found(*((x0 - 4, x1 + 4, y) for (x0, x1), y in zip(spans, (90, 150), strict=True)), (266, 320, 210))
+    ink = page_ink(image)
+    assert all(x0 < 230 and x1 > 270 for x0, x1 in spans)
+    grids = [Grid(XS, YS)]
+    np.testing.assert_array_equal(cut_at_rules(boxes, grids, ink).quads, boxes.quads)
+
+
+def test_texts_close_to_a_rule_are_cut_there_also_in_the_first_row():
+    image = page((50, 250, 450, 700), (60, 95, 130, 165))
+    (_, end), (start, last) = written(image, "Mamo", 0, 290), written(image, "Momo", 256, 88)
+    image[265:] = 255
+    first, _ = written(image, "Mamo", 250 - 6 - end, 88)
+    boxes = found((first - 3, last + 3, 78))
+    ink = page_ink(image)
+    out = cut_at_rules(boxes, find_grids(boxes, ink), ink)
+    assert len(out) == 2 and abs(out.quads[0, 1, 0] - 250) <= 2 and start > 250
+
+
+def test_a_cross_over_running_text_is_no_grid():
+    image = page((50, 360, 700), (60, 150, 240))
+    texts = {100: "Mom amonmem omo memom amomem", 140: "memomom amo memom ammomo", 190: "amomam omem ammo momemomo"}
+    lines = [(*written(image, text, 60, y), y) for y, text in texts.items()]
+    boxes = found(*((x0 - 4, x1 + 4, y - 10) for x0, x1, y in lines))
+    assert all(x1 > 400 for _, x1, _ in lines)
+    assert find_grids(boxes, page_ink(image)) == []
+    apart = found((60, 340, 90), (380, 600, 90), (60, 340, 190), (380, 600, 190))
+    assert len(find_grids(apart, page_ink(page((50, 360, 700), (60, 150, 240))))) == 1

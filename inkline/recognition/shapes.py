@@ -17,6 +17,7 @@ CLOSES = re.compile(r"(?<=[^\W\d])[.,!?…]*[“”\"](?!\w)")
 SINGLE = re.compile(r"(?<!\S),(?=[^\W\d_][^‘’',]*([‘’'])(?!\w))")  # a low quote that is taken for a comma
 LIGATURE = re.compile(r"(?<![^\W\d_])([CA]?E)(?=[^\W\d_A-Z])|(?<=[’'])([CA]?E)(?=[A-Z])")
 POWER = re.compile(r"(?<![\d.,])10([-−–⁻]?)([0-9][0-9⁰¹²³⁴⁵⁶⁷⁸⁹]?)(?![\d.,])")
+SIGN = re.compile(r"(?<![^\s(\[$€£¥])[-.·•_,](?=\d)")  # before a figure: a minus or the point of a fraction
 
 # In heights of a line's tallest letters
 LOW_SIZE = 0.1, 0.5  # of one half of an opening quote, its height
@@ -28,12 +29,17 @@ LIGATURE_RATIO = 1.0  # width to height of Œ and Æ at least, where two letters
 LONE_LIGATURE_RATIO = 1.25  # and where an E alone was: that of a typewriter is as wide as high
 RAISED_SIZE, RAISED_BY = 0.85, 0.12  # of a raised figure, and how far its foot is above that of the figure before it
 
+# A sign before a figure, in heights of that figure
+SIGN_SIZE, SIGN_BY = 0.45, 0.9  # its height at most, and how far from the figure it may begin
+MINUS_RATIO, MINUS_FOOT = 1.6, 0.15  # width to height of a minus at least, and how far its foot is above the base line
+POINT_RATIO, POINT_FOOT = 1.3, 0.08  # the same of a point, at most
+
 Pieces = NDArray[np.int64]  # (N, 4) x0, y0, x1, y1 of the pieces of ink of a crop, from the left
 
 
 def told_by_shape(texts: Sequence[Text], crops: Sequence[Image]) -> list[Text]:
-    """The texts of a page with quotes, ligatures and powers of ten as their ink in the crops has them."""
-    out = [_powers(_ligatures(text, crop), crop) for text, crop in zip(texts, crops, strict=True)]
+    """The texts of a page with quotes, ligatures, powers of ten and signs of figures as their ink in the crops has them."""
+    out = [_powers(_ligatures(_signed(text, crop), crop), crop) for text, crop in zip(texts, crops, strict=True)]
     # Quotes that are closed and were never opened: a net without „ says nothing where one stands.
     missing = sum(len(CLOSES.findall(text.text)) - len(OPENS.findall(text.text)) for text in out)
     for i, crop in enumerate(crops):
@@ -78,6 +84,41 @@ def _powers(text: Text, crop: Image) -> Text:
                 char = "⁻" if i < match.start(2) else rows[i][0].translate(RAISED)
                 rows[i] = (char, char, *rows[i][2:])
     return rebuilt(text, rows)
+
+
+def _signed(text: Text, crop: Image) -> Text:
+    """The text with a minus before figures where that is wider than tall and above the base line, a point where neither."""
+    found = list(SIGN.finditer(text.text))
+    if not found:
+        return text
+    pieces, rows = pieces_of(crop), rows_of(text)
+    for match in found:
+        figure = _at(text, match.end(), pieces, crop.shape[1])
+        sign = None if figure is None else _sign_before(figure, pieces)
+        if figure is None or sign is None:
+            continue
+        char, shape = rows[match.start()][0], _sign_of(sign, figure)
+        if shape == "-" or (shape and char == "-"):
+            rows[match.start()] = (shape, shape, *rows[match.start()][2:])
+    return rebuilt(text, rows)
+
+
+def _sign_of(sign: NDArray[np.int64], figure: NDArray[np.int64]) -> str:
+    """What a piece of ink before a figure is by its shape, a minus or a point; empty where that does not tell."""
+    height, (width, tall) = figure[3] - figure[1], sign[2:] - sign[:2]
+    above = figure[3] - sign[3]
+    if width >= MINUS_RATIO * tall and above >= MINUS_FOOT * height:
+        return "-"
+    return "." if width <= POINT_RATIO * tall and above <= POINT_FOOT * height else ""
+
+
+def _sign_before(figure: NDArray[np.int64], pieces: Pieces) -> NDArray[np.int64] | None:
+    """The piece of ink (4,) that is the sign before a figure (4,): the largest low one just left of it."""
+    x0, y0, _, y1 = figure.tolist()
+    height, (widths, heights) = y1 - y0, (pieces[:, 2:] - pieces[:, :2]).T
+    near = (pieces[:, 2] <= x0 + 1) & (pieces[:, 0] >= x0 - SIGN_BY * height) & (heights <= SIGN_SIZE * height)
+    near &= (pieces[:, 1] >= y0) & (pieces[:, 3] <= y1 + SIGN_SIZE * height)
+    return pieces[near][int((widths * heights)[near].argmax())] if near.any() else None
 
 
 def _ligatures(text: Text, crop: Image) -> Text:

@@ -64,3 +64,25 @@ def test_the_e_of_a_typewriter_is_no_ligature():
     image[10:50, 80:90] = image[10:50, 110:120] = 0
     text = Text("Ein", 0.9, np.full(3, 0.9, np.float32), np.array([[0.05, 0.28], [0.4, 0.45], [0.55, 0.6]], np.float32))
     assert told_by_shape([text], [image])[0].text == "Ein"
+
+
+@pytest.mark.parametrize(
+    ("read_as", "piece", "written"),
+    [
+        (".1", (40, 22, 50, 26), "-1"),  # wider than tall, above the base line
+        ("·1", (40, 22, 50, 26), "-1"),
+        ("-1", (48, 32, 52, 36), ".1"),  # a dot on the base line
+        ("-1", (40, 22, 50, 26), "-1"),
+        (".1", (48, 32, 52, 36), ".1"),
+        (".1", (40, 33, 50, 36), ".1"),  # wide, but on the base line
+    ],
+)
+def test_a_sign_before_a_figure_is_what_its_shape_is(read_as, piece, written):
+    specks = [(x, y, x + 2, y + 2) for x in (4, 30, 80) for y in (4, 44)]  # of a screened ground
+    (out,) = told_by_shape([read(read_as, 46, 67)], [line(*specks, piece, (60, 8, 74, 36))])
+    assert out.text == written
+
+
+def test_a_point_after_a_figure_stays():
+    text = read("1.5", 67, 86, 100)
+    assert told_by_shape([text], [line((60, 8, 74, 36), (80, 20, 92, 24), (96, 8, 110, 36))])[0] is text

@@ -130,6 +130,9 @@ class RecognizeOptions:
         0,
         1,
     )
+    reread_thresh: float = opt(
+        0.0, "text_rec_reread_thresh", "lines that a tier reads with less confidence go to the default recogniser, too", 0, 1
+    )
     max_width: int = opt(3200, "text_rec_max_width", "longer lines are read in parts of this width, in pixels of the net", 32)
     input_shape: Shape | None = opt(None, "text_rec_input_shape", "fixed recogniser input C H W instead of own widths")
     charset: str = opt("", "text_rec_charset", "only these characters may be read (a space counts); empty: all")
@@ -246,8 +249,8 @@ class OcrOptions:
     tier: Tier = opt(
         "balanced",
         "tier",
-        "speed against text. fast: the tiny models, and no second look at small letters; accurate: a closer look, and the "
-        "medium models where they were fetched. Other options given beside it win",
+        "speed against text. fast: the tiny models, doubtful lines again by the default one, no second look at small letters; "
+        "accurate: a closer look, and the medium models where they were fetched. Other options given beside it win",
         presets={tier: values for tier, values in TIERS.items() if values},
     )
     text_detection_model_name: str = opt("PP-OCRv6_small_det", "text_detection_model_name", "name of the detector")

@@ -291,9 +291,10 @@ class Ocr:
         """The page and its texts, glyphs that stand alone in a cell being read with their rows; less what is no glyph."""
         found, options = prepared.found, prepared.options.recognize
         offered = np.flatnonzero(found.scores == 0).tolist()  # no detector saw them
-        # A glyph says nothing of its script: where most lines are read by the first recogniser, it reads glyphs, too.
+        # A glyph says nothing of its script: the first recogniser reads it where that, or the default one, reads most lines.
         names = Counter(text.reader for text in texts if text.text)
-        first = not names or names.most_common(1)[0][0] in ("", prepared.options.text_recognition_model_name)
+        own = ("", prepared.options.text_recognition_model_name, OcrOptions().text_recognition_model_name)
+        first = not names or names.most_common(1)[0][0] in own
         glyphs = self._recognize_latin or self._recognize
         texts, kept = read_lone(
             *(texts, prepared.image, found.quads, offered),

@@ -40,6 +40,7 @@ TIERS: Mapping[str, Mapping[str, Any]] = {
         "text_detection_model_name": "PP-OCRv6_tiny_det",
         "text_recognition_model_name": "PP-OCRv6_tiny_rec",
         "text_det_small_text": 0.0,
+        "text_rec_reread_thresh": 0.2,
     },
     "balanced": {},
     "accurate": {

@@ -10,6 +10,7 @@ import numpy as np
 from inkline.errors import ModelError, NotInstalledError
 from inkline.options import RecognizeOptions
 from inkline.recognition.confidence import confidences
+from inkline.recognition.doubtful import read_doubtful_again
 from inkline.recognition.letters import Alphabets, read_by_others, read_with_twins
 from inkline.recognition.pieces import (
     MIN_SPLIT_GAIN,
@@ -89,6 +90,14 @@ class Readers:
             say("%s cannot be had, lines of its script stay unread: %s", name, error)
             return None
 
+    def read(self, name: str, crops: Sequence[Image], asked: RecognizeOptions, run: ParallelMap) -> list[Text]:
+        """Lines as one recogniser reads them, each said to be read by it; none where it cannot be had."""
+        reader = self.get(name)
+        if reader is None:
+            return []
+        own = self.options(reader, asked)
+        return [replace(text, reader=name, score_thresh=own.score_thresh) for text in reader.read(crops, own, run)]
+
     def options(self, reader: Reader, asked: RecognizeOptions) -> RecognizeOptions:
         """The options for a recogniser: its own, but for what was asked otherwise than the first one brings."""
         given = {f.name: getattr(asked, f.name) for f in fields(asked)}
@@ -105,13 +114,16 @@ class ScriptReader:
         readers: Readers,
         names: Mapping[str, Sequence[str]],
         others: Mapping[str, Mapping[str, Alphabets]] | None = None,
+        again: tuple[str, str] = ("", ""),
     ) -> None:
         """names: script -> its recognisers, none where nothing reads it; scripts that are not there are not on the page.
 
         others: script -> the recognisers for pages in a language whose letters those in `names` lack. None: the languages are
-        known, else they are found by their letters.
+        known, else they are found by their letters. again: a small recogniser, and the larger one that reads, too, what that
+        reads with less confidence than `reread_thresh`; empty: none.
         """
         self._net, self._readers, self._names, self._others = net, readers, names, others
+        self._small, self._larger = again
         # Recogniser -> the columns of its scripts in what the router says.
         self._columns: dict[str, list[int]] = {}
         for column, script in enumerate(LETTERED):
@@ -151,16 +163,42 @@ class ScriptReader:
     def _readings(
         self, crops: Sequence[Image], plans: Sequence[Plan], options: RecognizeOptions, run: ParallelMap
     ) -> list[Text]:
-        """Each line as its likeliest recogniser reads it, or as another that may be the right one does better."""
+        """Each line as its likeliest recogniser reads it, in doubt the larger one, or as another that may be the right one does
+        better."""
         found: list[list[Text]] = [[] for _ in crops]
         likely, latin = [plan.first for plan in plans], [plan.is_latin for plan in plans]
         self._read(crops, likely, found, options, run, latin)
+        if self._larger:
+            self._read_doubtful_again(crops, found, latin, options, run)
         more = [
             plan.next_to(names, max(map(read_score, texts), default=0.0))
             for plan, names, texts in zip(plans, likely, found, strict=True)
         ]
         self._read(crops, more, found, options, run)
         return [self._best(plan, texts) for plan, texts in zip(plans, found, strict=True)]
+
+    def _read_doubtful_again(
+        self,
+        crops: Sequence[Image],
+        found: Sequence[list[Text]],
+        latin: Sequence[bool],
+        options: RecognizeOptions,
+        run: ParallelMap,
+    ) -> None:
+        """Change what the small recogniser reads with doubt to what the larger one reads as surely."""
+        places = [(i, k) for i, texts in enumerate(found) for k, text in enumerate(texts) if text.reader == self._small]
+        shown = [crops[i] for i, _ in places]
+
+        def read_again(chosen: Sequence[int]) -> dict[int, Text]:
+            again: list[list[Text]] = [[] for _ in chosen]
+            heads = [latin[places[at][0]] for at in chosen]
+            self._read([shown[at] for at in chosen], [[self._larger]] * len(chosen), again, options, run, heads)
+            return {at: texts[0] for at, texts in zip(chosen, again, strict=True) if texts}
+
+        texts = [found[i][k] for i, k in places]
+        read_doubtful_again(texts, shown, self._small, options.reread_thresh, read_again)
+        for (i, k), text in zip(places, texts, strict=True):
+            found[i][k] = text
 
     def _settle_languages(
         self,
@@ -247,11 +285,16 @@ class ScriptReader:
     def _best(self, plan: Plan, found: Sequence[Text]) -> Text:
         """The reading with the best score, a likely recogniser's being worth a little more; an empty one where none is good."""
 
+        def asked(text: Text) -> str:
+            """The recogniser of the plan: the small one where the larger one read again what that had read."""
+            is_again = text.reader == self._larger and plan.chances[self._small] > plan.chances.get(self._larger, 0.0)
+            return self._small if is_again else text.reader
+
         def worth(text: Text) -> float:
-            return read_score(text) + SCORE_PER_DECADE * float(np.log10(max(plan.chances[text.reader], 1e-9)))
+            return read_score(text) + SCORE_PER_DECADE * float(np.log10(max(plan.chances[asked(text)], 1e-9)))
 
         kept = [
-            t for t in found if t.reader == plan.names[0] or t.score >= GOOD_SCORE or plan.chances[t.reader] > UNLIKELY_BELOW
+            t for t in found if asked(t) == plan.names[0] or t.score >= GOOD_SCORE or plan.chances[asked(t)] > UNLIKELY_BELOW
         ]
         best = max(kept, key=worth, default=NOTHING)
         if plan.chances.get(NO_READER, 0.0) > UNREAD_ABOVE or best is NOTHING:

@@ -33,15 +33,6 @@ def resolve(name: str, model_dir: str | Path = "", task: str = "") -> "ModelFile
     return resolve_model(name, model_dir, settings_from_environment(), task)
 
 
-def may_be_had(name: str) -> bool:
-    """Whether a model's file is on this machine, or may be fetched as far as the settings of the environment say."""
-    from inkline.registry.download import find_local
-    from inkline.registry.settings import settings_from_environment
-
-    settings = settings_from_environment()
-    return not settings.offline or find_local(find_card(name), settings) is not None
-
-
 def with_latin_head(model: "ModelFile") -> "ModelFile":
     """A recogniser for lines in Latin script alone; see `only_latin` in `inkline.registry.inspect`."""
     from inkline.registry.inspect import only_latin

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from inkline.formats.review import Review
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
+BLANK_SIGNS = "____"  # the text of a blank to fill in
+TOUCHING = 0.3  # in heights of a line: signs that are nearer to a blank stand without a space beside it,
+BEFORE_BLANK, BEHIND_BLANK = frozenset("@/("), frozenset("@/).,;:!?")  # before and behind it
 DAMAGED = "damaged"  # how a page's warning begins when a part of the page could not be decoded
 Store = Literal["single", "half", "byte"]  # how the weights of a file are kept: in 4, 2 or 1 bytes
 
@@ -222,16 +225,25 @@ def _side_by_side(left: Line, right: Line) -> bool:
 def _between(left: Line, right: Line) -> str:
     """What stands between two lines of a row: a tab, a space where less than a line's height parts them.
 
-    In a table as many tabs as lead to the cell, a space between the lines of one.
+    Nothing between a blank to fill in and signs next to it. In a table as many tabs as lead to the cell, a space between the
+    lines of one.
     """
     if left.cell is not None and right.cell is not None:
         return "\t" * (right.cell.column - left.cell.column) or " "
-    # Sides and not bounds, which on a page askew reach further.
+    before, behind = left.text[-1:] in BEFORE_BLANK, right.text[:1] in BEHIND_BLANK
+    joined = (right.text == BLANK_SIGNS and before) or (left.text == BLANK_SIGNS and behind)
+    if joined and _apart(left.quad, right.quad) < TOUCHING:
+        return ""
+    return " " if _apart(left.straight_quad, right.straight_quad) < 1 else "\t"
+
+
+def _apart(left: Floats, right: Floats) -> float:
+    """How far two quads (4, 2) of a row are apart, in heights of the lower one, by their sides: bounds reach further askew."""
     (a_left, a_right, a_height), (b_left, b_right, b_height) = (
         (float(quad[[0, 3], 0].mean()), float(quad[[1, 2], 0].mean()), float((quad[[3, 2], 1] - quad[[0, 1], 1]).mean()))
-        for quad in (left.straight_quad, right.straight_quad)
+        for quad in (left, right)
     )
-    return " " if max(b_left - a_right, a_left - b_right) < min(a_height, b_height) else "\t"
+    return max(b_left - a_right, a_left - b_right) / max(min(a_height, b_height), 1e-3)
 
 
 def row_text(row: Sequence[Line], columns: int = 0) -> str:

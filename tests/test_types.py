@@ -37,3 +37,8 @@ def test_pages_and_documents_are_shown_in_a_line():
     assert repr(Page((word,), (8, 6))) == "<Page: 1 line, 8 x 6 px>"
     assert repr(Document((page, page), "scan.pdf")) == "<Document 'scan.pdf': 2 pages>"
     assert repr(Document((page,))) == "<Document: 1 page>" and repr(page.detections) == "<Detections: 0 boxes>"
+
+
+def test_signs_next_to_a_blank_stand_without_a_space_beside_it():
+    row = [line("E-mail:", 10, 10, 60), line("____", 78, 10, 60), line("@", 139, 10, 20), line("____", 160, 10, 60)]
+    assert text(*row, line("here", 224, 10, 40)) == "E-mail: ____@____ here"

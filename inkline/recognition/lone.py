@@ -8,8 +8,9 @@ import numpy as np
 
 from inkline.layout.geometry import crop_quad
 from inkline.layout.in_row import lone_glyphs, measure, seen_in_row
+from inkline.recognition.signs import rebuilt, rows_of
 from inkline.recognition.words import ink_mask
-from inkline.types import Floats, Image, Text
+from inkline.types import BLANK_SIGNS, Floats, Image, Text
 
 SURE_SCORE = 0.9  # from which a reading with the row counts whatever the other says, or a glyph that no detector found
 KEPT_SCORE = 0.5  # from which a glyph stays that both readings agree on, or that is a digit among figures
@@ -19,7 +20,9 @@ FIGURE = re.compile(r"[-+$€£]?\d[\d.,]*%?")
 FIGURE_TWINS = {"o": "0", "O": "0", "D": "0", "Q": "0", "l": "1", "I": "1", "|": "1"}  # in a column of figures
 NEARLY_DASHES = ("", "-", "–", "—", "−", ".", "_", "·", "•", "~", "■", "▬", "一", "ー")  # what a dash with its row is taken for
 DASH = Text("-", SURE_SCORE, np.array([SURE_SCORE], np.float32), np.array([[0.4, 0.6]], np.float32))
-BLANK = Text("____", SURE_SCORE, np.full(4, SURE_SCORE, np.float32), np.linspace([0, 0.25], [0.75, 1], 4, dtype=np.float32))
+BLANK_SPANS = np.linspace([0, 0.25], [0.75, 1], 4, dtype=np.float32)
+BLANK = Text(BLANK_SIGNS, SURE_SCORE, np.full(4, SURE_SCORE, np.float32), BLANK_SPANS)
+NEXT_TO_BLANK = 0.5  # in its height: a box that begins or ends so near to a blank may hold a rest of it
 BLANK_RATIO, BLANK_FOOT = 1.2, 0.55  # of a blank's box, as high as a line: width to height, and where at least the rule lies
 O_RATIO = 0.88  # width to height of a letter O alone; a zero is narrower
 MAX_DOUBTFUL = 200  # glyphs alone on a page; more are a pattern
@@ -41,10 +44,8 @@ def read_lone(
     """
     out, asked, agreed = list(texts), set(offered), set[int]()
     # Blanks to fill in are a rule and nothing else.
-    for i in offered:
-        if _is_blank(crop_quad(image, quads[i])):
-            out[i] = BLANK
-            asked.discard(i)
+    blanks = [i for i in offered if _is_blank(crop_quad(image, quads[i]))]
+    asked -= set(blanks)
     in_rows = _read_in_rows(texts, image, quads, asked, read)
     # Which of the two readings counts.
     for i, found in in_rows.items():
@@ -59,6 +60,7 @@ def read_lone(
     # What the column says to it.
     for i in in_rows:
         out[i] = _in_its_column(i, out, quads, crop_quad(image, quads[i]), i in agreed, least)
+    out = _beside_blanks(out, quads, blanks)
     return out, [i for i in range(len(out)) if i not in asked]
 
 
@@ -118,6 +120,25 @@ def _is_blank(crop: Image | None) -> bool:
     if crop is None or crop.shape[1] < BLANK_RATIO * crop.shape[0] or not is_bar(crop):
         return False
     return bool(np.nonzero(ink_mask(crop))[0].mean() > BLANK_FOOT * crop.shape[0])
+
+
+def _beside_blanks(texts: Sequence[Text], quads: Floats, blanks: Sequence[int]) -> list[Text]:
+    """The texts with those of blanks, and without underscores that are a rest of a blank where a box ends or begins at one."""
+    out, low, high = list(texts), quads.min(axis=1), quads.max(axis=1)
+    for i in blanks:
+        out[i] = BLANK
+    for i, text in enumerate(out if blanks else []):
+        shown = text.text
+        if text is BLANK or not (shown.startswith("_") or shown.endswith("_")):
+            continue
+        foot, near = high[blanks, 1], NEXT_TO_BLANK * (high[i, 1] - low[i, 1])
+        in_row = (low[i, 1] < foot) & (low[blanks, 1] < high[i, 1])
+        begins = bool((in_row & (np.abs(low[i, 0] - high[blanks, 0]) < near)).any())
+        ends = bool((in_row & (np.abs(high[i, 0] - low[blanks, 0]) < near)).any())
+        first = len(shown) - len(shown.lstrip("_ ")) if begins else 0
+        last = len(shown.rstrip("_ ")) if ends else len(shown)
+        out[i] = rebuilt(text, rows_of(text)[first:last]) if first < last else text
+    return out
 
 
 def _is_wide(crop: Image | None) -> bool:

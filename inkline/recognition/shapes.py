@@ -18,6 +18,7 @@ SINGLE = re.compile(r"(?<!\S),(?=[^\W\d_][^‘’',]*([‘’'])(?!\w))")  # a l
 LIGATURE = re.compile(r"(?<![^\W\d_])([CA]?E)(?=[^\W\d_A-Z])|(?<=[’'])([CA]?E)(?=[A-Z])")
 POWER = re.compile(r"(?<![\d.,])10([-−–⁻]?)([0-9][0-9⁰¹²³⁴⁵⁶⁷⁸⁹]?)(?![\d.,])")
 SIGN = re.compile(r"(?<![^\s(\[$€£¥])[-.·•_,](?=\d)")  # before a figure: a minus or the point of a fraction
+QUOTED_LINES = 6  # of a page, within which a quote closes
 
 # In heights of a line's tallest letters
 LOW_SIZE = 0.1, 0.5  # of one half of an opening quote, its height
@@ -40,13 +41,13 @@ Pieces = NDArray[np.int64]  # (N, 4) x0, y0, x1, y1 of the pieces of ink of a cr
 def told_by_shape(texts: Sequence[Text], crops: Sequence[Image]) -> list[Text]:
     """The texts of a page with quotes, ligatures, powers of ten and signs of figures as their ink in the crops has them."""
     out = [_powers(_ligatures(_signed(text, crop), crop), crop) for text, crop in zip(texts, crops, strict=True)]
-    # Quotes that are closed and were never opened: a net without „ says nothing where one stands.
-    missing = sum(len(CLOSES.findall(text.text)) - len(OPENS.findall(text.text)) for text in out)
+    # Quotes that are closed and were never opened: a net without „ says nothing where one stands, in that line or one before.
+    missing = np.array([len(CLOSES.findall(text.text)) - len(OPENS.findall(text.text)) for text in out], np.int64)
     for i, crop in enumerate(crops):
-        if missing <= 0:
-            break
-        out[i], count = _opened(out[i], crop, missing)
-        missing -= count
+        most = min(int(missing.sum()), int(missing[i : i + QUOTED_LINES].clip(0).sum()))
+        if most > 0:
+            out[i], count = _opened(out[i], crop, most)
+            missing[i] -= count
     return [_single_quotes(text) for text in out]
 
 
@@ -161,7 +162,7 @@ def _opened(text: Text, crop: Image, most: int) -> tuple[Text, int]:
     rows, count = rows_of(text), 0
     for x0, x1 in _low_pairs(pieces)[::-1]:
         at = int((centres < (x0 + x1) / 2).sum())
-        is_start = at < len(rows) and not rows[at][0].isspace() and (not at or not rows[at - 1][0].isalnum())
+        is_start = _may_be_quoted("".join(row[0] for row in rows), at)
         if count < most and is_start and not ((centres >= x0) & (centres <= x1)).any():
             span = np.array([x0, x1], np.float32) / crop.shape[1]
             rows.insert(at, ("„", "„", rows[at][2], span, rows[at][4]))
@@ -170,6 +171,13 @@ def _opened(text: Text, crop: Image, most: int) -> tuple[Text, int]:
             close = next((i for i in range(at, len(rows)) if rows[i][0] in '“”"'), at)
             rows[close] = ("“", "“", *rows[close][2:]) if close > at else rows[close]
     return rebuilt(text, rows), count
+
+
+def _may_be_quoted(shown: str, at: int) -> bool:
+    """Whether a quote may open at a place in a line: before a word, and before a number where one closes behind it."""
+    if at >= len(shown) or shown[at].isspace() or (at > 0 and shown[at - 1].isalnum()):
+        return False
+    return not shown[at].isdigit() or any(char in '“”"' for char in shown[at:])
 
 
 def _low_pairs(pieces: Pieces) -> list[tuple[int, int]]:

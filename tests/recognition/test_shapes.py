@@ -86,3 +86,20 @@ def test_a_sign_before_a_figure_is_what_its_shape_is(read_as, piece, written):
 def test_a_point_after_a_figure_stays():
     text = read("1.5", 67, 86, 100)
     assert told_by_shape([text], [line((60, 8, 74, 36), (80, 20, 92, 24), (96, 8, 110, 36))])[0] is text
+
+
+def test_a_number_is_quoted_only_where_the_quote_closes_behind_it():
+    halves = [(36, 33, 41, 42), (46, 33, 51, 42)]
+    closed = read("Xyz“", 67, 97, 127, 150)  # a quote of the page that nothing opens
+    bare, quoted = read("406", 67, 97, 127), read("406“", 67, 97, 127, 150)
+    blank = np.full((48, 400, 3), 255, np.uint8)
+    assert told_by_shape([bare, closed], [line(*halves, *LETTERS), blank])[0].text == "406"
+    assert told_by_shape([quoted, closed], [line(*halves, *LETTERS), blank])[0].text == "„406“"
+
+
+def test_no_quote_opens_far_from_where_one_closes():
+    halves, blank = [(36, 33, 41, 42), (46, 33, 51, 42)], np.full((48, 400, 3), 255, np.uint8)
+    opened, closed, other = read("Abc", 67, 97, 127), read("Xyz“", 67, 97, 127, 150), read("Xyz", 67, 97, 127)
+    crops = [line(*halves, *LETTERS), *[blank] * 7]
+    assert told_by_shape([opened, closed, *[other] * 6], crops)[0].text == "„Abc"
+    assert told_by_shape([opened, *[other] * 6, closed], crops)[0].text == "Abc"

@@ -113,3 +113,12 @@ def test_a_doubtful_digit_that_both_readings_agree_on_is_kept():
     other = [text("Text 8", 0.65, steps=[0, 1, 2, 3, 4, 12])]
     texts, _ = read_lone([text("Text"), text("0", 0.7)], page((300, 25, 305, 35)), QUADS, [], lambda _: other)
     assert texts[1].score_thresh is None
+
+
+def test_a_box_beside_a_blank_loses_the_rest_of_it():
+    blank = page((150, 44, 250, 46))  # a rule at the foot of its box
+    quads = np.array([[[x0, 20], [x1, 20], [x1, 50], [x0, 50]] for x0, x1 in ((150, 250), (248, 300), (340, 380))], np.float32)
+    read = [text("", 0.0), text("_@b"), text("_x")]
+    texts, kept = read_lone(read, blank, quads, [0], lambda crops: [text("") for _ in crops])
+    assert [t.text for t in texts] == ["____", "@b", "_x"]  # the last is far from it
+    assert kept == [0, 1, 2]

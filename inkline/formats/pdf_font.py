@@ -6,6 +6,7 @@ widths and those of the PDF agree, as PDF/A requires.
 """
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import pikepdf
@@ -16,6 +17,8 @@ from pikepdf import Array, Dictionary, Name, Stream, String
 from inkline.formats.line_geometry import text_width
 
 UNITS_PER_EM = 1000
+Reach = tuple[int, int]  # how far glyphs reach above and below the base line, in thousandths of the font size
+PLAIN_REACH: Reach = (UNITS_PER_EM, 0)
 FONT_NAME = "InklineGlyphless"
 FIRST_CODE = 32  # those below are not used
 MAX_CODES = 65_536 - FIRST_CODE
@@ -42,8 +45,8 @@ class GlyphCodes:
             out += code.to_bytes(2, "big")
         return bytes(out)
 
-    def fill_font(self, pdf: pikepdf.Pdf, font: Any) -> None:
-        """Make `font`, an indirect dictionary of `pdf`, the font of all codes given out until now."""
+    def fill_fonts(self, pdf: pikepdf.Pdf, fonts: Mapping[Reach, Any]) -> None:
+        """Make each of `fonts`, indirect dictionaries of `pdf`, a font of all codes given out until now, with its reach."""
         # One glyph per distinct width; codes of the same width share it.
         widths = {code: text_width(cluster) for cluster, code in self._codes.items()}
         distinct = sorted(set(widths.values()))
@@ -51,47 +54,53 @@ class GlyphCodes:
         to_glyph = bytearray(2 * (len(widths) + FIRST_CODE))
         for code, width in widths.items():
             to_glyph[2 * code : 2 * code + 2] = glyph[width].to_bytes(2, "big")
-        name = Name(f"/{FONT_NAME}")
-        descriptor = Dictionary(
-            Type=Name.FontDescriptor,
-            FontName=name,
-            Flags=4,
-            FontBBox=Array([0, 0, UNITS_PER_EM, UNITS_PER_EM]),
-            ItalicAngle=0,
-            Ascent=UNITS_PER_EM,
-            Descent=-1,  # readers take 0 for "not given" and replace it by their own guess
-            CapHeight=UNITS_PER_EM,
-            StemV=80,
-            FontFile2=pdf.make_indirect(Stream(pdf, font_program(distinct))),
-        )
-        descendant = Dictionary(
-            Type=Name.Font,
-            Subtype=Name.CIDFontType2,
-            BaseFont=name,
-            CIDSystemInfo=Dictionary(Registry=String("Adobe"), Ordering=String("Identity"), Supplement=0),
-            CIDToGIDMap=pdf.make_indirect(Stream(pdf, bytes(to_glyph))),
-            DW=UNITS_PER_EM,
-            W=Array([FIRST_CODE, Array([widths[code] for code in sorted(widths)])]),
-            FontDescriptor=pdf.make_indirect(descriptor),
-        )
-        font[Name.Type] = Name.Font
-        font[Name.Subtype] = Name.Type0
-        font[Name.BaseFont] = name
-        font[Name.Encoding] = Name("/Identity-H")
-        font[Name.DescendantFonts] = Array([pdf.make_indirect(descendant)])
-        font[Name.ToUnicode] = pdf.make_indirect(Stream(pdf, to_unicode_map(self._codes)))
+        # What all of them share.
+        shared: dict[str, Any] = {
+            "Type": Name.Font,
+            "Subtype": Name.CIDFontType2,
+            "BaseFont": Name(f"/{FONT_NAME}"),
+            "CIDSystemInfo": Dictionary(Registry=String("Adobe"), Ordering=String("Identity"), Supplement=0),
+            "CIDToGIDMap": pdf.make_indirect(Stream(pdf, bytes(to_glyph))),
+            "DW": UNITS_PER_EM,
+            "W": pdf.make_indirect(Array([FIRST_CODE, Array([widths[code] for code in sorted(widths)])])),
+        }
+        to_unicode = pdf.make_indirect(Stream(pdf, to_unicode_map(self._codes)))
+        for reach, font in fonts.items():
+            descriptor = pdf.make_indirect(_descriptor(pdf, shared["BaseFont"], distinct, reach))
+            font[Name.Type] = Name.Font
+            font[Name.Subtype] = Name.Type0
+            font[Name.BaseFont] = shared["BaseFont"]
+            font[Name.Encoding] = Name("/Identity-H")
+            font[Name.DescendantFonts] = Array([pdf.make_indirect(Dictionary(**shared, FontDescriptor=descriptor))])
+            font[Name.ToUnicode] = to_unicode
 
 
-def font_program(widths: list[int]) -> bytes:
+def _descriptor(pdf: pikepdf.Pdf, name: Name, widths: list[int], reach: Reach) -> Dictionary:
+    above, below = reach
+    return Dictionary(
+        Type=Name.FontDescriptor,
+        FontName=name,
+        Flags=4,
+        FontBBox=Array([0, -below, UNITS_PER_EM, above]),
+        ItalicAngle=0,
+        Ascent=max(above, 1),  # readers take 0 for "not given" and replace it by their own guess
+        Descent=min(-below, -1),
+        CapHeight=max(above, 1),
+        StemV=80,
+        FontFile2=pdf.make_indirect(Stream(pdf, font_program(widths, reach))),
+    )
+
+
+def font_program(widths: list[int], reach: Reach = PLAIN_REACH) -> bytes:
     """A TrueType font whose glyph 1 + i has no area and is widths[i] wide."""
     names = [".notdef", *(f"w{width}" for width in widths)]
     builder = FontBuilder(UNITS_PER_EM, isTTF=True)
     builder.setupGlyphOrder(names)
     builder.setupCharacterMap({})
     advances = dict(zip(names, [UNITS_PER_EM, *widths], strict=True))
-    builder.setupGlyf({name: _line_glyph(width) for name, width in advances.items()})
+    builder.setupGlyf({name: _line_glyph(width, reach) for name, width in advances.items()})
     builder.setupHorizontalMetrics({name: (width, 0) for name, width in advances.items()})
-    builder.setupHorizontalHeader(ascent=UNITS_PER_EM, descent=0)
+    builder.setupHorizontalHeader(ascent=reach[0], descent=-reach[1])
     builder.setupPost(keepGlyphNames=False)
     font: Any = builder.font
     for table in ("cmap", "post"):  # a font inside a PDF does not need them
@@ -103,11 +112,11 @@ def font_program(widths: list[int]) -> bytes:
     return out.getvalue()
 
 
-def _line_glyph(width: int) -> Any:
+def _line_glyph(width: int, reach: Reach) -> Any:
     """A contour out and back along one line: nothing to fill, but a box, without which PDFium drops sideways text."""
     pen = TTGlyphPen(None)
-    pen.moveTo((0, 0))
-    pen.lineTo((width, UNITS_PER_EM))
+    pen.moveTo((0, -reach[1]))
+    pen.lineTo((width, reach[0]))
     pen.closePath()
     return pen.glyph()
 

@@ -13,8 +13,9 @@ import pikepdf
 from numpy.typing import NDArray
 from pikepdf import Dictionary, Name, PdfError, parse_content_stream
 
-from inkline.formats.line_geometry import direction, place_words, reading_quad, text_width, visual_clusters
-from inkline.formats.pdf_font import NOT_IN_TEXT_LAYERS, GlyphCodes
+from inkline.formats.line_geometry import direction, line_height, place_words, reading_quad, text_width, visual_clusters
+from inkline.formats.pdf_font import NOT_IN_TEXT_LAYERS, PLAIN_REACH, UNITS_PER_EM, GlyphCodes, Reach
+from inkline.formats.pdf_levels import line_levels
 from inkline.recognition.bidi import has_rtl
 from inkline.types import Line
 
@@ -28,6 +29,10 @@ TOLERANCE_UNITS = 5.0  # by which a size, a base line or a width may be off: one
 MIN_SPACE_PER_SIZE = 0.16  # poppler joins words closer than about 0.1 of the font size, also across a space
 MAX_CUT_UNITS = 9.0  # off a word's end, to make room for its space
 MAX_CLIMB_UNITS = 4.0  # of a word's letters on a slanted base line
+REACH_STEP, MAX_REACH = 100, 2900  # of a font; poppler takes none from 3000 on
+# PDFium goes on in the same line where the next one's first box reaches as high as this one's last. Not so after a character
+# that is very low, and at least as wide in its own font as the next: such a space ends a line that has a level.
+BREAK_SIZES, BREAK_REACH = 4, (20, 0)
 MIN_SIDE_UNITS = 1.0  # nothing smaller can be marked
 MAX_SLANT_DEGREES = 15.0  # from here on text is set along its true angle
 MAX_REMEMBERED_VALUES = 12  # font sizes and stretches that may be used again
@@ -69,13 +74,16 @@ def user_affine(box: PdfBox, rotation: int, size: tuple[int, int]) -> Affine:
 
 
 class TextOverlay:
-    """Adds invisible text to pages of one PDF, all in one font; call `finish` before the PDF is saved."""
+    """Adds invisible text to pages of one PDF; call `finish` before the PDF is saved."""
 
-    def __init__(self, pdf: pikepdf.Pdf, name: str) -> None:
-        """`name`: what the font is called in the pages' resources; it must be free there."""
-        self._pdf, self._name, self._codes = pdf, name, GlyphCodes()
+    def __init__(self, pdf: pikepdf.Pdf, name: str, one_font: bool = False) -> None:
+        """`name`: what fonts are called in the pages' resources; no other name there may begin so.
+
+        one_font: use that name alone, so that the words of lines askew have base lines of their own.
+        """
+        self._pdf, self._name, self._one_font, self._codes = pdf, name, one_font, GlyphCodes()
         # Made with the first text: a PDF that gets none must not hold an unfinished font.
-        self._font: pikepdf.Object | None = None
+        self._fonts: dict[Reach, pikepdf.Object] = {}
         self._opening: pikepdf.Stream | None = None
 
     def add(self, page: pikepdf.Page, lines: Sequence[Line], to_user: Affine) -> None:
@@ -83,22 +91,32 @@ class TextOverlay:
         if not any(line.text.strip() for line in lines):
             return
         writer = _TextWriter(self._name, self._codes)
-        for line in lines:
-            writer.add_line(line, to_user / UNIT_POINTS)
-        if self._font is None or self._opening is None:
-            self._font = self._pdf.make_indirect(Dictionary(Type=Name.Font))
+        to_units = to_user / UNIT_POINTS
+        levels = [None] * len(lines) if self._one_font else line_levels(lines, to_units)
+        for line, level in zip(lines, levels, strict=True):
+            writer.add_line(line, to_units, level)
+        operators = writer.operators()
+        for reach in writer.reaches:
+            if reach not in self._fonts:
+                self._fonts[reach] = self._pdf.make_indirect(Dictionary(Type=Name.Font))
+            page.add_resource(self._fonts[reach], Name.Font, Name(f"/{font_name(self._name, reach)}"))
+        if self._opening is None:
             self._opening = self._pdf.make_stream(b"q\n")
-        page.add_resource(self._font, Name.Font, Name(f"/{self._name}"))
         # Undo whatever state the page's own operators leave behind, also where their `q` and `Q` do not match.
         opened, closed = _unmatched_states(page)
         for _ in range(1 + closed):
             page.contents_add(self._opening, prepend=True)
-        page.contents_add(b"\n" + b"Q " * (1 + opened) + b"q " + writer.operators() + b"\nET Q\n")
+        page.contents_add(b"\n" + b"Q " * (1 + opened) + b"q " + operators + b"\nET Q\n")
 
     def finish(self) -> None:
-        """Make the font of all characters that were used."""
-        if self._font is not None:
-            self._codes.fill_font(self._pdf, self._font)
+        """Make the fonts of all characters that were used."""
+        if self._fonts:
+            self._codes.fill_fonts(self._pdf, self._fonts)
+
+
+def font_name(name: str, reach: Reach) -> str:
+    """What the font of this reach is called in the pages' resources."""
+    return name if reach == PLAIN_REACH else f"{name}-{reach[0]}-{reach[1]}"
 
 
 def _unmatched_states(page: pikepdf.Page) -> tuple[int, int]:
@@ -134,14 +152,22 @@ class WordSpan:
         return sum(map(text_width, self.clusters)) / 1000
 
 
-def spans_of(line: Line, to_units: Affine) -> tuple[list[WordSpan], tuple[float, float], tuple[float, float]]:
-    """The words of a line with text in its own frame, its unit vector along the base line, and its origin in user space."""
+def spans_of(
+    line: Line, to_units: Affine, level: float | None = None
+) -> tuple[list[WordSpan], tuple[float, float], tuple[float, float]]:
+    """The words of a line with text in its own frame, its unit vector along the base line, and its origin in user space.
+
+    level: of `line_levels`, that of the base line.
+    """
     placed = place_words(line)
     corners = _map(reading_quad(line), to_units)
     boxes = [_map(item.word.quad, to_units) for item in placed]
-    along = _base_line(corners, max(float(np.hypot(*np.ptp(box, axis=0))) for box in boxes))
+    longest = max(float(np.hypot(*np.ptp(box, axis=0))) for box in boxes)
+    along = _base_line(corners, math.inf if level is not None else longest)
     across = np.array([-along[1], along[0]])
     origin = corners[3]  # where the base line begins
+    if level is not None:
+        origin = origin + across * (level - origin @ across)
     spans = []
     base = direction(line)
     for item, box in zip(placed, boxes, strict=True):
@@ -216,7 +242,8 @@ class _TextWriter:
         self._line_start = (0.0, 0.0)  # in user space
         self._end = 0.0  # how far the line reaches along its base line
         # The text state; 0 stands for not set yet.
-        self._size, self._rise, self._stretch = 0, 0, 0.0
+        self._size, self._rise, self._stretch, self._reach = 0, 0, 0.0, PLAIN_REACH
+        self.reaches: set[Reach] = set()  # of the fonts that were used
         self._sizes: list[int] = []
         self._stretches: list[float] = []
 
@@ -224,23 +251,25 @@ class _TextWriter:
         self._flush()
         return b"\n".join(self._out)
 
-    def add_line(self, line: Line, to_units: Affine) -> None:
-        """The words of one line; nothing for a line without text."""
+    def add_line(self, line: Line, to_units: Affine, level: float | None = None) -> None:
+        """The words of one line, all on one base line where that has a level; nothing for a line without text."""
         if not line.text.strip():
             return
-        spans, along, origin = spans_of(line, to_units)
+        spans, along, origin = spans_of(line, to_units, level)
         turned = is_turned(along)
         first = spans[0]
-        self._begin_line(first, along, origin)
+        bottom = first.bottom if level is None else 0.0
+        self._begin_line((first.start, bottom), along, origin)
         rises, first_size = [0], 0
+        common_size = 0 if level is None else max(1, round(line_height(line) * float(np.hypot(*to_units[:, 0]))))
         for span, after in zip(spans, [*spans[1:], None], strict=True):
             if turned:
                 self._flush()
-            # Size and rise give the lower and upper edge, the stretch and the step give the left and right edge.
-            size, rise = self._size_and_rise(span, span.bottom - first.bottom, rises)
+            # Size and rise, or reach, give the lower and upper edge, the stretch and the step give the left and right edge.
+            size, rise, reach = self._upright(span, span.bottom - bottom, rises, common_size)
             first_size = first_size or size
             stretch = self._stretch_for(span, size, _room(span, after, max(size, first_size)))
-            self._set_state(size, rise, stretch)
+            self._set_state(size, rise, stretch, reach)
             self._step_to(span.start - first.start)
             if turned:
                 # Word by word, each with its text stated: poppler cannot join the letters of a slanted line.
@@ -248,17 +277,23 @@ class _TextWriter:
             else:
                 self._shown.append(_literal(self._codes.encode(span.clusters)))
             self._end += span.ems * size * stretch
-            # Also after the last: PDFium takes single characters below each other for a word of vertical writing.
-            if span.space_after or span is spans[-1]:
-                self._shown.append(_literal(self._codes.encode([" "])))
-                self._end += text_width(" ") * size * stretch / 1000
+            if span.space_after:
+                self._show_space()
+        # A space also after the last: PDFium takes single characters below each other for a word of vertical writing.
+        if common_size:
+            self._set_state(common_size * BREAK_SIZES, 0, round(self._stretch / BREAK_SIZES, 4), BREAK_REACH)
+        if common_size or not spans[-1].space_after:
+            self._show_space()
 
-    def _begin_line(self, span: WordSpan, along: tuple[float, float], origin: tuple[float, float]) -> None:
-        """Move to the lower left corner of the line's first word."""
+    def _show_space(self) -> None:
+        self._shown.append(_literal(self._codes.encode([" "])))
+        self._end += text_width(" ") * self._size * self._stretch / 1000
+
+    def _begin_line(self, at: tuple[float, float], along: tuple[float, float], origin: tuple[float, float]) -> None:
+        """Move to where the line's first word begins, a place in the line's frame."""
         self._flush()
         cos, sin = along
-        x = origin[0] + cos * span.start - sin * span.bottom
-        y = origin[1] + sin * span.start + cos * span.bottom
+        x, y = origin[0] + cos * at[0] - sin * at[1], origin[1] + sin * at[0] + cos * at[1]
         if along == self._along:  # a relative move is shorter
             start_x, start_y = self._line_start
             dx, dy = x - start_x, y - start_y
@@ -271,6 +306,12 @@ class _TextWriter:
             matrix = f"{_short(cos)} {_short(sin)} {_short(-sin)} {_short(cos)}"
             self._out.append(f"{matrix} {round(x)} {round(y)} Tm".encode())
         self._end = 0.0
+
+    def _upright(self, span: WordSpan, bottom: float, rises: list[int], common_size: int) -> tuple[int, int, Reach]:
+        """The font size, rise and reach that give the word's lower and upper edge; `common_size`: of a line with a level."""
+        if common_size:
+            return common_size, 0, _reach(span, common_size)
+        return *self._size_and_rise(span, bottom, rises), PLAIN_REACH
 
     def _size_and_rise(self, span: WordSpan, bottom: float, rises: list[int]) -> tuple[int, int]:
         """The font size and rise that give the word's lower and upper edge; `rises` are those of the line until now."""
@@ -298,20 +339,21 @@ class _TextWriter:
             self._stretches = [stretch, *self._stretches][:MAX_REMEMBERED_VALUES]
         return stretch
 
-    def _set_state(self, size: int, rise: int, stretch: float) -> None:
+    def _set_state(self, size: int, rise: int, stretch: float, reach: Reach) -> None:
         """Bring the text state to these values."""
-        if (size, rise, stretch) == (self._size, self._rise, self._stretch):
+        if (size, rise, stretch, reach) == (self._size, self._rise, self._stretch, self._reach):
             return
         self._flush()
         state = []
         if stretch != self._stretch:
             state.append(f"{_short(stretch * 100)} Tz")
-        if size != self._size:
-            state.append(f"/{self._font} {size} Tf")
+        if (size, reach) != (self._size, self._reach):
+            state.append(f"/{font_name(self._font, reach)} {size} Tf")
+            self.reaches.add(reach)
         if rise != self._rise:
             state.append(f"{rise} Ts")
         self._out.append(" ".join(state).encode())
-        self._size, self._rise, self._stretch = size, rise, stretch
+        self._size, self._rise, self._stretch, self._reach = size, rise, stretch, reach
 
     def _step_to(self, start: float) -> None:
         """Go to where the next word starts, unless that is within half of the tolerance."""
@@ -349,6 +391,15 @@ def _room(span: WordSpan, after: WordSpan | None, size: int) -> float:
     room = after.start - span.start - TOLERANCE_UNITS - MIN_SPACE_PER_SIZE * size
     width = span.end - span.start
     return max(room, width - MAX_CUT_UNITS, width / 2)
+
+
+def _reach(span: WordSpan, size: int) -> Reach:
+    """How far a font of this size must reach above and below its base line for the word's upper and lower edge."""
+    above, below = (
+        min(max(0, round(length * UNITS_PER_EM / (size * REACH_STEP))) * REACH_STEP, MAX_REACH)
+        for length in (span.top, -span.bottom)
+    )
+    return (above, below) if above + below else (REACH_STEP, 0)
 
 
 def _first_near(values: Iterable[Number], wanted: float, scale: float = 1.0) -> Number | None:

@@ -192,13 +192,13 @@ def _content(source: Path | bytes) -> bytes:
 
 
 def _free_font_name(pdf: pikepdf.Pdf, indices: Sequence[int]) -> str:
-    """A name for our font that none of the pages uses for another."""
+    """A name for our fonts: no other font of the pages has one that begins so."""
     taken: set[str] = set()
     for index in indices:
         fonts = pdf.pages[index].resources.get("/Font")
         taken.update(fonts.keys() if fonts is not None else ())
     names = (f"{FONT_RESOURCE}{i}" if i else FONT_RESOURCE for i in count())
-    return next(name for name in names if f"/{name}" not in taken)
+    return next(name for name in names if not any(other.startswith(f"/{name}") for other in taken))
 
 
 def _open_pdf(source: Path | bytes, password: str) -> pikepdf.Pdf:

@@ -180,7 +180,7 @@ class InklineEngine(OcrEngine):
         dpi = _dpi(input_file)
         with pikepdf.new() as pdf:
             target = pdf.add_blank_page(page_size=(page.size[0] * 72 / dpi[0], page.size[1] * 72 / dpi[1]))
-            overlay = TextOverlay(pdf, TEXT_LAYER_FONT)
+            overlay = TextOverlay(pdf, TEXT_LAYER_FONT, one_font=True)
             overlay.add(target, page.read_lines, user_affine(shown_box(target), 0, page.size))
             overlay.finish()
             target.contents_coalesce()

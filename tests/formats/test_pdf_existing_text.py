@@ -94,6 +94,45 @@ def test_turned_lines_keep_their_words_together(degrees: float, tmp_path: Path) 
         assert unmatched(given, found, LIMIT) == []
 
 
+def lines_askew(degrees: float) -> tuple[Line, ...]:
+    """A page of 30 lines of text with words given, every sixth one short, turned about the page's middle."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn, middle = np.array([[cos, sin], [-sin, cos]]), np.array([620.0, 620.0])
+
+    def placed(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:
+        return ((sample.box(x0, y0, x1, y1) - middle) @ turn.T + middle).astype(np.float32)
+
+    lines = []
+    for i in range(30):
+        names = ("ferry", "bridge", "market", "winter", "chestnut", "of", "harbour")
+        texts = [f"{name}{i}" for name in names[: 3 if i % 6 == 5 else 7]]
+        y, x, words = 110 + 34 * i, 100.0, []
+        for text in texts:
+            words.append(Word(text, 0.9, placed(x, y, x + 16 * len(text), y + 24)))
+            x += 16 * len(text) + 12
+        quad = placed(100, y, x - 12, y + 24)
+        lines.append(Line(" ".join(texts), 0.9, quad, quad, words=tuple(words), paragraph=i // 6))
+    return tuple(lines)
+
+
+@pytest.mark.parametrize("degrees", [-3, -1.7, -1, 0, 0.6, 1, 2, 3, 4])
+def test_lines_of_a_page_askew_are_whole_and_in_order_and_boxes_cover_their_words(degrees: float, tmp_path: Path) -> None:
+    page = write_page(lines_askew(degrees), (1240, 1240), tmp_path / "a.pdf")
+    for text in (poppler_text(tmp_path / "a.pdf"), pdfium_text(tmp_path / "a.pdf")):
+        assert [row for line in text.splitlines() if (row := line.strip())] == [line.text for line in page.lines]
+    given = {word.text: word.box for word in given_words(page, 72 / DPI)}
+    most = 0.0
+    for found in (poppler_words(tmp_path / "a.pdf"), upside(pdfium_words(tmp_path / "a.pdf"), 1240 * 72 / DPI)):
+        assert sorted(word.text for word in found) == sorted(given)
+        for word in found:
+            (x0, y0, x1, y1), (left, top, right, bottom) = given[word.text], word.box
+            assert max(abs(left - x0), abs(right - x1)) < LIMIT
+            assert top < y0 + LIMIT and bottom > y1 - LIMIT  # it lies over all of the word
+            most = max(most, y0 - top, bottom - y1)
+    # At its outer ends a line is so far from its level, which the box reaches: half a page's width times the slope.
+    assert most < LIMIT + max(0.0, 250 * np.tan(np.radians(abs(degrees))) - 24 * 72 / DPI / 2 * 0.8)
+
+
 @pytest.mark.parametrize(
     "text",
     [

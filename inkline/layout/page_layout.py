@@ -94,7 +94,7 @@ def _placed(boxes: Floats, texts: Sequence[str], grids: Sequence[Grid]) -> list[
     # Regions in the order of reading, parted at such blocks.
     places: list[_Placed] = []
     for region in read_regions(known, np.array(words, np.float32)):
-        for rows, table in _parted_at_tables(region, len(free)):
+        for rows, table in _parted_at_tables(_beside_tables(region, known, len(free)), len(free)):
             before = _last_numbers(places)
             if table is None:
                 places += _region([[free[i] for i in row] for row in rows], boxes, texts, before)
@@ -118,6 +118,32 @@ def _is_in(box: Floats, grid: Grid) -> bool:
     """Whether the middle of a box (4,) is within a grid."""
     x0, y0, x1, y1 = grid.bounds
     return bool(x0 < (box[0] + box[2]) / 2 < x1 and y0 < (box[1] + box[3]) / 2 < y1)
+
+
+def _beside_tables(rows: list[list[int]], boxes: Floats, count: int) -> list[list[int]]:
+    """Rows of a region, those beside a table moved before it where they stand left of it, behind it where right.
+
+    boxes: (N, 4) of lines and, from `count` on, of tables. A table's middle says little of where its rows are.
+    """
+    middle = (boxes[:, 1] + boxes[:, 3]) / 2
+    lines = np.arange(len(boxes)) < count
+    for table in [i for row in rows for i in row if i >= count]:
+        x0, y0, x1, y1 = boxes[table].tolist()
+        beside = lines & (middle > y0) & (middle < y1)
+        is_left, is_right = beside & (boxes[:, 2] <= x1) & (boxes[:, 0] < x0), beside & (boxes[:, 0] >= x1)
+        moved = is_left | is_right
+        if moved[[i for row in rows for i in row]].any():
+            moved[table] = True
+            at = next(k for k, row in enumerate(rows) if moved[row].any())
+            rest = _of(rows, ~moved)
+            rows = [*rest[:at], *_of(rows, is_left), [table], *_of(rows, is_right), *rest[at:]]
+            rows = [row for row in rows if row]
+    return rows
+
+
+def _of(rows: list[list[int]], chosen: NDArray[np.bool_]) -> list[list[int]]:
+    """The rows with those of their boxes that are chosen (N,)."""
+    return [[i for i in row if chosen[i]] for row in rows]
 
 
 def _parted_at_tables(rows: list[list[int]], count: int) -> Iterator[tuple[list[list[int]], int | None]]:

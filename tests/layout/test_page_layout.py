@@ -155,3 +155,14 @@ def test_what_stands_in_a_grid_is_one_table_wherever_a_gutter_lies():
     layout = lay_out(quads, [0] * len(placed), [text for text, _, _ in placed], grids=[grid])
     assert layout.order.tolist()[24:] == list(range(24, 40))
     assert [cell[1:3] for cell in layout.cell[24:]] == [(i, j) for i in range(8) for j in range(2)]
+
+
+def test_what_stands_right_of_a_ruled_table_is_read_after_it_and_what_stands_left_before():
+    cells = [(f"{name} {i}", x, 100 + 30.0 * i) for i in range(8) for name, x in (("a", 210), ("b", 310))]
+    left = [("Mark", 100, 280.0)]
+    right = [("See the notes", 450, 110.0), ("on page 9", 450, 140.0)]
+    placed = [("Title of this page", 10, 10.0), *left, *cells, *right, ("Below all this stands a line", 10, 400.0)]
+    quads = np.array([[[x, y], [x + 9 * len(t), y], [x + 9 * len(t), y + 20], [x, y + 20]] for t, x, y in placed], np.float32)
+    grid = Grid((200.0, 300.0, 400.0), tuple(95 + 30.0 * i for i in range(9)))
+    layout = lay_out(quads, [0] * len(placed), [text for text, _, _ in placed], grids=[grid])
+    assert layout.order.tolist() == list(range(len(placed)))

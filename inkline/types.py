@@ -8,7 +8,7 @@ line that runs down, up or upside down, `Line.reading_quad` starts where the tex
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -261,6 +261,21 @@ def damage_in(warnings: Iterable[str]) -> str:
     return next((warning for warning in warnings if warning.startswith(DAMAGED)), "")
 
 
+def _placed(points: Floats, size: tuple[int, int]) -> Floats:
+    """The same places where all lie on a page of this size or not far off, else moved so that they do; NaN counts as 0."""
+    far = np.float32(2 * max(*size, 1))
+    if not points.size or np.abs(points).max() <= far:  # NaN is not
+        return points
+    return np.clip(np.nan_to_num(points, nan=0.0), -far, far).astype(np.float32)
+
+
+def _placed_line(line: Line, size: tuple[int, int]) -> Line:
+    """A line whose places, and those of its words, can be written into files and drawn."""
+    quads = _placed(line.quad, size), _placed(line.straight_quad, size)
+    words = tuple(replace(word, quad=_placed(word.quad, size)) for word in line.words)
+    return replace(line, quad=quads[0], straight_quad=quads[1], words=words)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Page:
     """One page that was read.
@@ -284,6 +299,15 @@ class Page:
     settings: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     load_image: Callable[[], Image] | None = None
+
+    def __post_init__(self) -> None:
+        """Bring places that no file can hold (not finite, far off the page) to where they can be."""
+        quads = [quad for line in self.lines for quad in (line.quad, line.straight_quad, *(word.quad for word in line.words))]
+        places = np.concatenate([np.reshape(quad, -1) for quad in (*quads, self.detections.quads)])
+        if _placed(places, self.size) is not places:
+            object.__setattr__(self, "lines", tuple(_placed_line(line, self.size) for line in self.lines))
+            found = replace(self.detections, quads=_placed(self.detections.quads, self.size))
+            object.__setattr__(self, "detections", found)
 
     def __repr__(self) -> str:
         source = "" if self.source is None else f" {self.source!r}"

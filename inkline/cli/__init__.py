@@ -132,9 +132,9 @@ def main(arguments: list[str] | None = None) -> Any:
     except click.ClickException as error:
         _say_wrong_usage(error, arguments or sys.argv[1:])
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo("inkline: stopped", err=True)
-        sys.exit(130)
+        sys.exit(getattr(error.__cause__ or error, "exit_code", 130))  # click hides what it was stopped by
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         drop_output()
         sys.exit(141)

@@ -132,7 +132,8 @@ def end(summary: "RunSummary", config: "RunConfig", quiet: bool) -> None:
         if summary.passed.count:
             more = ", ..." if summary.passed.count > len(summary.passed.names) else ""
             names = ", ".join(summary.passed.names) + more
-            parts.append(f"{files_text(summary.passed.count)} passed over that are no images or PDFs ({names})")
+            what = "is no image or PDF" if summary.passed.count == 1 else "are no images or PDFs"
+            parts.append(f"{files_text(summary.passed.count)} passed over that {what} ({names})")
         click.echo(f"inkline: {', '.join(parts)}; results in {config.destination}", err=True)
     if summary.failed:
         click.echo(
@@ -144,12 +145,18 @@ def end(summary: "RunSummary", config: "RunConfig", quiet: bool) -> None:
         raise SystemExit(1)
 
 
+class Terminated(KeyboardInterrupt):
+    """Told to end by SIGTERM."""
+
+    exit_code = 128 + signal.SIGTERM
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
     """A request to end, as service managers send it, stops like Ctrl-C: the list of failures is still written."""
 
     def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+        raise Terminated
 
     before = signal.signal(signal.SIGTERM, stop)
     try:

@@ -75,7 +75,7 @@ LOG_ID = "f1a1f3c5-4c19-4bb9-9f4a-6e3a58a0c6a1"
 ERRORS = {
     408: "the body came too slowly",
     413: "the body is larger than `max_body_bytes`",
-    415: "the body is neither `application/json` nor `multipart/form-data`",
+    415: "the body is neither `application/json` nor `multipart/form-data`, or it is compressed",
     421: "the name in `Host` is not one of the service's",
     422: "a field or the file cannot be used: wrong type, unknown name, not Base64, not an image or PDF, too many pixels",
     500: "an internal error",
@@ -203,6 +203,9 @@ class Exchange:
         kind = content_type.partition(";")[0].strip().lower()
         if kind not in (JSON, FORM):
             raise HTTPException(415, f"Content-Type: {kind or 'none'}: send {JSON} or {FORM}")
+        coding = self._request.headers.get("content-encoding", "identity").strip().lower()
+        if coding not in ("", "identity"):
+            raise HTTPException(415, f"Content-Encoding: {coding:.40}: send the body as it is, without that header")
         return await self._service.queue.read_body(self._request, deadline), content_type
 
     def _deadline(self) -> float:

@@ -32,7 +32,7 @@ class OcrByRequest:
         self._lock = threading.Lock()
 
     def get(self, languages: tuple[str, ...] = (), tier: str = "") -> Ocr:
-        """The reader of these languages in this tier; none: as the service is set.
+        """The reader of these languages, each by itself, in this tier; none: as the service is set.
 
         Errors: UsageError for a language that is not known or not read, or when the server has one recogniser for all.
         """
@@ -60,5 +60,4 @@ class OcrByRequest:
 
 def _codes(languages: tuple[str, ...]) -> list[str]:
     """The codes of languages that are given by any name, so that each way of asking for the same opens the same."""
-    given = [name.strip() for several in languages for name in several.replace(",", "+").split("+")]
-    return [AUTO if name.lower() == AUTO else canonical(name) for name in given if name]
+    return [AUTO if name.lower() == AUTO else canonical(name) for name in languages]

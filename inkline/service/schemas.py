@@ -7,6 +7,7 @@ a request with neither, as both documentations' examples are, is answered in bot
 """
 
 import base64
+import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -330,14 +331,14 @@ def parse_request(model: type[FileRequest], body: bytes, log_id: str, content_ty
     values = request.model_dump(exclude_none=True)
     try:
         contract, overrides = _contract_of(values) if model is OcrRequest else ("current", _overrides(values))
+        lang = _languages(values.get("lang"))
     except UsageError as error:
         raise BadRequest(str(error), log_id) from error
     file_type, visualize, stream = map(values.get, ("fileType", "visualize", "stream"))
-    lang = values.get("lang") or ()
     return ParsedRequest(
         *(values["file"], log_id, file_type, visualize, stream, contract, overrides),
         thumbnails=values.get("thumbnails", False),
-        lang=(lang,) if isinstance(lang, str) else tuple(lang),
+        lang=lang,
         tier=values.get("tier", ""),
         outputs=tuple(dict.fromkeys(values.get("outputs") or ())),
         line_images=values.get("lineImages", False),
@@ -389,3 +390,15 @@ def _explain(errors: Iterable[ErrorDetails], known: Iterable[str]) -> str:
             shown = short_repr(error["input"])
             parts.append(f"{place}={shown}: {error['msg'][0].lower()}{error['msg'][1:]}")
     return "; ".join(parts)
+
+
+def _languages(lang: str | list[str] | None) -> tuple[str, ...]:
+    """The languages of a request, one by one; none where it says nothing of them, UsageError where one is missing."""
+    if lang is None:
+        return ()
+    given = [name.strip() for several in ([lang] if isinstance(lang, str) else lang) for name in re.split("[+,]", several)]
+    if not given or not all(given):
+        raise UsageError(
+            f"lang={lang!r:.80}: a language is missing; give codes joined by +, for instance en+ru, or leave lang out"
+        )
+    return tuple(given)

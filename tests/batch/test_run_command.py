@@ -117,3 +117,15 @@ def test_what_is_passed_over_is_told(tmp_path, capsys):
     main(["run", str(folder), str(tmp_path / "out"), "--workers", "1", "--tier", "fast"])
     assert "1 file read" in (err := capsys.readouterr().err)
     assert "4 files passed over that are no images or PDFs (notes.txt, table.csv, x.docx, ...)" in err
+    for name in ("table.csv", "x.docx", "y.docx"):
+        (folder / name).unlink()
+    main(["run", str(folder), str(tmp_path / "other"), "--workers", "1", "--tier", "fast"])
+    assert "1 file passed over that is no image or PDF (notes.txt)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("sign", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_exit_status_tells_how_a_run_was_stopped(sign, status, monkeypatch, capsys):
+    monkeypatch.setattr("inkline.batch.local_run.run_files", lambda *_: signal.raise_signal(sign))
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "in", "out", "--quiet", "--tier", "fast"])
+    assert stopped.value.code == status and capsys.readouterr().err.endswith("inkline: stopped\n")

@@ -1,12 +1,15 @@
 """Results to files: formats, names, whole files or none."""
 
 import errno
+import io
 import json
 import os
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pikepdf
 import pytest
 
 from inkline.errors import OutputError, UsageError
@@ -217,3 +220,36 @@ def test_a_source_name_that_is_not_utf8(tmp_path: Path) -> None:
 def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("")
     assert write(page(), tmp_path / "a.txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+NO_PLACES = {
+    "not a number": np.full((4, 2), np.nan),
+    "one corner without a place": np.array([[np.nan, 20], [90, 20], [90, 40], [10, 40]]),
+    "endless": np.array([[0, 0], [np.inf, 0], [np.inf, 10], [0, 10]]),
+    "far off": np.array([[-1e30, 0], [1e30, 0], [1e30, 10], [-1e30, 10]]),
+    "a point": np.full((4, 2), 50.0),
+    "without height": np.array([[10, 10], [90, 10], [90, 10], [10, 10]]),
+    "without width": np.array([[10, 10], [10, 10], [10, 60], [10, 60]]),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("with_words", [False, True])
+@pytest.mark.parametrize("kind", NO_PLACES)
+def test_boxes_that_are_none_become_boxes_that_files_can_hold(kind: str, with_words: bool) -> None:
+    quad = NO_PLACES[kind].astype(np.float32)
+    words = (Word("two", 0.9, quad), Word("words", 0.9, quad)) if with_words else ()
+    lines = (Line("fine text", 0.9, QUAD, QUAD), Line("two words", 0.9, quad, quad, words=words, paragraph=1))
+    found = Detections(np.stack([QUAD, quad]), np.ones(2, np.float32))
+    page = Page(lines, (300, 200), detections=found, load_image=lambda: np.full((200, 300, 3), 255, np.uint8))
+    assert page.lines[0] is not None and np.array_equal(page.lines[0].quad, QUAD)
+    assert page.plot().shape == (200, 600, 3) and "two words" in page.text
+    for name in WRITERS:
+        out = render(Document((page,)), name)
+        if name == "pdf":
+            with pikepdf.open(io.BytesIO(out)) as pdf:  # type: ignore[arg-type]
+                out = b"".join(bytes(pikepdf.unparse_content_stream(pikepdf.parse_content_stream(one))) for one in pdf.pages)
+        if name not in ("parquet", "img"):
+            text = out if isinstance(out, bytes) else str(out).encode()
+            text = re.sub(rb"<[0-9a-f]+>", b"", text)  # the letters of a PDF's text
+            assert not re.search(rb"\b(nan|inf|infinity)\b|\d{9}", text, re.IGNORECASE), name

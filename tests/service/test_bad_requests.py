@@ -93,6 +93,9 @@ def test_bodies_that_are_no_requests(served):
     refused(send(b'"file"'), 422, "JSON object")
     refused(send(b"file=x", "application/x-www-form-urlencoded"), 415, "application/json")
     refused(send(b"{}", None), 415, "application/json")
+    for name in ("gzip", "br", "deflate, gzip"):
+        headers = {"Content-Type": "application/json", "Content-Encoding": name}
+        refused(served.client.post("/ocr", content=b"{}", headers=headers), 415, "without that header")
     refused(send(json.dumps({"file": HELLO, "logId": 5}).encode()), 422, "logId=5")
     refused(send(json.dumps({"file": HELLO, "logId": "x" * 500}).encode()), 422, "logId=")
 

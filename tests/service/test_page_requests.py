@@ -94,6 +94,9 @@ def test_languages_of_a_request():
 def test_a_language_that_is_not_known_or_cannot_be_chosen(served, ocr):
     answer = served.post(file=HELLO, lang="klingon")
     assert answer.status_code == 422 and "klingon" in answer.json()["errorMsg"]
+    for lang in ("en+", "", ["en", ""], [], " ", "+"):
+        answer = served.post(file=HELLO, lang=lang)
+        assert answer.status_code == 422 and "a language is missing" in answer.json()["errorMsg"], lang
     named = Service(ocr, ServeOptions(), {"text_recognition_model_name": "PP-OCRv6_small_rec"})
     with pytest.raises(ValueError, match="started with text_recognition_model_name"):
         named.readers.get(("ru",))

@@ -146,6 +146,7 @@ class Homoglyphs:
 CYRILLIC = Homoglyphs("ABCEHIJKMOPSTXYaceijopsxy", "АВСЕНІЈКМОРЅТХУасеіјорѕху", "жщя", (("\u0400", "\u052f"),))
 GREEK = Homoglyphs("ABEHIKMNOPTXYZov", "ΑΒΕΗΙΚΜΝΟΡΤΧΥΖον", "άήώ", (("\u0370", "\u03ff"), ("\u1f00", "\u1fff")))
 LATIN_LOOKING = frozenset(CYRILLIC.other + GREEK.other)
+LOOK_ALIKE = LATIN_LOOKING.union(CYRILLIC.latin, GREEK.latin)
 
 
 def homoglyphs_of(charset: Sequence[str]) -> Homoglyphs | None:

@@ -5,22 +5,26 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inkline.recognition.bidi import base_direction
-from inkline.recognition.corrections import LATIN_LOOKING
-from inkline.recognition.router import DOUBT_ABOVE, GOOD_SCORE, Plan
+from inkline.recognition.router import DOUBT_ABOVE, Plan
 from inkline.recognition.words import ink_mask
-from inkline.scripts import script_of, script_of_char
+from inkline.scripts import NO_LETTERS, script_of_char
 from inkline.types import Floats, Image, Text
 
 MIN_GAP_RATIO = 0.22  # of the line's height, between two words
+MIN_GAP_SHARE = 0.6  # of the usual gap between words of the line
+MIN_SHARE_READ = 0.75  # of a word's ink, below which it is doubtful
+REACH_RATIO = 0.6  # of the line's height, up to which ink belongs to a character whose middle it is beside
 NOTHING = Text("", 0.0, np.zeros(0, np.float32), np.zeros((0, 2), np.float32))
 DOUBTFUL_CHAR = 0.75  # score of a character, below which its line is looked at word by word,
 UNREAD_GAP_RATIO = 1.2  # or without a character for as much of the line's height
 DOUBTFUL_WORD = 0.9  # mean score of its characters, below which a word may be in another script
 MIN_SPLIT_GAIN = 0.02  # of the score, for a line or a word to be read in pieces
-MIN_PIECE_LETTERS = 2  # of a word that is read apart from its line
 MIN_MIXED_LETTERS = 3  # of a word with letters of two scripts, which no word has
+MIXED_LOSS = 0.2  # of the score of such a word
+WITHOUT_SPACES = frozenset(["Latn", "Hani", "Hang", "Thai", "Laoo", "Khmr", "Mymr"])  # or with endings behind Latin words
 MAX_PIECES = 40
 MIN_WORD_RATIO = 0.8  # width to height of a word that is looked at
 SPACE_EVIDENCE = np.array([[1, 0, 0]], np.float32)  # of the space between two pieces
@@ -31,7 +35,11 @@ def word_spans(crop: Image) -> list[tuple[int, int]]:
     inked = np.flatnonzero(ink_mask(crop).any(axis=0))
     if not len(inked):
         return [(0, crop.shape[1])]
-    gaps = np.flatnonzero(np.diff(inked) > MIN_GAP_RATIO * crop.shape[0])
+    wide = np.diff(inked)
+    gaps = np.flatnonzero(wide > MIN_GAP_RATIO * crop.shape[0])
+    # Wide letters stand apart, too, but not as far as words.
+    usual = np.sort(wide[gaps])[len(gaps) // 2] if len(gaps) else 0
+    gaps = gaps[wide[gaps] >= MIN_GAP_SHARE * usual]
     cuts = [0, *((inked[gaps] + inked[gaps + 1]) // 2).tolist(), crop.shape[1]]
     return list(pairwise(cuts))
 
@@ -56,25 +64,35 @@ def doubtful_words(text: Text, crop: Image) -> list[tuple[int, int]]:
     height, width = crop.shape[:2]
     centres = np.sort(text.char_spans.mean(axis=1)[shown])
     is_whole = np.diff(centres, prepend=0.0, append=1.0).max() * width < UNREAD_GAP_RATIO * height
-    if is_whole and text.char_scores[shown].min() >= DOUBTFUL_CHAR and not any(map(_mixes_scripts, text.text.split())):
+    if is_whole and text.char_scores[shown].min() >= DOUBTFUL_CHAR and not any(map(mixes_scripts, text.text.split())):
         return []
     words = word_spans(crop)
     wide = [(a, b) for a, b in words if b - a >= MIN_WORD_RATIO * height] if len(words) > 1 else []
-    return [(a, b) for a, b in wide if _is_doubtful(text, _between(text, a / width, b / width))]
+    inked = np.asarray(ink_mask(crop).any(axis=0))
+    return [
+        (a, b)
+        for a, b in wide
+        if _is_doubtful(text, _between(text, a / width, b / width))
+        or share_read(text, inked, height, a / width, b / width) < MIN_SHARE_READ
+    ]
 
 
 def _is_doubtful(text: Text, word: Sequence[int]) -> bool:
     """Whether some characters of a text, those of a word, are doubtful, or there are none."""
     if not word or float(text.char_scores[list(word)].mean()) < DOUBTFUL_WORD:
         return True
-    return _mixes_scripts("".join(text.text[i] for i in word))
+    return mixes_scripts("".join(text.text[i] for i in word))
 
 
-def _mixes_scripts(word: str) -> bool:
-    """Whether a word has Latin letters and Greek ones; units of two letters may."""
-    if word.isascii() or sum(map(str.isalpha, word)) < MIN_MIXED_LETTERS:
+def mixes_scripts(word: str) -> bool:
+    """Whether letters beside each other in a word are in Latin script and in another one that leaves spaces between words.
+
+    Units of two letters may be.
+    """
+    if word.isascii():
         return False
-    return {"Latn", "Grek"} <= set(map(script_of_char, word))
+    runs = (list(run) for has, run in groupby(map(script_of_char, word), key=lambda script: script != NO_LETTERS) if has)
+    return any(len(run) >= MIN_MIXED_LETTERS and "Latn" in run and not WITHOUT_SPACES.issuperset(run) for run in runs)
 
 
 def may_be_mixed(seen: Floats, plan: Plan, text: Text) -> bool:
@@ -84,19 +102,48 @@ def may_be_mixed(seen: Floats, plan: Plan, text: Text) -> bool:
     return (in_doubt or differ) and read_score(text) < 1 - MIN_SPLIT_GAIN
 
 
+def whole_score(text: Text) -> float:
+    """The score of a reading, less for each of its words that mixes scripts."""
+    words = text.text.split()
+    return read_score(text) * (1 - MIXED_LOSS * sum(map(mixes_scripts, words)) / max(len(words), 1))
+
+
 def read_score(text: Text) -> float:
     """The score of a reading, 0 for one of spaces alone."""
     return text.score if text.text.strip() else 0.0
 
 
-def is_better(piece: Text, line: Text) -> bool:
-    """Whether letters of another script, not only such as look like Latin ones, are read clearly better than the line there."""
-    letters = [c for c in piece.text if c.isalpha()]
-    place = float(piece.char_spans.min(initial=1)), float(piece.char_spans.max(initial=0))
-    read = word_between(line, *place)
-    tell = len(letters) >= MIN_PIECE_LETTERS and not LATIN_LOOKING.issuperset(letters)
-    least = max(score_between(line, *place) + MIN_SPLIT_GAIN, GOOD_SCORE)
-    return tell and piece.score >= least and script_of(piece.text) != script_of(read)
+def share_read(text: Text, inked: NDArray[np.bool_], height: int, start: float, end: float) -> float:
+    """The share of the ink between two fractions of a line's width that has a character beside it; 1 without ink.
+
+    inked: which columns of the line hold ink (W,); height: of the line in pixels.
+    """
+    width = len(inked)
+    columns = np.flatnonzero(inked[round(start * width) : round(end * width)]) + round(start * width)
+    inside = _between(text, start, end)
+    if not len(columns) or not inside:
+        return float(not len(columns))
+    at = text.char_spans[inside].mean(axis=1) * width
+    return float((np.abs(columns[:, None] - at).min(axis=1) <= REACH_RATIO * height).mean())
+
+
+def part_between(text: Text, start: float, end: float) -> Text:
+    """What of a text lies between two fractions of a line's width, spaces within it kept."""
+    inside = _between(text, start, end)
+    if not inside:
+        return replace(NOTHING, reader=text.reader)
+    within = set(inside)
+    at = [i for i in range(inside[0], inside[-1] + 1) if i in within or text.text[i].isspace()]
+    plain = text.plain or text.text
+    return replace(
+        text,
+        text="".join(text.text[i] for i in at),
+        score=float(text.char_scores[inside].mean()),
+        char_scores=text.char_scores[at],
+        char_spans=text.char_spans[at],
+        plain="".join(plain[i] for i in at),
+        evidence=text.evidence[at],
+    )
 
 
 def word_between(text: Text, start: float, end: float) -> str:

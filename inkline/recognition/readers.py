@@ -12,26 +12,17 @@ from inkline.options import RecognizeOptions
 from inkline.recognition.confidence import confidences
 from inkline.recognition.doubtful import read_doubtful_again
 from inkline.recognition.letters import Alphabets, read_by_others, read_with_twins
-from inkline.recognition.pieces import (
-    MIN_SPLIT_GAIN,
-    NOTHING,
-    doubtful_words,
-    is_better,
-    joined,
-    may_be_cyrillic,
-    may_be_mixed,
-    pieces_of,
-    placed,
-    read_score,
-    word_spans,
-)
+from inkline.recognition.mixed import Nets, read_by_words
+from inkline.recognition.pieces import NOTHING, read_score, whole_score
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.router import GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
-from inkline.scripts import NO_LETTERS
+from inkline.scripts import NO_LETTERS, script_of
 from inkline.types import Floats, Image, Text
 
 log = logging.getLogger(__name__)
 
+SURELY = 0.97  # probability of a recogniser, from which the script of a line of so many letters is on the page
+MIN_SURE_LETTERS = 5
 NO_READER = ""  # in the place of a recogniser's name
 PART_ABOVE = 0.5  # probability of a script in a part of a line, from which a piece may be in that script
 MIN_LETTERED = 0.3  # parts of a line that hold letters, below which it says nothing of its script
@@ -146,12 +137,7 @@ class ScriptReader:
         texts = self._readings(crops, plans, options, run)
         if self._others is not None:
             self._settle_languages(counts, plans, crops, texts, options, run)
-        for i, plan in enumerate(plans):
-            if may_be_mixed(seen[i], plan, texts[i]):
-                text = self._in_pieces(crops[i], self._possible(plan, seen[i]), options, run)
-                least = UNREAD_BELOW if texts[i].script else max(read_score(texts[i]) + MIN_SPLIT_GAIN, GOOD_SCORE)
-                texts[i] = text if text.score >= least else texts[i]
-        self._read_words_again(crops, plans, texts, options, run)
+        self._read_by_words(crops, counts, seen, plans, texts, options, run)
         return texts
 
     def _possible(self, plan: Plan, seen: Floats) -> set[str]:
@@ -175,6 +161,11 @@ class ScriptReader:
             for plan, names, texts in zip(plans, likely, found, strict=True)
         ]
         self._read(crops, more, found, options, run)
+        # What others read as Latin letters goes to the recogniser of these, too: a rule looks like Devanagari's head line.
+        asked = [[*names, *others] for names, others in zip(likely, more, strict=True)]
+        base = self._names.get("Latn", ())[:1]
+        again = [[name for name in base if _is_latin(found[i]) and name not in names] for i, names in enumerate(asked)]
+        self._read(crops, again, found, options, run)
         return [self._best(plan, texts) for plan, texts in zip(plans, found, strict=True)]
 
     def _read_doubtful_again(
@@ -291,7 +282,7 @@ class ScriptReader:
             return self._small if is_again else text.reader
 
         def worth(text: Text) -> float:
-            return read_score(text) + SCORE_PER_DECADE * float(np.log10(max(plan.chances[asked(text)], 1e-9)))
+            return whole_score(text) + SCORE_PER_DECADE * float(np.log10(max(plan.chances[asked(text)], 1e-9)))
 
         kept = [
             t for t in found if asked(t) == plan.names[0] or t.score >= GOOD_SCORE or plan.chances[asked(t)] > UNLIKELY_BELOW
@@ -301,65 +292,55 @@ class ScriptReader:
             return best if read_score(best) >= UNREAD_BELOW else replace(NOTHING, script=plan.script)
         return best
 
-    def _in_pieces(self, crop: Image, possible: set[str], options: RecognizeOptions, run: ParallelMap) -> Text:
-        """A line divided where its recogniser changes, read piece by piece; nothing where it is not divided or not all read.
-
-        possible: the recognisers that may read a piece. Words without letters go with those before them.
-        """
-        words, names = word_spans(crop), list[str]()
-        for word in self._net([crop[:, start:end] for start, end in words], run):
-            likely = [name for name in next(self._plans([word])).names if name in possible]
-            has_letters = float(word[:, 0].mean()) < 0.5
-            names.append(likely[0] if likely and (has_letters or not names) else (names or [""])[-1])
-        return joined(self._read_pieces(crop, words, names, options, run))
-
-    def _read_words_again(
-        self, crops: Sequence[Image], plans: Sequence[Plan], texts: list[Text], options: RecognizeOptions, run: ParallelMap
+    def _read_by_words(
+        self,
+        crops: Sequence[Image],
+        counts: Sequence[int],
+        seen: Sequence[Floats],
+        plans: Sequence[Plan],
+        texts: list[Text],
+        options: RecognizeOptions,
+        run: ParallelMap,
     ) -> None:
-        """Change the texts of lines with doubtful or unread words in another script to those of their pieces, if better."""
-        for i, of_words in self._words_of_others(crops, plans, texts, run).items():
-            words = word_spans(crops[i])
-            refused = {""}
-            while of_words and refused:  # without the recognisers that do not read theirs better
-                names = [of_words.get(word, texts[i].reader) for word in words]
-                pieces = self._read_pieces(crops[i], words, names, options, run)
-                refused = {
-                    piece.reader for piece in pieces if piece.reader != texts[i].reader and not is_better(piece, texts[i])
-                }
-                of_words = {word: name for word, name in of_words.items() if name not in refused}
-            texts[i] = joined(pieces) if of_words and pieces else texts[i]
+        """Change the texts of lines that are read better word by word."""
 
-    def _words_of_others(
-        self, crops: Sequence[Image], plans: Sequence[Plan], texts: Sequence[Text], run: ParallelMap
-    ) -> dict[int, dict[tuple[int, int], str]]:
-        """Line -> the places of its doubtful words that seem to be in another script, with the recogniser of that."""
-        whole = [i for i, text in enumerate(texts) if text.text and "+" not in text.reader]
-        spans = [(i, *word) for i in whole for word in doubtful_words(texts[i], crops[i])]
-        named: dict[int, dict[tuple[int, int], str]] = {}
-        for (i, a, b), parts in zip(spans, self._net([crops[i][:, a:b] for i, a, b in spans], run), strict=True):
-            cyrillic = plans[i].script == "Latn" and may_be_cyrillic(texts[i], (a, b), crops[i])
-            if name := self._other_reader(parts, plans[i].script, cyrillic):
-                named.setdefault(i, {})[a, b] = name
-        return named
+        def read(crops: Sequence[Image], asked: Sequence[Sequence[str]]) -> list[list[Text]]:
+            found: list[list[Text]] = [[] for _ in crops]
+            self._read(crops, asked, found, options, run)
+            return found
 
-    def _other_reader(self, word: Floats, script: str, cyrillic: bool) -> str:
-        """The recogniser of a word of a line of this script, if the net sees another; cyrillic: though it may see Latin."""
-        plan = next(self._plans([word]))
-        if plan.script == script:
-            return next(iter(self._names.get("Cyrl", ())), "") if cyrillic else ""
-        has_letters = float(word[:, 0].mean()) < 0.5
-        return plan.names[0] if has_letters and plan.chances[plan.names[0]] > PART_ABOVE else ""
+        cyrillic = next(iter(self._names.get("Cyrl", ())), "")
+        scripts = {name: {LETTERED[column] for column in columns} for name, columns in self._columns.items()}
+        if self._larger:  # reads in the small one's place
+            scripts[self._larger] = scripts.get(self._larger, set()) | scripts.get(self._small, set())
+        nets = Nets(
+            lambda crops: self._net(crops, run),
+            lambda parts: self._chances(parts[:, 1:].mean(axis=0)),
+            read,
+            scripts,
+            cyrillic,
+        )
+        of_pages = self._scripts_of_pages(counts, plans, texts)
+        read_by_words(nets, crops, seen, plans, texts, self._possible, of_pages)
 
-    def _read_pieces(
-        self, crop: Image, words: Sequence[tuple[int, int]], names: Sequence[str], options: RecognizeOptions, run: ParallelMap
-    ) -> list[Text]:
-        """A line's words, read together as long as their recogniser is the same; none where that is all of them, or not had."""
-        pieces = pieces_of(words, names)
-        found: list[list[Text]] = [[] for _ in pieces]
-        if len(pieces) > 1:
-            cut = [crop[:, start:end] for _, start, end in pieces]
-            self._read(cut, [[name] for name, _, _ in pieces], found, options, run)
-        width = crop.shape[1]
-        if not all(found):
-            return []
-        return [placed(texts[0], a / width, b / width) for texts, (_, a, b) in zip(found, pieces, strict=True)]
+    def _scripts_of_pages(self, counts: Sequence[int], plans: Sequence[Plan], texts: Sequence[Text]) -> list[set[str]]:
+        """Of each line, the scripts that surely are on its page: those of lines read well, all where the user named them."""
+        scripts: list[set[str]] = []
+        for count in counts:
+            page = range(len(scripts), len(scripts) + count)
+            sure = set(self._names) if self._others is None else {plans[i].script for i in page if _is_sure(plans[i], texts[i])}
+            scripts += [sure] * count
+        return scripts
+
+
+def _is_latin(texts: Sequence[Text]) -> bool:
+    """Whether the best of some readings is mostly in Latin letters, or mixes them with others as no word does."""
+    best = max(texts, key=read_score, default=NOTHING)
+    return script_of(best.text) == "Latn" or whole_score(best) < read_score(best)
+
+
+def _is_sure(plan: Plan, text: Text) -> bool:
+    """Whether a line surely is in its script, the likeliest recogniser having read it well."""
+    first = plan.names[0]
+    read_well = text.reader == first and text.score >= GOOD_SCORE and script_of(text.text) == plan.script
+    return plan.chances[first] > SURELY and read_well and sum(map(str.isalpha, text.text)) >= MIN_SURE_LETTERS

@@ -3,6 +3,7 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -12,7 +13,7 @@ from inkline.errors import DownloadError, UsageError
 from inkline.formats.fonts import sized_font
 from inkline.options import RecognizeOptions
 from inkline.recognition.opened import reader_names
-from inkline.recognition.pieces import is_better, joined, word_spans
+from inkline.recognition.pieces import joined, mixes_scripts, part_between, share_read, whole_score, word_spans
 from inkline.recognition.readers import Reader, Readers, ScriptReader
 from inkline.recognition.router import LETTERED, line_parts, net_input
 from inkline.registry import options_for
@@ -252,15 +253,58 @@ def test_words_in_another_script_inside_a_line_are_read_by_the_recogniser_of_the
     assert [text.reader.count("+") for text in texts] == [1, 0]
 
 
-def test_only_letters_that_do_not_look_like_latin_ones_are_taken_from_a_piece_that_reads_clearly_better():
-    def text(read, score):
-        spans = np.linspace([0, 0.1], [0.9, 1], len(read)).astype(np.float32)
-        return Text(read, score, np.full(len(read), score, np.float32), spans)
+@pytest.mark.parametrize("size", [20, 34, 48])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Он из США а она из UK",
+        "ПРИВЕТ мир и HTTP сервер",
+        "В Москве открыт офис Yandex",
+        "Το πρόγραμμα HTML είναι απλό",
+        "भारत और USA के बीच",
+        "文件 PDF 在这里",
+    ],
+)
+def test_no_word_of_a_line_in_two_scripts_is_lost(auto, line, size):
+    """Capitals and short words, which the router's net may take for either script."""
+    text = auto.recognize([line_image(line, size)])[0]
+    assert [len(word) for word in text.text.split()] == [len(word) for word in line.split()]
+    right = sum(a == b for a, b in zip(text.text.split(), line.split(), strict=True))
+    assert right >= 2 / 3 * len(line.split())  # О and O, В and B are one shape
 
-    assert is_better(text("Москва", 0.98), text("MoκBa", 0.8))
-    assert not is_better(text("ТОР", 0.99), text("TOP", 0.8))
-    assert not is_better(text("я", 0.99), text("n", 0.8))
-    assert not is_better(text("Москва", 0.81), text("MoκBa", 0.8))
+
+def ruled(text, size, above):
+    """A page with one line of Latin words that hang from a rule."""
+    image = line_image(text, size)
+    page = cv2.copyMakeBorder(image, 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    top = int(np.flatnonzero((page < 128).any(axis=(1, 2)))[0])
+    page[top - above : top - above + max(size // 16, 1), 60:-60] = 0
+    return page
+
+
+@pytest.mark.parametrize(("text", "size"), [("Hello", 18), ("BRAND", 18), ("Hello", 24), ("Notebook", 18)])
+def test_words_that_hang_from_a_rule_are_not_devanagari(auto, text, size):
+    found = auto(ruled(text, size, 0)).lines
+    assert [line.text for line in found] == [text]
+
+
+def test_letters_of_two_scripts_in_a_word_are_a_sign_of_a_wrong_reading():
+    assert [word for word in ("Heााo", "MoκBa", "ਕue", "Oδóç") if not mixes_scripts(word)] == []
+    assert [word for word in ("µm", "IT-компания", "PDF파일", "Москва", "naïve", "USAの") if mixes_scripts(word)] == []
+    text = recogniser("Heााo due", 1.0)([0], None)[0]
+    assert whole_score(text) == pytest.approx(0.9)
+
+
+def test_of_a_reading_the_part_in_a_place_and_the_share_of_its_ink():
+    spans = np.linspace([0, 0.1], [0.9, 1], 10).astype(np.float32)
+    text = Text("ab cd efg ", 0.9, np.linspace(0.5, 0.95, 10).astype(np.float32), spans)
+    part = part_between(text, 0.0, 0.55)
+    assert (part.text, part.score) == ("ab cd", pytest.approx(np.mean([0.5, 0.55, 0.65, 0.7])))
+    assert part_between(text, 0.95, 1.0).text == ""
+    inked = np.ones(100, bool)
+    assert share_read(text, inked, 10, 0.0, 0.2) == 1.0
+    assert share_read(text, inked, 10, 0.0, 1.0) == pytest.approx(0.75, abs=0.05)  # three characters are spaces
+    assert share_read(part, inked, 10, 0.5, 1.0) == 0.0
 
 
 def test_a_page_in_three_scripts(auto):

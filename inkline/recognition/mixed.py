@@ -1,0 +1,378 @@
+"""Lines in several scripts, word by word: each word by the recogniser that reads it, none of them lost."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkline.recognition.corrections import LATIN_LOOKING, LOOK_ALIKE
+from inkline.recognition.pieces import (
+    MAX_PIECES,
+    MIN_SPLIT_GAIN,
+    doubtful_words,
+    joined,
+    may_be_cyrillic,
+    may_be_mixed,
+    mixes_scripts,
+    part_between,
+    placed,
+    read_score,
+    share_read,
+    whole_score,
+    word_spans,
+)
+from inkline.recognition.router import GOOD_SCORE, Plan
+from inkline.recognition.words import ink_mask
+from inkline.scripts import NO_LETTERS, script_of, script_of_char
+from inkline.types import Floats, Image, Text
+
+CANDIDATE_ABOVE = 0.05  # probability of a recogniser for a doubtful word, from which it is asked
+MAX_CANDIDATES = 3  # recognisers that are asked for the words of a line, beside its own
+MIN_PIECE_LETTERS = 2  # of a word that is read apart from its line
+UNREAD_LINE_SCORE = 0.9  # of a line in a script without a recogniser, from which words of it are believed
+UNREAD_BELOW = 0.5  # share of a word's ink that is read
+KNOWN_GUEST_SCORE = 0.7  # from which a recogniser that reads another word of the line reads one that its own does not
+MIN_STRANGE_LETTERS = 3  # in a script that is on no other line of the page,
+STRANGE_SCORE = 0.9  # their score,
+STRANGE_ABOVE = 0.2  # and the probability of their recogniser;
+MIN_SURE_LETTERS, SURE_STRANGE_SCORE = 5, 0.98  # or letters and score alone
+RANK_LOSS = 0.05  # of the score, which a reading may be worse than that of a less likely recogniser
+SURE_BY = 0.4  # difference of two recognisers' probabilities, from which it decides between readings that are as good
+SHARE_LOSS = 0.05  # of the ink, which a reading may leave out beside another
+HOST_LOSS = 0.05  # difference of their scores, up to which they are
+
+Read = Callable[[Sequence[Image], Sequence[Sequence[str]]], list[list[Text]]]
+
+
+@dataclass(frozen=True)
+class Nets:
+    """What lines are read with.
+
+    look: the router's net; chances: how likely each recogniser is by what that says; read: the recognisers; scripts: of each
+    one, what it is for; cyrillic: that of letters which look like Latin ones, empty where there is none.
+    """
+
+    look: Callable[[Sequence[Image]], list[Floats]]
+    chances: Callable[[Floats], Mapping[str, float]]
+    read: Read
+    scripts: Mapping[str, Collection[str]]
+    cyrillic: str
+
+
+@dataclass
+class Words:
+    """A line that is looked at word by word.
+
+    whole: its reading so far; spans: (start, end) of its words in pixels; doubtful: which of them are; chances: of each word,
+    of recognisers; readings: of each word, by recogniser.
+    """
+
+    line: int
+    crop: Image
+    whole: Text
+    spans: list[tuple[int, int]]
+    doubtful: list[int]
+    chances: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    readings: dict[int, dict[str, Text]] = field(default_factory=dict)
+
+    @cached_property
+    def inked(self) -> NDArray[np.bool_]:
+        """Which columns of the line hold ink."""
+        return np.asarray(ink_mask(self.crop).any(axis=0))
+
+    def place(self, first: int, last: int) -> tuple[float, float]:
+        """Start and end of some words as fractions of the line's width."""
+        width = self.crop.shape[1]
+        return self.spans[first][0] / width, self.spans[last][1] / width
+
+    def of_whole(self, word: int) -> Text:
+        """What the line's reading has there."""
+        return part_between(self.whole, *self.place(word, word))
+
+    def own(self, word: int) -> Text:
+        """The word as the line's own recogniser reads it, in the line or alone."""
+        alone = self.readings.get(word, {}).get(self.whole.reader)
+        return max([self.of_whole(word), *([alone] if alone else [])], key=lambda text: self.worth(text, word))
+
+    def by(self, name: str, word: int) -> Text:
+        """The word as a recogniser reads it."""
+        return self.own(word) if name == self.whole.reader else self.readings[word][name]
+
+    def share(self, text: Text, first: int, last: int) -> float:
+        """The share of the ink of some words that a text has characters for."""
+        return share_read(text, self.inked, self.crop.shape[0], *self.place(first, last))
+
+    def worth(self, text: Text, word: int) -> float:
+        """The score of a reading of a word, less where it leaves out ink or mixes scripts as no word does."""
+        return whole_score(text) * self.share(text, word, word)
+
+
+def read_by_words(
+    nets: Nets,
+    crops: Sequence[Image],
+    seen: Sequence[Floats],
+    plans: Sequence[Plan],
+    texts: list[Text],
+    possible: Callable[[Plan, Floats], set[str]],
+    expected: Sequence[Collection[str]],
+) -> None:
+    """Change the texts of lines of which other recognisers, or their own without the rest of the line, read some words better.
+
+    possible: the recognisers that may read a line or a part of it; expected: the scripts that surely are on each line's page.
+    """
+    lines = [words for i in range(len(texts)) if (words := _in_doubt(i, crops[i], seen[i], plans[i], texts[i]))]
+    likely = [possible(plans[words.line], seen[words.line]) for words in lines]
+    _ask_candidates(nets, lines, likely, expected)
+    changed = {words.line: (words, _guests(nets, words, expected[words.line])) for words in lines}
+    changed = {line: (words, names) for line, (words, names) in changed.items() if names or _is_misread(words)}
+    _ask_guests(nets, list(changed.values()))
+    for line, (words, names) in changed.items():
+        text = _assembled(nets, words, _choice(nets, words, names))
+        if not words.whole.script or read_score(text) >= UNREAD_LINE_SCORE:
+            texts[line] = text
+
+
+def _ask_candidates(
+    nets: Nets, lines: Sequence[Words], likely: Sequence[set[str]], expected: Sequence[Collection[str]]
+) -> None:
+    """Let those who may read the doubtful words of lines, and the lines' own recognisers, read them."""
+    _look(nets, lines, [words.doubtful for words in lines])
+    asked = [_candidates(nets, words, names, expected[words.line]) for words, names in zip(lines, likely, strict=True)]
+    owns = [[words.whole.reader] if words.whole.reader else [] for words in lines]
+    _ask(nets, lines, [(words.doubtful, own + names) for words, own, names in zip(lines, owns, asked, strict=True)])
+
+
+def _ask_guests(nets: Nets, changed: Sequence[tuple[Words, list[str]]]) -> None:
+    """Let those who read some word better read all others of the line."""
+    lines = [words for words, _ in changed]
+    rest = [[i for i in range(len(words.spans)) if i not in words.doubtful] for words in lines]
+    _look(nets, lines, rest)
+    _ask(nets, lines, [(which, names) for which, (_, names) in zip(rest, changed, strict=True)])
+
+
+def _is_misread(words: Words) -> bool:
+    """Whether the line's own recogniser reads some word better alone, in another script."""
+    return any(_misread(words, i) for i in words.doubtful)
+
+
+def _in_doubt(line: int, crop: Image, seen: Floats, plan: Plan, text: Text) -> Words | None:
+    """The words of a line that may be read better word by word, if it may."""
+    if "+" in text.reader:
+        return None
+    every = not text.text.strip() or may_be_mixed(seen, plan, text)
+    doubtful = [] if every else doubtful_words(text, crop)
+    spans = word_spans(crop) if every or doubtful else []
+    if not 1 < len(spans) <= MAX_PIECES:
+        return None
+    return Words(line, crop, text, spans, [i for i, word in enumerate(spans) if every or word in doubtful])
+
+
+def _look(nets: Nets, lines: Sequence[Words], which: Sequence[Sequence[int]]) -> None:
+    """Ask the router for some words of lines."""
+    at = [(words, i) for words, those in zip(lines, which, strict=True) for i in those]
+    seen = nets.look([words.crop[:, slice(*words.spans[i])] for words, i in at])
+    for (words, i), parts in zip(at, seen, strict=True):
+        words.chances[i] = nets.chances(parts)
+
+
+def _candidates(nets: Nets, words: Words, possible: set[str], expected: Collection[str]) -> list[str]:
+    """The recognisers that are asked for the doubtful words of a line, beside its own."""
+    sums: dict[str, float] = dict.fromkeys(possible, 0.0)
+    in_latin = script_of(words.whole.text) == "Latn"
+    for i, chances in words.chances.items():
+        for name, chance in chances.items():
+            if name and (name in sums or chance > CANDIDATE_ABOVE):
+                sums[name] = sums.get(name, 0.0) + chance
+        if nets.cyrillic and in_latin and may_be_cyrillic(words.whole, words.spans[i], words.crop):
+            sums[nets.cyrillic] = sums.get(nets.cyrillic, 0.0) + 1.0
+    sums.pop(words.whole.reader, None)
+    if not _reads_latin(nets, words):
+        sums = {name: chance for name, chance in sums.items() if not {"Latn", *expected}.isdisjoint(nets.scripts.get(name, ()))}
+    return sorted(sums, key=lambda name: -sums[name])[:MAX_CANDIDATES]
+
+
+def _reads_latin(nets: Nets, words: Words) -> bool:
+    """Whether a line's own recogniser is for Latin script, so that words in any other may be in the line."""
+    return "Latn" in nets.scripts.get(words.whole.reader, ("Latn",))
+
+
+def _ask(nets: Nets, lines: Sequence[Words], asked: Sequence[tuple[Sequence[int], Sequence[str]]]) -> None:
+    """Let recognisers read some words of lines."""
+    at = [(words, i, names) for words, (which, names) in zip(lines, asked, strict=True) for i in which]
+    found = nets.read([words.crop[:, slice(*words.spans[i])] for words, i, _ in at], [names for _, _, names in at])
+    for (words, i, _), texts in zip(at, found, strict=True):
+        words.readings.setdefault(i, {}).update({text.reader: placed(text, *words.place(i, i)) for text in texts})
+
+
+def _is_better(nets: Nets, words: Words, word: int, guest: Text, known: bool = False) -> bool:
+    """Whether letters of another script, not only such as look like Latin ones, are read clearly better than the line there.
+
+    known: whether the recogniser reads another word of the line.
+    """
+    letters, there = [c for c in guest.text if c.isalpha()], words.of_whole(word)
+    if not _tell(nets, guest.reader, letters):
+        return False
+    if script_of(guest.text) == script_of(there.text) and _is_for(nets, words.whole.reader, there.text):
+        return False
+    own, unread = words.worth(words.own(word), word), words.share(there, word, word) < UNREAD_BELOW
+    least = KNOWN_GUEST_SCORE if known and (unread or own < GOOD_SCORE) else GOOD_SCORE
+    enough = len(letters) >= (1 if known or unread else MIN_PIECE_LETTERS)
+    return enough and words.worth(guest, word) >= max(own + MIN_SPLIT_GAIN, least)
+
+
+def _tell(nets: Nets, reader: str, letters: Sequence[str]) -> bool:
+    """Whether letters are of scripts that a recogniser is for, and not only such as look like Latin ones."""
+    may_read = {*nets.scripts.get(reader, ()), NO_LETTERS}
+    return not LATIN_LOOKING.issuperset(letters) and may_read.issuperset(map(script_of_char, letters))
+
+
+def _is_for(nets: Nets, reader: str, word: str) -> bool:
+    """Whether a word is all in a script that a recogniser is for, or those of its scripts are not known."""
+    return script_of(word) in nets.scripts.get(reader, (script_of(word),)) and not mixes_scripts(word)
+
+
+def _guests(nets: Nets, words: Words, expected: Collection[str]) -> list[str]:
+    """The recognisers that read some doubtful words of a line better than its own, those of most letters first."""
+    better: dict[str, list[int]] = {}
+    for i in words.doubtful:
+        for name, text in words.readings[i].items():
+            if name != words.whole.reader and _is_better(nets, words, i, text):
+                better.setdefault(name, []).append(i)
+    better = {name: which for name, which in better.items() if _is_believed(nets, words, name, which, expected)}
+    weight = {
+        name: sum(letter_count(words.readings[i][name].text) * words.chances[i].get(name, 0.0) for i in which)
+        for name, which in better.items()
+    }
+    ranked = sorted(better, key=lambda name: -weight[name])
+    # The second has a word of its own.
+    return [name for at, name in enumerate(ranked) if any(_best(words, i, ranked[: at + 1]) == name for i in better[name])]
+
+
+def _is_believed(nets: Nets, words: Words, guest: str, which: Sequence[int], expected: Collection[str]) -> bool:
+    """Whether a recogniser may be right that reads these words better: Latin may be anywhere, others are to be sure."""
+    texts = [words.readings[i][guest] for i in which]
+    script = script_of("".join(text.text for text in texts))
+    if script == "Latn" or script in expected:
+        return True
+    return _reads_latin(nets, words) and _is_sure(words, guest, which, texts)  # Telugu looks like Kannada, Lao like Thai
+
+
+def _is_sure(words: Words, guest: str, which: Sequence[int], texts: Sequence[Text]) -> bool:
+    """Whether words are so many letters read so well that they may be of a script that is nowhere else on the page."""
+    letters = sum(letter_count(text.text) for text in texts)
+    seen = float(np.mean([words.chances[i].get(guest, 0.0) for i in which]))
+    score = float(np.mean([words.worth(text, i) for text, i in zip(texts, which, strict=True)]))
+    likely = letters >= MIN_STRANGE_LETTERS and score >= STRANGE_SCORE and seen >= STRANGE_ABOVE
+    return likely or (letters >= MIN_SURE_LETTERS and score >= SURE_STRANGE_SCORE)
+
+
+def _misread(words: Words, word: int) -> bool:
+    """Whether the line's own recogniser reads a word better alone, in another script than in the line."""
+    there, alone = words.of_whole(word), words.own(word)
+    scripts = {script_of(there.text), script_of(alone.text)}
+    same = len(scripts) == 1 and not mixes_scripts(there.text)
+    if same or NO_LETTERS in scripts or word not in words.doubtful:
+        return False
+    return words.worth(alone, word) >= max(words.worth(there, word) + MIN_SPLIT_GAIN, GOOD_SCORE)
+
+
+def _best(words: Words, word: int, guests: Sequence[str]) -> str:
+    """Which of some recognisers, the likeliest first, reads a word best; empty: none was asked."""
+    readings = words.readings.get(word, {})
+    ranks = {name: RANK_LOSS * at for at, name in enumerate(guests) if name in readings}
+    return max(ranks, key=lambda name: words.worth(readings[name], word) - ranks[name], default="")
+
+
+def _choice(nets: Nets, words: Words, guests: Sequence[str]) -> list[str]:
+    """The recogniser of each word: the one that reads it clearly better, else that of most of the line."""
+    own = words.whole.reader
+    best = [_best(words, i, guests) for i in range(len(words.spans))]
+    names = [_clearly_better(nets, words, i, name) for i, name in enumerate(best)]
+    letters = dict.fromkeys([own, *guests], 0)
+    for i, name in enumerate(names):
+        if name:
+            letters[name] += letter_count(words.by(name, i).text)
+    host = max(letters, key=lambda name: letters[name])
+    return _with_figures(words, [name or _as_good(words, i, best[i], host) for i, name in enumerate(names)])
+
+
+def _with_figures(words: Words, chosen: Sequence[str]) -> list[str]:
+    """The recognisers of words, those of what has no letters, and is the same to both, being that of the word before it."""
+    own, out = words.whole.reader, list(chosen)
+    for i, (before, name) in enumerate(pairwise(chosen), 1):
+        same = before != own and before in words.readings[i] and words.by(before, i).text == words.own(i).text
+        if name == own and same and not letter_count(words.own(i).text):
+            out[i] = before
+    return out
+
+
+def _clearly_better(nets: Nets, words: Words, word: int, guest: str) -> str:
+    """The recogniser that reads a word clearly better, of the line's own and a guest; empty: neither."""
+    own = words.whole.reader
+    if not guest:
+        return own
+    mine, other = words.own(word), words.readings[word][guest]
+    if LOOK_ALIKE.issuperset(c for c in mine.text + other.text if c.isalpha()) and letter_count(other.text):
+        return ""
+    if _is_better(nets, words, word, other, known=True):
+        return guest
+    same = not letter_count(other.text) or (script_of(other.text) == script_of(mine.text) and _is_for(nets, own, mine.text))
+    worse = words.worth(other, word) < max(words.worth(mine, word) - MIN_SPLIT_GAIN, KNOWN_GUEST_SCORE)
+    return own if same or worse else ""
+
+
+def _as_good(words: Words, word: int, guest: str, host: str) -> str:
+    """The recogniser of a word that two read as well: the better one, that which the router names, or that of the line."""
+    own = words.whole.reader
+    gain = words.worth(words.readings[word][guest], word) - words.worth(words.own(word), word)
+    likelier = words.chances[word].get(guest, 0.0) - words.chances[word].get(own, 0.0)
+    for difference, least in ((gain, HOST_LOSS), (likelier, SURE_BY)):
+        if abs(difference) > least:
+            return guest if difference > 0 else own
+    return own if host == own else guest
+
+
+def _assembled(nets: Nets, words: Words, names: Sequence[str]) -> Text:
+    """One text of a line whose words these recognisers read, those beside each other together where that leaves out no ink."""
+    own = words.whole.reader
+    kinds = [(name, name == own and _misread(words, i)) for i, name in enumerate(names)]
+    if set(kinds) == {(own, False)}:
+        return words.whole
+    runs = [[i for i, _ in run] for _, run in groupby(enumerate(kinds), key=lambda item: item[1])]
+    spans = [slice(words.spans[run[0]][0], words.spans[run[-1]][1]) for run in runs]
+    asked = [[names[run[0]]] if names[run[0]] else [] for run in runs]
+    found = nets.read([words.crop[:, span] for span in spans], asked)
+    return joined([_piece(words, run, *kinds[run[0]], texts) for run, texts in zip(runs, found, strict=True)])
+
+
+def _piece(words: Words, run: Sequence[int], name: str, alone: bool, texts: Sequence[Text]) -> Text:
+    """The reading of some words beside each other by one recogniser. texts: what that reads; alone: each word is read alone."""
+    place = words.place(run[0], run[-1])
+    apart = joined([words.by(name, i) for i in run])
+    if alone:
+        return apart
+    whole = [part_between(words.whole, *place)] if name == words.whole.reader else []
+    return _best_way(words, [*whole, *(placed(text, *place) for text in texts)], apart, run)
+
+
+def _best_way(words: Words, ways: Sequence[Text], apart: Text, run: Sequence[int]) -> Text:
+    """The reading of some words together that scores best, the first of those as good; apart where these leave out ink.
+
+    One with fewer characters than the first leaves out some, if that is no bad reading.
+    """
+    if len(ways) > 1 and read_score(ways[0]) >= GOOD_SCORE:
+        ways = [text for text in ways if letter_count(text.text) >= letter_count(ways[0].text)]
+    shares = [words.share(text, run[0], run[-1]) for text in ways]
+    full = [text for text, share in zip(ways, shares, strict=True) if share >= max(shares) - SHARE_LOSS]
+    if not full or words.share(apart, run[0], run[-1]) > max(shares) + SHARE_LOSS:
+        return apart
+    least = max(map(read_score, full)) - MIN_SPLIT_GAIN
+    return next(text for text in full if read_score(text) >= least)
+
+
+def letter_count(text: str) -> int:
+    """How many letters a text has."""
+    return sum(map(str.isalpha, text))

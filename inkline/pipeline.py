@@ -223,11 +223,12 @@ class Ocr:
         """The options of a call; UsageError for what a call cannot change, or when this object is closed."""
         if self._closed:
             raise UsageError(CLOSED)
-        options = apply(self.options, **overrides)
+        names = [name for name in overrides if name == "lang"]  # whatever its value, which may be a list
+        options = apply(self.options, **({} if names else overrides))
         self._check(options)
-        fixed = [name for name in overrides if "_model_" in name or name in ("lang", "tier", *flat_fields(EngineOptions))]
-        if fixed:
-            raise UsageError(f"{fixed[0]}: models and engines are chosen when Ocr is made, not in a call; make another Ocr")
+        names += [name for name in overrides if "_model_" in name or name in ("tier", *flat_fields(EngineOptions))]
+        if names:
+            raise UsageError(f"{names[0]}: models and engines are chosen when Ocr is made, not in a call; make another Ocr")
         return options
 
     def _check(self, options: OcrOptions) -> None:

@@ -98,6 +98,7 @@ def test_options_of_a_call_hold_for_that_call_alone(ocr):
         ({"text_det_tresh": 0.3}, "did you mean 'text_det_thresh'"),
         ({"cpu_threads": 1}, "chosen when Ocr is made"),
         ({"text_detection_model_name": "x"}, "chosen when Ocr is made"),
+        ({"lang": ["en", ""]}, "lang: models and engines are chosen when Ocr is made"),
         ({"use_textline_orientation": True}, "opened without that model"),
         ({"text_rec_input_shape": (3, 32, 320)}, "text_rec_input_shape=3 32 320: PP-OCRv6_small_rec takes 3 48 W"),
     ],

@@ -71,6 +71,11 @@ def test_recipe_of_a_checkpoint(trained: Path) -> None:
         recipe(str(trained), ["new.txt"], ["model.name=PP-OCRv4_mobile_rec"])
 
 
+def test_a_net_that_was_taught_signs_where_they_are_seen_is_taught_so_again() -> None:
+    for name, order in (("rare_PP-OCRv6_small_rec", "seen"), ("tamil_PP-OCRv6_small_rec", "stored")):
+        assert recipe(name, ["new.txt"], ["model.name=PP-OCRv6_small_rec"])[0].data.label_order == order
+
+
 def test_batch_and_epochs_fit_the_data(trained: Path, tmp_path: Path) -> None:
     data = drawn.lines(tmp_path / "data", 12)
     given = [f"data.evaluate=[{data}]", "run.device=cpu"]

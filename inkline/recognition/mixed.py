@@ -1,5 +1,6 @@
 """Lines in several scripts, word by word: each word by the recogniser that reads it, none of them lost."""
 
+import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,10 +36,10 @@ MIN_PIECE_LETTERS = 2  # of a word that is read apart from its line
 UNREAD_LINE_SCORE = 0.9  # of a line in a script without a recogniser, from which words of it are believed
 UNREAD_BELOW = 0.5  # share of a word's ink that is read
 KNOWN_GUEST_SCORE = 0.7  # from which a recogniser that reads another word of the line reads one that its own does not
-MIN_STRANGE_LETTERS = 3  # in a script that is on no other line of the page,
-STRANGE_SCORE = 0.9  # their score,
-STRANGE_ABOVE = 0.2  # and the probability of their recogniser;
-MIN_SURE_LETTERS, SURE_STRANGE_SCORE = 5, 0.98  # or letters and score alone
+# Words in a script that is on no other line of the page: letters, score and probability of their recogniser at least,
+BELIEVED = ((2, 0.95, 0.5), (3, 0.9, 0.2), (5, 0.98, 0.0))
+UNREAD_BELIEVED = (2, 0.9, 0.2)  # and where the line has nothing for them
+FULL_SHARE = 0.75  # of the ink of a word: letters of some scripts reach beyond the place their net names
 RANK_LOSS = 0.05  # of the score, which a reading may be worse than that of a less likely recogniser
 SURE_BY = 0.4  # difference of two recognisers' probabilities, from which it decides between readings that are as good
 SHARE_LOSS = 0.05  # of the ink, which a reading may leave out beside another
@@ -93,9 +94,14 @@ class Words:
         return part_between(self.whole, *self.place(word, word))
 
     def own(self, word: int) -> Text:
-        """The word as the line's own recogniser reads it, in the line or alone."""
-        alone = self.readings.get(word, {}).get(self.whole.reader)
-        return max([self.of_whole(word), *([alone] if alone else [])], key=lambda text: self.worth(text, word))
+        """The word as the line's own recogniser reads it, in the line or alone.
+
+        Letters that look alike in two scripts are of that which the line tells of.
+        """
+        there, alone = self.of_whole(word), self.readings.get(word, {}).get(self.whole.reader)
+        if alone is None or (letter_count(there.text) and look_alike(there.text + alone.text)):
+            return there
+        return max(there, alone, key=lambda text: self.worth(text, word))
 
     def by(self, name: str, word: int) -> Text:
         """The word as a recogniser reads it."""
@@ -107,7 +113,7 @@ class Words:
 
     def worth(self, text: Text, word: int) -> float:
         """The score of a reading of a word, less where it leaves out ink or mixes scripts as no word does."""
-        return whole_score(text) * self.share(text, word, word)
+        return whole_score(text) * min(self.share(text, word, word) / FULL_SHARE, 1.0)
 
 
 def read_by_words(
@@ -265,8 +271,9 @@ def _is_sure(words: Words, guest: str, which: Sequence[int], texts: Sequence[Tex
     letters = sum(letter_count(text.text) for text in texts)
     seen = float(np.mean([words.chances[i].get(guest, 0.0) for i in which]))
     score = float(np.mean([words.worth(text, i) for text, i in zip(texts, which, strict=True)]))
-    likely = letters >= MIN_STRANGE_LETTERS and score >= STRANGE_SCORE and seen >= STRANGE_ABOVE
-    return likely or (letters >= MIN_SURE_LETTERS and score >= SURE_STRANGE_SCORE)
+    unread = all(words.share(words.of_whole(i), i, i) < UNREAD_BELOW for i in which)
+    rules = [*BELIEVED, *([UNREAD_BELIEVED] if unread else [])]
+    return any(letters >= enough and score >= good and seen >= likely for enough, good, likely in rules)
 
 
 def _misread(words: Words, word: int) -> bool:
@@ -315,7 +322,7 @@ def _clearly_better(nets: Nets, words: Words, word: int, guest: str) -> str:
     if not guest:
         return own
     mine, other = words.own(word), words.readings[word][guest]
-    if LOOK_ALIKE.issuperset(c for c in mine.text + other.text if c.isalpha()) and letter_count(other.text):
+    if look_alike(mine.text + other.text) and letter_count(other.text):
         return ""
     if _is_better(nets, words, word, other, known=True):
         return guest
@@ -374,5 +381,10 @@ def _best_way(words: Words, ways: Sequence[Text], apart: Text, run: Sequence[int
 
 
 def letter_count(text: str) -> int:
-    """How many letters a text has."""
-    return sum(map(str.isalpha, text))
+    """How many letters and vowel signs a text has; a syllable of Korean counts as two."""
+    return sum((unicodedata.category(c)[0] in "LM") + ("가" <= c <= "힣") for c in text)
+
+
+def look_alike(text: str) -> bool:
+    """Whether the letters of a text, if it has any, look the same in another script."""
+    return LOOK_ALIKE.issuperset(filter(str.isalpha, text))

@@ -31,6 +31,7 @@ LONE_LIGATURE_RATIO = 1.25  # and where an E alone was: that of a typewriter is 
 RAISED_SIZE, RAISED_BY = 0.85, 0.12  # of a raised figure, and how far its foot is above that of the figure before it
 
 # A sign before a figure, in heights of that figure
+MINUS_WIDTH = 0.34  # of a minus at least: a point is blurred to 0.3 in small type
 SIGN_SIZE, SIGN_BY = 0.45, 0.9  # its height at most, and how far from the figure it may begin
 MINUS_RATIO, MINUS_FOOT = 1.6, 0.15  # width to height of a minus at least, and how far its foot is above the base line
 POINT_RATIO, POINT_FOOT = 1.3, 0.08  # the same of a point, at most
@@ -108,7 +109,7 @@ def _sign_of(sign: NDArray[np.int64], figure: NDArray[np.int64]) -> str:
     """What a piece of ink before a figure is by its shape, a minus or a point; empty where that does not tell."""
     height, (width, tall) = figure[3] - figure[1], sign[2:] - sign[:2]
     above = figure[3] - sign[3]
-    if width >= MINUS_RATIO * tall and above >= MINUS_FOOT * height:
+    if width >= max(MINUS_RATIO * tall, MINUS_WIDTH * height) and above >= MINUS_FOOT * height:
         return "-"
     return "." if width <= POINT_RATIO * tall and above <= POINT_FOOT * height else ""
 

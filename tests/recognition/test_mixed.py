@@ -9,6 +9,7 @@ from inkline.recognition.router import Plan
 from inkline.types import Text
 
 SCRIPTS = {"base": ["Latn", "Hani"], "cyr": ["Cyrl"], "hebrew": ["Hebr"], "kannada": ["Knda"], "telugu": ["Telu"]}
+SCRIPTS |= {"hindi": ["Deva"], "korean": ["Hang"]}
 
 
 def drawn(words):
@@ -94,3 +95,16 @@ def test_words_of_letters_that_look_alike_go_with_most_of_the_line():
         "cyr": [("Курсы", 0.97), ("ЏЅD", 0.4), ("на", 0.97), ("завтра", 0.99)],
     }
     assert read(words, own, readings, {"cyr": 0.4, "base": 0.3}) == "Курсы USD на завтра"
+
+
+@pytest.mark.parametrize(("name", "word", "score"), [("hindi", "दूध", 0.97), ("korean", "출구", 0.96), ("hindi", "दूध", 0.92)])
+def test_a_short_word_in_a_script_of_its_own_is_kept_where_its_recogniser_is_sure(name, word, score):
+    words, own = ["Bottle", word + " " * (4 - len(word)), "20"], [("Bottle", 0.99), (None, 0.0), ("20", 0.99)]
+    readings = {"base": [("Bottle", 0.99), ("", 0.0), ("20", 0.99)], name: [("Mik", 0.4), (word, score), ("20", 0.9)]}
+    assert read(words, own, readings, {name: 0.7, "base": 0.1}) == f"Bottle {word} 20"
+    assert read(words, own, readings, {name: 0.1, "base": 0.7}) == "Bottle20"
+
+
+def test_letters_that_look_alike_stay_in_the_alphabet_of_their_line():
+    words, own = ["14", "BCE"], [("14", 0.99), ("BCE", 0.7)]
+    assert read(words, own, {"cyr": [("14", 0.99), ("ВСЕ", 0.99)]}, {"cyr": 0.9}) == "14BCE"

@@ -24,12 +24,12 @@ from inkline.options import ServeOptions
 from inkline.pipeline import Ocr
 from inkline.service.connections import Guard, allowed_hosts, send_body
 from inkline.service.corrections import Corrections
+from inkline.service.forms import FORM, form_schema
 from inkline.service.handlers import FILE_FIELD, dump, from_base64, ocr_parts, preprocessing_parts, success
 from inkline.service.page_routes import add_page_routes
 from inkline.service.readers import OcrByRequest
 from inkline.service.request_queue import MakeParts, RequestQueue, TooBusy
 from inkline.service.schemas import (
-    FORM,
     JSON,
     BadRequest,
     CorrectionReply,
@@ -119,7 +119,15 @@ def openapi_description(app: FastAPI) -> dict[str, Any]:
     # FastAPI leaves out defaults that are null; pydantic's own schemas of the requests have them.
     requests: list[tuple[Any, Any]] = [(model, "validation") for model in (OcrRequest, PreprocessingRequest)]
     _, schemas = models_json_schema(requests, ref_template="#/components/schemas/{model}")
-    description["components"]["schemas"] |= schemas["$defs"]
+    components = description["components"]["schemas"]
+    components |= schemas["$defs"]
+    # Every body may be a form, too.
+    models = {model.__name__: model for model in (OcrRequest, PreprocessingRequest, CorrectionRequest)}
+    for path in description["paths"].values():
+        for operation in path.values():
+            if content := operation.get("requestBody", {}).get("content"):
+                name = content[JSON]["schema"]["$ref"].rpartition("/")[2]
+                content[FORM] = form_schema(models[name], components[name])
     return description
 
 

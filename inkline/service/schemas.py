@@ -6,7 +6,6 @@
 a request with neither, as both documentations' examples are, is answered in both.
 """
 
-import base64
 import re
 import reprlib
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,6 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, from_json
-from python_multipart import create_form_parser
 from python_multipart.exceptions import FormParserError
 from typing_extensions import TypedDict
 
@@ -24,8 +22,9 @@ from inkline.errors import InputError, UsageError, near
 from inkline.flat import flat_fields
 from inkline.options import OcrOptions
 from inkline.presets import Tier
+from inkline.service.forms import FORM, form_fields, form_values
 
-JSON, FORM = "application/json", "multipart/form-data"
+JSON = "application/json"
 
 Model = TypeVar("Model", bound=BaseModel)
 Contract = Literal["first", "current", "both"]
@@ -266,63 +265,49 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else "_" for sign in text)
 
 
-def form_fields(body: bytes, content_type: str) -> dict[str, Any]:
-    """The fields of a body of multipart/form-data: a file's content as Base64, a field given several times as a list.
-
-    Errors: ValueError for a body that is not what its type says.
-    """
-    fields: dict[str, Any] = {}
-
-    def add(name: bytes | None, value: str) -> None:
-        if sum(len(known) if isinstance(known, list) else 1 for known in fields.values()) > MAX_FIELDS:
-            raise ValueError(f"more than {MAX_FIELDS} fields")
-        key = (name or b"").decode("utf-8", "replace")
-        if key not in fields:
-            fields[key] = value
-        elif isinstance(fields[key], list):
-            fields[key].append(value)
-        else:
-            fields[key] = [fields[key], value]
-
-    def on_file(part: Any) -> None:
-        part.file_object.seek(0)
-        add(part.field_name, base64.b64encode(part.file_object.read()).decode("ascii"))
-
-    def on_field(part: Any) -> None:
-        add(part.field_name, (part.value or b"").decode("utf-8"))
-
-    headers = {"Content-Type": content_type.encode("latin-1")}
-    # Held in memory: the body is there already.
-    config = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}
-    parser = create_form_parser(headers, on_field, on_file, config=config)
-    parser.write(body)
-    parser.finalize()
-    return fields
-
-
 def read_model(model: type[Model], body: bytes, content_type: str, log_id: str) -> tuple[Model, str]:
     """A request's body, JSON or a form, as `model`, and the log id to answer under: its own, or else this one.
 
     Errors: `BadRequest`, which carries the log id of the body, when it is none of this model.
     """
     form = content_type.partition(";")[0].strip().lower() == FORM
-    try:
-        data = form_fields(body, content_type) if form else from_json(body, allow_inf_nan=False)
-    except (ValueError, FormParserError) as error:
-        raise BadRequest(f"the body is not {'multipart/form-data' if form else 'JSON'} ({error})", log_id) from error
-    if not isinstance(data, dict):
-        raise BadRequest("the body must be a JSON object with a field `file`", log_id)
-    for name, value in (("the body", data), *data.items()):
-        if isinstance(value, (dict, list)) and len(value) > MAX_FIELDS:
-            raise BadRequest(f"{name[:MAX_SHOWN_CHARS]} has {len(value)} fields, more than {MAX_FIELDS}", log_id)
+    data = _form_data(body, content_type, log_id) if form else _json_data(body, log_id)
     # The log id first, so that an error in another field is answered under it.
-    given = data.get("logId")
+    given = data["logId"][0] if form and "logId" in data else data.get("logId")
     log_id = printable(given) if isinstance(given, str) and 0 < len(given) <= MAX_LOG_ID_CHARS else log_id
     try:
+        data = form_values(model, data) if form else data
+        _check_lengths(data)
         # What a form holds is text, which its field's type reads.
-        return (model.model_validate_strings(data, strict=False) if form else model.model_validate(data)), log_id
+        return model.model_validate(data, strict=False if form else None), log_id
     except ValidationError as error:
         raise BadRequest(_explain(error.errors(), model.model_fields), log_id) from error
+    except UsageError as error:
+        raise BadRequest(str(error), log_id) from error
+
+
+def _form_data(body: bytes, content_type: str, log_id: str) -> dict[str, list[str]]:
+    try:
+        return form_fields(body, content_type)
+    except (ValueError, FormParserError) as error:
+        raise BadRequest(f"the body is not {FORM} ({error})", log_id) from error
+
+
+def _json_data(body: bytes, log_id: str) -> dict[str, Any]:
+    try:
+        data = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise BadRequest(f"the body is not JSON ({error})", log_id) from error
+    if not isinstance(data, dict):
+        raise BadRequest("the body must be a JSON object with a field `file`", log_id)
+    return data
+
+
+def _check_lengths(data: dict[str, Any]) -> None:
+    """UsageError for a body or a value of it with more fields than any use has."""
+    for name, value in (("the body", data), *data.items()):
+        if isinstance(value, (dict, list)) and len(value) > MAX_FIELDS:
+            raise UsageError(f"{name[:MAX_SHOWN_CHARS]} has {len(value)} fields, more than {MAX_FIELDS}")
 
 
 def parse_request(model: type[FileRequest], body: bytes, log_id: str, content_type: str = JSON) -> ParsedRequest:

@@ -13,6 +13,7 @@ from inkline import Ocr
 from inkline.errors import OutputError
 from inkline.options import ServeOptions
 from inkline.service.app import Service
+from inkline.service.schemas import BadRequest, OcrRequest, parse_request
 from inkline.training.data.labels import load_labels
 
 HELLO = b64(encoded(picture()))
@@ -43,6 +44,67 @@ def test_a_form_is_answered_as_json_is(served):
     assert torn.status_code == 422
     unbounded = served.client.post("/ocr", content=b"a", headers={"Content-Type": "multipart/form-data"})
     assert unbounded.status_code == 422 and "multipart/form-data" in unbounded.json()["errorMsg"]
+
+
+def test_a_list_in_a_form_is_repeated_or_between_commas(served):
+    file = [("file", ("a.png", encoded(picture()), "image/png")), ("visualize", (None, "false"))]
+    for given in (["txt,md"], ["txt", "md"], [" txt , md "], ['["txt", "md"]'], ["txt,txt", "md"]):
+        answer = served.client.post("/ocr", files=[*file, *(("outputs", (None, value)) for value in given)])
+        assert answer.status_code == 200, answer.text
+        assert set(answer.json()["result"]["outputs"]) == {"txt", "md"}, given
+    # A field without content says nothing; one value goes into a list as well; an object is JSON.
+    for name, value, key in [("lang", "", "prunedResult"), ("outputs", "txt", "text"), ("fileType", "", "prunedResult")]:
+        answer = served.client.post("/ocr", files=[*file, (name, (None, value))])
+        assert answer.status_code == 200 and key in answer.json()["result"]["ocrResults"][0], answer.text
+    answer = served.client.post("/ocr", files=[file[0], ("inferenceParams", (None, '{"maxLongSide": 640}'))])
+    assert answer.status_code == 200 and set(answer.json()["result"]["ocrResults"][0]) == {"texts", "image"}
+
+
+def test_languages_in_a_form():
+    for given in (["en", "ru"], ["en,ru"], ["en+ru"]):
+        parsed = parse_request(OcrRequest, *form_body({"file": ["aGk="], "lang": given}))
+        assert parsed.lang == ("en", "ru")
+
+
+def form_body(fields):
+    """The body of a form with these fields, a log id, and its type."""
+    parts = (
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, values in fields.items()
+        for value in values
+    )
+    return ("".join(parts) + "--x--\r\n").encode(), "1", "multipart/form-data; boundary=x"
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"file": ["a", "b"]}, "field 'file' was given 2 times, but takes one value"),
+        ({"file": ["a"], "outputs": ["txt,docx"]}, "outputs.1='docx'"),
+        ({"file": ["a"], "outputs": ["txt," * 1000]}, "outputs has 101 fields, more than 100"),
+        ({"file": ["a"], "outputs": ["txt"] * 200}, "more than 100 fields"),
+        ({"file": ["a"], "outputs": ["["]}, "field 'outputs' is not JSON"),
+        ({"file": ["a"], "inferenceParams": ["960"]}, "inferenceParams=960"),
+        ({"file": ["a"], "inferenceParams": ["x"]}, "field 'inferenceParams' is not JSON"),
+        ({"file": [""]}, "file=''"),
+    ],
+)
+def test_a_form_that_cannot_be_used_is_told_why(fields, says):
+    with pytest.raises(BadRequest) as refused:
+        parse_request(OcrRequest, *form_body(fields))
+    assert says in str(refused.value)
+
+
+def test_the_description_shows_the_form(served):
+    paths = served.client.get("/openapi.json").json()["paths"]
+    for path in ("/ocr", "/document-preprocessing"):
+        form = paths[path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+        assert form["properties"]["file"]["format"] == "binary" and form["required"] == ["file"]
+    form = paths["/ocr"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert form["schema"]["properties"]["outputs"]["type"] == form["schema"]["properties"]["lang"]["type"] == "array"
+    assert form["schema"]["properties"]["visualize"]["type"] == "boolean"
+    assert '"null"' not in json.dumps(form["schema"]["properties"])
+    assert form["encoding"] == {"inferenceParams": {"contentType": "application/json"}}
 
 
 def test_a_document_in_other_formats(served):

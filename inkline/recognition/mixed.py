@@ -387,4 +387,4 @@ def letter_count(text: str) -> int:
 
 def look_alike(text: str) -> bool:
     """Whether the letters of a text, if it has any, look the same in another script."""
-    return LOOK_ALIKE.issuperset(filter(str.isalpha, text))
+    return LOOK_ALIKE.issuperset(sign for sign in text if sign.isalpha())

@@ -20,11 +20,13 @@ MAX_PIECES = 20_000  # a page of more is a photograph or a worn copy
 class Ink:
     """The pieces of ink on a page, dark or, where the page is, light.
 
-    mask: (h, w) which pixels are ink, at `scale` of the page's size. boxes: (N, 4) float32, x0, y0, x1, y1 of each piece in
-    pixels of the page; areas: (N,) pixels of ink in it, of the page.
+    mask: (h, w) which pixels are ink, at `scale` of the page's size. grey: (h, w) the page in that size, ink darker than
+    paper. boxes: (N, 4) float32, x0, y0, x1, y1 of each piece in pixels of the page; areas: (N,) pixels of ink in it, of the
+    page.
     """
 
     mask: NDArray[np.uint8]
+    grey: NDArray[np.uint8]
     scale: float
     boxes: Floats
     areas: Floats
@@ -47,7 +49,9 @@ def page_ink(image: Image) -> Ink:
     around = cv2.ADAPTIVE_THRESH_MEAN_C
     mask = np.asarray(cv2.adaptiveThreshold(grey, 1, around, cv2.THRESH_BINARY_INV, WINDOW_PX, MIN_CONTRAST), np.uint8)
     boxes, areas = _pieces(mask)
-    return Ink(mask, scale, (boxes / scale).astype(np.float32), (areas / scale**2).astype(np.float32))
+    return Ink(
+        mask, np.asarray(grey, np.uint8), scale, (boxes / scale).astype(np.float32), (areas / scale**2).astype(np.float32)
+    )
 
 
 def _pieces(mask: NDArray[np.uint8]) -> tuple[Floats, Floats]:

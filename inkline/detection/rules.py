@@ -26,6 +26,12 @@ ACROSS_SHARE = 0.9  # of the way beside a rule that is ink: a rule across
 RULE_SHARE = 0.5  # of the rows above and below a text in which a rule's own columns are ink
 MIN_TEXT_SHARE = 0.04  # of the rows of a text that are ink where it is
 
+# A stroke that runs into a rule, in shares of the contrast between ink and paper
+STROKE = 0.5  # how dark its first two pixels beside the rule are
+NOTCH = 0.1  # by which the pixel next to the rule is lighter than what is on both its sides, where paper is between them
+MIN_CONTRAST = 60  # grey levels between paper and text
+RULE_QUANTILE = 0.15  # of the rows beside a text, of which all others are dark in a rule's columns
+
 
 def find_grids(found: Detections, ink: Ink) -> list[Grid]:
     """The grids with text in them, from what is joined ink with rules across and down within it."""
@@ -73,12 +79,13 @@ def _without_overwritten(grid: Grid, found: Detections, ink: Ink) -> Grid:
     inside = (middle > grid.ys[0]) & (middle < grid.ys[-1])
     kept = [grid.xs[0]]
     for x, end in pairwise(grid.xs[1:]):
-        # Texts that reach the rule from the left, and what is behind it.
-        to_rule = inside & (low[:, 0] < x - REACH * height) & (high[:, 0] > x - BESIDE * height)
-        over = [_is_overwritten(ink, x, float(low[i, 1]), float(high[i, 1]), grid) for i in np.flatnonzero(to_rule)]
+        # Texts that reach the rule from the left, and what is behind it; one that only comes close may be either.
+        to_rule = np.flatnonzero(inside & (low[:, 0] < x - REACH * height) & (high[:, 0] > x - BESIDE * height))
+        close = [i for i in to_rule if _is_close(ink, x, float(low[i, 1]), float(high[i, 1]), grid)]
+        over = [i for i in close if _is_touched(ink, x, float(low[i, 1]), float(high[i, 1]), grid)]
         behind = inside & (low[:, 0] > x - REACH * height) & (low[:, 0] < end)
-        cut = to_rule & (high[:, 0] > x + REACH * height)
-        if sum(over) <= behind.sum() + cut.sum() - sum(over):
+        cut = np.setdiff1d(to_rule[high[to_rule, 0] > x + REACH * height[to_rule]], close)
+        if len(over) <= behind.sum() + len(cut):
             kept.append(x)
     return Grid((*kept, grid.xs[-1]), grid.ys)
 
@@ -99,17 +106,70 @@ def _beyond(ink: Ink, y0: float, y1: float, grid: Grid) -> tuple[int, int]:
 
 
 def _is_overwritten(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> bool:
-    """Whether a word runs over the rule down at x beside a box from y0 to y1: its ink comes up to the rule on both sides."""
-    # The ink around, without rules across.
-    top, bottom = _beyond(ink, y0, y1, grid)
-    height, left = (y1 - y0) * ink.scale, max(round((x - BESIDE * (y1 - y0)) * ink.scale), 0)
+    """Whether a word runs over the rule down at x beside a box from y0 to y1: strokes of what is close to the rule touch it."""
+    return _is_close(ink, x, y0, y1, grid) and _is_touched(ink, x, y0, y1, grid)
+
+
+def _is_close(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> bool:
+    """Whether ink comes up to the rule down at x on both sides, beside a box from y0 to y1: a word over it, or narrow cells."""
+    mask, text, beyond, middle = _around(ink, x, y0, y1, grid)
+    rest = mask[beyond] if beyond.any() else mask[text]
+    return bool(text.any()) and _touches_both_sides(mask[text], rest, middle, (y1 - y0) * ink.scale)
+
+
+def _is_touched(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> bool:
+    """Whether a stroke beside a box from y0 to y1 runs into the rule down at x: between cells, be they narrow, is paper."""
+    mask, text, _, middle = _around(ink, x, y0, y1, grid)
+    top, left = _corner(ink, x, y0, y1, grid)
+    grey = ink.grey[top : top + len(mask), left : left + mask.shape[1]]
+    return bool(text.any()) and _stroke_into_rule(255.0 - grey[text], middle)
+
+
+def _around(
+    ink: Ink, x: float, y0: float, y1: float, grid: Grid
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_], int]:
+    """The mask around the rule down at x beside a box from y0 to y1: its pixels, which rows hold the text and which are above
+    and below it, without rules across; and the rule's column.
+    """
+    (top, left), bottom = _corner(ink, x, y0, y1, grid), _beyond(ink, y0, y1, grid)[1]
     around = ink.mask[top:bottom, left : round((x + BESIDE * (y1 - y0)) * ink.scale) + 1]
-    if not around.size:
-        return False
     at = (np.arange(top, top + len(around)) / ink.scale - y0) / (y1 - y0)
-    drawn = around.mean(axis=1) < ACROSS_SHARE
-    text, rest = around[drawn & (at > CORE) & (at < 1 - CORE)], around[drawn & ((at < 0) | (at > 1))]
-    return len(text) > 0 and _touches_both_sides(text, rest if len(rest) else text, round(x * ink.scale) - left, height)
+    drawn = around.mean(axis=1) < ACROSS_SHARE if around.size else np.zeros(len(around), np.bool_)
+    return around, drawn & (at > CORE) & (at < 1 - CORE), drawn & ((at < 0) | (at > 1)), round(x * ink.scale) - left
+
+
+def _corner(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> tuple[int, int]:
+    """The first row and column of the ink around the rule down at x beside a box from y0 to y1."""
+    return _beyond(ink, y0, y1, grid)[0], max(round((x - BESIDE * (y1 - y0)) * ink.scale), 0)
+
+
+def _stroke_into_rule(dark: Floats, middle: int) -> bool:
+    """Whether ink goes on from a rule, left or right: rows (N, W) of a text, how dark they are, and the column of the rule.
+
+    A pixel of paper between the rule and a letter is blurred, but lighter than both.
+    """
+    # The rule is where it is darkest; its columns are dark in nearly all rows.
+    paper = float(np.quantile(dark, 0.1))
+    usual = np.median(dark, axis=0)
+    start = max(middle - RULE_WIDTH_PX, 0)
+    rule = start + int(usual[start : middle + RULE_WIDTH_PX + 1].argmax())
+    is_rule = np.quantile(dark, RULE_QUANTILE, axis=0) > (paper + usual[rule]) / 2
+    light = np.flatnonzero(~is_rule)
+    before, behind = light[light < rule], light[light > rule]
+    if len(before) < 3 or len(behind) < 3:
+        return False
+    # The pixels next to it on each side, from the rule outwards.
+    beside = np.concatenate([dark[:, : before[-1]], dark[:, behind[0] + 1 :]], axis=1)
+    contrast = max(float(np.quantile(beside, 0.95)) - paper, MIN_CONTRAST)
+    sides = dark[:, before[-1] + 1 : max(before[-1] - 4, 0) : -1], dark[:, behind[0] - 1 : behind[0] + 4]
+    return any(_is_stroke((side - paper) / contrast).any() for side in sides if side.shape[1] > 3)
+
+
+def _is_stroke(side: Floats) -> NDArray[np.bool_]:
+    """In which rows ink goes on from a rule: rows (N, 4 or 5), how dark the rule's edge and the pixels beside it are."""
+    edge, first, second, third = side.T[:4]
+    notched = first < np.minimum(edge, side[:, 2:].max(axis=1)) - NOTCH
+    return np.asarray((first > STROKE) & (second > STROKE) & (first >= np.minimum(second, third) - NOTCH) & ~notched)
 
 
 def _touches_both_sides(text: NDArray[np.uint8], rest: NDArray[np.uint8], middle: int, height: float) -> bool:

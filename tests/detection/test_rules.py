@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from inkline.detection.ink import page_ink
 from inkline.detection.rules import cut_at_rules, find_grids
@@ -87,6 +88,35 @@ def test_texts_close_to_a_rule_are_cut_there_also_in_the_first_row():
     ink = page_ink(image)
     out = cut_at_rules(boxes, find_grids(boxes, ink), ink)
     assert len(out) == 2 and abs(out.quads[0, 1, 0] - 250) <= 2 and start > 250
+
+
+def set_at(image, text, x, y, at_right, height):
+    """The image with a text above y whose ink ends before x or begins at it."""
+    paper = np.full((60, 300, 3), 255, np.uint8)
+    written(paper, text, 20, 40, height)
+    columns = np.flatnonzero((paper < 128).any(axis=(0, 2)))
+    ink = paper[:, columns[0] : columns[-1] + 1]
+    start = x - ink.shape[1] if at_right else x
+    part = image[y - 40 : y + 20, start : start + ink.shape[1]]
+    np.minimum(part, ink, out=part)
+    return start, start + ink.shape[1]
+
+
+@pytest.mark.parametrize(("padding", "height", "blur"), [(1, 9, 0), (1, 14, 0.7), (2, 24, 0.7)])
+def test_figures_a_pixel_or_two_from_a_rule_are_parted_there(padding, height, blur):
+    image = page((50, 250, 450, 700), (60, 120, 180, 240))
+    boxes = []
+    for y, left, right in ((100, "13.7", "04711-1"), (160, "1130.25", "00815-2"), (220, "7.01", "31100-9")):
+        start, _ = set_at(image, left, 249 - padding, y, True, height)  # the rule's pixels are 249 to 251
+        _, end = set_at(image, right, 252 + padding, y, False, height)
+        boxes.append((start - 3, end + 3, y - height // 2))
+    image = cv2.GaussianBlur(image, (0, 0), blur) if blur else image
+    quads = [[[x0, y - height], [x1, y - height], [x1, y + height], [x0, y + height]] for x0, x1, y in boxes]
+    lines, ink = Detections(np.array(quads, np.float32), np.ones(3, np.float32)), page_ink(image)
+    grids = find_grids(lines, ink)
+    assert [round(x) for x in grids[0].xs] == [50, 250, 450, 700]
+    out = cut_at_rules(lines, grids, ink)
+    assert len(out) == 6 and all(abs(quad[1, 0] - 250) <= 2 for quad in out.quads[::2])
 
 
 def test_a_cross_over_running_text_is_no_grid():

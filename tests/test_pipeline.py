@@ -25,8 +25,8 @@ def same(a, b):
 
 @pytest.fixture(scope="module")
 def pages(fixtures):
-    """Six images of different sizes and contents, BGR."""
-    sample, receipt = cv2.imread(str(SAMPLE)), cv2.imread(str(fixtures / "receipt.png"))
+    """Six small images of different sizes and contents, BGR."""
+    sample, receipt = cv2.imread(str(SAMPLE))[:400], cv2.imread(str(fixtures / "receipt.png"))
     h, w = sample.shape[:2]
     return [
         sample,
@@ -86,10 +86,10 @@ def test_how_files_are_read_is_an_option_like_any_other(ocr, tmp_path):
         ocr.read(SAMPLE, page_rang="1")
 
 
-def test_options_of_a_call_hold_for_that_call_alone(ocr):
+def test_options_of_a_call_hold_for_that_call_alone(ocr, pages):
     before = ocr.options
-    assert ocr(str(SAMPLE), text_rec_score_thresh=1.0).read_lines == ()
-    assert ocr.options is before and len(ocr(str(SAMPLE)).lines) >= 10
+    assert ocr(pages[1], text_rec_score_thresh=1.0).read_lines == ()
+    assert ocr.options is before and len(ocr(pages[1]).lines) >= 10
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,14 @@ def test_batches_do_not_change_what_is_read(ocr, pages):
 
 @pytest.mark.slow
 def test_thirty_two_threads_read_as_one(ocr, pages):
-    expected = [ocr(image) for image in pages]
+    small = pages[2:]
+    expected = [ocr(image) for image in small]
     wrong, start = [], threading.Barrier(32)
 
     def call(i):
         start.wait()
-        at = i % len(pages)
-        if not same(ocr(pages[at]), expected[at]):
+        at = i % len(small)
+        if not same(ocr(small[at]), expected[at]):
             wrong.append((i, at))
 
     threads = [threading.Thread(target=call, args=(i,)) for i in range(32)]
@@ -153,8 +154,6 @@ def test_one_bad_source_does_not_stop_the_others(ocr, pages, tmp_path):
 
 
 def test_a_document_of_several_pages(ocr, pages, tmp_path):
-    from PIL import Image
-
     path = tmp_path / "two.tif"
     frames = [Image.fromarray(page[..., ::-1]) for page in (pages[2], pages[5])]
     frames[0].save(path, save_all=True, append_images=frames[1:])
@@ -165,8 +164,9 @@ def test_a_document_of_several_pages(ocr, pages, tmp_path):
         ocr(path)
 
 
-def test_words_lie_within_their_line(ocr):
-    page = ocr(str(SAMPLE), return_word_box=True)
+def test_words_lie_within_their_line(ocr, pages):
+    page = ocr(pages[1], return_word_box=True)
+    assert len(page.lines) >= 10
     for line in page.lines:
         assert "".join(word.text for word in line.words) == "".join(line.text.split())
         (x0, y0, x1, y1) = line.box
@@ -176,9 +176,9 @@ def test_words_lie_within_their_line(ocr):
 
 
 @pytest.mark.slow
-def test_turned_lines_are_read_with_the_classifier(ocr):
-    upright = ocr(str(SAMPLE))
-    with Ocr(engine="onnxruntime", use_textline_orientation=True, doc_orientation_look=False) as turning:
+def test_turned_lines_are_read_with_the_classifier(ocr, pages):
+    upright = ocr(pages[1])
+    with Ocr(engine="onnxruntime", cpu_threads=1, use_textline_orientation=True, doc_orientation_look=False) as turning:
         page = turning(np.ascontiguousarray(upright.image[::-1, ::-1]))
     assert sum(line.angle == 180 for line in page.lines) >= 0.7 * len(page.lines)
     read, expected = {line.text for line in page.lines}, {line.text for line in upright.lines}
@@ -186,9 +186,10 @@ def test_turned_lines_are_read_with_the_classifier(ocr):
 
 
 @pytest.mark.slow
-def test_openvino_reads_the_same_text(ocr):
-    with Ocr(engine="openvino") as other:
-        assert other(str(SAMPLE)).text == ocr(str(SAMPLE)).text
+def test_openvino_reads_the_same_text(ocr, pages):
+    with Ocr(engine="openvino", cpu_threads=1) as other:
+        for image in pages[:2]:
+            assert other(image).text == ocr(image).text != ""
 
 
 def test_a_closed_object_and_threads_left_behind(pages):

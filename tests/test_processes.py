@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "examples/sample.png"
 
 
-def test_a_page_is_pickled_with_its_image_or_with_the_place_of_its_file(ocr: Ocr) -> None:
+def test_a_page_is_pickled_with_its_image_or_with_the_place_of_its_file(ocr: Ocr, fixtures: Path) -> None:
     image = np.asarray(cv2.imread(str(SAMPLE)))[:150]
-    for source in (image, SAMPLE):
+    for source in (image, fixtures / "receipt.png"):
         page = ocr(source)
         again: Page = pickle.loads(pickle.dumps(page))
         assert again.text == page.text != "" and len(again.lines) == len(page.lines)

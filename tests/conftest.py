@@ -29,6 +29,15 @@ def pytest_make_collect_report() -> Generator[None, Any, Any]:
     return no_skip((yield))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def engine_of_the_base_install() -> Generator[None, None, None]:
+    """`auto` is ONNX Runtime in this process, on every processor: OpenVINO compiles a net anew for each size of input, which
+    takes as long as reading a page. What tests OpenVINO names it, and programs that tests start choose for themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inkline.runtime.instructions", lambda: frozenset({"avx2"}))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of data sets and reference results beside the repository, or where INKLINE_SHARED says."""
@@ -46,8 +55,9 @@ def fixtures() -> Path:
 
 @pytest.fixture(scope="session")
 def ocr():
-    """One `Ocr` with the default models on ONNX Runtime, shared by all tests: it never changes."""
+    """One `Ocr` with the default models on ONNX Runtime, shared by all tests: it never changes. One thread, as another test
+    process has the other core."""
     from inkline import Ocr
 
-    with Ocr(engine="onnxruntime", cpu_threads=2) as reader:
+    with Ocr(engine="onnxruntime", cpu_threads=1) as reader:
         yield reader

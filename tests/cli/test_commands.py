@@ -194,7 +194,7 @@ def test_suggestions_are_of_the_same_kind(capsys: pytest.CaptureFixture[str]) ->
     assert "_rec'" in (said := capsys.readouterr().err) and "_det'" not in said
 
 
-@pytest.mark.parametrize("arguments", [["ocr", "SAMPLE", "--format", "md"], ["models", "list"]])
+@pytest.mark.parametrize("arguments", [["ocr", "SAMPLE", "--format", "md", "--tier", "fast"], ["models", "list"]])
 def test_an_output_that_cannot_be_written_is_an_error(arguments: list[str], fixtures: Path) -> None:
     words = " ".join(arguments).replace("SAMPLE", str(fixtures / "receipt.png"))
     for output in ("> /dev/full", ">&-"):

@@ -37,9 +37,11 @@ def poppler_text(path: Path) -> str:
     return subprocess.run([need_poppler(), str(path), "-"], capture_output=True, check=True).stdout.decode()
 
 
-def poppler_words(path: Path) -> list[Found]:
-    """The words of all pages."""
-    out = subprocess.run([need_poppler(), "-bbox", str(path), "-"], capture_output=True, check=True).stdout.decode()
+def poppler_words(path: Path, page: int | None = None) -> list[Found]:
+    """The words of a page, counted from 0, or of all pages."""
+    only = [] if page is None else ["-f", str(page + 1), "-l", str(page + 1)]
+    command = [need_poppler(), "-bbox", *only, str(path), "-"]
+    out = subprocess.run(command, capture_output=True, check=True).stdout.decode()
     return [Found(html.unescape(text), (float(a), float(b), float(c), float(d))) for a, b, c, d, text in _WORD.findall(out)]
 
 

@@ -1,7 +1,7 @@
 """Turning and flattening: gated by the nets' own certainty, tested by reading, mapped back to the file's pixels."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -227,11 +227,21 @@ def same_places(page: Page, other: Page, angle: int) -> None:
         assert np.abs(expected.mean(axis=0) - found[line.text].quad.mean(axis=0)).max() < 4, line.text
 
 
+@pytest.fixture(scope="module")
+def by_lines() -> Iterator[Ocr]:
+    with Ocr(use_doc_orientation_classify=True, doc_orientation_rule="lines", cpu_threads=1) as ocr:
+        yield ocr
+
+
+@pytest.fixture(scope="module")
+def upright_page(by_lines: Ocr, receipt: Image) -> Page:
+    return by_lines(receipt)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("angle", [90, 180, 270])
-def test_a_turned_page_is_read_by_its_lines(receipt: Image, angle: int) -> None:
-    with Ocr(use_doc_orientation_classify=True, doc_orientation_rule="lines", cpu_threads=1) as ocr:
-        page, shown = ocr(receipt), ocr(turn(receipt, angle))
+def test_a_turned_page_is_read_by_its_lines(by_lines: Ocr, upright_page: Page, receipt: Image, angle: int) -> None:
+    page, shown = upright_page, by_lines(turn(receipt, angle))
     assert page.transform is not None and page.transform.is_identity
     assert shown.transform is not None and shown.transform.angle == 360 - angle
     assert np.array_equal(shown.straight_image, receipt)
@@ -242,10 +252,9 @@ def test_a_turned_page_is_read_by_its_lines(receipt: Image, angle: int) -> None:
 
 
 @pytest.mark.parametrize("angle", [90, 180])
-def test_a_turned_page_is_noticed_when_nobody_said_so(receipt: Image, angle: int) -> None:
-    with Ocr(cpu_threads=1) as ocr:
-        shown = ocr(turn(receipt, angle))
-        blind = ocr(turn(receipt, angle), doc_orientation_look=False)
+def test_a_turned_page_is_noticed_when_nobody_said_so(ocr: Ocr, receipt: Image, angle: int) -> None:
+    shown = ocr(turn(receipt, angle))
+    blind = ocr(turn(receipt, angle), doc_orientation_look=False)
     assert shown.transform is not None and shown.transform.angle == 360 - angle
     assert blind.transform is not None and blind.transform.is_identity
 

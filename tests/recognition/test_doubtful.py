@@ -86,7 +86,7 @@ def models(page):
 
 @pytest.mark.parametrize(("lang", "of_chinese"), [("auto", SMALL), ("ch", TINY)])
 def test_the_threshold_decides_which_recogniser_reads(image, lang, of_chinese):
-    with Ocr(tier="fast", lang=lang, cpu_threads=2) as ocr:
+    with Ocr(tier="fast", lang=lang, cpu_threads=1) as ocr:
         assert models(ocr(image)) == [TINY, of_chinese, TINY]
         again = ocr(image, text_rec_reread_thresh=1)
         assert models(again) == [SMALL, SMALL, SMALL]
@@ -103,7 +103,7 @@ def test_where_the_default_recogniser_cannot_be_had_that_of_the_tier_reads_all_l
         return resolve(name, *place)
 
     monkeypatch.setattr(opened, "resolve", unreachable)
-    with Ocr(tier="fast", cpu_threads=2) as ocr:
+    with Ocr(tier="fast", cpu_threads=1) as ocr:
         assert models(ocr(image)) == models(ocr(image, text_rec_reread_thresh=1)) == [TINY, TINY, TINY]
     said = [record.getMessage() for record in caplog.records if SMALL in record.getMessage()]
     assert said == [f"{SMALL} cannot be had, so {TINY} alone reads what that would read better: {SMALL}: no source gives it"]

@@ -76,7 +76,7 @@ def text(read):
 
 @pytest.fixture(scope="module")
 def auto():
-    with Ocr(cpu_threads=2) as ocr:
+    with Ocr(cpu_threads=1) as ocr:
         yield ocr
 
 

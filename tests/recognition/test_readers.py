@@ -213,7 +213,7 @@ def page(lines=LINES):
 
 @pytest.fixture(scope="module")
 def auto():
-    with Ocr(cpu_threads=2) as ocr:
+    with Ocr(cpu_threads=1) as ocr:
         yield ocr
 
 
@@ -314,7 +314,7 @@ def test_a_page_in_three_scripts(auto):
     assert [line.text for line in lines] == list(LINES)
     assert [line.script for line in lines] == ["Latn", "Cyrl", "Grek"]
     with ThreadPoolExecutor(8) as pool:
-        for other in pool.map(auto, [image] * 16):
+        for other in pool.map(auto, [image] * 8):
             assert [(line.text, line.score) for line in other.lines] == [(line.text, line.score) for line in lines]
     pages = list(auto.stream([page(LINES[:1]), image, page(LINES[1:2])]))
     assert [line.text for p in pages for line in p.lines] == [LINES[0], *LINES, LINES[1]]

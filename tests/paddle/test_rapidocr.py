@@ -36,7 +36,30 @@ def test_a_page_is_read_as_rapidocr_gives_it(fixtures, tmp_path) -> None:
         engine(line, return_single_char_box=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("Det.box_tresh", "Det.box_thresh"),
+        ("Rec.lang_typ", "Rec.lang_type"),
+        ("Global.txt_score", "Global.text_score"),
+        ("EngineConfig.onnxruntime.use_cuda_", "EngineConfig.onnxruntime.use_cuda"),
+        ("EngineConfig.onxruntime.use_cuda", "EngineConfig.onnxruntime.use_cuda"),
+    ],
+)
+def test_a_misspelled_parameter_is_an_error(name: str, meant: str, tmp_path) -> None:
+    with pytest.raises(UsageError, match=f"{name!r} is not known; did you mean '{meant}'"):
+        RapidOCR(params={name: 0.5})
+    section, _, rest = name.partition(".")
+    (tmp_path / "config.yaml").write_text(f"{section}: {{{rest}: 0.5}}\n", "utf-8")
+    with pytest.raises(UsageError, match="did you mean"):
+        RapidOCR(str(tmp_path / "config.yaml"))
+
+
 def test_parameters(tmp_path) -> None:
+    with pytest.warns(UserWarning, match=r"without effect here: EngineConfig\.onnxruntime\.cuda_ep_cfg\.device_id"):
+        engine = RapidOCR(params={"EngineConfig.onnxruntime.cuda_ep_cfg.device_id": 1})
+    with pytest.raises(UsageError, match="text_scor=0 is not known here; did you mean 'text_score'"):
+        engine("page.png", text_scor=0)
     with pytest.raises(UsageError, match="'text_score' is not known; did you mean 'Global"):
         RapidOCR(params={"text_score": 0.5})
     (tmp_path / "config.yaml").write_text("Global: {text_score: 0.4, log_level: info}\nRec: {lang_type: ru}\n", "utf-8")

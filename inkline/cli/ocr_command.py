@@ -1,8 +1,10 @@
 """`inkline ocr`: read files, folders, URLs and PDFs."""
 
+import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from io import StringIO
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from inkline.options import EngineOptions, OcrOptions, PdfOptions
 from inkline.progress import LogProgress, open_progress
 
 if TYPE_CHECKING:
-    from inkline.types import Page
+    from inkline.types import Document, Page
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]
@@ -38,6 +40,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]
 
 DEFAULT_FORMATS = ("json", "img")
 ONE_DOCUMENT = frozenset({"img", "pdf", "parquet", "hocr", "alto", "page"})  # formats of which two in a row are no file
+NAMES_FILE = "names.tsv"  # which files belong to which input, where inputs have the same name
 TABLES = frozenset({"csv", "tsv"})  # formats whose first row names the columns
 EXAMPLES = """\b
 Examples:
@@ -117,12 +120,14 @@ def read_all(
         prints = not quiet and (as_json or as_results or not names)
         pages = _shown(reader.stream(sources, on_error=failures), display, damaged, show if prints else None)
         if save_path:
-            written = ResultWriter(save_path, names, pdf_options, failures).written(pages)
+            writer = ResultWriter(save_path, names, pdf_options, failures)
+            written = writer.written(pages)
         else:
             written = _printed(pages, names, pdf_options, failures)
         count = sum(1 for _ in review.collected(written))
     if save_path and not quiet:
         click.echo(f"inkline: {count} page{'s' * (count != 1)} read, results in {save_path}", err=True)
+        writer.tell_names()
     review.tell(save_path, as_json, quiet)
     _end(failures, len(damaged), strict)
 
@@ -279,31 +284,59 @@ class ResultWriter:
         self._each = [name for name in formats if name in PER_PAGE]
         self._whole = [name for name in formats if name not in PER_PAGE]
         self._taken: dict[str, str] = {}
+        self._files: list[tuple[str, str]] = []  # (source, file name), as written
+        self._renamed = ""  # the first source whose files have not the names of its own stem, as another has them
         self._pages: list[Page] = []
 
     def written(self, pages: Iterable["Page"]) -> Iterator["Page"]:
         """The pages as they pass, each written; those of a document come in a row."""
-        from inkline.formats.write import save
+        try:
+            for page in pages:
+                if self._pages and (page.source != self._pages[0].source or not page.page_index):
+                    self._finish_document()
+                if self._each:
+                    self._save(page, self._each)
+                if self._whole:
+                    self._pages.append(page)
+                yield page
+            self._finish_document()
+        finally:
+            self._write_names()
 
-        for page in pages:
-            if self._pages and (page.source != self._pages[0].source or not page.page_index):
-                self._finish_document()
-            if self._each:
-                save(page, self._folder, self._each, self._taken)
-            if self._whole:
-                self._pages.append(page)
-            yield page
-        self._finish_document()
+    def tell_names(self) -> None:
+        """Say that inputs have the same name, and where their files are listed."""
+        if self._renamed:
+            example = dict(self._files)[self._renamed]
+            say = f"some inputs have the same name; {self._folder}/{NAMES_FILE} lists whose files are whose"
+            click.echo(f"inkline: {say} ({self._renamed}: {example})", err=True)
+
+    def _save(self, results: "Page | Document", formats: list[str], pdf: PdfOptions | None = None) -> None:
+        """Write the files, and note which they are and whether another input has their plain names."""
+        from inkline.formats.write import has_plain_names, save
+
+        source = results.source or "-"
+        paths = save(results, self._folder, formats, self._taken, pdf)
+        self._files += [(source, path.name) for path in paths]
+        if not self._renamed and results.source and not has_plain_names(results, self._taken):
+            self._renamed = source
+
+    def _write_names(self) -> None:
+        """The list of inputs and their files, where some of these are not called as their input is."""
+        from inkline.formats.write import replace_file
+
+        if self._renamed:
+            file = StringIO()
+            csv.writer(file, "excel-tab", lineterminator="\n").writerows([("input", "file"), *self._files])
+            replace_file(Path(self._folder) / NAMES_FILE, file.getvalue().encode("utf-8", "backslashreplace"))
 
     def _finish_document(self) -> None:
-        from inkline.formats.write import save
         from inkline.types import Document
 
         if self._pages:
             document = Document(tuple(self._pages), self._pages[0].source)
             for name in self._whole:
                 try:
-                    save(document, self._folder, [name], self._taken, self._pdf)
+                    self._save(document, [name], self._pdf)
                 except OutputError as error:
                     if isinstance(error.__cause__, (OSError, ImportError)):  # the rest would fail the same way
                         raise

@@ -12,7 +12,7 @@ from typing import cast
 
 from inkline.errors import OutputError, UsageError, near
 from inkline.files import atomic_write
-from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
+from inkline.io.sources import PICTURE_SUFFIXES, document_stem, page_stem, picture_suffix
 from inkline.options import PdfOptions
 from inkline.types import Document, Image, Page
 
@@ -125,13 +125,24 @@ def save(
         if name in PER_PAGE and isinstance(results, Document):
             parts = results.pages
         for part in parts:
-            numbered = isinstance(part, Page) and part.page_index is not None
-            part_stem = f"{stem}_{cast(Page, part).page_index}" if numbered else stem
+            part_stem = stem
+            if isinstance(part, Page) and part.page_index is not None:
+                part_stem = page_stem(stem, results.source, part.page_index, taken)
             if name == "img":
                 paths += _save_pictures(cast(Page, part), folder, part_stem)
             else:
                 paths.append(write(part, folder / f"{part_stem}_res{suffix_of(name)}", name, pdf))
     return paths
+
+
+def has_plain_names(results: Document | Page, taken: dict[str, str]) -> bool:
+    """Whether `save` gave these results the names of their own source, which no source before it had."""
+    source = results.source
+    stem = document_stem(source, taken)
+    if isinstance(results, Page) and results.page_index is not None:
+        plain = page_stem(document_stem(source), source, results.page_index)
+        return page_stem(stem, source, results.page_index, taken) == plain
+    return stem == document_stem(source)
 
 
 def make_folder(folder: AnyPath) -> Path:

@@ -204,7 +204,8 @@ def _errors_name(label: str) -> Iterator[None]:
     except SourceError as error:
         if str(error).startswith(label):
             raise
-        raise type(error)(f"{label}: {error}") from error
+        # The same error with its name takes the place of this one; what caused it stays.
+        raise type(error)(f"{label}: {error}") from error.__cause__
     except MemoryError as error:
         raise TooLargeError(f"{label}: not enough memory to decode it") from error
     except OSError as error:

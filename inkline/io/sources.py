@@ -135,12 +135,12 @@ def open_regular_file(path: Path) -> BinaryIO:
         if not stat.S_ISREG(mode):
             raise SourceError("this is a pipe or a device, not a file; give its content on standard input, as -")
         return open(path, "rb")
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         is_address = "://" in str(path) or ":/" in str(path)[2:]
         hint = "; only http and https addresses are fetched" if is_address else ""
-        raise MissingFileError(f"no such file or folder{hint}") from error
-    except PermissionError as error:
-        raise SourceError("no permission to read this file") from error
+        raise MissingFileError(f"no such file or folder{hint}") from None
+    except PermissionError:
+        raise SourceError("no permission to read this file") from None
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot be opened ({getattr(error, 'strerror', None) or error})") from error
 
@@ -212,10 +212,23 @@ def document_stem(source: str | None, taken: dict[str, str] | None = None) -> st
         return f"{time.strftime('%Y%m%d%H%M%S')}_{secrets.randbelow(10_000):04d}"
     name = _safe_file_name(source)
     stem = PurePath(name).stem or name
+    return _free_stem(stem, name, source, taken)
+
+
+def page_stem(stem: str, source: str | None, page_index: int, taken: dict[str, str] | None = None) -> str:
+    """The stem of what is written of one page of a source whose own stem is `stem`: `<stem>_<page>`, from 0.
+
+    `taken` as in `document_stem`: page 0 of `x.pdf` and the file `x_0.png` would else have the same names.
+    """
+    plain = f"{stem}_{page_index}"
+    return plain if source is None else _free_stem(plain, f"{stem}_page_{page_index}", source, taken)
+
+
+def _free_stem(stem: str, longer: str, source: str, taken: dict[str, str] | None) -> str:
+    """The first of stem, longer, stem_2, stem_3 ... that is free or was given to this source before."""
     if taken is None:
         return stem
-    # The first of stem, whole name, stem_2, stem_3 ... that is free or was given to this source before.
-    for choice in (stem, name, *(f"{stem}_{i}" for i in range(2, len(taken) + 3))):
+    for choice in (stem, longer, *(f"{stem}_{i}" for i in range(2, len(taken) + 3))):
         # Names that differ only by case are one file on some systems.
         if taken.setdefault(choice.casefold(), source) == source:
             return choice

@@ -25,7 +25,7 @@ from inkline.formats.line_geometry import place_words
 from inkline.formats.records import with_short_lists
 from inkline.formats.write import make_folder, replace_file
 from inkline.io.read import PageImage
-from inkline.io.sources import PICTURE_SUFFIXES, document_stem, picture_suffix
+from inkline.io.sources import PICTURE_SUFFIXES, document_stem, page_stem, picture_suffix
 from inkline.layout.geometry import turn
 from inkline.paddle.result_dict import Make, ResultDict
 from inkline.types import Detections, Document, Floats, Image, Line, Page, Text, Transform, Word
@@ -45,8 +45,10 @@ class PaddleResult(ResultDict):
 
     def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make], names: Names | None) -> None:
         super().__init__(values, made)
-        page = "" if self["page_index"] is None else f"_{self['page_index']}"
-        self.stem = document_stem(self["input_path"], names) + page
+        source, page_index = self["input_path"], self["page_index"]
+        self.stem = document_stem(source, names)
+        if page_index is not None:
+            self.stem = page_stem(self.stem, source, page_index, names)
         self.pictures = {}
 
     def plain(self) -> dict[str, Any]:

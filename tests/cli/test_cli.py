@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from inkline import cli
+from inkline.cli.ocr_command import Failures, ResultWriter
+from inkline.options import PdfOptions
+from inkline.types import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = str(ROOT / "examples/sample.png")
@@ -114,6 +117,24 @@ def test_a_folder_with_bad_files_is_read_to_its_end(tmp_path, run):
     assert done.returncode == 1
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"a_res.json", "c_res.json"}
     assert "b.png" in done.stderr and "1 input could not be read" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_files_of_the_same_name_are_listed(tmp_path, capsys):
+    def page(source):
+        return Page((), (9, 9), source=source)
+
+    writer = ResultWriter(str(tmp_path), ("json", "txt"), PdfOptions(), Failures())
+    assert len(list(writer.written(map(page, ["a/x.png", "b/y.png"])))) == 2
+    writer.tell_names()
+    assert not (tmp_path / "names.tsv").exists() and capsys.readouterr().err == ""
+    writer = ResultWriter(str(tmp_path), ("json", "txt"), PdfOptions(), Failures())
+    assert len(list(writer.written(map(page, ["a/x.png", "b/x.png", "b/x.jpg"])))) == 3
+    writer.tell_names()
+    told = capsys.readouterr().err
+    assert "some inputs have the same name" in told and "names.tsv" in told and "(b/x.png: x.png_res.txt)" in told
+    rows = [row.split("\t") for row in (tmp_path / "names.tsv").read_text().splitlines()]
+    assert rows[0] == ["input", "file"] and ["b/x.jpg", "x.jpg_res.json"] in rows and len(rows) == 7
+    assert all((tmp_path / name).exists() for _, name in rows[1:])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from inkline.errors import OutputError, UsageError
 from inkline.flat import apply, to_flat
-from inkline.formats.write import WRITERS, check_formats, render, save, suffix_of, write
+from inkline.formats.write import WRITERS, check_formats, has_plain_names, render, save, suffix_of, write
 from inkline.io.sources import document_stem, picture_suffix
 from inkline.options import OcrOptions
 from inkline.types import Detections, Document, Line, Page, Transform, Word
@@ -142,6 +142,17 @@ def test_equal_stems_are_kept_apart() -> None:
     taken: dict[str, str] = {}
     sources = ["a/x.png", "b/x.png", "c/x.png", "a/X.jpg", "a/x.png", "d/x.png"]
     assert [document_stem(source, taken) for source in sources] == ["x", "x.png", "x_2", "X.jpg", "x", "x_3"]
+
+
+def test_a_page_of_a_document_and_a_file_called_so_are_kept_apart(tmp_path: Path) -> None:
+    for first, second in [("x.pdf", "x_0.png"), ("x_0.png", "x.pdf")]:
+        taken: dict[str, str] = {}
+        names = []
+        for source in (first, second):
+            written = page(source, 0 if source == "x.pdf" else None)
+            names += [path.name for path in save(written, tmp_path, "json", taken)]
+            assert has_plain_names(written, taken) == (source == first)
+        assert len(set(names)) == 2 and names[0] == "x_0_res.json"
 
 
 @pytest.mark.parametrize(

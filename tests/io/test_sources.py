@@ -4,13 +4,14 @@ import io
 import os
 import pickle
 import socket
+import traceback
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from inkline.errors import SourceError, TooLargeError
+from inkline.errors import MissingFileError, SourceError, TooLargeError
 from inkline.io.read import count_pages, expand, read
 from inkline.io.sources import as_source
 from inkline.options import ReadOptions
@@ -188,6 +189,16 @@ def test_count_pages(folder: Path) -> None:
     assert count_pages(np.zeros((2, 2), np.uint8)) == count_pages(Pillow.new("L", (2, 2))) == 1
     assert count_pages("-") is count_pages("https://example.invalid/a.png") is count_pages(folder / "none.png") is None
     assert count_pages(folder / "notes.txt") is None
+
+
+def test_a_missing_file_is_one_error_with_nothing_behind_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match=r"none\.png: no such file") as missing:
+        list(read(tmp_path / "none.png"))
+    assert "".join(traceback.format_exception(missing.value)).count("Traceback") == 1
+    (tmp_path / "no.png").write_bytes(b"nothing")
+    with pytest.raises(SourceError, match="neither an image") as unreadable:
+        list(read(tmp_path / "no.png"))
+    assert "".join(traceback.format_exception(unreadable.value)).count("Traceback") == 1
 
 
 def test_a_page_reloads_after_its_file_was_closed_and_fails_clearly_when_it_is_gone(folder: Path) -> None:

@@ -104,10 +104,7 @@ class RapidOCR:
 
         options: text_score, box_thresh, unclip_ratio. UsageError for others.
         """
-        for name, value in options.items():
-            if name not in CALL_OPTIONS and (value or name not in OFF_ALONE):
-                raise UsageError(f"{name}={value!r} is not known here{near(name, CALL_OPTIONS)}")
-        asked = {CALL_OPTIONS[name]: value for name, value in options.items() if name in CALL_OPTIONS and value is not None}
+        asked = _call_options(options)
         if use_cls is not None:
             asked["use_textline_orientation"] = use_cls and self._ocr.options.use_textline_orientation
         if return_word_box is not None:
@@ -148,6 +145,14 @@ def _words(line: Line) -> Words:
     return tuple((word.text, word.score, word.quad.tolist()) for word in line.words)
 
 
+def _call_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of one call; None says nothing."""
+    for name, value in given.items():
+        if name not in CALL_OPTIONS and (value or name not in OFF_ALONE):
+            raise UsageError(f"{name}={value!r} is not known here{near(name, CALL_OPTIONS)}")
+    return {CALL_OPTIONS[name]: value for name, value in given.items() if name in CALL_OPTIONS and value is not None}
+
+
 def _options(params: Mapping[str, Any], tell: bool = False) -> dict[str, Any]:
     """RapidOCR's parameters as options; None says nothing. tell: warn of those without effect."""
     out: dict[str, Any] = {}
@@ -159,7 +164,7 @@ def _options(params: Mapping[str, Any], tell: bool = False) -> dict[str, Any]:
         elif name in PARAMETERS:
             if value is not None and not (name.endswith("num_threads") and value == -1):
                 out[PARAMETERS[name]] = value
-        elif any(name == known or name.startswith(f"{known}.") for known in WITHOUT_EFFECT):
+        elif f"{name}.".startswith(tuple(f"{known}." for known in WITHOUT_EFFECT)):
             idle.append(name)
         else:
             raise UsageError(f"params: {name!r} is not known{near(name, (*PARAMETERS, *WITHOUT_EFFECT))}")

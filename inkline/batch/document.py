@@ -68,8 +68,13 @@ def read_file(reader: PageReader, task: FileTask, workspace: Workspace, on_page:
         raise errors[0]
     count = len(unfinished.indices) or int(single is not None)
     error = str(errors[0]) if errors else ""
-    damage = unfinished.damage if single is None else single.damage
-    return TaskResult(task.content, count, (*unfinished.outputs, *outputs), error, damage)
+    damage, note = (unfinished.damage, unfinished.note) if single is None else (single.damage, note_in(single.warnings))
+    return TaskResult(task.content, count, (*unfinished.outputs, *outputs), error, damage, note)
+
+
+def note_in(warnings: Sequence[str]) -> str:
+    """The first of a page's warnings that is not of damage, such as lines that could not be read; empty without one."""
+    return next((warning for warning in warnings if warning and not damage_in([warning])), "")
 
 
 def split_formats(formats: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -151,6 +156,7 @@ class UnfinishedDocument:
         self._path = path
         self._outputs: dict[int, list[str]] = {}  # by the page's index
         self._damage: dict[int, str] = {}  # likewise
+        self._notes: dict[int, str] = {}  # likewise
         if not path.exists():
             return
         # Always the same temporary name, so that a kill at this moment leaves nothing behind for ever.
@@ -176,9 +182,17 @@ class UnfinishedDocument:
     @property
     def damage(self) -> str:
         """Which page is damaged, the first of them; empty when all are whole."""
-        damaged = [(index + 1, self._damage[index]) for index in self.indices if self._damage[index]]
-        more = f"; {len(damaged)} pages are" if len(damaged) > 1 else ""
-        return f"page {damaged[0][0]}: {damaged[0][1]}{more}" if damaged else ""
+        return self._first(self._damage, "are")
+
+    @property
+    def note(self) -> str:
+        """What else is to be said of which page, the first of them; empty when nothing is."""
+        return self._first(self._notes, "have such a warning")
+
+    def _first(self, said: Mapping[int, str], of_several: str) -> str:
+        pages = [(index + 1, said[index]) for index in self.indices if said[index]]
+        more = f"; {len(pages)} pages {of_several}" if len(pages) > 1 else ""
+        return f"page {pages[0][0]}: {pages[0][1]}{more}" if pages else ""
 
     def add(self, record: Record, outputs: list[str]) -> None:
         """Add a page, as a record, whose results are in place."""
@@ -189,6 +203,7 @@ class UnfinishedDocument:
     def _note(self, record: Record, outputs: list[str]) -> None:
         self._outputs[record["page_index"]] = outputs
         self._damage[record["page_index"]] = damage_in(record["warnings"])
+        self._notes[record["page_index"]] = note_in(record["warnings"])
 
     def pages(self) -> list[Page]:
         """All pages, without images, in order."""

@@ -327,7 +327,8 @@ class ResultCollector:
         except (InklineError, OSError) as problem:
             error, full = str(problem), is_disk_full(problem)
         count = len(unfinished.indices)
-        result = TaskResult(task.content, count, tuple(outputs), error, unfinished.damage, destination_full=full)
+        said = unfinished.damage, unfinished.note
+        result = TaskResult(task.content, count, tuple(outputs), error, *said, destination_full=full)
         self._finish(task, result, tables, parts.seconds)
 
     def _finish(self, task: FileTask, result: TaskResult, tables: list[bytes], seconds: float) -> None:

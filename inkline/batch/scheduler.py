@@ -29,6 +29,7 @@ FAILURES_FILE = "failures.jsonl"
 SHOWN_NAMES = 3  # of files that were passed over
 LOOK_UPS_PER_CALL = 500  # files looked up in the ledger before the caller gets its turn again
 RATE_SECONDS = 60.0  # over which the rate of pages is taken
+MAX_NOTES_TOLD = 20  # files with a warning that are named as they are read; others are only counted
 
 
 @dataclass
@@ -118,7 +119,8 @@ def write_failures(context: RunContext) -> None:
 
 @dataclass
 class RunSummary:
-    """How a run went. skipped: files that were done before. damaged: those of both that were read in part.
+    """How a run went. skipped: files that were done before. damaged: those of both that were read in part. noted: files that
+    were read now with another warning, such as lines that could not be read.
 
     passed: what lay in its folders and is nothing to read; with `watch` nothing is counted.
     """
@@ -128,6 +130,7 @@ class RunSummary:
     skipped: int = 0
     failed: int = 0
     damaged: int = 0
+    noted: int = 0
     passed: PassedFiles = field(default_factory=PassedFiles)
     started_at: float = field(default_factory=time.monotonic)
 
@@ -156,6 +159,10 @@ class RunProgress:
     def failed(self, error: str) -> None:
         """A file was given up, or is damaged."""
         self._display.say(f"inkline: {error}")
+
+    def say(self, warning: str) -> None:
+        """A file was read, with a warning."""
+        self._display.say(f"inkline: {warning}")
 
     def _line(self, summary: RunSummary, unfinished_pages: int) -> str:
         """`120 of 5000 files, 340 pages, 2.1 pages/s, 38 min left, 2 failed`."""
@@ -277,7 +284,17 @@ class Scheduler:
             if result.damage:
                 self.summary.damaged += 1
                 self._progress.failed(f"{task.source}: {result.damage}")
+            if result.note:
+                self._tell(task, result.note)
             unfinished_path(self._workspace, task.stem, result.content).unlink(missing_ok=True)
+
+    def _tell(self, task: FileTask, note: str) -> None:
+        """Count a file with a warning; the first ones are told as they come, as a long run may have thousands."""
+        self.summary.noted += 1
+        if self.summary.noted <= MAX_NOTES_TOLD:
+            self._progress.say(f"{task.source}: {note}")
+        elif self.summary.noted == MAX_NOTES_TOLD + 1:
+            self._progress.say("more files have such warnings; they are counted at the end, and in `warnings` of JSON files")
 
     def _prepare(self, listed: FileTask) -> FileTask | None:
         """What is to be done for a listed file; None when nothing is, or it has failed already."""

@@ -56,7 +56,8 @@ class FileTask:
 class TaskResult:
     """How reading a file ended. error: empty when all of it was read. outputs: names below the destination.
 
-    damage: what could not be decoded of a file that was read, empty when it was whole.
+    damage: what could not be decoded of a file that was read, empty when it was whole. note: another warning of its pages,
+    such as lines that were found and could not be read.
 
     already_done: the ledger had this content. retryable: another attempt may succeed. destination_full: every other file
     would fail the same way.
@@ -67,6 +68,7 @@ class TaskResult:
     outputs: tuple[str, ...] = ()
     error: str = ""
     damage: str = ""
+    note: str = ""
     already_done: bool = False
     retryable: bool = False
     destination_full: bool = False

@@ -134,6 +134,7 @@ def end(summary: "RunSummary", config: "RunConfig", quiet: bool) -> None:
             names = ", ".join(summary.passed.names) + more
             what = "is no image or PDF" if summary.passed.count == 1 else "are no images or PDFs"
             parts.append(f"{files_text(summary.passed.count)} passed over that {what} ({names})")
+        parts += [f"{files_text(summary.noted)} with warnings"] if summary.noted else []
         click.echo(f"inkline: {', '.join(parts)}; results in {config.destination}", err=True)
     if summary.failed:
         click.echo(

@@ -22,11 +22,15 @@ from inkline.options import OcrOptions, ReadOptions, RunOptions
 from inkline.types import Line, Page
 
 MOST = int(os.environ.get("READ_AT_MOST", "0"))  # pages by the log, behind which nothing more is read; 0: no end
+UNREAD = "1 of 2 lines could not be read"
 QUAD = np.array([[10.5, 10], [90, 10], [90, 30], [10.5, 30.25]], np.float32)
 
 
 class Standin:
-    """Names with a meaning: `hang` never ends, `crash` ends the process, `flaky` breaks the first time, `grows` changes."""
+    """Names with a meaning: `hang` never ends, `crash` ends the process, `flaky` breaks the first time, `grows` changes.
+
+    `blurred` has a warning.
+    """
 
     def __init__(self, log, seconds=0.0, lines=2, read_options=ReadOptions()):
         self.log, self.seconds, self.lines, self.read_options = Path(log), seconds, lines, read_options
@@ -65,7 +69,7 @@ class Standin:
             size,
             page_image.source,
             page_image.page_index,
-            warnings=page_image.warnings,
+            warnings=(*page_image.warnings, *[UNREAD] * ("blurred" in page_image.source)),
             load_image=page_image.reload,
         )
 

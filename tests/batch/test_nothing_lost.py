@@ -12,9 +12,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from batch_pages import drawn, results
-from batch_standin import go
+from batch_pages import draw_tiff, drawn, results
+from batch_standin import UNREAD, go
 
+from inkline.batch import scheduler
 from inkline.batch.document import UnfinishedDocument
 from inkline.batch.ledger import Ledger
 from inkline.batch.storage import Destination
@@ -184,6 +185,24 @@ def test_damaged_files_are_partial(folder, out, log, capsys):
     drawn(1).save(folder / "cut.png")
     assert go(log, [folder], out).damaged == 0
     assert [row[1:] for row in in_ledger(out)] == [("done", ""), ("done", "")]
+
+
+def test_lines_that_could_not_be_read_are_told(folder, out, log, capsys, monkeypatch):
+    monkeypatch.setattr(scheduler, "MAX_NOTES_TOLD", 2)
+    draw_tiff(folder / "blurred.tif", 2)
+    for i in range(3):
+        drawn(i).save(folder / f"blurred{i}.png")
+    summary = go(log, [folder], out)
+    assert (summary.done, summary.damaged, summary.noted) == (5, 0, 4)
+    told = capsys.readouterr().err.splitlines()
+    assert len([line for line in told if UNREAD in line]) == 2 and "more files have such warnings" in told[-1]
+    (out / ".inkline").rename(out / ".old")
+    capsys.readouterr()
+    monkeypatch.setattr(scheduler, "MAX_NOTES_TOLD", 9)
+    go(log, [folder], out)
+    told = capsys.readouterr().err
+    assert f"blurred0.png: {UNREAD}" in told
+    assert f"blurred.tif: page 1: {UNREAD}; 2 pages have such a warning" in told
 
 
 def test_damaged_pages_of_a_document_are_remembered_over_a_stop(out):

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from inkline.formats.line_breaks import kept_breaks
 from inkline.formats.line_geometry import advance_width, is_sideways, line_height, lines_by_paragraph
 from inkline.layout.skew import page_skew, straight_boxes
 from inkline.types import Document, Line, Page, Table, row_text, rows_of, tables_of
@@ -21,6 +22,7 @@ ROW_PITCH = 1.2  # distance of two rows as a multiple of their height
 # Markdown: a paragraph of at most MAX_HEADING_LINES is a heading when its letters are this many times as high as is usual.
 HEADING_RATIOS = ((1.9, "# "), (1.45, "## "))
 MAX_HEADING_LINES = 3
+MIN_TEXT_BELOW_TITLE = 80  # characters of running text below a short row that ends in no sign
 MIN_LINES_FOR_HEADINGS = 5  # with fewer lines on the page nobody can tell what is usual
 
 MIN_TITLE_LETTERS = 0.6  # of a heading's characters
@@ -179,7 +181,8 @@ def _markdown_page(page: Page) -> str:
     blocks = lines_by_paragraph(page)
     if not blocks:
         return ""
-    texts = [_markdown_block(block, _usual_height(blocks)) for block in blocks]
+    usual_height = _usual_height(blocks)
+    texts = [_markdown_block(block, usual_height, kept) for block, kept in zip(blocks, kept_breaks(blocks), strict=True)]
     # Neighbouring list items stay one list; everything else is set apart by an empty line.
     out = texts[0]
     for before, after in pairwise(texts):
@@ -193,8 +196,11 @@ def _usual_height(blocks: list[list[Line]]) -> float:
     return float(np.median(heights)) if sum(map(len, blocks)) >= MIN_LINES_FOR_HEADINGS else 0.0
 
 
-def _markdown_block(lines: list[Line], usual_height: float) -> str:
-    """A table, a heading, rows with gaps, items of a list, or a paragraph; no heading without a usual height (0)."""
+def _markdown_block(lines: list[Line], usual_height: float, kept: list[bool]) -> str:
+    """A table, a heading, rows with gaps, items of a list, or a paragraph; no heading without a usual height (0).
+
+    kept: of each row but the last, whether a paragraph breaks behind it.
+    """
     if lines[0].cell is not None:
         return _markdown_table(tables_of(lines)[0])
     rows = rows_of(lines)
@@ -204,6 +210,8 @@ def _markdown_block(lines: list[Line], usual_height: float) -> str:
         return heading + escape_markdown(join_lines(texts))
     if any(len(row) > 1 and "\t" in text for row, text in zip(rows, texts, strict=True)):  # a form, a row of which is one line
         return "  \n".join(escape_markdown(" ".join(text.split("\t"))) for text in texts)
+    if not any(map(_list_mark, texts)):
+        return _paragraph(texts, kept)
     return "\n".join(_markdown_item(item) for item in _items(texts))
 
 
@@ -216,6 +224,19 @@ def _items(texts: list[str]) -> list[list[str]]:
         else:
             items[-1].append(text)
     return items
+
+
+def _paragraph(texts: list[str], kept: list[bool]) -> str:
+    """Rows as flowing text with breaks where a row ends on purpose; a short title above running text stands alone."""
+    parts = [[texts[0]]]
+    for text, is_end in zip(texts[1:], kept, strict=True):
+        if is_end:
+            parts.append([text])
+        else:
+            parts[-1].append(text)
+    lines = [escape_markdown(join_lines(part)) for part in parts]
+    titled = len(parts) == 2 and len(parts[0]) == 1 and len(lines[1]) >= MIN_TEXT_BELOW_TITLE and texts[0][-1:].isalnum()
+    return lines[0] + "\n\n" + lines[1] if titled else "  \n".join(lines)
 
 
 def _heading_mark(lines: list[Line], texts: list[str], usual_height: float) -> str:

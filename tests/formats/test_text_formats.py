@@ -14,7 +14,7 @@ from inkline.errors import OutputError
 from inkline.formats.records import with_short_lists
 from inkline.formats.text import escape_markdown, join_lines
 from inkline.formats.write import PER_PAGE, WRITERS, render, save, write
-from inkline.types import Document, Page
+from inkline.types import Document, Line, Page
 from tests.io import sample
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "io"
@@ -102,6 +102,55 @@ def test_layout_sets_a_page_on_its_side_upright() -> None:
         for text, quad, straight in zip(("first line here", "second line here"), on_side, upright, strict=True)
     )
     assert render(Page(lines, (100, 300)), "layout") == "first line here\nsecond line here\n"
+
+
+def rows(
+    *texts: str, width: float = 10.0, centred: bool = False, paragraph: int = 0, left: float = 0.0, top: float = 0.0
+) -> list[Line]:
+    """Lines one below the other, each as wide as its text."""
+    out = []
+    for i, text in enumerate(texts):
+        half = len(text) * width / 2
+        x, y = (300 - half if centred else left), top + 30 * i
+        quad = np.array([[x, y], [x + 2 * half, y], [x + 2 * half, y + 20], [x, y + 20]], np.float32)
+        out.append(Line(text, 1.0, quad, quad, paragraph=paragraph))
+    return out
+
+
+PROSE = (
+    "The quick brown fox jumps over the lazy dog",
+    "whose patience has been tried so often that",
+    "it no longer looks up at all.",
+)
+ADDRESS = ("Harvard Medical School", "25 Shattuck Street", "Boston, Massachusetts 02115", "Tel. 617 432 1000")
+MARGIN = "a line that is as wide as the page can be, so that all the others could be so"
+
+
+@pytest.mark.parametrize(
+    ("texts", "centred", "expected"),
+    [
+        (PROSE, False, " ".join(PROSE)),
+        (ADDRESS, False, "  \n".join(ADDRESS)),
+        (ADDRESS, True, "  \n".join(ADDRESS)),
+        (("Signed by the director", "J. Smith"), False, "Signed by the director  \nJ. Smith"),
+        (("Company Background", *PROSE), False, "Company Background\n\n" + " ".join(PROSE)),
+        ((*PROSE, "Yours, Reynard"), False, " ".join(PROSE) + "  \nYours, Reynard"),
+        (("1. The first", "2. The second"), False, "1. The first\n2. The second"),
+        (("+1 415 355", "# 7 of 9"), False, "\\+1 415 355  \n\\# 7 of 9"),
+    ],
+)
+def test_markdown_keeps_the_breaks_that_a_writer_made(texts: tuple[str, ...], centred: bool, expected: str) -> None:
+    lines = (*rows(*texts, centred=centred), *rows(MARGIN, paragraph=1, top=400.0))
+    assert render(Document((Page(lines, (900, 500)),)), "md") == f"{expected}\n\n{MARGIN}\n"
+
+
+def test_markdown_joins_prose_in_columns_that_are_narrow() -> None:
+    beside = rows("Prose beside it, in", "a column of its own,", "which limits both of", paragraph=1, left=260.0)
+    column = rows("Monday was a day that", "Tuesday would not know", "Wednesday had a word of", "Thursday on the matter.")
+    text = render(Document((Page((*column, *beside, *rows(MARGIN, paragraph=2, top=400.0)), (900, 500)),)), "md")
+    assert text.startswith(
+        "Monday was a day that Tuesday would not know Wednesday had a word of Thursday on the matter.\n\nProse"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Lines read by the recogniser of their script: the router names it, doubtful lines are read twice, mixed ones in pieces."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from threading import Lock
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SURELY = 0.97  # probability of a recogniser, from which the script of a line of so many letters is on the page
 MIN_SURE_LETTERS = 5
+MIN_SURE_LINES = 3  # of a page, from which a line in a script that none of them has is to be read well
 NO_READER = ""  # in the place of a recogniser's name
 PART_ABOVE = 0.5  # probability of a script in a part of a line, from which a piece may be in that script
 MIN_LETTERED = 0.3  # parts of a line that hold letters, below which it says nothing of its script
@@ -136,6 +138,7 @@ class ScriptReader:
         # Its recogniser reads it, in doubt several do; lines of several scripts are read in pieces where that is better.
         texts = self._readings(crops, plans, options, run)
         if self._others is not None:
+            self._read_strangers_again(counts, plans, crops, texts, options, run)
             self._settle_languages(counts, plans, crops, texts, options, run)
         self._read_by_words(crops, counts, seen, plans, texts, options, run)
         return texts
@@ -190,6 +193,32 @@ class ScriptReader:
         read_doubtful_again(texts, shown, self._small, options.reread_thresh, read_again)
         for (i, k), text in zip(places, texts, strict=True):
             found[i][k] = text
+
+    def _read_strangers_again(
+        self,
+        counts: Sequence[int],
+        plans: Sequence[Plan],
+        crops: Sequence[Image],
+        texts: list[Text],
+        options: RecognizeOptions,
+        run: ParallelMap,
+    ) -> None:
+        """Change what is read badly by a recogniser that reads no script of its page: a name in ink looks like Arabic."""
+        # The lines, and who reads the rest of their pages.
+        asked: dict[int, list[str]] = {}
+        ends = np.cumsum(counts).tolist()
+        for start, end in zip([0, *ends], ends, strict=False):
+            sure = Counter(plans[i].script for i in range(start, end) if _is_sure(plans[i], texts[i]))
+            names = list(dict.fromkeys(name for script, _ in sure.most_common() for name in self._names[script]))
+            if sum(sure.values()) >= MIN_SURE_LINES:
+                known = {NO_READER, *names, *([self._larger] if self._small in names else [])}
+                strange = [i for i in range(start, end) if texts[i].reader not in known and whole_score(texts[i]) < GOOD_SCORE]
+                asked |= dict.fromkeys(strange, [self._larger if name == self._small else name for name in names])
+        # The best of what these read.
+        found: list[list[Text]] = [[] for _ in asked]
+        self._read([crops[i] for i in asked], list(asked.values()), found, options, run)
+        for i, readings in zip(asked, found, strict=True):
+            texts[i] = max(readings, key=whole_score, default=texts[i])
 
     def _settle_languages(
         self,

@@ -208,17 +208,23 @@ class ScriptReader:
         asked: dict[int, list[str]] = {}
         ends = np.cumsum(counts).tolist()
         for start, end in zip([0, *ends], ends, strict=False):
-            sure = Counter(plans[i].script for i in range(start, end) if _is_sure(plans[i], texts[i]))
-            names = list(dict.fromkeys(name for script, _ in sure.most_common() for name in self._names[script]))
-            if sum(sure.values()) >= MIN_SURE_LINES:
-                known = {NO_READER, *names, *([self._larger] if self._small in names else [])}
-                strange = [i for i in range(start, end) if texts[i].reader not in known and whole_score(texts[i]) < GOOD_SCORE]
-                asked |= dict.fromkeys(strange, [self._larger if name == self._small else name for name in names])
+            names = self._readers_of_page(plans[start:end], texts[start:end])
+            known = {NO_READER, *names, *([self._small] if self._larger in names else [])}
+            strange = [i for i in range(start, end) if texts[i].reader not in known and whole_score(texts[i]) < GOOD_SCORE]
+            asked |= dict.fromkeys(strange if names else [], names)
         # The best of what these read.
         found: list[list[Text]] = [[] for _ in asked]
         self._read([crops[i] for i in asked], list(asked.values()), found, options, run)
         for i, readings in zip(asked, found, strict=True):
             texts[i] = max(readings, key=whole_score, default=texts[i])
+
+    def _readers_of_page(self, plans: Sequence[Plan], texts: Sequence[Text]) -> list[str]:
+        """Who reads the scripts that surely are on a page, the larger one in the small one's place; none if few lines tell."""
+        sure = Counter(plan.script for plan, text in zip(plans, texts, strict=True) if _is_sure(plan, text))
+        if sure.total() < MIN_SURE_LINES:
+            return []
+        names = dict.fromkeys(name for script, _ in sure.most_common() for name in self._names[script])
+        return [self._larger if name == self._small else name for name in names]
 
     def _settle_languages(
         self,

@@ -52,6 +52,7 @@ def test_python_in_documents_runs(code, request, tmp_path, monkeypatch):
     for name in ("page.png", "examples/sample.png", "scan.pdf"):
         page.save(tmp_path / name, resolution=150)
     if "README" in request.node.callspec.id:
+        (tmp_path / "examples/broken.png").write_bytes(b"one bad file stops nothing")
         command = [sys.executable, "-W", "error", "-c", code]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=dict(os.environ))
         assert done.returncode == 0, done.stderr

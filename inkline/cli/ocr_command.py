@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]
-    """A share of lines: 0.005 or 0.5%."""
+    """A share of lines: 0.05 or 5%."""
 
     name = "share"
 
@@ -34,7 +34,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             share = -1.0
         if not 0 <= share <= 1:
-            self.fail(f"{value!r} is no share of lines; give for instance 0.5% or 0.005", param, ctx)
+            self.fail(f"{value!r} is no share of lines; give for instance 5% or 0.05", param, ctx)
         return share
 
 
@@ -50,7 +50,7 @@ Examples:
   inkline ocr letter.pdf --format md > letter.md
   inkline ocr scan.pdf --save_path out --format pdf --text_layer replace      a searchable PDF
   inkline ocr photo.jpg --lang fr --use_textline_orientation true
-  inkline ocr scans/ --review 0.5% > text.txt     the text, and which lines to look at
+  inkline ocr scans/ --review 5% > text.txt       the text, and which lines to look at
   curl -s https://example.org/a.png | inkline ocr -
 """
 
@@ -70,7 +70,7 @@ Examples:
     "--review",
     type=Share(),
     metavar="SHARE",
-    help="also list the fewest lines to look at, so that of the others at most this share (0.5% or 0.005) is expected to be "
+    help="also list the fewest lines to look at, so that of the others at most this share (5% or 0.05) is expected to be "
     "wrong; on standard error, in --save_path as review.tsv, with --json as its last line",
 )
 @strict_flag

@@ -88,7 +88,7 @@ def review(pages: Iterable[Page], share: float) -> Review:
     whose confidence is not known.
     """
     if not 0 <= share <= 1:
-        raise UsageError(f"review={share}: must be a share of lines between 0 and 1, for instance 0.005")
+        raise UsageError(f"review={share}: must be a share of lines between 0 and 1, for instance 0.05")
     lines = [Doubtful(page, i) for page in pages for i in range(len(page.lines))]
     known = [one.line.confidence for one in lines if one.line.confidence is not None]
     if len(known) < len(lines):

@@ -65,7 +65,7 @@ def test_lines_that_could_not_be_read_come_first_and_unknown_confidence_is_said(
     ]
     with pytest.raises(UsageError, match="read them again"):
         document(0.9, None).review(0.1)
-    with pytest.raises(UsageError, match=r"0\.005"):
+    with pytest.raises(UsageError, match=r"0\.05"):
         document(0.9).review(5)
 
 
@@ -102,4 +102,4 @@ def test_the_command_lists_them(tmp_path, capsys):
 def test_what_is_no_share_is_refused(share, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["ocr", "x.png", "--review", share])
-    assert "0.5%" in capsys.readouterr().err
+    assert "5% or 0.05" in capsys.readouterr().err

@@ -3,7 +3,6 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from inkline import Ocr
 from inkline.runtime.shared_batches import SharedBatches
 
-SAMPLE = Path(__file__).resolve().parent.parent.parent / "examples/sample.png"
 
 
 class Doubling:
@@ -74,11 +72,10 @@ def test_an_error_reaches_those_whose_rows_it_was_and_the_rest_goes_on():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
-def test_pages_read_at_once_equal_pages_read_alone(name, ocr):
+def test_pages_read_at_once_equal_pages_read_alone(name, fixtures):
     pytest.importorskip(name)
-    image = cv2.imread(str(SAMPLE))
-    half = len(image) // 2
-    pages = [image[:half], image[half:], image[: half // 2], cv2.flip(image[half:], 0)]
+    image = cv2.imread(str(fixtures / "receipt.png"))
+    pages = [image[:190], image[190:380], image[380:], image[:95]]
     with Ocr(engine=name, cpu_threads=2, text_recognition_batch_size=1) as alone:
         expected = [alone(page).to_dict() for page in pages]
     with Ocr(engine=name, cpu_threads=2, text_recognition_batch_size=6) as together, ThreadPoolExecutor(4) as pool:

@@ -43,7 +43,7 @@ from inkline.registry.onnx_file import read_onnx_header
 from inkline.registry.settings import Settings
 from inkline.runtime import open_engine
 from inkline.training.convert import convert, load_checkpoint
-from inkline.training.convert.from_onnx import OUTPUT_TOLERANCE, load_graph, matching_outputs, run_net, run_onnx
+from inkline.training.convert.from_onnx import OUTPUT_TOLERANCE, matching_outputs, open_onnx, run_net
 from inkline.training.export import random_input
 from inkline.training.nets.table import NETS
 from inkline.types import Image
@@ -159,7 +159,7 @@ def check_net(row: Row, path: Path, folder: Path) -> None:
     out = folder / "converted.pt"
     convert(path, net_name, out)
     net = load_checkpoint(out)[0].eval()
-    theirs = matching_outputs(net, path, run_onnx(path, load_graph(path), x), x).values()
+    theirs = matching_outputs(net, path, open_onnx(path, x).answer, x).values()
     pairs = zip(theirs, run_net(net, x), strict=True)
     worst = max(float(np.abs(file - ours).max()) / max(1.0, float(np.abs(file).max())) for file, ours in pairs)
     row.deviation = f"{worst:.0e}"

@@ -6,6 +6,7 @@ shape, sampling stride, mean and standard deviation; `<arch>.npz` holds `output.
 
 import json
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,15 @@ def golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Description and stored arrays of one architecture."""
     with np.load(FOLDER / f"{name}.npz") as arrays:
         return json.loads((FOLDER / f"{name}.json").read_text()), dict(arrays)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names without those of nets that are built as one before them, of the same parameters: what is tested module by
+    module is the same."""
+    first: dict[tuple[str, ...], str] = {}
+    for name in names:
+        first.setdefault(tuple(row[0] for row in json.loads((FOLDER / f"{name}.json").read_text())["params"]), name)
+    return list(first.values())
 
 
 def generator(seed: int) -> np.random.Generator:
@@ -86,13 +96,14 @@ def make_input(shape: list[int], seed: int = 0) -> Tensor:
     return torch.from_numpy(generator(seed).uniform(-1, 1, shape).astype(np.float32))
 
 
-def reference_arrays(description: dict) -> dict[str, np.ndarray]:
+def reference_arrays(description: dict, empty: bool = False) -> dict[str, np.ndarray]:
     """All parameters of the reference under its names, as a published weights file holds them.
 
-    Those that are listed a second time ("alias") or that the net computes itself are not for loading: zeros.
+    Those that are listed a second time ("alias") or that the net computes itself are not for loading: zeros. empty: so are
+    all others, where values do not count.
     """
     return {
-        name: np.zeros(shape, np.float32) if kind in ("alias", "computed") else fill(name, shape, kind)
+        name: np.zeros(shape, np.float32) if empty or kind in ("alias", "computed") else fill(name, shape, kind)
         for name, shape, kind in description["params"]
     }
 

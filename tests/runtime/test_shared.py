@@ -12,7 +12,6 @@ from inkline import Ocr
 from inkline.runtime.shared_batches import SharedBatches
 
 
-
 class Doubling:
     """An engine that doubles, slowly, and remembers how many rows came at once; -1 is an error."""
 

@@ -1,6 +1,8 @@
 """Every published net has a configuration, and each of them trains for a few steps."""
 
 import math
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import drawn
@@ -41,7 +43,7 @@ def test_unknown_names_get_a_suggestion() -> None:
         configs.find_config("PP-OCR4_mobile_det")
 
 
-def short(name: str, folder: Path) -> Config:
+def short(name: str, folder: Path, teachers: Callable[[str], Path] | None = None) -> Config:
     """The configuration with little data, small pages and two steps."""
     config = configs.load_config(configs.find_config(name))
     overrides = [
@@ -68,19 +70,25 @@ def short(name: str, folder: Path) -> Config:
     else:
         overrides += ["data.train=['pages:english:4']", "data.evaluate=[]"]
     if config.distill.teacher:
-        overrides.append(f"distill.teacher={teacher(config, folder)}")
+        assert teachers is not None
+        overrides.append(f"distill.teacher={teachers(Path(config.distill.teacher).parent.name)}")
     return configs.load_config(configs.find_config(name), overrides)
 
 
-def teacher(config: Config, folder: Path) -> Path:
-    """A checkpoint of the teacher that the configuration names, trained for a step."""
-    name = Path(config.distill.teacher).parent.name
-    return run_training(short(name, folder / "teacher")).output / "last.pt"
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A checkpoint of a teacher by the name of its configuration, trained for two steps when it is first asked for."""
+
+    @cache
+    def trained(name: str) -> Path:
+        return run_training(short(name, tmp_path_factory.mktemp("teacher"))).output / "last.pt"
+
+    return trained
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES + OWN])
-def test_two_steps(name: str, tmp_path: Path) -> None:
-    config = short(name, tmp_path)
+def test_two_steps(name: str, tmp_path: Path, teachers: Callable[[str], Path]) -> None:
+    config = short(name, tmp_path, teachers)
     result = run_training(config)
     assert result.steps == 2
     log = (result.output / "log.jsonl").read_text().splitlines()

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from nets_golden import OWN_NETS, filled_net
+from nets_golden import OWN_NETS, distinct, filled_net
 
 from inkline.detection.detector import Detector
 from inkline.errors import ModelError, UsageError
@@ -32,17 +33,33 @@ def weighed(name):
     return pytest.param(name, marks=pytest.mark.slow) if any(part in name for part in HEAVY) else name
 
 
+# Nets that several tests need as files, with the charset that one of these reads with.
+SEVERAL = {"RARE_MobileNetV3": LETTERS, "SRN_ResNet50_fpn": LETTERS, "EAST_MobileNetV3": (), "SAST_ResNet50_vd": ()}
+
+
+def exported(name, folder):
+    """(net with the golden weights, its file)."""
+    net, path = filled_net(name, build(name)), folder / f"{name}.onnx"
+    assert export(net, path, describe(name, charset=SEVERAL.get(name, ()))) < exporting.EXPORT_TOLERANCE
+    assert [file.name for file in folder.iterdir()] == [path.name]
+    return net, path
+
+
+@pytest.fixture(scope="module")
+def exported_once(tmp_path_factory):
+    """`exported` for the nets of `SEVERAL`; the files of all would take gigabytes."""
+    return cache(lambda name: exported(name, tmp_path_factory.mktemp("exported")))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [weighed(name) for name in NETS if name not in OWN_NETS])
-def test_export(name, tmp_path):
+@pytest.mark.parametrize("name", [weighed(name) for name in distinct(sorted(NETS.keys() - OWN_NETS))])
+def test_export(name, exported_once, tmp_path):
     """In every engine the file equals torch at a size that the export itself did not try, is described, and leads back."""
-    net = filled_net(name, build(name))
-    path = tmp_path / f"{name}.onnx"
-    assert export(net, path, describe(name)) < exporting.EXPORT_TOLERANCE
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    net, path = exported_once(name) if name in SEVERAL else exported(name, tmp_path)
     interface = NETS[name].interface
     n, channels, height, width = input_shapes(interface)[0]
-    x = random_input((n + 2, channels, height, width + interface.multiple if "W" in interface.free else width), seed=3)
+    wider = "W" in interface.free
+    x = random_input((1 if wider else n + 2, channels, height, width + interface.multiple if wider else width), seed=3)
     wanted = outputs_of(net, x)
     for kind in ENGINES:
         engine = open_engine(path, replace(ENGINE, engine=kind))
@@ -137,9 +154,8 @@ def test_wrong_names_and_places(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["RARE_MobileNetV3", pytest.param("SRN_ResNet50_fpn", marks=pytest.mark.slow)])
-def test_attention_nets_read_through_the_ordinary_recogniser(name, tmp_path):
-    path = tmp_path / "mine.onnx"
-    export(filled_net(name, build(name)), path, describe(name, charset=LETTERS))
+def test_attention_nets_read_through_the_ordinary_recogniser(name, exported_once, tmp_path):
+    _, path = exported_once(name)
     model = resolve_model(name, path, Settings(tmp_path))
     recognizer = Recognizer(open_engine(path, ENGINE), model.charset, model.metadata)
     shape = model.options.get("text_rec_input_shape")
@@ -156,10 +172,9 @@ def test_attention_nets_read_through_the_ordinary_recogniser(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["EAST_MobileNetV3", pytest.param("SAST_ResNet50_vd", marks=pytest.mark.slow)])
-def test_classic_detectors_run_through_the_ordinary_detector(name, tmp_path):
+def test_classic_detectors_run_through_the_ordinary_detector(name, exported_once, tmp_path):
     """Random weights find no text; sizes, the multiple of 128 of SAST, outputs and options have to fit."""
-    path = tmp_path / "mine.onnx"
-    export(filled_net(name, build(name)), path, describe(name))
+    _, path = exported_once(name)
     model = resolve_model(name, path, Settings(tmp_path))
     detector = Detector(open_engine(path, ENGINE), model.metadata)
     thresholds = {key.removeprefix("text_det_"): value for key, value in model.options.items()}

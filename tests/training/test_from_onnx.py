@@ -281,7 +281,7 @@ def test_real_weights_on_real_pages_and_crops(real, shared, pair):
     for folder, worst, far in (("mtwi", 2e-4, 1e-5), ("funsd", 2e-3, 2e-3)):
         for page in sorted((shared / "data" / folder / "dev" / "images").iterdir())[:1]:
             detector_net = Net(det_file, det_net)
-            image = next(read(page)).image
+            image = next(read(page)).image[:500]
             quads = Detector(detector_net, det_file.metadata)(image, DetectOptions()).quads
             theirs = Detector(detector_net.runtime, det_file.metadata)(image, DetectOptions()).quads
             np.testing.assert_allclose(quads, theirs, atol=0.01)
@@ -291,7 +291,7 @@ def test_real_weights_on_real_pages_and_crops(real, shared, pair):
             wanted = Recognizer(recognizer_net.runtime, rec_file.charset, rec_file.metadata)(crops, RecognizeOptions())
             assert [text.text for text in texts] == [text.text for text in wanted]
             lines += len(crops)
-    assert lines > 30
+    assert lines > 25
     assert recognizer_net.worst < 5e-3 and recognizer_net.far < 1e-5 and recognizer_net.off < 3e-4
     x = random_input((1, 3, 320, 320), seed=2)
     with torch.no_grad():

@@ -7,7 +7,7 @@ other outputs than our net has, such as the places in space of UVDoc's training,
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -297,16 +297,51 @@ def lstm_content(constants: list[Array]) -> dict[str, Array]:
     return content
 
 
-def load_onnx(model: nn.Module, path: Path, proto: onnx.ModelProto, example: torch.Tensor) -> list[str]:
-    """Fill `model` (fused, eval mode) with the weights of the ONNX file `path`, read as `proto`.
+@dataclass(frozen=True)
+class OnnxFile:
+    """An ONNX file, open, with what it gives, by output, for an example (N, C, H, W)."""
 
-    Gives the names of the parameters it filled. `example` is a picture of text of the right size. On it, and on noise, the
-    outcome is compared with ONNX Runtime: detectors and recognisers that see no text answer with next to nothing, whatever
-    their weights are. ModelError when the file holds another net; `model` is then left half-filled and has to be thrown away.
+    path: Path
+    proto: onnx.ModelProto
+    example: torch.Tensor
+    answer: dict[str, Array]
+    run: Callable[[torch.Tensor], dict[str, Array]]  # other inputs; ModelError
+
+
+def open_onnx(path: Path, example: torch.Tensor) -> OnnxFile:
+    """Open an ONNX file and run it on `example`, a picture of text of the right size; ModelError when that cannot be.
+
+    The graph is run as written: as the runtime makes it faster it deviates ten times as far (1e-3 in maps of PP-OCRv3).
+    """
+    proto = load_graph(path)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime has no common base of its errors
+        raise ModelError(f"{path}: cannot be run ({str(error).splitlines()[0][:200]})") from error
+    given, names = session.get_inputs()[0].name, [output.name for output in session.get_outputs()]
+
+    def run(x: torch.Tensor) -> dict[str, Array]:
+        try:
+            return dict(zip(names, session.run(None, {given: x.numpy()}), strict=True))
+        except Exception as error:
+            raise ModelError(f"{path}: cannot be run on {list(x.shape)} ({str(error).splitlines()[0][:200]})") from error
+
+    return OnnxFile(path, proto, example, run(example), run)
+
+
+def load_onnx(model: nn.Module, file: OnnxFile) -> list[str]:
+    """Fill `model` (fused, eval mode) with the weights of an ONNX file.
+
+    Gives the names of the parameters it filled. On the file's example, a picture of text, and on noise, the outcome is
+    compared with ONNX Runtime: detectors and recognisers that see no text answer with next to nothing, whatever their
+    weights are. ModelError when the file holds another net; `model` is then left half-filled and has to be thrown away.
     """
     # both sides as graphs of weights, up to the outputs that ours has
-    outputs = matching_outputs(model, path, run_onnx(path, proto, example), example)
-    graph = OnnxGraph(proto, list(outputs))
+    path, example = file.path, file.example
+    outputs = matching_outputs(model, path, file.answer, example)
+    graph = OnnxGraph(file.proto, list(outputs))
     ours = trace(model, example)
     other = sorted({op.kind for op in ours} - set(KINDS))
     if other:
@@ -326,31 +361,14 @@ def load_onnx(model: nn.Module, path: Path, proto: onnx.ModelProto, example: tor
             parameters[name].copy_(torch.from_numpy(array.reshape(parameters[name].shape).astype(np.float32)))
     compare_outputs(model, path, outputs, example)
     noise = torch.rand(example.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    given = run_onnx(path, proto, noise)
+    given = file.run(noise)
     compare_outputs(model, path, {name: given[name] for name in outputs}, noise)
     return sorted(filled)
 
 
-def output_classes(path: Path, proto: onnx.ModelProto, example: torch.Tensor) -> int:
-    """The classes that the file gives for `example`, along a line or for the whole; 2, the fewest, where it gives maps."""
-    return next((array.shape[-1] for array in run_onnx(path, proto, example).values() if array.ndim < 4), 2)
-
-
-def run_onnx(path: Path, proto: onnx.ModelProto, example: torch.Tensor) -> dict[str, Array]:
-    """What ONNX Runtime gives for `example`, by output; ModelError when the file cannot be run.
-
-    The graph is run as it is written: what the runtime makes of it for speed deviates ten times as far from the exact result
-    (5e-4 to 1e-3 in maps of PP-OCRv3's detectors, where torch is within 5e-5).
-    """
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        found: list[Array] = session.run(None, {session.get_inputs()[0].name: example.numpy()})
-    except Exception as error:  # the runtime has no common base of its errors
-        reason = str(error).splitlines()[0][:200]
-        raise ModelError(f"{path}: cannot be run on an input of {list(example.shape)} ({reason})") from error
-    return dict(zip((output.name for output in session.get_outputs()), found, strict=True))
+def output_classes(file: OnnxFile) -> int:
+    """The classes that the file gives for its example, along a line or for the whole; 2, the fewest, where it gives maps."""
+    return next((array.shape[-1] for array in file.answer.values() if array.ndim < 4), 2)
 
 
 def run_net(model: nn.Module, example: torch.Tensor) -> Iterator[Array]:
@@ -360,7 +378,7 @@ def run_net(model: nn.Module, example: torch.Tensor) -> Iterator[Array]:
     return (output.numpy() for output in (found if isinstance(found, tuple) else (found,)))
 
 
-def matching_outputs(model: nn.Module, path: Path, theirs: dict[str, Array], example: torch.Tensor) -> dict[str, Array]:
+def matching_outputs(model: nn.Module, path: Path, theirs: Mapping[str, Array], example: torch.Tensor) -> dict[str, Array]:
     """Those of the file's outputs that our net has too, in its order; ModelError when one is missing."""
     left, matching = dict(theirs), {}
     for ours in run_net(model, example):

@@ -17,7 +17,7 @@ from inkline.registry.inspect import charsets_of, ctc_charset
 from inkline.registry.paddle_files import PROGRAM_FILES, converted_onnx
 from inkline.registry.settings import settings_from_environment
 from inkline.training.convert import from_transformers
-from inkline.training.convert.from_onnx import load_graph, load_onnx, output_classes
+from inkline.training.convert.from_onnx import load_onnx, open_onnx, output_classes
 from inkline.training.convert.from_paddle import ours_from_reference, read_pdparams
 from inkline.training.convert.net_checkpoint import Description, load_tensors, save_checkpoint
 from inkline.training.convert.tensor_names import TRANSFORMERS_RULES
@@ -147,11 +147,10 @@ def net_from_safetensors(path: Path, name: str) -> LoadedNet:
 def net_from_onnx(path: Path, name: str) -> LoadedNet:
     """The inference path in fused form."""
     # a net with as many classes as the file gives, filled by pairing the two graphs
-    graph = load_graph(path)
-    example = picture_of_text(NETS[name].interface)
-    classes = output_classes(path, graph, example) if class_layers(name) else None
+    file = open_onnx(path, picture_of_text(NETS[name].interface))
+    classes = output_classes(file) if class_layers(name) else None
     net = build(name, classes).eval().fuse()
-    given = set(load_onnx(net, path, graph, example))
+    given = set(load_onnx(net, file))
     # only branches of training may stay without weights
     wanted = {key for key, _ in net.named_parameters()}
     missing = sorted(key for key in wanted - given if not key.startswith(TRAINING_ONLY))

@@ -192,7 +192,7 @@ class EngineOptions:
         object.__setattr__(self, "device", self.device.lower())
         kind, _, index = self.device.partition(":")
         if kind not in ("cpu", "gpu") or (index and (kind == "cpu" or not index.isdigit())):
-            several = "; a process uses one device: start one for each" if "," in self.device else ""
+            several = "; only PaddleOCR and `inkline ocr` take several: start a process for each" if "," in self.device else ""
             raise UsageError(f"device {self.device!r}: must be cpu, gpu or gpu:N, for instance gpu:0{several}")
 
 

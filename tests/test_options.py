@@ -44,7 +44,7 @@ def test_zero_is_a_value():
         ("use_textline_orientation", "yes", "true or false"),
         ("text_det_input_shape", (640, 640), "three whole numbers"),
         ("device", "cuda", "must be cpu, gpu or gpu:N"),
-        ("device", "gpu:0,1", "a process uses one device: start one for each"),
+        ("device", "gpu:0,1", "only PaddleOCR and `inkline ocr` take several: start a process for each"),
         ("engine", "tensorrt", "must be one of auto, onnxruntime, openvino"),
     ],
 )

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from io import StringIO
 from itertools import groupby
@@ -105,7 +106,7 @@ def read_all(
     formats: what is written to `save_path`; without a folder the one format that is printed, None: the text.
     """
     from inkline.formats.write import check_packages
-    from inkline.pipeline import Ocr
+    from inkline.paddle.devices import open_on_devices, stream_on
 
     names, strict = _chosen_formats(formats, save_path), values.pop("strict", False)
     as_results = values.pop("print_results", False)
@@ -116,9 +117,11 @@ def read_all(
     review = ReviewList(values.pop("review", None))
     options = translated(values | {"pdf_password": password})
     failures, damaged = Failures(), set[str | None]()  # sources
-    with Ocr(**options) as reader, LogProgress(None) if quiet else open_progress("pages") as display:
+    with ExitStack() as opened:
+        readers = [opened.enter_context(ocr) for ocr in open_on_devices(**options)]
+        display = opened.enter_context(LogProgress(None) if quiet else open_progress("pages"))
         prints = not quiet and (as_json or as_results or not names)
-        pages = _shown(reader.stream(sources, on_error=failures), display, damaged, show if prints else None)
+        pages = _shown(stream_on(readers, sources, failures), display, damaged, show if prints else None)
         if save_path:
             writer = ResultWriter(save_path, names, pdf_options, failures)
             written = writer.written(pages)

@@ -47,7 +47,7 @@ STEPS_2X = {"det": "inkline text_recognition -i", "rec": "inkline text_detection
 old_options = all_of(
     click.option("--use_gpu", type=Boolean(), hidden=True),
     *(click.option(f"--{name}", type=Boolean(), hidden=True) for name in STEPS_2X),
-    *(click.option(f"--{name}", hidden=True) for name in (*IGNORED_KEYWORDS, "rec_char_dict_path")),
+    *(click.option(f"--{name}", hidden=True) for name in (*IGNORED_KEYWORDS, "page_num", "rec_char_dict_path")),
     *(option_of(f"--{old}", new, hidden=True) for old, new in RENAMED_KEYWORDS.items()),
 )
 

@@ -52,7 +52,7 @@ SINGLE_MODEL_KEYWORDS: dict[str, dict[str, str]] = {
     "doc_orientation_classify": {"topk": ""},
     "doc_unwarping": {},
 }
-NO_OPTIONS = (*COMMON_KEYWORDS, "use_gpu", "rec_char_dict_path", "paddlex_config")
+NO_OPTIONS = (*COMMON_KEYWORDS, "use_gpu", "page_num", "rec_char_dict_path", "paddlex_config")
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,7 @@ def translate_keywords(keywords: Mapping[str, Any], limit_type_known: bool = Fal
         )
     # Options of the engine, then everything else; an option of ours keeps its name.
     notes: Notes = []
+    given = _device_2x(_pages_2x(given, notes), notes)
     options = _engine_options(given, notes)
     if not limit_type_known:
         options |= _limit_type(given)
@@ -135,6 +136,46 @@ def translate_keywords(keywords: Mapping[str, Any], limit_type_known: bool = Fal
         elif name not in NO_OPTIONS:
             options[name] = value
     return TranslatedKeywords(options, tuple(notes))
+
+
+def _pages_2x(given: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """`page_num` of 2.x, the first pages of a PDF (0: all), as a range of pages."""
+    out = dict(given)
+    count = _whole_number("page_num", out.pop("page_num", 0))
+    if count and "page_range" in out:
+        raise UsageError("page_num is the old name of page_range: give only one of them")
+    if count:
+        out["page_range"] = f"1-{count}"
+        notes.append((DeprecationWarning, f"page_num={count} is now page_range='1-{count}'"))
+    return out
+
+
+def _device_2x(given: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """`use_gpu` and `gpu_id` of 2.x as a device. As there, the CPU is used where there is no GPU to use, and this is told."""
+    out = dict(given)
+    if "use_gpu" not in out:
+        return out
+    use_gpu = out.pop("use_gpu")
+    device = f"gpu:{_whole_number('gpu_id', out.pop('gpu_id', 0))}" if use_gpu else "cpu"
+    if use_gpu and "device" not in out and not _has_gpu():
+        reason = f"no GPU can be used here, so the CPU is, as in 2.x; device={device!r} is an error without one"
+        notes.append((UserWarning, f"use_gpu=True: {reason}"))
+        return {**out, "device": "cpu"}
+    notes.append((DeprecationWarning, f"use_gpu={use_gpu} is now device={device!r}"))
+    return {"device": device, **out}
+
+
+def _has_gpu() -> bool:
+    from inkline.runtime.onnxruntime import has_gpu
+
+    return has_gpu()
+
+
+def _whole_number(name: str, value: Any) -> int:
+    try:
+        return max(int(value), 0)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name}={value!r}: must be a whole number") from None
 
 
 def _limit_type(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,10 +204,6 @@ def _engine_options(given: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     # Names of Paddle's engines mean the default one.
     if options.get("engine") in PADDLE_ENGINES:
         notes.append((UserWarning, f"engine={options.pop('engine')!r}: Inkline runs the same nets on ONNX Runtime"))
-    if "use_gpu" in given:
-        device = "gpu:0" if given["use_gpu"] else "cpu"
-        notes.append((DeprecationWarning, f"use_gpu={given['use_gpu']} is now device={device!r}"))
-        options.setdefault("device", device)
     config = given.get("engine_config") or {}
     if not isinstance(config, Mapping):
         raise UsageError(f"engine_config={config!r}: must be a dict, for instance {{'cpu_threads': 4}}")

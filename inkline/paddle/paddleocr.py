@@ -20,6 +20,7 @@ from inkline.paddle.arguments import (
     shown_as,
     translate_keywords,
 )
+from inkline.paddle.devices import open_on_devices, stream_on
 from inkline.paddle.paddlex_yaml import config_options, read_config, to_config, write_config
 from inkline.paddle.results import DocPreprocessorResult, OCRResult, legacy_result
 from inkline.paddle.tools import benchmark
@@ -36,7 +37,9 @@ class PaddleOCR:
 
     Takes the keywords of PaddleOCR 3.x in its order, those of 2.x with a warning, and every flat option of Inkline.
     None means not given: Inkline's defaults, which are the small PP-OCRv6 pair on the cpu with the optional stages off
-    (docs/paddleocr.md). Errors: UsageError for an unknown keyword or wrong value, ModelError, DownloadError, EngineError.
+    (docs/paddleocr.md). With device="gpu:0,1" each GPU reads every second input.
+
+    Errors: UsageError for an unknown keyword or wrong value, ModelError, DownloadError, EngineError.
     """
 
     @shown_as(POSITIONAL_KEYWORDS, rest="keywords")
@@ -50,7 +53,8 @@ class PaddleOCR:
         options |= asked.options
         # As PaddleOCR: PDFs at its resolution, whose pixels the boxes are in; one recogniser, unless lang="auto" is asked for.
         defaults = {name: REFERENCE_RULES[name] for name in ("pdf_dpi", "lang")}
-        self._ocr = Ocr(**defaults | options)
+        self._ocrs = open_on_devices(**defaults | options)  # one, or one for each device of `gpu:0,1`
+        self._ocr = self._ocrs[0]
         self._limit_type_known = "text_det_limit_type" in options
         self._thresh_known = "text_rec_score_thresh" in options
 
@@ -98,7 +102,7 @@ class PaddleOCR:
         if not rec:
             return [_boxes_2x(page) for page in each_page(img, lambda source: self._ocr.detect(source, **asked.options))]
         sources, on_error = sources_of(img)
-        return legacy_result(self._ocr.stream(sources, on_error, **asked.options))
+        return legacy_result(stream_on(self._ocrs, sources, on_error, **asked.options))
 
     def _line_texts(self, lines: Sequence[Any], asked: TranslatedKeywords) -> list[tuple[str, float]]:
         return [(text.text, text.score) for text in self._ocr.recognize(lines, **asked.options)]
@@ -109,7 +113,8 @@ class PaddleOCR:
 
     def close(self) -> None:
         """Stop the worker threads; the object cannot be used afterwards."""
-        self._ocr.close()
+        for ocr in self._ocrs:
+            ocr.close()
 
     def __enter__(self) -> "PaddleOCR":
         return self
@@ -131,7 +136,7 @@ class PaddleOCR:
         sources, on_error = sources_of(input)
         names: dict[str, str] = {}
         all_boxes = self._thresh_known or "text_rec_score_thresh" in asked.options
-        for page in benchmark.timed("PaddleOCR", self._ocr.stream(sources, on_error, **asked.options)):
+        for page in benchmark.timed("PaddleOCR", stream_on(self._ocrs, sources, on_error, **asked.options)):
             yield OCRResult(page, names, all_boxes)
 
 

@@ -17,6 +17,7 @@ from inkline.paddle.arguments import (
     bind_arguments,
     translate_keywords,
 )
+from inkline.runtime import onnxruntime
 
 
 def test_names_exist() -> None:
@@ -82,10 +83,31 @@ def test_engines() -> None:
     }
 
 
-def test_use_gpu_is_a_device() -> None:
+def test_use_gpu_is_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert translate_keywords({"use_gpu": False}).options == {"device": "cpu"}
-    assert translate_keywords({"use_gpu": True}).options == {"device": "gpu:0"}
     assert translate_keywords({"use_gpu": True, "device": "cpu"}).options == {"device": "cpu"}
+    monkeypatch.setattr(onnxruntime, "has_gpu", lambda: True)
+    assert translate_keywords({"use_gpu": True}).options == {"device": "gpu:0"}
+    assert translate_keywords({"use_gpu": True, "gpu_id": 1}).options == {"device": "gpu:1"}
+    assert translate_keywords({"use_gpu": True, "gpu_id": "2"}).options == {"device": "gpu:2"}
+    with pytest.raises(UsageError, match="gpu_id='x': must be a whole number"):
+        translate_keywords({"use_gpu": True, "gpu_id": "x"})
+
+
+def test_programs_of_2x_that_ask_for_a_gpu_run_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime, "has_gpu", lambda: False)
+    asked = translate_keywords({"use_gpu": True, "gpu_id": 0})
+    assert asked.options == {"device": "cpu"}
+    assert [text for _, text in asked.notes] == [
+        "use_gpu=True: no GPU can be used here, so the CPU is, as in 2.x; device='gpu:0' is an error without one"
+    ]
+
+
+def test_the_first_pages_of_2x_are_a_range() -> None:
+    assert translate_keywords({"page_num": 2}).options == {"page_range": "1-2"}
+    assert translate_keywords({"page_num": "0"}).options == {}
+    with pytest.raises(UsageError, match="page_num is the old name of page_range"):
+        translate_keywords({"page_num": 2, "page_range": "3"})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from inkline.detection.blanks import with_blanks
 from inkline.detection.cells import with_lone_glyphs
+from inkline.detection.halftone import without_halftone
 from inkline.detection.ink import page_ink
 from inkline.detection.leaders import erase_leaders
 from inkline.detection.multiscale import merge_passes
@@ -17,6 +18,9 @@ Find = Callable[[Image], Detections]
 
 def find_all(image: Image, find: Find, find_again: Find) -> tuple[Image, Detections, list[Grid]]:
     """The page without what only leads the eye; its lines, also pale ones, blanks, and glyphs alone; the rules of tables."""
+    even = without_halftone(image)
+    if even is not image:
+        image, find = _with_more_lines(image, even, find, find_again)
     ink = page_ink(image)
     image = erase_leaders(image, ink)
     found, pale = find(image), without_pale(image)
@@ -24,3 +28,15 @@ def find_all(image: Image, find: Find, find_again: Find) -> tuple[Image, Detecti
     grids = find_grids(found, ink)
     found = with_blanks(cut_at_rules(found, grids, ink), ink)
     return image, with_lone_glyphs(found, ink), grids
+
+
+def _with_more_lines(image: Image, even: Image, find: Find, find_again: Find) -> tuple[Image, Find]:
+    """The page with its fields of dots made even, and what finds lines on either, if that shows more; else the page as it is.
+
+    Rows of very small letters are as dense as dots, and smoothed away.
+    """
+    as_it_is, smoothed = find(image), find_again(even)
+    both = merge_passes(smoothed, as_it_is)
+    if len(merge_passes(as_it_is, smoothed)) - len(as_it_is) <= len(both) - len(smoothed):
+        return image, find
+    return even, lambda shown: both if shown is even else merge_passes(find_again(shown), as_it_is)

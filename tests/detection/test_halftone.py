@@ -1,0 +1,54 @@
+"""Fields of printed dots: made even, text on them kept; pages without them stay as they are."""
+
+import cv2
+import numpy as np
+import pytest
+
+from inkline.detection.halftone import without_halftone
+from inkline.detection.search import find_all
+from inkline.types import Detections
+
+NOTHING = Detections(np.zeros((0, 4, 2), np.float32), np.zeros(0, np.float32))
+
+
+def write(image, text, at, grey, scale=0.9, thick=3):
+    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (grey,) * 3, thick)
+
+
+def page(dark, pitch=4):
+    """A page with a row of dots, pale with dark letters or dark with light ones, and a line of text below it."""
+    image = np.full((160, 640, 3), 255, np.uint8)
+    y, x = np.mgrid[40:84, 20:620]
+    dots = (y % pitch < pitch // 2) & ((x + y // pitch % 2 * 2) % pitch < pitch // 2)
+    image[40:84, 20:620][~dots if dark else dots] = 0
+    write(image, "FY2012 FY2013", (60, 74), 255 if dark else 0)
+    write(image, "Revenue 7230 8382", (60, 124), 0)
+    return image
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_field_of_dots_becomes_even_and_its_text_stays(dark):
+    image = page(dark)
+    before = image.copy()
+    out = without_halftone(image)
+    assert np.array_equal(image, before)
+    assert np.array_equal(out[96:], image[96:])  # the text below
+    paper, letters = out[50:76, 400:600].astype(int), out[48:76, 60:300]
+    assert abs(np.median(paper) - (0 if dark else 255)) < 3 and paper.std() < 30
+    share = float((letters > 128).mean() if dark else (letters < 128).mean())
+    assert 0.1 < share < 0.4
+    # It is read so if more is found on it, and as it is otherwise.
+    line = Detections(np.array([[[50, 45], [300, 45], [300, 78], [50, 78]]], np.float32), np.ones(1, np.float32))
+    shown, found, _ = find_all(image, lambda seen: NOTHING, lambda seen: line)
+    assert np.array_equal(shown, out) and len(found) == 1
+    shown, found, _ = find_all(image, lambda seen: line, lambda seen: NOTHING)
+    assert np.array_equal(shown, image) and len(found) == 1
+
+
+def test_text_and_a_few_dots_are_no_field():
+    image = np.full((400, 640, 3), 255, np.uint8)
+    for y in range(20, 300, 14):
+        write(image, "MOST OF THIS MAY BE READ BY NOBODY ELSE " * 2, (10, y), 0, 0.4, 1)
+    image[340:356, 40:60:2] = 0
+    assert without_halftone(image) is image
+    assert without_halftone(image[:5, :5]).shape == (5, 5, 3)

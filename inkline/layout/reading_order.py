@@ -23,6 +23,7 @@ ENOUGH_ROOM = 2.0  # a gutter wider than this is no better
 FOR_ROOM = 0.1  # of a gutter's worth, for each height of its width
 FOR_CUT = 0.25  # by which a gutter is worth less for each line beside a box that ends it: rows of other columns are cut off
 OTHER_SIDE = 0.25  # of a gutter's worth, for each line of the side that has more of them
+MAX_GUTTERS = 500  # that are looked at in a band, those first that may be worth most; a page of text has fewer
 GRID = 0.2  # distance of the places at which gutters are looked for, below MIN_ROOM
 MAX_INDENT = 3.0  # of a line that stands next to a gutter
 OVERLONG = 0.1  # of a column's lines may reach on into the next one, where the detector took two lines for one
@@ -172,47 +173,73 @@ def _bands(indices: Indices, lines: _Lines) -> list[Indices]:
 def _best_gutter(indices: Indices, lines: _Lines) -> _Gutter | None:
     """The gutter that parts some boxes best into columns: one with many lines on both sides, and wide; None without any."""
     boxes = lines.boxes
-    height = float(np.median(boxes[indices, 3] - boxes[indices, 1]))
-    best, best_score = None, 0.0
-    for left, right, ends in _parted(indices, boxes, height):
+    height = _median(boxes[indices, 3] - boxes[indices, 1])
+    best, best_key = None, (0.0, 0)
+    for place, most, left, right, ends in _parted(indices, boxes, height):
+        if most < best_key[0]:
+            break
         if not _are_beside(boxes[left], boxes[right], height):
             continue
         (first_left, near_left), (first_right, near_right) = _next_to(left, lines, -1), _next_to(right, lines, 1)
         room = float(boxes[near_right, 0].min() - boxes[near_left, 2].max()) / height
         counts = sorted((len(near_left), len(near_right)))
-        cut = int(lines.beside[np.ix_(ends, indices)].sum())
-        score = (counts[0] + OTHER_SIDE * counts[1]) * (1 + FOR_ROOM * min(room, ENOUGH_ROOM)) / (1 + FOR_CUT * cut)
-        if room < MIN_ROOM or score <= best_score or counts[0] < MIN_COLUMN_LINES:
+        cut = int(np.count_nonzero(lines.beside[ends[:, None], indices]))
+        key = (_worth(counts[0], counts[1], room, cut), -place)  # of gutters that are as good, the first from the left
+        if room < MIN_ROOM or key <= best_key or counts[0] < MIN_COLUMN_LINES:
             continue
         running = _is_running(near_left, lines, height) and _is_running(near_right, lines, height)
         if running or not _in_rows(boxes[first_left], boxes[first_right], height):
-            best, best_score = (left, right), score
+            best, best_key = (left, right), key
     return None if best is None else _without_footers(indices, *best, boxes, height)
 
 
-def _parted(indices: Indices, boxes: Floats, height: float) -> Iterator[tuple[Indices, Indices, Indices]]:
-    """What lies left and right of the upright rectangles between boxes, as high as they can be, and what ends them."""
+def _worth(few: int, many: int, room: float, cut: int) -> float:
+    """What a gutter is worth: lines of its sides, its width in heights of a line, lines beside what ends it."""
+    return (few + OTHER_SIDE * many) * (1 + FOR_ROOM * min(room, ENOUGH_ROOM)) / (1 + FOR_CUT * cut)
+
+
+def _parted(indices: Indices, boxes: Floats, height: float) -> Iterator[tuple[int, float, Indices, Indices, Indices]]:
+    """What lies left and right of the upright rectangles between boxes, as high as they can be, and what ends them.
+
+    With the number of each from the left, and the most it may be worth: those that may be worth most come first.
+    """
+    # Which boxes, from the top, lie across each place, or left of it; places with the same boxes are one.
     own = boxes[indices]
-    middle = (own[:, 1] + own[:, 3]) / 2
-    by_y = np.argsort(middle, kind="stable")
+    by_y = np.argsort((own[:, 1] + own[:, 3]) / 2, kind="stable")
     grid = np.arange(own[:, 0].min(), own[:, 2].max(), GRID * height)[1:]
-    crossing = (own[by_y, 0, None] < grid) & (own[by_y, 2, None] > grid)  # (boxes, places)
-    to_left = own[by_y, 2, None] <= grid
+    to_left = own[by_y, 2, None] <= grid  # (boxes, places)
+    crossing = (own[by_y, 0, None] < grid) & ~to_left
+    differs = (crossing[:, 1:] != crossing[:, :-1]) | (to_left[:, 1:] != to_left[:, :-1])
+    used = np.flatnonzero(np.concatenate([[True], differs.any(axis=0)])) if len(grid) else np.zeros(0, np.int64)
+    to_left, crossing = to_left[:, used], crossing[:, used]
+    # The rectangles: from the box across that ends one to the next, with boxes enough on both sides.
+    edge = np.ones((1, len(used)), np.bool_)
+    places, rows = np.nonzero(np.concatenate([edge, crossing, edge]).T)
+    whole = np.flatnonzero(places[1:] == places[:-1])
+    place, start, end = places[whole], rows[whole], rows[whole + 1] - 1  # of boxes by height
+    before = np.concatenate([np.zeros((1, len(used)), np.int64), np.cumsum(to_left, axis=0)])
+    count = before[end, place] - before[start, place]
+    few = np.minimum(count, end - start - count)
+    most = [_worth(int(a), int(b), ENOUGH_ROOM, 0) for a, b in zip(few, end - start - few, strict=True)]
+    enough = np.flatnonzero(few >= MIN_COLUMN_LINES)
     seen: set[bytes] = set()
-    for place in range(len(grid)):
-        ends = np.concatenate([[-1], np.flatnonzero(crossing[:, place]), [len(own)]])
-        for at in np.flatnonzero(np.diff(ends) > 2 * MIN_COLUMN_LINES):  # with boxes enough for both sides
-            start, end = ends[at] + 1, ends[at + 1]
-            is_left = to_left[start:end, place]
-            count = int(is_left.sum())
-            if min(count, end - start - count) < MIN_COLUMN_LINES:
-                continue
-            key = start.tobytes() + is_left.tobytes()
-            if key not in seen:
-                seen.add(key)
-                part = by_y[start:end]
-                bounds = [i for i in (start - 1, end) if 0 <= i < len(own)]
-                yield indices[part[is_left]], indices[part[~is_left]], indices[by_y[bounds]]
+    for at in sorted(enough.tolist(), key=lambda at: -most[at]):
+        is_left = to_left[start[at] : end[at], place[at]]
+        key = start[at].tobytes() + is_left.tobytes()
+        if key in seen:
+            continue
+        seen.add(key)
+        if len(seen) > MAX_GUTTERS:
+            return
+        part = by_y[start[at] : end[at]]
+        bounds = [i for i in (start[at] - 1, end[at]) if 0 <= i < len(own)]
+        yield at, most[at], indices[part[is_left]], indices[part[~is_left]], indices[by_y[bounds]]
+
+
+def _median(values: Floats) -> float:
+    """The same as `np.median`, which takes long for few values."""
+    ordered, middle = np.sort(values), len(values) // 2
+    return float(ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
 
 
 def _next_to(side: Indices, lines: _Lines, sign: int) -> tuple[Indices, Indices]:
@@ -222,10 +249,10 @@ def _next_to(side: Indices, lines: _Lines, sign: int) -> tuple[Indices, Indices]
     """
     boxes = lines.boxes
     start, end = (boxes[side, 0], boxes[side, 2]) if sign > 0 else (-boxes[side, 2], -boxes[side, 0])
-    first = ~(lines.beside[np.ix_(side, side)] & (start < start[:, None])).any(axis=1)
-    height = float(np.median(boxes[side, 3] - boxes[side, 1]))
+    first = ~(lines.beside[side[:, None], side] & (start < start[:, None])).any(axis=1)
+    height = _median(boxes[side, 3] - boxes[side, 1])
     at_edge = first & (start <= start.min() + MAX_INDENT * height)
-    return side[first], side[first & (start < np.median(end[at_edge]))]
+    return side[first], side[first & (start < _median(end[at_edge]))]
 
 
 def _are_beside(left: Floats, right: Floats, height: float) -> bool:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from inkline.layout import reading_order
 from inkline.layout.reading_order import column_order, reference_order
 
 
@@ -69,3 +70,22 @@ def test_lines_that_reach_into_the_next_column_do_not_cut_the_other_columns():
     third = [(640, 60 + 30 * i, 590 if i < 2 else 280) for i in range(20)]  # two lines of the fourth column in them
     fourth = [(950, 60 + 30 * i, 280) for i in range(2, 20)]
     assert column_order(quads(*first, *second, *third, *fourth)).tolist() == list(range(78))
+
+
+def test_boxes_at_random_are_looked_at_for_gutters_a_limited_number_of_times(monkeypatch):
+    """Those that may be worth most first, so that the gutter of a page in two columns is among the first."""
+    rng, looked, limit = np.random.default_rng(7), [], 40
+    low = rng.uniform(0, (6000, 6000), (400, 2))
+    boxes = np.concatenate([low, low + rng.uniform((10, 10), (200, 40), (400, 2))], axis=1).astype(np.float32)
+    parted = reading_order._parted
+    monkeypatch.setattr(reading_order, "MAX_GUTTERS", limit)
+    monkeypatch.setattr(reading_order, "_parted", lambda *given: looked.append([*parted(*given)]) or looked[-1])
+    regions = reading_order.read_regions(boxes, np.full(400, 3, np.float32))
+    assert sorted(i for region in regions for row in region for i in row) == list(range(400))
+    assert max(map(len, looked)) == limit
+    worth = [most for _, most, *_ in looked[0]]
+    assert worth == sorted(worth, reverse=True)
+    lines = [(x, y, x + 400, y + 20) for x in (50, 480) for y in range(50, 650, 30)]
+    monkeypatch.setattr(reading_order, "MAX_GUTTERS", 2)
+    (left, right) = reading_order.read_regions(np.array(lines, np.float32), np.full(40, 8, np.float32))
+    assert [row[0] for row in left + right] == list(range(40))

@@ -210,33 +210,39 @@ def _markdown_block(lines: list[Line], usual_height: float, kept: list[bool]) ->
         return heading + escape_markdown(join_lines(texts))
     if any(len(row) > 1 and "\t" in text for row, text in zip(rows, texts, strict=True)):  # a form, a row of which is one line
         return "  \n".join(escape_markdown(" ".join(text.split("\t"))) for text in texts)
-    if not any(map(_list_mark, texts)):
-        return _paragraph(texts, kept)
-    return "\n".join(_markdown_item(item) for item in _items(texts))
+    return _flowing(_parts(texts, kept))
 
 
-def _items(texts: list[str]) -> list[list[str]]:
-    """The rows of each item: a bullet or number begins one; what follows without one continues it."""
-    items: list[list[str]] = []
-    for text in texts:
-        if not items or _list_mark(text):
-            items.append([text])
-        else:
-            items[-1].append(text)
-    return items
+def _flowing(parts: list[list[str]]) -> str:
+    """Paragraphs and items: a part below the other, of which a title stands alone, and a break within an item is indented."""
+    if _is_titled(parts):
+        return "\n\n".join(map(_markdown_part, parts))
+    out = _markdown_part(parts[0])
+    indent = " " * len(_list_mark(parts[0][0]))
+    for part in parts[1:]:
+        mark = _list_mark(part[0])
+        out += "\n" if mark else f"  \n{indent}"
+        out += _markdown_part(part)
+        indent = " " * len(mark) if mark else indent
+    return out
 
 
-def _paragraph(texts: list[str], kept: list[bool]) -> str:
-    """Rows as flowing text with breaks where a row ends on purpose; a short title above running text stands alone."""
+def _parts(texts: list[str], kept: list[bool]) -> list[list[str]]:
+    """Rows that flow on: a bullet or number begins anew, and so does what stands behind a break that is kept."""
     parts = [[texts[0]]]
     for text, is_end in zip(texts[1:], kept, strict=True):
-        if is_end:
+        if is_end or _list_mark(text):
             parts.append([text])
         else:
             parts[-1].append(text)
-    lines = [escape_markdown(join_lines(part)) for part in parts]
-    titled = len(parts) == 2 and len(parts[0]) == 1 and len(lines[1]) >= MIN_TEXT_BELOW_TITLE and texts[0][-1:].isalnum()
-    return lines[0] + "\n\n" + lines[1] if titled else "  \n".join(lines)
+    return parts
+
+
+def _is_titled(parts: list[list[str]]) -> bool:
+    """Whether a short row, which ends in no sign, stands above running text."""
+    if len(parts) != 2 or len(parts[0]) > 1 or any(_list_mark(part[0]) for part in parts):
+        return False
+    return parts[0][0][-1:].isalnum() and sum(map(len, parts[1])) >= MIN_TEXT_BELOW_TITLE
 
 
 def _heading_mark(lines: list[Line], texts: list[str], usual_height: float) -> str:
@@ -260,7 +266,7 @@ def _markdown_table(table: Table) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def _markdown_item(texts: list[str]) -> str:
+def _markdown_part(texts: list[str]) -> str:
     mark = _list_mark(texts[0])
     first = _BULLET.sub("", _NUMBERED.sub("", texts[0])) if mark else texts[0]
     return mark + escape_markdown(join_lines([first, *texts[1:]]))

@@ -136,6 +136,12 @@ MARGIN = "a line that is as wide as the page can be, so that all the others coul
         (("Company Background", *PROSE), False, "Company Background\n\n" + " ".join(PROSE)),
         ((*PROSE, "Yours, Reynard"), False, " ".join(PROSE) + "  \nYours, Reynard"),
         (("1. The first", "2. The second"), False, "1. The first\n2. The second"),
+        (
+            ("1. The first of them", "all", "2. The next", "Thank you"),
+            False,
+            "1. The first of them all\n2. The next  \n   Thank you",
+        ),
+        (("Buy", "- flour", "- sugar"), False, "Buy\n- flour\n- sugar"),
         (("+1 415 355", "# 7 of 9"), False, "\\+1 415 355  \n\\# 7 of 9"),
     ],
 )

@@ -282,6 +282,9 @@ def _upload(path: Path, url: str) -> None:
     try:
         fs.put_file(str(path), target)
     except Exception as error:  # clients of stores raise errors of their own
+        if "Credentials" in type(error).__name__:
+            where = "its client reads them from the environment or its own files, for S3 AWS_ACCESS_KEY_ID and its like"
+            raise SourceError(f"{url}: no credentials for this store ({_reason_of(error)}); {where}") from error
         failed = OutputError(f"{url}: the store did not take this file ({_reason_of(error)})")
         failed.may_pass = not isinstance(error, (PermissionError, FileNotFoundError))
         raise failed from error
@@ -313,6 +316,9 @@ def _ask(url: str, question: Callable[[], Answer]) -> Answer:
     except PermissionError as error:
         raise SourceError(f"{url}: the store refuses access ({_reason_of(error)}); check the credentials") from error
     except Exception as error:  # clients of stores raise errors of their own
+        if "Credentials" in type(error).__name__:
+            where = "its client reads them from the environment or its own files, for S3 AWS_ACCESS_KEY_ID and its like"
+            raise SourceError(f"{url}: no credentials for this store ({_reason_of(error)}); {where}") from error
         failed = SourceError(f"{url}: the store does not answer ({_reason_of(error)})")
         failed.may_pass = True
         raise failed from error

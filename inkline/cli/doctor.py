@@ -86,7 +86,8 @@ def measure(inputs: list[str], limit: int, rounds: int, options: dict[str, Any])
     clock = {name: stages.pop(name) for name in ("pages one by one", "pages as a stream")}
     nets = stages["detector"] + stages["recogniser"]
     beside = sum(stages.values()) - nets - decode
-    lines = [f"{len(page_images)} pages, engine {chosen.engine}, {chosen.cpu_threads} threads", ""]
+    count = len(page_images)
+    lines = [f"{count} page{'s' * (count != 1)}, engine {chosen.engine}, {chosen.cpu_threads} threads", ""]
     lines += [
         f"{name:<40} {1000 * seconds / len(page_images):8.1f} ms of processor time a page" for name, seconds in stages.items()
     ]

@@ -210,7 +210,7 @@ class Exchange:
         content_type = self._request.headers.get("content-type", "")
         kind = content_type.partition(";")[0].strip().lower()
         if kind not in (JSON, FORM):
-            raise HTTPException(415, f"Content-Type: {kind or 'none'}: send {JSON} or {FORM}")
+            raise HTTPException(415, f"Content-Type: {kind or 'none'}: send {JSON} or {FORM} (curl -F file=@page.png)")
         coding = self._request.headers.get("content-encoding", "identity").strip().lower()
         if coding not in ("", "identity"):
             raise HTTPException(415, f"Content-Encoding: {coding:.40}: send the body as it is, without that header")

@@ -10,7 +10,7 @@ from batch_pages import draw_pdf, drawn
 from batch_standin import go
 from moto.server import ThreadedMotoServer
 
-from inkline.batch.storage import Destination, list_objects
+from inkline.batch.storage import Destination, _ask, list_objects
 from inkline.errors import OutputError, SourceError, UsageError
 
 
@@ -94,6 +94,18 @@ def test_single_objects_patterns_and_local_results(s3, tmp_path):
     assert (tmp_path / "box/in/b_res.txt").exists()
     with pytest.raises(UsageError, match="is inside the source"):
         go(tmp_path / "log", ["s3://inbox/scans"], "s3://inbox/scans/results")
+
+
+def test_missing_credentials_are_named() -> None:
+    class NoCredentialsError(Exception):
+        """As a store's client raises it."""
+
+    def ask() -> None:
+        raise NoCredentialsError("Unable to locate credentials")
+
+    with pytest.raises(SourceError, match=r"s3://b/x: no credentials for this store .* AWS_ACCESS_KEY_ID") as refused:
+        _ask("s3://b/x", ask)
+    assert not refused.value.may_pass
 
 
 def test_errors_of_stores(s3, tmp_path, monkeypatch):

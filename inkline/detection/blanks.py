@@ -39,7 +39,9 @@ def with_blanks(found: Detections, ink: Ink) -> Detections:
     if not blanks:
         return found
     quads, scores, more = found.quads.copy(), found.scores, []
-    for rule, text in blanks:
+    for rule, beside in blanks:
+        before = _texts_before(rule, boxes)  # of what the blanks left of it have cut
+        text = int(before[boxes[before, 0].argmax()]) if len(before) else beside
         x0, y0, x1, y1 = boxes[text].tolist()
         height = y1 - y0
         # A box ends where a blank begins, and what it holds behind it is a box of its own.
@@ -78,7 +80,7 @@ def _text_beside(rule: Floats, boxes: Floats, ink: Ink, usual: float) -> int | N
     x0, y0, x1, y1 = rule
     height = boxes[:, 3] - boxes[:, 1]
     in_row = _in_row(rule, boxes) & (x1 - x0 >= MIN_WIDTH * height)
-    before = np.flatnonzero(in_row & (boxes[:, 0] < x0 - 0.5 * height) & (x0 - boxes[:, 2] <= MAX_GAP * height))
+    before = _texts_before(rule, boxes)
     begins = (boxes[:, 0] > x0) & (boxes[:, 0] - x1 <= MAX_GAP_BEHIND * height)
     after = np.flatnonzero(in_row & begins & (boxes[:, 2] > x1 + 0.3 * height))
     if not len(before) and not len(after):
@@ -93,6 +95,13 @@ def _text_beside(rule: Floats, boxes: Floats, ink: Ink, usual: float) -> int | N
         return None
     is_written_on = ink.share(x0, y0 - ROOM_ABOVE * high, x1, y0 - 1.5) > MAX_INK_ABOVE
     return None if is_written_on or y1 - y0 > max(MAX_THICKNESS * high, 2) else text
+
+
+def _texts_before(rule: Floats, boxes: Floats) -> NDArray[np.int64]:
+    """The boxes (N, 4) in whose row a rule (4,) lies that begin before it and end near it, or behind."""
+    height = boxes[:, 3] - boxes[:, 1]
+    in_row = _in_row(rule, boxes) & (rule[2] - rule[0] >= MIN_WIDTH * height)
+    return np.flatnonzero(in_row & (boxes[:, 0] < rule[0] - 0.5 * height) & (rule[0] - boxes[:, 2] <= MAX_GAP * height))
 
 
 def _in_row(rule: Floats, boxes: Floats) -> NDArray[np.bool_]:

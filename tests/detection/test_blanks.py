@@ -44,6 +44,13 @@ def test_a_box_that_took_in_a_blank_and_what_follows_is_cut_at_it():
     assert len(ends) == 3 and ends[0][1] <= 120 and ends[1][0] >= 400 and ends[2][0] >= 118
 
 
+def test_a_box_that_took_in_several_blanks_is_cut_at_each():
+    """The second stands in what the cut at the first has left."""
+    out = with_blanks(found((18, 640)), page_ink(page((120, 101, 400), (520, 101, 640))))
+    ends = sorted((a, b) for a, b, score in spans(out) if score)
+    assert len(out) == 4 and ends[0][1] <= 120 and ends[1][0] >= 400 and ends[1][1] <= 520
+
+
 def test_no_blank_is_a_rule_under_text_or_far_from_any():
     for rule in ((20, 112, 100), (200, 101, 400), (120, 40, 400), (10, 101, 780)):
         boxes = found((18, 106), (418, 506))

@@ -20,7 +20,7 @@ from inkline.options import ReadOptions
 from inkline.types import DAMAGED, Image
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfMatrix, PdfObject, PdfPage
+    from pypdfium2 import PdfDocument, PdfMatrix, PdfObject, PdfPage
 
 # PDFium may not be called from two threads at once, not even for two documents. Reentrant, because a generator that is
 # collected as garbage closes its document on whatever thread the collector runs, perhaps one that holds the lock.
@@ -67,7 +67,7 @@ class PdfReader:
             except PdfiumError as error:
                 raise _opening_error(str(error), content, options.pdf_password) from error
             with contextlib.suppress(PdfiumError):  # a broken form only costs its fields
-                self._pdf.init_forms()
+                _init_forms(self._pdf)
             self.count = len(self._pdf)
             if self.count < 1:
                 self._pdf.close()
@@ -174,6 +174,15 @@ def _resolution(page: "PdfPage") -> float:
         scan = max(scan, fineness if covered >= SEAL_SHARE else min(fineness, PLAIN_DPI))
     scan = scan if covered >= SCAN_SHARE else 0.0
     return scan if scan and not painted else max(scan, PLAIN_DPI, _type_resolution(page))
+
+
+def _init_forms(pdf: "PdfDocument") -> None:
+    """Have the fields of a form drawn, also where no /AcroForm names them, as in pages that were taken from another file."""
+    import pypdfium2.raw as pdfium
+
+    if pdf.get_formtype() == pdfium.FORMTYPE_NONE:
+        pdf.get_formtype = lambda: pdfium.FORMTYPE_ACRO_FORM  # pypdfium2 starts no forms otherwise, PDFium does
+    pdf.init_forms()
 
 
 def _objects(page: "PdfPage", form: "PdfObject | None" = None) -> Iterator[tuple["PdfObject", "PdfMatrix"]]:

@@ -107,7 +107,9 @@ def test_a_large_page_is_drawn_at_a_lower_resolution() -> None:
         assert "dpi" in page_image.warnings[0]
 
 
-def test_form_fields_are_drawn() -> None:
+@pytest.mark.parametrize("form", ["/AcroForm << /Fields [4 0 R] >>", ""])
+def test_form_fields_are_drawn(form: str) -> None:
+    """Also those that no form names, as in pages taken from another file."""
     box = "/BBox [0 0 80 30] /Type /XObject /Subtype /Form"
     objects = [
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
@@ -115,7 +117,7 @@ def test_form_fields_are_drawn() -> None:
         "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (x) /Rect [10 10 90 40] /F 4 /AP << /N 5 0 R >> >>",
         f"<< {box} /Length 21 >>\nstream\n0 g 0 0 80 30 re f   \nendstream",
     ]
-    (page_image,) = read(pdf(objects, "/Pages 2 0 R /AcroForm << /Fields [4 0 R] >>"))
+    (page_image,) = read(pdf(objects, f"/Pages 2 0 R {form}"))
     assert page_image.image[50, 100].max() < 200 and page_image.image[2, 2].min() == 255
 
 

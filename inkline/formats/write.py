@@ -42,10 +42,10 @@ PER_PAGE = frozenset({"json", "img", "page"})
 # format -> (what to install, the modules it needs)
 EXTRA_PACKAGES = {
     "pdf": (
-        "searchable PDF needs pikepdf and fontTools: pip install inkline[pdf]",
+        "searchable PDF needs pikepdf and fontTools: pip install 'inkline[pdf]'",
         ("pikepdf", "fontTools.fontBuilder"),
     ),
-    "parquet": ("Parquet needs pyarrow: install it with `pip install inkline[parquet]`", ("pyarrow.parquet",)),
+    "parquet": ("Parquet needs pyarrow: install it with `pip install 'inkline[parquet]'`", ("pyarrow.parquet",)),
 }
 
 

@@ -62,6 +62,7 @@ def test_parameters(tmp_path) -> None:
         engine("page.png", text_scor=0)
     with pytest.raises(UsageError, match="'text_score' is not known; did you mean 'Global"):
         RapidOCR(params={"text_score": 0.5})
-    (tmp_path / "config.yaml").write_text("Global: {text_score: 0.4, log_level: info}\nRec: {lang_type: ru}\n", "utf-8")
+    config = "Global: {text_score: 0.4, log_level: info}\nRec: {lang_type: ru}\nEngineConfig: {paddlepaddle: {gpu_id: 0}}\n"
+    (tmp_path / "config.yaml").write_text(config, "utf-8")
     made = RapidOCR(str(tmp_path / "config.yaml"))
     assert made._ocr.options.recognize.score_thresh == 0.4 and made._ocr.options.lang == "ru"

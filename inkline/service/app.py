@@ -57,7 +57,10 @@ NDJSON = "application/x-ndjson"
 ABOUT = """Reads text in images and PDFs. Answers carry `logId`, `errorCode` (0, or the HTTP status) and `errorMsg`.
 
 `POST /ocr` supports two request formats: a request with `inferenceParams` is answered with `texts` and `image`; one with any
-other parameter with `prunedResult`, `ocrImage`, `docPreprocessingImage` and `inputImage`; one with neither with both."""
+other parameter with `prunedResult`, `ocrImage`, `docPreprocessingImage` and `inputImage`; one with neither with both.
+
+A body is JSON, or a form (`multipart/form-data`) with the same fields, whose `file` is sent as it is; lists are repeated
+fields or values between commas."""
 
 # A picture and a PDF that say HELLO, so that the examples can be sent as they are.
 SAMPLE_PNG = (

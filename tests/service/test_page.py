@@ -363,6 +363,9 @@ def test_lines_are_corrected_least_sure_first_and_kept_for_training(chromium, oc
         tab.shot("corrected")
         samples, _ = load_labels("rec", str(tmp_path / "mine"))
         assert [sample.text for sample in samples] == ["Corrected by hand"]
+        # Its route is described with the others, though it has no examples.
+        chromium.get(f"{service.url}/docs")
+        wait_for(lambda: "POST /corrections" in tab.one("body").text and "POST /ocr" in tab.one("body").text)
         chromium.get("about:blank")
 
 
@@ -452,5 +455,7 @@ def test_a_phone_s_width_and_both_schemes(tab, letter, scheme):
 def test_the_page_for_programs(tab):
     tab.browser.get(f"{tab.service.url}/docs")
     wait_for(lambda: "POST /document-preprocessing" in tab.one("body").text)
-    assert "textDetThresh" in tab.one("body").text and "curl" in tab.one("body").text
+    assert (
+        "textDetThresh" in tab.one("body").text and f"curl -s {tab.service.url}/ocr -F file=@page.png" in tab.one("body").text
+    )
     tab.shot("docs")

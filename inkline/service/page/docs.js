@@ -10,11 +10,15 @@ fetch("openapi.json").then(answer => answer.json()).then(spec => {
   document.getElementById("all").replaceChildren(...Object.entries(spec.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => {
     const section = make("section", "", make("h2", "", make("code", `${method.toUpperCase()} ${path}`)), make("p", operation.summary));
     const body = operation.requestBody?.content["application/json"];
+    const form = operation.requestBody?.content["multipart/form-data"];
     if (body) {
       const schema = named(body.schema.$ref);
       section.append(make("h3", "Fields"), table(["field", "type", "meaning"], Object.entries(schema.properties).map(([name, field]) => [name, kinds(field), field.description || ""])));
       section.append(make("h3", "Examples"));
-      for (const {summary, value} of Object.values(body.examples)) {
+      if (form?.schema.properties.file) {
+        section.append(make("p", "A form"), make("pre", `curl -s ${location.origin}${path} -F file=@page.png`));
+      }
+      for (const {summary, value} of Object.values(body.examples || {})) {
         section.append(make("p", summary), make("pre", `curl -s ${location.origin}${path} -H 'Content-Type: application/json' -d @- <<'END'\n${JSON.stringify(value)}\nEND`));
       }
     }

@@ -16,6 +16,7 @@ MIN_SIDE = 3.0  # of a grid, in heights of a line
 REACH = 0.4  # in its heights, how far a box reaches over a rule on both sides, at least, to be cut there
 PASSES_BY = 0.25  # in heights of a box, how far a rule that cuts it goes on above and below
 PASSES_SHARE = 0.95  # of that way on which ink is seen
+SLACK_PX = 2  # by which a box may end before what it holds
 RULE_WIDTH_PX = 2  # of the ink's own pixels, to either side of where the rule is
 
 # Text over a rule, in heights of its box
@@ -53,13 +54,14 @@ def cut_at_rules(found: Detections, grids: list[Grid], ink: Ink) -> Detections:
     """
     if not grids or not len(found.quads) or found.polygons is not None:
         return found
+    boxes = np.concatenate([found.quads.min(axis=1), found.quads.max(axis=1)], axis=1)
     quads: list[Floats] = []
     scores: list[float] = []
     for quad, score in zip(found.quads, found.scores, strict=True):
         (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
         cuts = _cuts(x0, y0, x1, y1, grids, ink)
-        pieces = [_upright(a, y0, b, y1) for a, b in pairwise([x0, *cuts, x1])]
-        quads += pieces if cuts else [quad]
+        pieces = [_upright(*_within_rules(a, y0, b, y1, boxes, grids, ink)) for a, b in pairwise([x0, *cuts, x1])]
+        quads += pieces if cuts else [_without_rules(quad, boxes, grids, ink)]
         scores += [float(score)] * (len(cuts) + 1)
     return Detections(np.stack(quads).astype(np.float32), np.array(scores, np.float32))
 
@@ -70,6 +72,52 @@ def _cuts(x0: float, y0: float, x1: float, y1: float, grids: list[Grid], ink: In
     beside = [grid for grid in grids if grid.ys[0] < (y0 + y1) / 2 < grid.ys[-1]]
     rules = [(x, grid) for grid in beside for x in grid.xs if x0 + reach < x < x1 - reach]
     return sorted(x for x, grid in rules if _passes(ink, x, y0, y1, grid) and not _is_overwritten(ink, x, y0, y1, grid))
+
+
+def _without_rules(quad: Floats, boxes: Floats, grids: list[Grid], ink: Ink) -> Floats:
+    """The quad (4, 2) without a rule at its left or right end; the same one, however it leans, where none is."""
+    (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
+    within = _within_rules(x0, y0, x1, y1, boxes, grids, ink)
+    return quad if (within[0], within[2]) == (x0, x1) else _upright(*within)
+
+
+def _within_rules(
+    x0: float, y0: float, x1: float, y1: float, boxes: Floats, grids: list[Grid], ink: Ink
+) -> tuple[float, float, float, float]:
+    """A box, ending beside the rules that it begins or ends on or reaches over by little: they look like I or [.
+
+    boxes: (N, 4), all there are: what it holds behind the rule is paper, or in one of them.
+    """
+    reach, start, end = REACH * (y1 - y0), x0, x1
+    middle = (y0 + y1) / 2
+    row = boxes[(boxes[:, 1] < middle) & (boxes[:, 3] > middle)]
+    beside = [grid for grid in grids if grid.ys[0] < middle < grid.ys[-1]]
+    for grid, x in [(one, x) for one in beside for x in one.xs]:
+        at_start, at_end = x0 - 1 <= x <= x0 + reach, x1 - reach <= x <= x1 + 1
+        if not (at_start or at_end) or not _passes(ink, x, y0, y1, grid):
+            continue
+        left, right = _edges(ink, x, y0, y1)
+        if at_start and _is_elsewhere(ink, (x0, y0, left - 1, y1), row[row[:, 0] < x - reach]):
+            start = max(start, min(right, x1 - 1))
+        elif at_end and _is_elsewhere(ink, (right + 1, y0, x1, y1), row[row[:, 2] > x + reach]):
+            end = min(end, max(left, x0 + 1))
+    return start, y0, end, y1
+
+
+def _is_elsewhere(ink: Ink, part: tuple[float, float, float, float], others: Floats) -> bool:
+    """Whether what a part of a box, x0, y0, x1, y1, holds is paper alone, or within another box (N, 4) of its row."""
+    within = (others[:, 0] <= part[0] + SLACK_PX) & (others[:, 2] >= part[2] - SLACK_PX)
+    return bool(within.any()) or part[2] <= part[0] or not ink.share(*part)
+
+
+def _edges(ink: Ink, x: float, y0: float, y1: float) -> tuple[float, float]:
+    """Where the rule down at x begins and ends beside a box from y0 to y1: columns of ink from top to bottom."""
+    start, middle = max(round(x * ink.scale) - 2 * RULE_WIDTH_PX, 0), round(x * ink.scale)
+    strip = ink.mask[max(round(y0 * ink.scale), 0) : round(y1 * ink.scale), start : middle + 2 * RULE_WIDTH_PX + 1]
+    drawn = np.flatnonzero(strip.mean(axis=0) >= PASSES_SHARE) if strip.size else np.zeros(0, np.int64)
+    if not len(drawn):
+        return x, x
+    return (start + int(drawn[0])) / ink.scale, (start + int(drawn[-1]) + 1) / ink.scale
 
 
 def _without_overwritten(grid: Grid, found: Detections, ink: Ink) -> Grid:

@@ -119,6 +119,18 @@ def test_figures_a_pixel_or_two_from_a_rule_are_parted_there(padding, height, bl
     assert len(out) == 6 and all(abs(quad[1, 0] - 250) <= 2 for quad in out.quads[::2])
 
 
+def test_boxes_end_beside_rules_and_leave_what_is_behind_one_to_their_neighbours():
+    """Nothing is left out: where no other box holds what is behind the rule, the box stays as it is."""
+    image = page()
+    set_at(image, "13.7", 244, 100, True, 20)
+    start, end = set_at(image, "04711", 256, 100, False, 20)
+    ink, grids = page_ink(image), [Grid(XS, YS)]
+    (left, right) = cut_at_rules(found((180, 262, 90), (246, end + 3, 90)), grids, ink).quads
+    assert 248 <= left[1, 0] <= 250 and 251 <= right[0, 0] <= start and right[1, 0] == end + 3
+    assert cut_at_rules(found((180, 262, 90)), grids, ink).quads[0, 1, 0] == 262
+    assert cut_at_rules(found((180, 254, 90)), grids, ink).quads[0, 1, 0] == left[1, 0]
+
+
 def test_a_cross_over_running_text_is_no_grid():
     image = page((50, 360, 700), (60, 150, 240))
     texts = {100: "Mom amonmem omo memom amomem", 140: "memomom amo memom ammomo", 190: "amomam omem ammo momemomo"}

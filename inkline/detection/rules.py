@@ -92,19 +92,23 @@ def _within_rules(
     reach, start, end = REACH * (y1 - y0), x0, x1
     middle = (y0 + y1) / 2
     row = boxes[(boxes[:, 1] < middle) & (boxes[:, 3] > middle)]
-    for x, left, right in _rules_beside(y0, y1, grids, ink):
-        if x0 - 1 <= x <= x0 + reach and _is_elsewhere(ink, (x0, y0, left - 1, y1), row[row[:, 0] < x - reach]):
+    for x, left, right in _rules_at_ends(x0, y0, x1, y1, grids, ink):
+        if x <= x0 + reach and _is_elsewhere(ink, (x0, y0, left - 1, y1), row[row[:, 0] < x - reach]):
             start = max(start, min(right, x1 - 1))
-        elif x1 - reach <= x <= x1 + 1 and _is_elsewhere(ink, (right + 1, y0, x1, y1), row[row[:, 2] > x + reach]):
+        elif x >= x1 - reach and _is_elsewhere(ink, (right + 1, y0, x1, y1), row[row[:, 2] > x + reach]):
             end = min(end, max(left, x0 + 1))
     return start, y0, end, y1
 
 
-def _rules_beside(y0: float, y1: float, grids: list[Grid], ink: Ink) -> Iterator[tuple[float, float, float]]:
-    """The rules down that are drawn beside a box from y0 to y1: where they are, begin and end."""
-    for grid in grids:
-        if grid.ys[0] < (y0 + y1) / 2 < grid.ys[-1]:
-            yield from ((x, *_edges(ink, x, y0, y1)) for x in grid.xs if _passes(ink, x, y0, y1, grid))
+def _rules_at_ends(
+    x0: float, y0: float, x1: float, y1: float, grids: list[Grid], ink: Ink
+) -> Iterator[tuple[float, float, float]]:
+    """The rules drawn near the left or right end of a box: where they are, begin and end."""
+    reach = REACH * (y1 - y0)
+    beside = [grid for grid in grids if grid.ys[0] < (y0 + y1) / 2 < grid.ys[-1]]
+    for grid in beside:
+        near = (x for x in grid.xs if x0 - 1 <= x <= x0 + reach or x1 - reach <= x <= x1 + 1)
+        yield from ((x, *_edges(ink, x, y0, y1)) for x in near if _passes(ink, x, y0, y1, grid))
 
 
 def _is_elsewhere(ink: Ink, part: tuple[float, float, float, float], others: Floats) -> bool:

@@ -17,7 +17,7 @@ from inkline.recognition.mixed import Nets, read_by_words
 from inkline.recognition.pieces import NOTHING, read_score, whole_score
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.router import GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
-from inkline.scripts import NO_LETTERS, script_of
+from inkline.scripts import NO_LETTERS, script_of, script_of_char
 from inkline.types import Floats, Image, Text
 
 log = logging.getLogger(__name__)
@@ -209,14 +209,20 @@ class ScriptReader:
         ends = np.cumsum(counts).tolist()
         for start, end in zip([0, *ends], ends, strict=False):
             names = self._readers_of_page(plans[start:end], texts[start:end])
-            known = {NO_READER, *names, *([self._small] if self._larger in names else [])}
-            strange = [i for i in range(start, end) if texts[i].reader not in known and whole_score(texts[i]) < GOOD_SCORE]
-            asked |= dict.fromkeys(strange if names else [], names)
+            strange = [i for i in range(start, end) if self._is_strange(texts[i], names)] if names else []
+            asked |= dict.fromkeys(strange, names)
         # The best of what these read.
         found: list[list[Text]] = [[] for _ in asked]
         self._read([crops[i] for i in asked], list(asked.values()), found, options, run)
         for i, readings in zip(asked, found, strict=True):
             texts[i] = max(readings, key=whole_score, default=texts[i])
+
+    def _is_strange(self, text: Text, names: Sequence[str]) -> bool:
+        """Whether a reading is no good one, of none of the recognisers of its page, and not in letters that these read."""
+        known = {*names, *([self._small] if self._larger in names else [])}
+        scripts = {NO_LETTERS, *(LETTERED[column] for name in known for column in self._columns.get(name, ()))}
+        badly = bool(text.reader) and text.reader not in known and whole_score(text) < GOOD_SCORE
+        return badly and not scripts.issuperset(map(script_of_char, text.text))
 
     def _readers_of_page(self, plans: Sequence[Plan], texts: Sequence[Text]) -> list[str]:
         """Who reads the scripts that surely are on a page, the larger one in the small one's place; none if few lines tell."""

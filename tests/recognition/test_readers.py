@@ -118,12 +118,19 @@ def test_in_doubt_the_better_score_decides():
     assert [t.text for t in read(by_script, 1)] == ["я"]
 
 
-@pytest.mark.parametrize(("score", "latin", "expected"), [(0.7, 4, "Latin"), (0.9, 4, "ядро"), (0.7, 1, "ядро")])
-def test_what_is_read_badly_in_a_script_that_the_page_does_not_have_goes_back_to_the_page(score, latin, expected):
-    """On a page of Latin lines; not where it is read well, nor on a page that says too little of its script."""
+STRANGERS = [("ядро", 0.7, 4, "Latin"), ("ядро", 0.9, 4, "ядро"), ("ядро", 0.7, 1, "ядро"), ("Tar", 0.7, 4, "Tar")]
+
+
+@pytest.mark.parametrize(("other", "score", "latin", "expected"), STRANGERS)
+def test_what_is_read_badly_in_a_script_that_the_page_does_not_have_goes_back_to_the_page(other, score, latin, expected):
+    """On a page of Latin lines; not where it is read well or as Latin, nor on a page that says too little of its script."""
     lines = [*[seen(Latn=0.999)] * latin, seen(Cyrl=0.9999)]
-    said = {"base": ("Latin", 0.9), "cyr": ("ядро", score)}
-    made = {name: Reader(name, recogniser(*of), RecognizeOptions(score_thresh=0.3)) for name, of in said.items()}
+
+    def base(crops, options, run=map):  # reads the other line badly, too
+        return [recogniser("Latin", 0.6 if crop[0, 0, 0] == latin else 0.9)([crop], options)[0] for crop in crops]
+
+    said = {"base": base, "cyr": recogniser(other, score)}
+    made = {name: Reader(name, way, RecognizeOptions(score_thresh=0.3)) for name, way in said.items()}
     net = lambda crops, run=map: [lines[int(crop[0, 0, 0])] for crop in crops]  # noqa: E731
     by_script = ScriptReader(net, Readers(made["base"], made.get), NAMES, {})
     assert read(by_script, latin + 1)[-1].text == expected

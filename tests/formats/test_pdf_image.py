@@ -241,7 +241,7 @@ def test_missing_extra_is_told(module: str, tmp_path: Path, monkeypatch: pytest.
     for loaded in [name for name in sys.modules if name.startswith(("inkline.formats.pdf", "inkline.formats.search"))]:
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(OutputError, match=r"pip install inkline\[pdf\]"):
+    with pytest.raises(OutputError, match=r"pip install 'inkline\[pdf\]'"):
         write(Document((Page((), (9, 9)),)), tmp_path / "out.pdf")
 
 

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from threading import Lock
 
 import numpy as np
@@ -14,6 +15,7 @@ from inkline.recognition.confidence import confidences
 from inkline.recognition.doubtful import read_doubtful_again
 from inkline.recognition.letters import Alphabets, read_by_others, read_with_twins
 from inkline.recognition.mixed import Nets, read_by_words
+from inkline.recognition.page_alphabet import ALPHABETS, settle_alphabet
 from inkline.recognition.pieces import NOTHING, read_score, whole_score
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.router import GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
@@ -141,6 +143,7 @@ class ScriptReader:
             self._read_strangers_again(counts, plans, crops, texts, options, run)
             self._settle_languages(counts, plans, crops, texts, options, run)
         self._read_by_words(crops, counts, seen, plans, texts, options, run)
+        self._settle_alphabets(counts, crops, texts, options, run)
         return texts
 
     def _possible(self, plan: Plan, seen: Floats) -> set[str]:
@@ -255,6 +258,19 @@ class ScriptReader:
                 lines = [i for i in range(start, end) if texts[i].text and plans[i].script == script]
                 read_by_others((self._others or {}).get(script, {}), lines, texts, confidence, read_by)
                 read_with_twins(script, lines, texts, read_by)
+
+    def _settle_alphabets(
+        self, counts: Sequence[int], crops: Sequence[Image], texts: list[Text], options: RecognizeOptions, run: ParallelMap
+    ) -> None:
+        """Change what was read in Latin letters on a page in Cyrillic or Greek to letters of its alphabet, where as good."""
+        latin, ends = self._names.get("Latn", ()), np.cumsum(counts).tolist()
+        for script in ALPHABETS:
+            name = next(iter(self._names.get(script, ())), "")
+            if not name or not latin or name in latin:
+                continue
+            for start, end in zip([0, *ends], ends, strict=False):
+                read = partial(self._all_read, name, crops=crops, options=options, run=run)
+                settle_alphabet(script, range(start, end), texts, read)
 
     def _all_read(
         self,

@@ -171,6 +171,10 @@ class ScriptReader:
         asked = [[*names, *others] for names, others in zip(likely, more, strict=True)]
         base = self._names.get("Latn", ())[:1]
         again = [[name for name in base if _is_latin(found[i]) and name not in names] for i, names in enumerate(asked)]
+        # What is read badly in another script may be in one akin to it: Devanagari looks like Gurmukhi, Lao like Malayalam.
+        for plan, names, texts, others in zip(plans, asked, found, again, strict=True):
+            if texts and plan.names[0] not in base and max(map(read_score, texts)) < GOOD_SCORE:
+                others += plan.akin([*names, *others])
         self._read(crops, again, found, options, run)
         return [self._best(plan, texts) for plan, texts in zip(plans, found, strict=True)]
 

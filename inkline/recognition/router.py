@@ -21,6 +21,7 @@ PRIOR_ROUNDS = 4
 EVEN_ABOVE = 0.2  # probability from which the second likeliest recogniser reads a line, too
 DOUBT_ABOVE = 0.03  # the same for a line whose reading is below SURE_SCORE
 POSSIBLE_ABOVE = 0.01  # the same for a line whose reading is below GOOD_SCORE
+AKIN, AKIN_ABOVE = 2, 1e-6  # recognisers of other scripts that read such a line, and how likely they are at least
 SURE_SCORE = 0.95
 GOOD_SCORE = 0.85
 
@@ -127,3 +128,7 @@ class Plan:
             return []
         least = DOUBT_ABOVE if score >= GOOD_SCORE else POSSIBLE_ABOVE
         return [name for name in self.names if name not in asked and self.chances[name] > least][:1]
+
+    def akin(self, asked: Sequence[str]) -> list[str]:
+        """Those to ask, too, where those that were asked read a line badly in a script other than Latin."""
+        return [name for name in self.names if name not in asked and self.chances[name] > AKIN_ABOVE][:AKIN]

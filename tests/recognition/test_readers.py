@@ -157,6 +157,12 @@ def test_a_recogniser_that_cannot_be_had_loses_its_lines_alone(caplog):
     assert "cyr cannot be had" in caplog.text
 
 
+@pytest.mark.parametrize(("score", "text"), [(0.7, "Ω"), (0.95, "Ж")])
+def test_what_is_read_badly_in_a_script_beside_latin_is_read_by_those_akin_to_it(score, text):
+    by_script, _ = reader([seen(Cyrl=0.999, Grek=0.0005)], base=("a", 0.5), cyr=("Ж", score), greek=("Ω", 0.97))
+    assert [t.text for t in read(by_script, 1)] == [text]
+
+
 def test_asked_options_go_before_those_a_recogniser_was_tuned_with():
     base = Reader("base", recogniser("", 0), RecognizeOptions(score_thresh=0.75, width_scale=0.7))
     other = Reader("other", recogniser("", 0), RecognizeOptions(score_thresh=0.5, width_scale=1.2))

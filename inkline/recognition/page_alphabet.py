@@ -1,6 +1,9 @@
 """The alphabet of a page's short lines: `Всего` on a receipt in Russian looks like the Latin letters `Bcero`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
 
 from inkline.recognition.corrections import CYRILLIC, GREEK, Homoglyphs
 from inkline.recognition.pieces import whole_score
@@ -13,25 +16,46 @@ LATIN_SHARE = 0.25  # if no more of its lines have words that surely are Latin
 MIN_SCORE = 0.8  # of a reading in the page's alphabet,
 SCORE_LOSS = 0.05  # which may be so much below that in Latin letters
 
-Read = Callable[[Sequence[int]], dict[int, Text]]
+Read = Callable[[str, Sequence[int]], dict[int, Text]]
 
 
-def settle_alphabet(script: str, lines: Sequence[int], texts: list[Text], read: Read) -> None:
-    """Change those texts of a page that are in Latin letters to readings in the alphabet of most of the page, if as good.
+def settle_alphabets(counts: Sequence[int], names: Mapping[str, Sequence[str]], texts: list[Text], read: Read) -> None:
+    """Change what was read in Latin letters on a page in Cyrillic or Greek to letters of its alphabet, where as good.
 
-    script: that alphabet's, a key of ALPHABETS; lines: those of the page, in `texts`; read: reads lines in that alphabet.
+    counts: lines of each page; names: script -> its recognisers; read: lets a recogniser of this name read lines, by index.
     """
+    ends = np.cumsum(counts).tolist()
+    for script in ALPHABETS:
+        name = next(iter(names.get(script, ())), "")
+        if name and name not in names.get("Latn", (name,)):
+            for start, end in zip([0, *ends], ends, strict=False):
+                _settle(script, range(start, end), texts, partial(read, name))
+
+
+def _settle(script: str, lines: Sequence[int], texts: list[Text], read: Callable[[Sequence[int]], dict[int, Text]]) -> None:
+    """Change the texts of one page. script: a key of ALPHABETS."""
     pair = ALPHABETS[script]
-    own = {i: sum(pair.side(c) > 0 for c in texts[i].text) for i in lines}
-    told = [i for i in lines if own[i] > 1]
-    if len(told) < MIN_LINES or sum(own.values()) < MIN_LETTERS:
+    told = _telling(lines, texts, pair)
+    if not told:
         return
-    doubtful = [i for i in lines if any(script_of_char(c) == "Latn" for c in texts[i].text)]
+    doubtful = [i for i in lines if "Latn" in map(script_of_char, texts[i].text)]
     again = {i: text for i, text in read(doubtful).items() if _is_as_good(text, texts[i], script, pair)}
-    latin = [i for i in doubtful if i not in again and any(pair.side(c) < 0 for c in texts[i].text)]
-    if len(latin) <= LATIN_SHARE * len({*told, *again}):
-        for i, text in again.items():
-            texts[i] = text
+    latin = [i for i in doubtful if _letters(texts[i].text, pair, -1)]
+    share = len({*latin} - {*again}) / len({*told, *again})
+    for i, text in again.items() if share <= LATIN_SHARE else ():
+        texts[i] = text
+
+
+def _telling(lines: Sequence[int], texts: Sequence[Text], pair: Homoglyphs) -> list[int]:
+    """The lines of a page that surely are not in Latin letters; none where they are few."""
+    told = [i for i in lines if _letters(texts[i].text, pair, 1) > 1]
+    letters = _letters("".join(texts[i].text for i in told), pair, 1)
+    return told if len(told) >= MIN_LINES and letters >= MIN_LETTERS else []
+
+
+def _letters(text: str, pair: Homoglyphs, side: int) -> int:
+    """How many letters of a text only one alphabet has: 1 the other one, -1 Latin."""
+    return sum(pair.side(c) == side for c in text)
 
 
 def _is_as_good(text: Text, there: Text, script: str, pair: Homoglyphs) -> bool:

@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from threading import Lock
 
 import numpy as np
@@ -15,7 +14,7 @@ from inkline.recognition.confidence import confidences
 from inkline.recognition.doubtful import read_doubtful_again
 from inkline.recognition.letters import Alphabets, read_by_others, read_with_twins
 from inkline.recognition.mixed import Nets, read_by_words
-from inkline.recognition.page_alphabet import ALPHABETS, settle_alphabet
+from inkline.recognition.page_alphabet import settle_alphabets
 from inkline.recognition.pieces import NOTHING, read_score, whole_score
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.router import GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
@@ -27,6 +26,8 @@ log = logging.getLogger(__name__)
 SURELY = 0.97  # probability of a recogniser, from which the script of a line of so many letters is on the page
 MIN_SURE_LETTERS = 5
 MIN_SURE_LINES = 3  # of a page, from which a line in a script that none of them has is to be read well
+MIN_AKIN_LETTERS = 3  # of a line in another script than the router says: a page number looks like a letter of any
+STRANGE_LOSS = 0.15  # by which their reading of a line in a script that is not on its page may be worse
 NO_READER = ""  # in the place of a recogniser's name
 PART_ABOVE = 0.5  # probability of a script in a part of a line, from which a piece may be in that script
 MIN_LETTERED = 0.3  # parts of a line that hold letters, below which it says nothing of its script
@@ -143,7 +144,7 @@ class ScriptReader:
             self._read_strangers_again(counts, plans, crops, texts, options, run)
             self._settle_languages(counts, plans, crops, texts, options, run)
         self._read_by_words(crops, counts, seen, plans, texts, options, run)
-        self._settle_alphabets(counts, crops, texts, options, run)
+        settle_alphabets(counts, self._names, texts, lambda name, lines: self._all_read(name, lines, crops, options, run))
         return texts
 
     def _possible(self, plan: Plan, seen: Floats) -> set[str]:
@@ -171,12 +172,29 @@ class ScriptReader:
         asked = [[*names, *others] for names, others in zip(likely, more, strict=True)]
         base = self._names.get("Latn", ())[:1]
         again = [[name for name in base if _is_latin(found[i]) and name not in names] for i, names in enumerate(asked)]
-        # What is read badly in another script may be in one akin to it: Devanagari looks like Gurmukhi, Lao like Malayalam.
-        for plan, names, texts, others in zip(plans, asked, found, again, strict=True):
-            if texts and plan.names[0] not in base and max(map(read_score, texts)) < GOOD_SCORE:
-                others += plan.akin([*names, *others])
         self._read(crops, again, found, options, run)
+        self._read_akin(crops, plans, found, options, run)
         return [self._best(plan, texts) for plan, texts in zip(plans, found, strict=True)]
+
+    def _read_akin(
+        self,
+        crops: Sequence[Image],
+        plans: Sequence[Plan],
+        found: Sequence[list[Text]],
+        options: RecognizeOptions,
+        run: ParallelMap,
+    ) -> None:
+        """Add to what is read badly in a script beside Latin what those of scripts akin to it read: Lao is like Malayalam."""
+        asked = [
+            plan.akin([text.reader for text in texts], max(map(read_score, texts)))
+            if texts and plan.names[0] not in self._names.get("Latn", ())
+            else []
+            for plan, texts in zip(plans, found, strict=True)
+        ]
+        more: list[list[Text]] = [[] for _ in crops]
+        self._read(crops, asked, more, options, run)
+        for texts, others in zip(found, more, strict=True):
+            texts += [text for text in others if sum(map(str.isalpha, text.text)) >= MIN_AKIN_LETTERS]
 
     def _read_doubtful_again(
         self,
@@ -222,7 +240,10 @@ class ScriptReader:
         found: list[list[Text]] = [[] for _ in asked]
         self._read([crops[i] for i in asked], list(asked.values()), found, options, run)
         for i, readings in zip(asked, found, strict=True):
-            texts[i] = max(readings, key=whole_score, default=texts[i])
+            best = max(readings, key=whole_score, default=texts[i])
+            few = sum(map(str.isalpha, texts[i].text)) < MIN_SURE_LETTERS
+            if few or whole_score(best) >= whole_score(texts[i]) - STRANGE_LOSS:
+                texts[i] = best
 
     def _is_strange(self, text: Text, names: Sequence[str]) -> bool:
         """Whether a reading is no good one, of none of the recognisers of its page, and not in letters that these read."""
@@ -262,19 +283,6 @@ class ScriptReader:
                 lines = [i for i in range(start, end) if texts[i].text and plans[i].script == script]
                 read_by_others((self._others or {}).get(script, {}), lines, texts, confidence, read_by)
                 read_with_twins(script, lines, texts, read_by)
-
-    def _settle_alphabets(
-        self, counts: Sequence[int], crops: Sequence[Image], texts: list[Text], options: RecognizeOptions, run: ParallelMap
-    ) -> None:
-        """Change what was read in Latin letters on a page in Cyrillic or Greek to letters of its alphabet, where as good."""
-        latin, ends = self._names.get("Latn", ()), np.cumsum(counts).tolist()
-        for script in ALPHABETS:
-            name = next(iter(self._names.get(script, ())), "")
-            if not name or not latin or name in latin:
-                continue
-            for start, end in zip([0, *ends], ends, strict=False):
-                read = partial(self._all_read, name, crops=crops, options=options, run=run)
-                settle_alphabet(script, range(start, end), texts, read)
 
     def _all_read(
         self,

@@ -129,6 +129,8 @@ class Plan:
         least = DOUBT_ABOVE if score >= GOOD_SCORE else POSSIBLE_ABOVE
         return [name for name in self.names if name not in asked and self.chances[name] > least][:1]
 
-    def akin(self, asked: Sequence[str]) -> list[str]:
-        """Those to ask, too, where those that were asked read a line badly in a script other than Latin."""
+    def akin(self, asked: Sequence[str], score: float) -> list[str]:
+        """Those to ask, too, where those that were asked read a line badly, with this score, in a script other than Latin."""
+        if score >= GOOD_SCORE:
+            return []
         return [name for name in self.names if name not in asked and self.chances[name] > AKIN_ABOVE][:AKIN]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inkline.recognition.page_alphabet import settle_alphabet
+from inkline.recognition.page_alphabet import settle_alphabets
 from inkline.types import Text
 
 
@@ -14,7 +14,8 @@ def text(words, score=0.95):
 
 def settled(script, there, readings):
     texts = [text(*line) for line in there]
-    settle_alphabet(script, range(len(texts)), texts, lambda lines: {i: text(*readings[texts[i].text]) for i in lines})
+    names = {"Latn": ("base",), script: ("other",)}
+    settle_alphabets([len(texts)], names, texts, lambda name, lines: {i: text(*readings[texts[i].text]) for i in lines})
     return [line.text for line in texts]
 
 
@@ -30,7 +31,7 @@ def test_words_that_look_latin_are_in_the_alphabet_of_their_page():
 @pytest.mark.parametrize("page", [[("Cap",), ("Good day",), ("Windows",)], [("Cap",), ("МОСКВА",)]])
 def test_on_a_page_with_latin_words_or_without_sure_letters_they_stay(page):
     readings = {"Cap": ("Сар", 0.96), "Good day": ("Gооd dау", 0.7), "Windows": ("Шindоws", 0.6)}
-    assert settled("Cyrl", [*(RUSSIAN if len(page) > 2 else []), *page], readings)[-len(page) :] == [line for line, in page]
+    assert settled("Cyrl", [*(RUSSIAN if len(page) > 2 else []), *page], readings)[-len(page) :] == [line for (line,) in page]
 
 
 def test_a_line_of_both_alphabets_stays_unless_the_other_reading_is_as_good():

@@ -118,12 +118,18 @@ def test_in_doubt_the_better_score_decides():
     assert [t.text for t in read(by_script, 1)] == ["я"]
 
 
-STRANGERS = [("ядро", 0.7, 4, "Latin"), ("ядро", 0.9, 4, "ядро"), ("ядро", 0.7, 1, "ядро"), ("Tar", 0.7, 4, "Tar")]
+STRANGERS = [
+    ("ядро", 0.7, 4, "Latin"),
+    ("ядро", 0.9, 4, "ядро"),
+    ("ядро", 0.7, 1, "ядро"),
+    ("Tar", 0.7, 4, "Tar"),
+    ("ядро", 0.8, 4, "ядро"),
+]
 
 
 @pytest.mark.parametrize(("other", "score", "latin", "expected"), STRANGERS)
 def test_what_is_read_badly_in_a_script_that_the_page_does_not_have_goes_back_to_the_page(other, score, latin, expected):
-    """On a page of Latin lines; not where it is read well or as Latin, nor on a page that says too little of its script."""
+    """On a page of Latin lines; not where it is read well, much better or as Latin, nor where little tells of the page."""
     lines = [*[seen(Latn=0.999)] * latin, seen(Cyrl=0.9999)]
 
     def base(crops, options, run=map):  # reads the other line badly, too
@@ -157,9 +163,9 @@ def test_a_recogniser_that_cannot_be_had_loses_its_lines_alone(caplog):
     assert "cyr cannot be had" in caplog.text
 
 
-@pytest.mark.parametrize(("score", "text"), [(0.7, "Ω"), (0.95, "Ж")])
-def test_what_is_read_badly_in_a_script_beside_latin_is_read_by_those_akin_to_it(score, text):
-    by_script, _ = reader([seen(Cyrl=0.999, Grek=0.0005)], base=("a", 0.5), cyr=("Ж", score), greek=("Ω", 0.97))
+@pytest.mark.parametrize(("score", "akin", "text"), [(0.7, "ΩΣΠ", "ΩΣΠ"), (0.95, "ΩΣΠ", "ЖЖ"), (0.7, "Ω", "ЖЖ")])
+def test_what_is_read_badly_in_a_script_beside_latin_is_read_by_those_akin_to_it(score, akin, text):
+    by_script, _ = reader([seen(Cyrl=0.999, Grek=0.0005)], base=("a", 0.5), cyr=("ЖЖ", score), greek=(akin, 0.97))
     assert [t.text for t in read(by_script, 1)] == [text]
 
 

@@ -41,6 +41,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]
 
 DEFAULT_FORMATS = ("json", "img")
 ONE_DOCUMENT = frozenset({"img", "pdf", "parquet", "hocr", "alto", "page"})  # formats of which two in a row are no file
+NAMES_HEAD = ("input", "file")
 NAMES_FILE = "names.tsv"  # which files belong to which input, where inputs have the same name
 TABLES = frozenset({"csv", "tsv"})  # formats whose first row names the columns
 EXAMPLES = """\b
@@ -324,13 +325,19 @@ class ResultWriter:
             self._renamed = source
 
     def _write_names(self) -> None:
-        """The list of inputs and their files, where some of these are not called as their input is."""
+        """The list of inputs and their files, where some of these are not called as their input is.
+
+        One of an earlier command is kept, but for the files that this command wrote anew.
+        """
         from inkline.formats.write import replace_file
 
-        if self._renamed:
+        path, written = Path(self._folder) / NAMES_FILE, {name for _, name in self._files}
+        rows = [tuple(row) for row in csv.reader(StringIO(path.read_text("utf-8")), "excel-tab")] if path.is_file() else []
+        earlier = [row for row in rows[1:] if row[-1] not in written] if rows[:1] == [NAMES_HEAD] else []
+        if self._renamed or (rows[:1] == [NAMES_HEAD] and len(earlier) < len(rows) - 1):
             file = StringIO()
-            csv.writer(file, "excel-tab", lineterminator="\n").writerows([("input", "file"), *self._files])
-            replace_file(Path(self._folder) / NAMES_FILE, file.getvalue().encode("utf-8", "backslashreplace"))
+            csv.writer(file, "excel-tab", lineterminator="\n").writerows([NAMES_HEAD, *earlier, *self._files])
+            replace_file(path, file.getvalue().encode("utf-8", "backslashreplace"))
 
     def _finish_document(self) -> None:
         from inkline.types import Document

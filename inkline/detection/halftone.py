@@ -38,7 +38,7 @@ def without_halftone(image: Image) -> Image:
         of_field = labels[y : y + height, x : x + width] == i
         share = float(np.median(shares[y : y + height, x : x + width][of_field]))
         field = (slice(y * CELL_PX, (y + height) * CELL_PX), slice(x * CELL_PX, (x + width) * CELL_PX))
-        inside = of_field.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
+        inside = of_field.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)[: image[field].shape[0], : image[field].shape[1]]
         blur = BLUR if image[field][inside].mean() > DARK_BELOW else BLUR_DARK
         out[field][inside] = _at_full_contrast(cv2.GaussianBlur(image[field], (0, 0), blur / share)[inside])
     return out
@@ -62,10 +62,9 @@ def _at_full_contrast(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _shares(grey: NDArray[np.uint8]) -> Floats:
     """Of each cell (h, w) of a grey page (H, W), the share of neighbouring pixels that differ by a STEP: across or down, the
     smaller one."""
-    height, width = (side // CELL_PX for side in grey.shape)
-    if not height or not width:
-        return np.zeros((height, width), np.float32)
-    whole = grey[: height * CELL_PX, : width * CELL_PX]
+    height, width = (-(-side // CELL_PX) for side in grey.shape)
+    below, beside = height * CELL_PX - grey.shape[0], width * CELL_PX - grey.shape[1]
+    whole = np.asarray(cv2.copyMakeBorder(grey, 0, below, 0, beside, cv2.BORDER_REFLECT))
     by_axis = []
     for before, after in ((whole[:, :-1], whole[:, 1:]), (whole[:-1], whole[1:])):
         differs = cv2.threshold(cv2.absdiff(before, after), STEP, 255, cv2.THRESH_BINARY)[1]

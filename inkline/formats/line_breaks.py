@@ -15,7 +15,6 @@ from inkline.recognition.bidi import base_direction
 from inkline.types import Floats, Line, row_text, rows_of
 
 SLACK_EM = 0.75  # that a line may be short of room for a word that would have fitted, in heights of the line
-SURE_SHORT = 0.6  # of the block's width: a line as short ends on purpose, whatever the next begins with
 CENTRED = 0.5  # spread of centres to that of left edges, below which lines are centred
 FLUSH = 0.94  # of the widest line that all but the last of running text have at least
 NARROW_BLOCK = 0.8  # of the room on the page, below which short lines may be ends of their own
@@ -88,18 +87,17 @@ def _room(own: Floats, boxes: Floats) -> float:
 
 def _breaks(rows: Sequence[_Row], room: float) -> list[bool]:
     """Whether the end of each row but the last is kept. room: width that the rows could have."""
-    widest = max(row.width for row in rows)
-    if _is_list(rows, widest, room):
+    if _is_list(rows, room):
         return [True] * (len(rows) - 1)
     gaps = _gaps(rows)
-    return [_ends(above, below, gap, widest) for (above, below), gap in zip(pairwise(rows), gaps, strict=False)]
+    return [_ends(above, below, gap) for (above, below), gap in zip(pairwise(rows), gaps, strict=False)]
 
 
-def _ends(above: _Row, below: _Row, gap: float, widest: float) -> bool:
+def _ends(above: _Row, below: _Row, gap: float) -> bool:
     """Whether a row ends though the next one's first word would have had room. gap: the room that was left."""
     if gap < below.first_word_width + SLACK_EM * above.height:
         return False
-    return above.width < SURE_SHORT * widest or not below.begins_low
+    return not below.begins_low
 
 
 def _gaps(rows: Sequence[_Row]) -> list[float]:
@@ -113,9 +111,10 @@ def _gaps(rows: Sequence[_Row]) -> list[float]:
     return list(rights.max() - rights)
 
 
-def _is_list(rows: Sequence[_Row], widest: float, room: float) -> bool:
+def _is_list(rows: Sequence[_Row], room: float) -> bool:
     """Whether all rows are short lines of their own, as in an address: none goes on, and the page has room for longer ones."""
     if any(below.begins_low for below in rows[1:]) or max(len(row.text) for row in rows) > MAX_SHORT_CHARS:
         return False
+    widest = max(row.width for row in rows)
     flush = len(rows) > 2 and min(row.width for row in rows[:-1]) >= FLUSH * widest
     return widest < NARROW_BLOCK * room and not flush

@@ -268,7 +268,8 @@ def _markdown_table(table: Table) -> str:
 
 def _markdown_part(texts: list[str]) -> str:
     mark = _list_mark(texts[0])
-    first = _BULLET.sub("", _NUMBERED.sub("", texts[0])) if mark else texts[0]
+    number = _NUMBERED.match(texts[0])
+    first = (_NUMBERED if number else _BULLET).sub("", texts[0])  # behind a number a dash is a minus
     return mark + escape_markdown(join_lines([first, *texts[1:]]))
 
 

@@ -135,6 +135,11 @@ def test_files_of_the_same_name_are_listed(tmp_path, capsys):
     rows = [row.split("\t") for row in (tmp_path / "names.tsv").read_text().splitlines()]
     assert rows[0] == ["input", "file"] and ["b/x.jpg", "x.jpg_res.json"] in rows and len(rows) == 7
     assert all((tmp_path / name).exists() for _, name in rows[1:])
+    # A later command writes one of them anew.
+    writer = ResultWriter(str(tmp_path), ("txt",), PdfOptions(), Failures())
+    assert len(list(writer.written(map(page, ["c/x.png"])))) == 1
+    later = [row.split("\t") for row in (tmp_path / "names.tsv").read_text().splitlines()]
+    assert ["c/x.png", "x_res.txt"] in later and ["a/x.png", "x_res.txt"] not in later and len(later) == 7
 
 
 @pytest.mark.parametrize(

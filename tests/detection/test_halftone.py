@@ -45,6 +45,11 @@ def test_a_field_of_dots_becomes_even_and_its_text_stays(dark):
     assert np.array_equal(shown, image) and len(found) == 1
 
 
+def test_a_field_is_even_up_to_the_edge_of_the_page():
+    out = without_halftone(page(False)[:77, :605])
+    assert out.shape == (77, 605, 3) and out[50:, 400:].astype(int).std() < 30
+
+
 def test_text_and_a_few_dots_are_no_field():
     image = np.full((400, 640, 3), 255, np.uint8)
     for y in range(20, 300, 14):

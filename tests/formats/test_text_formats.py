@@ -142,6 +142,12 @@ MARGIN = "a line that is as wide as the page can be, so that all the others coul
             "1. The first of them all\n2. The next  \n   Thank you",
         ),
         (("Buy", "- flour", "- sugar"), False, "Buy\n- flour\n- sugar"),
+        (("1. - 5 °C", "2. 3 °C"), False, "1. \\- 5 °C\n2. 3 °C"),
+        (
+            ("Beside it the inter-", f"rupted words of {PROSE[0]}", *PROSE[1:]),
+            False,
+            f"Beside it the interrupted words of {' '.join(PROSE)}",
+        ),
         (("+1 415 355", "# 7 of 9"), False, "\\+1 415 355  \n\\# 7 of 9"),
     ],
 )

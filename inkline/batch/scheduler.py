@@ -156,13 +156,9 @@ class RunProgress:
         """Called a few times per second. unfinished_pages: pages read of documents that are not yet done."""
         self._display.update(lambda: f"inkline: {self._line(summary, unfinished_pages)}")
 
-    def failed(self, error: str) -> None:
-        """A file was given up, or is damaged."""
-        self._display.say(f"inkline: {error}")
-
-    def say(self, warning: str) -> None:
-        """A file was read, with a warning."""
-        self._display.say(f"inkline: {warning}")
+    def say(self, message: str) -> None:
+        """A file was given up, is damaged, or was read with a warning."""
+        self._display.say(f"inkline: {message}")
 
     def _line(self, summary: RunSummary, unfinished_pages: int) -> str:
         """`120 of 5000 files, 340 pages, 2.1 pages/s, 38 min left, 2 failed`."""
@@ -278,12 +274,12 @@ class Scheduler:
         self.summary.pages += result.pages
         if result.error:
             self.summary.failed += 1
-            self._progress.failed(result.error)
+            self._progress.say(result.error)
         else:
             self.summary.done += 1
             if result.damage:
                 self.summary.damaged += 1
-                self._progress.failed(f"{task.source}: {result.damage}")
+                self._progress.say(f"{task.source}: {result.damage}")
             if result.note:
                 self._tell(task, result.note)
             unfinished_path(self._workspace, task.stem, result.content).unlink(missing_ok=True)

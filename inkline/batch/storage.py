@@ -282,13 +282,18 @@ def _upload(path: Path, url: str) -> None:
     try:
         fs.put_file(str(path), target)
     except Exception as error:  # clients of stores raise errors of their own
-        if "Credentials" in type(error).__name__:
-            where = "its client reads them from the environment or its own files, for S3 AWS_ACCESS_KEY_ID and its like"
-            raise SourceError(f"{url}: no credentials for this store ({_reason_of(error)}); {where}") from error
+        _check_credentials(url, error)
         failed = OutputError(f"{url}: the store did not take this file ({_reason_of(error)})")
         failed.may_pass = not isinstance(error, (PermissionError, FileNotFoundError))
         raise failed from error
     path.unlink()
+
+
+def _check_credentials(url: str, error: Exception) -> None:
+    """SourceError where a store's client failed with `error` as it has no credentials."""
+    if "Credentials" in type(error).__name__:
+        where = "its client reads them from the environment or its own files, for S3 AWS_ACCESS_KEY_ID and its like"
+        raise SourceError(f"{url}: no credentials for this store ({_reason_of(error)}); {where}") from error
 
 
 def copy_limited(source: BinaryIO, to: Path, label: str, limit: int | None) -> None:
@@ -316,9 +321,7 @@ def _ask(url: str, question: Callable[[], Answer]) -> Answer:
     except PermissionError as error:
         raise SourceError(f"{url}: the store refuses access ({_reason_of(error)}); check the credentials") from error
     except Exception as error:  # clients of stores raise errors of their own
-        if "Credentials" in type(error).__name__:
-            where = "its client reads them from the environment or its own files, for S3 AWS_ACCESS_KEY_ID and its like"
-            raise SourceError(f"{url}: no credentials for this store ({_reason_of(error)}); {where}") from error
+        _check_credentials(url, error)
         failed = SourceError(f"{url}: the store does not answer ({_reason_of(error)})")
         failed.may_pass = True
         raise failed from error

@@ -276,6 +276,13 @@ class Failures:
             raise SystemExit(1)
 
 
+def _listed_names(path: Path) -> list[list[str]]:
+    """The rows of an earlier command's list of inputs and their files; none where the file is missing or is another one."""
+    text = path.read_bytes().decode("utf-8", "backslashreplace") if path.is_file() else ""
+    head, _, rows = text.partition("\n")
+    return [row for row in csv.reader(StringIO(rows), "excel-tab") if row] if head.rstrip("\r") == "\t".join(NAMES_HEAD) else []
+
+
 class ResultWriter:
     """Writes pages as they come: formats of one file per page at once, those of one file per document at its end."""
 
@@ -332,9 +339,9 @@ class ResultWriter:
         from inkline.formats.write import replace_file
 
         path, written = Path(self._folder) / NAMES_FILE, {name for _, name in self._files}
-        rows = [tuple(row) for row in csv.reader(StringIO(path.read_text("utf-8")), "excel-tab")] if path.is_file() else []
-        earlier = [row for row in rows[1:] if row[-1] not in written] if rows[:1] == [NAMES_HEAD] else []
-        if self._renamed or (rows[:1] == [NAMES_HEAD] and len(earlier) < len(rows) - 1):
+        listed = _listed_names(path)
+        earlier = [row for row in listed if row[-1] not in written]
+        if self._renamed or len(earlier) < len(listed):
             file = StringIO()
             csv.writer(file, "excel-tab", lineterminator="\n").writerows([NAMES_HEAD, *earlier, *self._files])
             replace_file(path, file.getvalue().encode("utf-8", "backslashreplace"))

@@ -1,6 +1,7 @@
 """The rules of tables: grids of lines that cross, and boxes of text that reach over one."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -61,9 +62,10 @@ def cut_at_rules(found: Detections, grids: list[Grid], ink: Ink) -> Detections:
     for quad, score in zip(found.quads, found.scores, strict=True):
         (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
         cuts = _cuts(x0, y0, x1, y1, grids, ink)
-        pieces = [_upright(*_within_rules(a, y0, b, y1, boxes, grids, ink)) for a, b in pairwise([x0, *cuts, x1])]
-        quads += pieces if cuts else [_without_rules(quad, boxes, grids, ink)]
-        scores += [float(score)] * (len(cuts) + 1)
+        pieces = [_within_rules(a, y0, b, y1, boxes, grids, ink) for a, b in pairwise([x0, *cuts, x1])]
+        # One without a rule in it or at its ends stays, however it leans.
+        quads += [quad] if pieces == [(x0, y0, x1, y1)] else [_upright(*piece) for piece in pieces]
+        scores += [float(score)] * len(pieces)
     return Detections(np.stack(quads).astype(np.float32), np.array(scores, np.float32))
 
 
@@ -73,13 +75,6 @@ def _cuts(x0: float, y0: float, x1: float, y1: float, grids: list[Grid], ink: In
     beside = [grid for grid in grids if grid.ys[0] < (y0 + y1) / 2 < grid.ys[-1]]
     rules = [(x, grid) for grid in beside for x in grid.xs if x0 + reach < x < x1 - reach]
     return sorted(x for x, grid in rules if _passes(ink, x, y0, y1, grid) and not _is_overwritten(ink, x, y0, y1, grid))
-
-
-def _without_rules(quad: Floats, boxes: Floats, grids: list[Grid], ink: Ink) -> Floats:
-    """The quad (4, 2) without a rule at its left or right end; the same one, however it leans, where none is."""
-    (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
-    within = _within_rules(x0, y0, x1, y1, boxes, grids, ink)
-    return quad if (within[0], within[2]) == (x0, x1) else _upright(*within)
 
 
 def _within_rules(
@@ -136,8 +131,9 @@ def _without_overwritten(grid: Grid, found: Detections, ink: Ink) -> Grid:
     for x, end in pairwise(grid.xs[1:]):
         # Texts that reach the rule from the left, and what is behind it; one that only comes close may be either.
         to_rule = np.flatnonzero(inside & (low[:, 0] < x - REACH * height) & (high[:, 0] > x - BESIDE * height))
-        close = [i for i in to_rule if _is_close(ink, x, float(low[i, 1]), float(high[i, 1]), grid)]
-        over = [i for i in close if _is_touched(ink, x, float(low[i, 1]), float(high[i, 1]), grid)]
+        around = {i: _around(ink, x, float(low[i, 1]), float(high[i, 1]), grid) for i in to_rule.tolist()}
+        close = [i for i, part in around.items() if _is_close(part)]
+        over = [i for i in close if _is_touched(around[i])]
         behind = inside & (low[:, 0] > x - REACH * height) & (low[:, 0] < end)
         cut = np.setdiff1d(to_rule[high[to_rule, 0] > x + REACH * height[to_rule]], close)
         if len(over) <= behind.sum() + len(cut):
@@ -162,40 +158,46 @@ def _beyond(ink: Ink, y0: float, y1: float, grid: Grid) -> tuple[int, int]:
 
 def _is_overwritten(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> bool:
     """Whether a word runs over the rule down at x beside a box from y0 to y1: strokes of what is close to the rule touch it."""
-    return _is_close(ink, x, y0, y1, grid) and _is_touched(ink, x, y0, y1, grid)
+    part = _around(ink, x, y0, y1, grid)
+    return _is_close(part) and _is_touched(part)
 
 
-def _is_close(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> bool:
-    """Whether ink comes up to the rule down at x on both sides, beside a box from y0 to y1: a word over it, or narrow cells."""
-    mask, text, beyond, middle = _around(ink, x, y0, y1, grid)
-    rest = mask[beyond] if beyond.any() else mask[text]
-    return bool(text.any()) and _touches_both_sides(mask[text], rest, middle, (y1 - y0) * ink.scale)
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """The ink around a rule beside a box.
 
-
-def _is_touched(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> bool:
-    """Whether a stroke beside a box from y0 to y1 runs into the rule down at x: between cells, be they narrow, is paper."""
-    mask, text, _, middle = _around(ink, x, y0, y1, grid)
-    top, left = _corner(ink, x, y0, y1, grid)
-    grey = ink.grey[top : top + len(mask), left : left + mask.shape[1]]
-    return bool(text.any()) and _stroke_into_rule(255.0 - grey[text], middle)
-
-
-def _around(
-    ink: Ink, x: float, y0: float, y1: float, grid: Grid
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_], int]:
-    """The mask around the rule down at x beside a box from y0 to y1: its pixels, which rows hold the text and which are above
-    and below it, without rules across; and the rule's column.
+    mask, grey: (h, w) of `Ink`; text, beyond: (h,) which rows hold the box's text, and which are above and below it, all
+    without rules across; middle: the rule's column; height: of the box, in pixels of the ink.
     """
-    (top, left), bottom = _corner(ink, x, y0, y1, grid), _beyond(ink, y0, y1, grid)[1]
-    around = ink.mask[top:bottom, left : round((x + BESIDE * (y1 - y0)) * ink.scale) + 1]
-    at = (np.arange(top, top + len(around)) / ink.scale - y0) / (y1 - y0)
-    drawn = around.mean(axis=1) < ACROSS_SHARE if around.size else np.zeros(len(around), np.bool_)
-    return around, drawn & (at > CORE) & (at < 1 - CORE), drawn & ((at < 0) | (at > 1)), round(x * ink.scale) - left
+
+    mask: NDArray[np.uint8]
+    grey: NDArray[np.uint8]
+    text: NDArray[np.bool_]
+    beyond: NDArray[np.bool_]
+    middle: int
+    height: float
 
 
-def _corner(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> tuple[int, int]:
-    """The first row and column of the ink around the rule down at x beside a box from y0 to y1."""
-    return _beyond(ink, y0, y1, grid)[0], max(round((x - BESIDE * (y1 - y0)) * ink.scale), 0)
+def _around(ink: Ink, x: float, y0: float, y1: float, grid: Grid) -> _Around:
+    """What is around the rule down at x beside a box from y0 to y1."""
+    (top, bottom), left = _beyond(ink, y0, y1, grid), max(round((x - BESIDE * (y1 - y0)) * ink.scale), 0)
+    part = slice(top, bottom), slice(left, round((x + BESIDE * (y1 - y0)) * ink.scale) + 1)
+    mask = ink.mask[part]
+    at = (np.arange(top, top + len(mask)) / ink.scale - y0) / (y1 - y0)
+    drawn = mask.mean(axis=1) < ACROSS_SHARE if mask.size else np.zeros(len(mask), np.bool_)
+    text, beyond = drawn & (at > CORE) & (at < 1 - CORE), drawn & ((at < 0) | (at > 1))
+    return _Around(mask, ink.grey[part], text, beyond, round(x * ink.scale) - left, (y1 - y0) * ink.scale)
+
+
+def _is_close(part: _Around) -> bool:
+    """Whether ink comes up to the rule on both sides: a word over it, or narrow cells."""
+    rest = part.mask[part.beyond if part.beyond.any() else part.text]
+    return bool(part.text.any()) and _touches_both_sides(part.mask[part.text], rest, part.middle, part.height)
+
+
+def _is_touched(part: _Around) -> bool:
+    """Whether a stroke beside the rule runs into it: between cells, be they narrow, is paper."""
+    return bool(part.text.any()) and _stroke_into_rule(255.0 - part.grey[part.text], part.middle)
 
 
 def _stroke_into_rule(dark: Floats, middle: int) -> bool:

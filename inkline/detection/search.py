@@ -38,5 +38,5 @@ def _with_more_lines(image: Image, even: Image, find: Find, find_again: Find) ->
     as_it_is, smoothed = find(image), find_again(even)
     both = merge_passes(smoothed, as_it_is)
     if len(merge_passes(as_it_is, smoothed)) - len(as_it_is) <= len(both) - len(smoothed):
-        return image, find
+        return image, lambda shown: as_it_is if shown is image else find(shown)
     return even, lambda shown: both if shown is even else merge_passes(find_again(shown), as_it_is)

@@ -95,9 +95,7 @@ def _breaks(rows: Sequence[_Row], room: float) -> list[bool]:
 
 def _ends(above: _Row, below: _Row, gap: float) -> bool:
     """Whether a row ends though the next one's first word would have had room. gap: the room that was left."""
-    if gap < below.first_word_width + SLACK_EM * above.height:
-        return False
-    return not below.begins_low
+    return gap >= below.first_word_width + SLACK_EM * above.height and not below.begins_low
 
 
 def _gaps(rows: Sequence[_Row]) -> list[float]:

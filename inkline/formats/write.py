@@ -125,9 +125,7 @@ def save(
         if name in PER_PAGE and isinstance(results, Document):
             parts = results.pages
         for part in parts:
-            part_stem = stem
-            if isinstance(part, Page) and part.page_index is not None:
-                part_stem = page_stem(stem, results.source, part.page_index, taken)
+            part_stem = page_stem(stem, results.source, _page_index(part), taken)
             if name == "img":
                 paths += _save_pictures(cast(Page, part), folder, part_stem)
             else:
@@ -137,12 +135,13 @@ def save(
 
 def has_plain_names(results: Document | Page, taken: dict[str, str]) -> bool:
     """Whether `save` gave these results the names of their own source, which no source before it had."""
-    source = results.source
-    stem = document_stem(source, taken)
-    if isinstance(results, Page) and results.page_index is not None:
-        plain = page_stem(document_stem(source), source, results.page_index)
-        return page_stem(stem, source, results.page_index, taken) == plain
-    return stem == document_stem(source)
+    source, page_index = results.source, _page_index(results)
+    given, plain = document_stem(source, taken), document_stem(source)
+    return page_stem(given, source, page_index, taken) == page_stem(plain, source, page_index)
+
+
+def _page_index(results: Document | Page) -> int | None:
+    return results.page_index if isinstance(results, Page) else None
 
 
 def make_folder(folder: AnyPath) -> Path:

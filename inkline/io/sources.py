@@ -215,11 +215,14 @@ def document_stem(source: str | None, taken: dict[str, str] | None = None) -> st
     return _free_stem(stem, name, source, taken)
 
 
-def page_stem(stem: str, source: str | None, page_index: int, taken: dict[str, str] | None = None) -> str:
-    """The stem of what is written of one page of a source whose own stem is `stem`: `<stem>_<page>`, from 0.
+def page_stem(stem: str, source: str | None, page_index: int | None, taken: dict[str, str] | None = None) -> str:
+    """The stem of what is written of one page of a source whose own stem is `stem`: `<stem>_<page>`, from 0; of what is no
+    page of several, None, the stem itself.
 
     `taken` as in `document_stem`: page 0 of `x.pdf` and the file `x_0.png` would else have the same names.
     """
+    if page_index is None:
+        return stem
     plain = f"{stem}_{page_index}"
     return plain if source is None else _free_stem(plain, f"{stem}_page_{page_index}", source, taken)
 

@@ -46,9 +46,7 @@ class PaddleResult(ResultDict):
     def __init__(self, values: Mapping[str, Any], made: Mapping[str, Make], names: Names | None) -> None:
         super().__init__(values, made)
         source, page_index = self["input_path"], self["page_index"]
-        self.stem = document_stem(source, names)
-        if page_index is not None:
-            self.stem = page_stem(self.stem, source, page_index, names)
+        self.stem = page_stem(document_stem(source, names), source, page_index, names)
         self.pictures = {}
 
     def plain(self) -> dict[str, Any]:

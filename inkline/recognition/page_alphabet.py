@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import numpy as np
-
 from inkline.recognition.corrections import CYRILLIC, GREEK, Homoglyphs
 from inkline.recognition.pieces import whole_score
 from inkline.scripts import script_of, script_of_char
@@ -19,17 +17,16 @@ SCORE_LOSS = 0.05  # which may be so much below that in Latin letters
 Read = Callable[[str, Sequence[int]], dict[int, Text]]
 
 
-def settle_alphabets(counts: Sequence[int], names: Mapping[str, Sequence[str]], texts: list[Text], read: Read) -> None:
+def settle_alphabets(pages: Sequence[range], names: Mapping[str, Sequence[str]], texts: list[Text], read: Read) -> None:
     """Change what was read in Latin letters on a page in Cyrillic or Greek to letters of its alphabet, where as good.
 
-    counts: lines of each page; names: script -> its recognisers; read: lets a recogniser of this name read lines, by index.
+    pages: the lines of each, in `texts`; names: script -> its recognisers; read: lets one of this name read lines.
     """
-    ends = np.cumsum(counts).tolist()
     for script in ALPHABETS:
         name = next(iter(names.get(script, ())), "")
         if name and name not in names.get("Latn", (name,)):
-            for start, end in zip([0, *ends], ends, strict=False):
-                _settle(script, range(start, end), texts, partial(read, name))
+            for lines in pages:
+                _settle(script, lines, texts, partial(read, name))
 
 
 def _settle(script: str, lines: Sequence[int], texts: list[Text], read: Callable[[Sequence[int]], dict[int, Text]]) -> None:

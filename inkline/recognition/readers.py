@@ -133,18 +133,18 @@ class ScriptReader:
 
         Each text says who read it; the one of a line that nobody reads is empty and has its script.
         """
-        # What each line is written in.
+        # What each line is written in; pages: the lines of each.
         seen = self._net(crops, run)
-        plans: list[Plan] = []
-        for count in counts:
-            plans += self._plans(seen[len(plans) : len(plans) + count])
+        ends = np.cumsum(counts).tolist()
+        pages = [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+        plans = [plan for page in pages for plan in self._plans(seen[page.start : page.stop])]
         # Its recogniser reads it, in doubt several do; lines of several scripts are read in pieces where that is better.
         texts = self._readings(crops, plans, options, run)
         if self._others is not None:
-            self._read_strangers_again(counts, plans, crops, texts, options, run)
-            self._settle_languages(counts, plans, crops, texts, options, run)
-        self._read_by_words(crops, counts, seen, plans, texts, options, run)
-        settle_alphabets(counts, self._names, texts, lambda name, lines: self._all_read(name, lines, crops, options, run))
+            self._read_strangers_again(pages, plans, crops, texts, options, run)
+            self._settle_languages(pages, plans, crops, texts, options, run)
+        self._read_by_words(crops, pages, seen, plans, texts, options, run)
+        settle_alphabets(pages, self._names, texts, lambda name, lines: self._all_read(name, lines, crops, options, run))
         return texts
 
     def _possible(self, plan: Plan, seen: Floats) -> set[str]:
@@ -221,7 +221,7 @@ class ScriptReader:
 
     def _read_strangers_again(
         self,
-        counts: Sequence[int],
+        pages: Sequence[range],
         plans: Sequence[Plan],
         crops: Sequence[Image],
         texts: list[Text],
@@ -231,10 +231,9 @@ class ScriptReader:
         """Change what is read badly by a recogniser that reads no script of its page: a name in ink looks like Arabic."""
         # The lines, and who reads the rest of their pages.
         asked: dict[int, list[str]] = {}
-        ends = np.cumsum(counts).tolist()
-        for start, end in zip([0, *ends], ends, strict=False):
-            names = self._readers_of_page(plans[start:end], texts[start:end])
-            strange = [i for i in range(start, end) if self._is_strange(texts[i], names)] if names else []
+        for page in pages:
+            names = self._readers_of_page(plans[page.start : page.stop], texts[page.start : page.stop])
+            strange = [i for i in page if self._is_strange(texts[i], names)] if names else []
             asked |= dict.fromkeys(strange, names)
         # The best of what these read.
         found: list[list[Text]] = [[] for _ in asked]
@@ -262,7 +261,7 @@ class ScriptReader:
 
     def _settle_languages(
         self,
-        counts: Sequence[int],
+        pages: Sequence[range],
         plans: Sequence[Plan],
         crops: Sequence[Image],
         texts: list[Text],
@@ -277,10 +276,9 @@ class ScriptReader:
         def confidence(i: int) -> float:
             return confidences([texts[i]], [crops[i].shape], texts[i].reader)[0].line
 
-        ends = np.cumsum(counts).tolist()
-        for start, end in zip([0, *ends], ends, strict=False):
+        for page in pages:
             for script in self._names:
-                lines = [i for i in range(start, end) if texts[i].text and plans[i].script == script]
+                lines = [i for i in page if texts[i].text and plans[i].script == script]
                 read_by_others((self._others or {}).get(script, {}), lines, texts, confidence, read_by)
                 read_with_twins(script, lines, texts, read_by)
 
@@ -364,7 +362,7 @@ class ScriptReader:
     def _read_by_words(
         self,
         crops: Sequence[Image],
-        counts: Sequence[int],
+        pages: Sequence[range],
         seen: Sequence[Floats],
         plans: Sequence[Plan],
         texts: list[Text],
@@ -389,16 +387,15 @@ class ScriptReader:
             scripts,
             cyrillic,
         )
-        of_pages = self._scripts_of_pages(counts, plans, texts)
+        of_pages = self._scripts_of_pages(pages, plans, texts)
         read_by_words(nets, crops, seen, plans, texts, self._possible, of_pages)
 
-    def _scripts_of_pages(self, counts: Sequence[int], plans: Sequence[Plan], texts: Sequence[Text]) -> list[set[str]]:
+    def _scripts_of_pages(self, pages: Sequence[range], plans: Sequence[Plan], texts: Sequence[Text]) -> list[set[str]]:
         """Of each line, the scripts that surely are on its page: those of lines read well, all where the user named them."""
         scripts: list[set[str]] = []
-        for count in counts:
-            page = range(len(scripts), len(scripts) + count)
+        for page in pages:
             sure = set(self._names) if self._others is None else {plans[i].script for i in page if _is_sure(plans[i], texts[i])}
-            scripts += [sure] * count
+            scripts += [sure] * len(page)
         return scripts
 
 

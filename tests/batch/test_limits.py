@@ -72,7 +72,7 @@ def test_a_hot_folder(tmp_path):
             if summary.done == 3 or time.monotonic() > end:
                 raise Stop
 
-        def failed(self, error):
+        def say(self, error):
             seen.append(error)
 
     def drop():

@@ -15,7 +15,7 @@ def text(words, score=0.95):
 def settled(script, there, readings):
     texts = [text(*line) for line in there]
     names = {"Latn": ("base",), script: ("other",)}
-    settle_alphabets([len(texts)], names, texts, lambda name, lines: {i: text(*readings[texts[i].text]) for i in lines})
+    settle_alphabets([range(len(texts))], names, texts, lambda name, lines: {i: text(*readings[texts[i].text]) for i in lines})
     return [line.text for line in texts]
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from threading import Lock
 
 import numpy as np
@@ -16,7 +16,8 @@ from inkline.recognition.letters import Alphabets, read_by_others, read_with_twi
 from inkline.recognition.mixed import Nets, read_by_words
 from inkline.recognition.page_alphabet import settle_alphabets
 from inkline.recognition.pieces import NOTHING, read_score, whole_score
-from inkline.recognition.recognizer import ParallelMap, Recognizer
+from inkline.recognition.reader import Reader
+from inkline.recognition.recognizer import ParallelMap
 from inkline.recognition.router import GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
 from inkline.scripts import NO_LETTERS, script_of, script_of_char
 from inkline.types import Floats, Image, Text
@@ -39,27 +40,6 @@ LATIN, HAN = LETTERED.index("Latn"), LETTERED.index("Hani")
 SURELY_LATIN = 0.99  # probability from which a head of Latin characters alone reads a line with letters,
 HAN_BELOW = 0.01  # if Chinese is no likelier than this in a line with letters or without,
 HAN_PART_BELOW = 0.1  # and than this in each of its parts by itself
-
-
-@dataclass(frozen=True, eq=False)
-class Reader:
-    """A recogniser, and the options that it reads with unless the user says otherwise.
-
-    latin: the same net with a head of Latin characters alone, for lines that are surely in Latin script.
-    """
-
-    name: str
-    read: Recognizer
-    tuned: RecognizeOptions
-    latin: Recognizer | None = None
-
-    def by_head(self, lines: Sequence[int], latin: Sequence[bool]) -> dict[Recognizer, list[int]]:
-        """The lines that each of its heads reads; latin: of all lines, whether they are surely in Latin script; empty: none."""
-        heads: dict[Recognizer, list[int]] = {}
-        for i in lines:
-            head = self.latin if self.latin and latin and latin[i] else self.read
-            heads.setdefault(head, []).append(i)
-        return heads
 
 
 class Readers:
@@ -329,16 +309,15 @@ class ScriptReader:
         latin: which lines are surely in Latin script, so that a head of Latin characters will do; empty: none. twins: of the
         language, where that is known of these lines.
         """
+        surely_latin = {i for i, is_latin in enumerate(latin) if is_latin}
         for name in dict.fromkeys(name for names in asked for name in names):
             reader = self._readers.get(name)
             if reader is None:
                 continue
             own = self._readers.options(reader, options)
-            lines = [i for i, names in enumerate(asked) if name in names]
-            for head, chosen in reader.by_head(lines, latin).items():
-                read = head.with_twins(twins) if twins else head
-                for i, text in zip(chosen, read([crops[i] for i in chosen], own, run), strict=True):
-                    readings[i].append(replace(text, reader=name, score_thresh=own.score_thresh))
+            lines = {i: crops[i] for i, names in enumerate(asked) if name in names}
+            for i, text in reader.read_each(lines, surely_latin, own, run, twins).items():
+                readings[i].append(replace(text, reader=name, score_thresh=own.score_thresh))
 
     def _best(self, plan: Plan, found: Sequence[Text]) -> Text:
         """The reading with the best score, a likely recogniser's being worth a little more; an empty one where none is good."""

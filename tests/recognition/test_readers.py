@@ -14,7 +14,8 @@ from inkline.formats.fonts import sized_font
 from inkline.options import RecognizeOptions
 from inkline.recognition.opened import reader_names
 from inkline.recognition.pieces import joined, mixes_scripts, part_between, share_read, whole_score, word_spans
-from inkline.recognition.readers import Reader, Readers, ScriptReader
+from inkline.recognition.reader import Reader
+from inkline.recognition.readers import Readers, ScriptReader
 from inkline.recognition.router import LETTERED, line_parts, net_input
 from inkline.registry import options_for
 from inkline.scripts import NO_LETTERS, SCRIPTS, script_of

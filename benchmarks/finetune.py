@@ -4,6 +4,7 @@
 (pages are cut into lines first) where they are not there yet, runs `inkline finetune`, and prints how the old and the new
 model read the test lines, with the interval that holds the change with a probability of 95 %. The report on what the old model
 could do is in OUT/run/report.md.
+--lines N: fine-tune on N lines alone, as a person may have corrected them; judged by all lines of the other documents.
 --cut: only write the label files. --new FILE: only judge this model.
 """
 
@@ -21,6 +22,7 @@ from inkline.training.data.labels import LoadOptions, Sample, load_labels
 from inkline.training.data.survey import write_lines
 from inkline.training.evaluate import evaluate_set, open_model
 
+SEED = 1
 TEST, VAL = 0.23, 0.17  # shares of the documents; where these are few, one document and every eighth line of the others
 FEW, EIGHTH = 10, 8
 MEASURES = ("cer", "space_f1", "acc")
@@ -50,7 +52,7 @@ def lines_by_document(labels: Path, folder: Path) -> dict[str, list[str]]:
 def parts(documents: dict[str, list[str]]) -> dict[str, list[str]]:
     """Rows to learn from (train), to choose weights by (val) and to judge by (test)."""
     names = sorted(documents)
-    random.Random(1).shuffle(names)
+    random.Random(SEED).shuffle(names)
     if len(names) < FEW:
         rest = [row for doc in documents if doc != names[-1] for row in documents[doc]]
         val = rest[EIGHTH - 1 :: EIGHTH]
@@ -79,21 +81,27 @@ def main() -> None:
     parser.add_argument("--from", dest="model", default="PP-OCRv6_small_rec")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--lines", type=int, default=0)
     parser.add_argument("--cut", action="store_true")
     parser.add_argument("--new", default="")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     if not (given.folder / "test.txt").exists():
-        for name, rows in parts(lines_by_document(given.labels, given.folder)).items():
+        rows_of = parts(lines_by_document(given.labels, given.folder))
+        if given.lines:
+            few = random.Random(SEED).sample(rows_of["train"], given.lines)
+            rows_of = {"train": few, "test": rows_of["val"] + rows_of["test"]}
+        for name, rows in rows_of.items():
             (given.folder / f"{name}.txt").write_text("".join(rows), encoding="utf-8")
             print(f"{name}: {len(rows)} lines")
     if given.cut:
         return
     new = given.new or str(given.folder / "new.onnx")
     if not given.new:
-        train, val = (str(given.folder / f"{part}.txt") for part in ("train", "val"))
+        train, val = (given.folder / f"{part}.txt" for part in ("train", "val"))
         where = ["--output", str(given.folder / "run"), "--export", new, "--minutes", str(given.minutes)]
-        command = ["finetune", "--from", given.model, "--data", train, "--eval", val, *where]
+        chosen_by = ["--eval", str(val)] if val.exists() else []
+        command = ["finetune", "--from", given.model, "--data", str(train), *chosen_by, *where]
         subprocess.run([sys.executable, "-m", "inkline", *command], check=True)
     print(judged(given.model, new, given.folder / "test.txt"))
 

@@ -26,6 +26,7 @@ Examples:
 FINETUNE_EXAMPLES = """\b
 Examples:
   inkline finetune --from PP-OCRv6_small_rec --data mine/train.txt --eval mine/val.txt --minutes 20 --export mine.onnx
+  inkline finetune --from PP-OCRv6_small_rec --data corrections/ --minutes 10 --export better.onnx
   inkline finetune --from PP-OCRv6_small_rec --data lines:cyrillic:50000 --eval cyrillic.txt
   inkline finetune --from runs/a/best.pt --data new.txt --eval val.txt --replay old.txt --replay_share 0.5
   inkline finetune --from PP-OCRv4_mobile_det --data pages.txt --eval val.txt --keep receipts.txt
@@ -100,7 +101,12 @@ def train(config: str, resume: bool, overrides: tuple[str, ...], **values: Any) 
 @click.command("finetune", epilog=FINETUNE_EXAMPLES)
 @click.option("--from", "model", required=True, help="zoo name, ONNX file or folder, or checkpoint (.pt)")
 @click.option("--data", multiple=True, required=True, help="label file, LMDB, or generated text (data.train)")
-@click.option("--eval", "evaluation", multiple=True, required=True, help="label file to evaluate on, apart from --data")
+@click.option(
+    "--eval",
+    "evaluation",
+    multiple=True,
+    help="label file to evaluate on, apart from --data  [default: a fifth of --data, which is then not learned from]",
+)
 @click.option(
     "--replay",
     multiple=True,

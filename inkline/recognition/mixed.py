@@ -1,6 +1,5 @@
 """Lines in several scripts, word by word: each word by the recogniser that reads it, none of them lost."""
 
-import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,12 +8,14 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from inkline.recognition.corrections import LATIN_LOOKING, LOOK_ALIKE
+from inkline.recognition.corrections import LATIN_LOOKING
 from inkline.recognition.pieces import (
     MAX_PIECES,
     MIN_SPLIT_GAIN,
     doubtful_words,
     joined,
+    letter_count,
+    look_alike,
     may_be_cyrillic,
     may_be_mixed,
     mixes_scripts,
@@ -25,12 +26,13 @@ from inkline.recognition.pieces import (
     whole_score,
     word_spans,
 )
-from inkline.recognition.router import GOOD_SCORE, Plan
+from inkline.recognition.router import GOOD_SCORE, LETTERED, Plan
 from inkline.recognition.words import ink_mask
 from inkline.scripts import NO_LETTERS, script_of, script_of_char
 from inkline.types import Floats, Image, Text
 
 CANDIDATE_ABOVE = 0.05  # probability of a recogniser for a doubtful word, from which it is asked
+MISREAD_ABOVE = 0.02  # probability of another script of a line's own recogniser, from which it reads a word once more, alone
 MAX_CANDIDATES = 3  # recognisers that are asked for the words of a line, beside its own
 MIN_PIECE_LETTERS = 2  # of a word that is read apart from its line
 UNREAD_LINE_SCORE = 0.9  # of a line in a script without a recogniser, from which words of it are believed
@@ -39,6 +41,7 @@ KNOWN_GUEST_SCORE = 0.7  # from which a recogniser that reads another word of th
 # Words in a script that is on no other line of the page: letters, score and probability of their recogniser at least,
 BELIEVED = ((2, 0.95, 0.5), (3, 0.9, 0.2), (5, 0.98, 0.0))
 UNREAD_BELIEVED = (2, 0.9, 0.2)  # and where the line has nothing for them
+NARROW_LETTER = 0.25  # width of a letter to the height of its line, at least, on the mean of a word
 FULL_SHARE = 0.75  # of the ink of a word: letters of some scripts reach beyond the place their net names
 RANK_LOSS = 0.05  # of the score, which a reading may be worse than that of a less likely recogniser
 SURE_BY = 0.4  # difference of two recognisers' probabilities, from which it decides between readings that are as good
@@ -68,7 +71,7 @@ class Words:
     """A line that is looked at word by word.
 
     whole: its reading so far; spans: (start, end) of its words in pixels; doubtful: which of them are; chances: of each word,
-    of recognisers; readings: of each word, by recogniser.
+    of recognisers; scripts: of each word, of scripts in some part of it; readings: of each word, by recogniser.
     """
 
     line: int
@@ -77,12 +80,18 @@ class Words:
     spans: list[tuple[int, int]]
     doubtful: list[int]
     chances: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    scripts: dict[int, Mapping[str, float]] = field(default_factory=dict)
     readings: dict[int, dict[str, Text]] = field(default_factory=dict)
 
     @cached_property
     def inked(self) -> NDArray[np.bool_]:
         """Which columns of the line hold ink."""
         return np.asarray(ink_mask(self.crop).any(axis=0))
+
+    def ink_width(self, word: int) -> int:
+        """How far the ink of a word reaches, in pixels."""
+        inked = np.flatnonzero(self.inked[slice(*self.spans[word])])
+        return int(np.ptp(inked)) + 1 if len(inked) else 0
 
     def place(self, first: int, last: int) -> tuple[float, float]:
         """Start and end of some words as fractions of the line's width."""
@@ -111,6 +120,10 @@ class Words:
         """The share of the ink of some words that a text has characters for."""
         return share_read(text, self.inked, self.crop.shape[0], *self.place(first, last))
 
+    def unsure(self, reading: Callable[[int], Text]) -> list[int]:
+        """The doubtful words that another reading could better."""
+        return [i for i in self.doubtful if self.worth(reading(i), i) <= 1 - MIN_SPLIT_GAIN]
+
     def worth(self, text: Text, word: int) -> float:
         """The score of a reading of a word, less where it leaves out ink or mixes scripts as no word does."""
         return whole_score(text) * min(self.share(text, word, word) / FULL_SHARE, 1.0)
@@ -130,38 +143,52 @@ def read_by_words(
     possible: the recognisers that may read a line or a part of it; expected: the scripts that surely are on each line's page.
     """
     lines = [words for i in range(len(texts)) if (words := _in_doubt(i, crops[i], seen[i], plans[i], texts[i]))]
-    likely = [possible(plans[words.line], seen[words.line]) for words in lines]
+    likely = {words.line: possible(plans[words.line], seen[words.line]) for words in lines}
     _ask_candidates(nets, lines, likely, expected)
-    changed = {words.line: (words, _guests(nets, words, expected[words.line])) for words in lines}
-    changed = {line: (words, names) for line, (words, names) in changed.items() if names or _is_misread(words)}
-    _ask_guests(nets, list(changed.values()))
-    for line, (words, names) in changed.items():
+    found = [(words, _guests(nets, words, expected[words.line])) for words in lines]
+    changed = [(words, names) for words, names in found if names or any(_misread(words, i) for i in words.doubtful)]
+    _ask_guests(nets, changed)
+    for words, names in changed:
         text = _assembled(nets, words, _choice(nets, words, names))
         if not words.whole.script or read_score(text) >= UNREAD_LINE_SCORE:
-            texts[line] = text
+            texts[words.line] = text
 
 
 def _ask_candidates(
-    nets: Nets, lines: Sequence[Words], likely: Sequence[set[str]], expected: Sequence[Collection[str]]
+    nets: Nets, lines: Sequence[Words], likely: Mapping[int, set[str]], expected: Sequence[Collection[str]]
 ) -> None:
-    """Let those who may read the doubtful words of lines, and the lines' own recognisers, read them."""
+    """Let the lines' own recognisers read their doubtful words, and others that may be right those that are still in doubt."""
+
+    def candidates(words: Words, unsure: Sequence[int]) -> list[str]:
+        return _candidates(nets, words, unsure, likely[words.line], expected[words.line])
+
+    def own(words: Words) -> list[str]:
+        may_gain = words.whole.reader and (candidates(words, words.doubtful) or _may_be_misread(nets, words))
+        return [words.whole.reader] if may_gain else []
+
+    for words in lines:
+        words.doubtful = words.unsure(words.of_whole)
     _look(nets, lines, [words.doubtful for words in lines])
-    asked = [_candidates(nets, words, names, expected[words.line]) for words, names in zip(lines, likely, strict=True)]
-    owns = [[words.whole.reader] if words.whole.reader else [] for words in lines]
-    _ask(nets, lines, [(words.doubtful, own + names) for words, own, names in zip(lines, owns, asked, strict=True)])
+    _ask(nets, lines, [(words.doubtful, own(words)) for words in lines])
+    unsure = [words.unsure(words.own) for words in lines]
+    _ask(nets, lines, [(which, candidates(words, which)) for words, which in zip(lines, unsure, strict=True)])
 
 
 def _ask_guests(nets: Nets, changed: Sequence[tuple[Words, list[str]]]) -> None:
     """Let those who read some word better read all others of the line."""
     lines = [words for words, _ in changed]
-    rest = [[i for i in range(len(words.spans)) if i not in words.doubtful] for words in lines]
-    _look(nets, lines, rest)
-    _ask(nets, lines, [(which, names) for which, (_, names) in zip(rest, changed, strict=True)])
+    _look(nets, lines, [[i for i in range(len(words.spans)) if i not in words.chances] for words in lines])
+    asked = [(words, name) for words, names in changed for name in names]
+    rest = [[i for i in range(len(words.spans)) if name not in words.readings.get(i, ())] for words, name in asked]
+    _ask(nets, [words for words, _ in asked], [(which, [name]) for which, (_, name) in zip(rest, asked, strict=True)])
 
 
-def _is_misread(words: Words) -> bool:
-    """Whether the line's own recogniser reads some word better alone, in another script."""
-    return any(_misread(words, i) for i in words.doubtful)
+def _may_be_misread(nets: Nets, words: Words) -> bool:
+    """Whether the router sees, in a word with letters, another script that the line's own recogniser is for."""
+    scripts = nets.scripts.get(words.whole.reader, LETTERED)
+    there = {i: words.of_whole(i).text for i in words.doubtful}
+    seen = {i: {script for script in scripts if words.scripts[i].get(script, 0.0) > MISREAD_ABOVE} for i in there}
+    return any(letter_count(text) and (mixes_scripts(text) or seen[i] - {script_of(text)}) for i, text in there.items())
 
 
 def _in_doubt(line: int, crop: Image, seen: Floats, plan: Plan, text: Text) -> Words | None:
@@ -182,22 +209,32 @@ def _look(nets: Nets, lines: Sequence[Words], which: Sequence[Sequence[int]]) ->
     seen = nets.look([words.crop[:, slice(*words.spans[i])] for words, i in at])
     for (words, i), parts in zip(at, seen, strict=True):
         words.chances[i] = nets.chances(parts)
+        words.scripts[i] = dict(zip(LETTERED, parts[:, 1:].max(axis=0).tolist(), strict=True))
 
 
-def _candidates(nets: Nets, words: Words, possible: set[str], expected: Collection[str]) -> list[str]:
-    """The recognisers that are asked for the doubtful words of a line, beside its own."""
+def _candidates(nets: Nets, words: Words, unsure: Sequence[int], possible: set[str], expected: Collection[str]) -> list[str]:
+    """The recognisers that are asked for the unsure words of a line, beside its own: those that may be believed."""
     sums: dict[str, float] = dict.fromkeys(possible, 0.0)
     in_latin = script_of(words.whole.text) == "Latn"
-    for i, chances in words.chances.items():
-        for name, chance in chances.items():
+    for i in unsure:
+        for name, chance in words.chances[i].items():
             if name and (name in sums or chance > CANDIDATE_ABOVE):
                 sums[name] = sums.get(name, 0.0) + chance
         if nets.cyrillic and in_latin and may_be_cyrillic(words.whole, words.spans[i], words.crop):
             sums[nets.cyrillic] = sums.get(nets.cyrillic, 0.0) + 1.0
     sums.pop(words.whole.reader, None)
-    if not _reads_latin(nets, words):
-        sums = {name: chance for name, chance in sums.items() if not {"Latn", *expected}.isdisjoint(nets.scripts.get(name, ()))}
-    return sorted(sums, key=lambda name: -sums[name])[:MAX_CANDIDATES]
+    names = [name for name in sums if _may_be_believed(nets, words, unsure, name, expected)]
+    return sorted(names, key=lambda name: -sums[name])[:MAX_CANDIDATES]
+
+
+def _may_be_believed(nets: Nets, words: Words, unsure: Sequence[int], name: str, expected: Collection[str]) -> bool:
+    """Whether a recogniser can be right about unsure words, whatever it reads there (`_is_believed`)."""
+    if not {"Latn", *expected}.isdisjoint(nets.scripts.get(name, ())):
+        return True
+    letters = sum(words.ink_width(i) for i in unsure) / (NARROW_LETTER * words.crop.shape[0])
+    seen = max((words.chances[i].get(name, 0.0) for i in unsure), default=0.0)
+    rules = [*BELIEVED, UNREAD_BELIEVED]
+    return _reads_latin(nets, words) and any(letters >= enough and seen >= likely for enough, _, likely in rules)
 
 
 def _reads_latin(nets: Nets, words: Words) -> bool:
@@ -378,13 +415,3 @@ def _best_way(words: Words, ways: Sequence[Text], apart: Text, run: Sequence[int
         return apart
     least = max(map(read_score, full)) - MIN_SPLIT_GAIN
     return next(text for text in full if read_score(text) >= least)
-
-
-def letter_count(text: str) -> int:
-    """How many letters and vowel signs a text has; a syllable of Korean counts as two."""
-    return sum((unicodedata.category(c)[0] in "LM") + ("가" <= c <= "힣") for c in text)
-
-
-def look_alike(text: str) -> bool:
-    """Whether the letters of a text, if it has any, look the same in another script."""
-    return LOOK_ALIKE.issuperset(sign for sign in text if sign.isalpha())

@@ -1,5 +1,6 @@
 """A line in several scripts: where its words lie, which of them are in doubt, and one text of its pieces."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkline.recognition.bidi import base_direction
+from inkline.recognition.corrections import LOOK_ALIKE
 from inkline.recognition.router import DOUBT_ABOVE, Plan
 from inkline.recognition.words import ink_mask
 from inkline.scripts import NO_LETTERS, script_of_char
@@ -198,3 +200,13 @@ def _begins_at_right(pieces: Sequence[str]) -> bool:
     """Whether a line with these pieces, from its left, is read from its right."""
     ends = {base_direction(piece) for piece in (pieces[0], pieces[-1])}
     return "rtl" in ends and base_direction(" ".join(pieces)) == "rtl"
+
+
+def letter_count(text: str) -> int:
+    """How many letters and vowel signs a text has; a syllable of Korean counts as two."""
+    return sum((unicodedata.category(c)[0] in "LM") + ("가" <= c <= "힣") for c in text)
+
+
+def look_alike(text: str) -> bool:
+    """Whether the letters of a text, if it has any, look the same in another script."""
+    return LOOK_ALIKE.issuperset(sign for sign in text if sign.isalpha())

@@ -33,6 +33,7 @@ from inkline.training.config import Config
 from inkline.training.convert import load_checkpoint
 from inkline.training.convert.net_checkpoint import load_tensors, read_checkpoint
 from inkline.training.data.labels import GENERATED, LoadOptions, kind_of_set, load_labels
+from inkline.training.data.survey import hold_out
 from inkline.training.distributed import distributed_env
 from inkline.training.export import export
 from inkline.training.loop import run_training
@@ -53,6 +54,7 @@ BLENDS = (0.8, 0.6, 0.35)  # shares of the way from the old weights that are tri
 WARMUP_STEPS = 100  # Adam's first steps move every weight by the whole rate; fewer steps of warm-up spoil what was there
 EPOCH_SAMPLES = 300  # new ones, at least: workers that draw and load begin anew each epoch, which takes seconds
 MAX_FALLS_NAMED = 4
+MIN_TO_PART = 25  # samples, below which all are learned from
 RECOGNISER = Path(__file__).with_name("finetune_recogniser.yaml")
 
 
@@ -72,8 +74,9 @@ class FinetuneResult:
 
     @property
     def has_gained(self) -> bool:
-        """Whether some measure of the new data surely rose."""
-        return any(c.new_data and c.fall < 0 and c.is_sure for c in self.changes)
+        """Whether some measure of the new data rose, and none surely fell."""
+        new = [c for c in self.changes if c.new_data]
+        return any(c.fall < 0 for c in new) and not any(c.fall > 0 and c.is_sure for c in new)
 
     def require_kept(self) -> None:
         """ModelError when an old ability fell by more than the bound."""
@@ -135,6 +138,28 @@ def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tu
     return configs.from_dict(tree, model), start_weights
 
 
+def with_held_out(config: Config) -> Config:
+    """The configuration with a fifth of the documents of each label file to evaluate on, in place of learning from them.
+
+    Of a few samples a fifth would tell nothing: all are learned from, and evaluated on though the net has seen them.
+    """
+    options = LoadOptions(config.data.root, labels=tuple(map(str, config.model.labels)))
+    drawn = [spec for spec in config.data.train if kind_of_set(spec)[0] in GENERATED]
+    files = [kind_of_set(spec, config.task) for spec in config.data.train if spec not in drawn]
+    if not files:
+        raise UsageError(
+            "fine-tuning needs data to evaluate on: give --eval FILE (data.evaluate), apart from the training data"
+        )
+    count = sum(len(load_labels(kind, file, options)[0]) for kind, file in files)
+    if count < MIN_TO_PART:
+        LogProgress().say(f"no --eval, and {count} samples are too few to part: the report is on what was learned from")
+        return configs.replace_in_section(config, "data", evaluate=tuple(f"{kind}:{file}" for kind, file in files))
+    parts = [(kind, hold_out(kind, file, options)) for kind, file in files]
+    learned, held = ([f"{kind}:{of[name]}" for kind, of in parts] for name in ("learn", "held"))
+    LogProgress().say(f"no --eval: a fifth is not learned from, but evaluated on: {', '.join(held)}")
+    return configs.replace_in_section(config, "data", train=(*drawn, *learned), evaluate=tuple(held))
+
+
 def lower_half(start_weights: StartWeights) -> list[str]:
     """Names of the first half of a backbone's blocks: strokes look alike in all scripts, and half the work is spared."""
     blocks = dict.fromkeys(".".join(name.split(".")[:3]) + "." for name in start_weights.state if name.startswith("backbone."))
@@ -188,19 +213,17 @@ def finetune(
 ) -> FinetuneResult | None:
     """Fine-tune `model` (a zoo name, ONNX file or folder, or checkpoint) on `data`, and evaluate old and new model.
 
-    data: label files or generated text, as `data.train`; set `data.evaluate` and `data.replay` by overrides. general:
-    sets of what the model could do before; empty: generated text of the scripts it knows. A recogniser's charset is
-    extended by the labels' new characters, unless `model.charset` is overridden. The report is written to the output
-    folder as report.md and report.json. force: a run that is finished already is reported as it is. Under torchrun only
-    rank 0 evaluates; the others get None.
+    data: label files or generated text, as `data.train`; set `data.evaluate` and `data.replay` by overrides; without the
+    former a fifth of the documents is held out. general: sets of what the model could do before; empty: generated text of
+    the scripts it knows. A recogniser's charset is extended by the labels' new characters, unless `model.charset` is
+    overridden. The report is written to the output folder as report.md and report.json. force: a run that is finished
+    already is reported as it is. Under torchrun only rank 0 evaluates; the others get None.
     """
     if not 0 <= bound <= 1:
         raise UsageError(f"bound={bound}: must be from 0 to 1")
     config, start_weights = recipe(model, data, overrides)
     if not config.data.evaluate:
-        raise UsageError(
-            "fine-tuning needs data to evaluate on: give --eval FILE (data.evaluate), apart from the training data"
-        )
+        config = with_held_out(config)
     output = Path(config.run.output)
     if force and (done := finished(config, bound)):
         return done

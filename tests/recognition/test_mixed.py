@@ -41,8 +41,11 @@ def alone(text, score, reader):
     return Text(text, score, np.full(len(text), score, np.float32), spans.astype(np.float32), reader=reader)
 
 
-def read(words, own, readings, chances, expected=()):
-    """The line read by words. own: (word, score) of the line's reading; readings: recogniser -> (word, score) of each word."""
+def read(words, own, readings, chances, expected=(), asked_for=None):
+    """The line read by words. own: (word, score) of the line's reading; readings: recogniser -> (word, score) of each word.
+
+    asked_for: a list that takes (word, recognisers) of what is read.
+    """
     crop, places = drawn(words)
     width = crop.shape[1]
     reader = next(iter(readings))
@@ -56,6 +59,8 @@ def read(words, own, readings, chances, expected=()):
     def read_words(crops, asked):
         out = []
         for image, names in zip(crops, asked, strict=True):
+            if names and asked_for is not None:
+                asked_for.append((words[which(image)], list(names)))
             joint = cv2.connectedComponents((image[..., 0] < 128).astype(np.uint8))[0] > 2
             out.append([] if joint else [alone(*readings[name][which(image)], name) for name in names])
         return out
@@ -71,6 +76,20 @@ def test_a_word_that_the_line_lacks_is_read_by_another_recogniser():
     words, own = ["Model", "Ласточка", "ES"], [("Model", 0.99), (None, 0.0), ("ES", 0.99)]
     readings = {"base": [("Model", 0.99), ("", 0.0), ("ES", 0.99)], "cyr": [("Модел", 0.5), ("Ласточка", 0.99), ("ЕЅ", 0.6)]}
     assert read(words, own, readings, {"cyr": 0.8, "base": 0.2}) == "Model Ласточка ES"
+
+
+def test_a_word_is_read_by_others_only_where_they_may_be_right():
+    """Not words that cannot be bettered, nor those too short to be believed, which else cost a third of a page's time."""
+    chances = {"base": 0.9, "cyr": 0.0, "hebrew": 0.06}
+    readings = {"base": [("OTHER", 0.99), ("$", 0.6)], "cyr": [("", 0.0)] * 2, "hebrew": [("אבגדה", 0.99), ("א", 0.99)]}
+    asked: list = []
+    assert read(["OTHER", "□"], [("OTHER", 0.99), ("$", 0.6)], readings, chances, (), asked) == "OTHER$" and asked == []
+    read(["OTHER", "□"], [("OTHER", 0.99), ("$", 0.6)], readings, chances, ["Hebr"], asked)
+    assert asked == [("□", ["base"]), ("□", ["hebrew"])]
+    asked.clear()
+    readings["base"][0], readings["hebrew"][0] = ("OTHER", 0.8), ("אבגדה", 0.5)
+    read(["OTHER", "□"], [("OTHER", 0.8), ("$", 0.99)], readings, chances, (), asked)
+    assert asked == [("OTHER", ["base"]), ("OTHER", ["hebrew"])]
 
 
 @pytest.mark.parametrize(("expected", "text"), [((), "OTHER□"), (("Hebr",), "OTHER ם")])

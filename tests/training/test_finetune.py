@@ -21,6 +21,7 @@ from inkline.training.abilities import Change, Held, MeasuredSet, change_of, kno
 from inkline.training.config import Config
 from inkline.training.convert import Description, load_checkpoint, save_checkpoint
 from inkline.training.convert.net_checkpoint import read_checkpoint
+from inkline.training.data.labels import load_labels
 from inkline.training.evaluate import evaluate_set, open_model
 from inkline.training.finetune import (
     FinetuneResult,
@@ -33,6 +34,7 @@ from inkline.training.finetune import (
     fitted,
     recipe,
     settle,
+    with_held_out,
 )
 from inkline.training.loop import run_training
 from inkline.training.nets.table import build
@@ -258,11 +260,28 @@ def test_an_unwarping_net_is_judged_page_by_page() -> None:
     assert worse.fall == pytest.approx(0.5) and worse.is_lost(0.01)
 
 
-def test_fine_tuning_needs_something_to_judge_by(trained: Path) -> None:
+def test_fine_tuning_needs_something_to_judge_by(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give --eval FILE"):
-        finetune(str(trained), ["new.txt"])
+        finetune(str(trained), ["lines:english:10"])
+    labels = drawn.lines(tmp_path, 26)
+    labels.write_text("".join(f"0.png\t{text}\n" for text in drawn.texts(26)), encoding="utf-8")
+    with pytest.raises(DataError, match="one document cannot be learned from and evaluated on; give --eval FILE"):
+        finetune(str(trained), [str(labels)])
     with pytest.raises(UsageError, match="bound=nan: must be from 0 to 1"):
         finetune(str(trained), ["new.txt"], bound=float("nan"))
+
+
+def test_a_fifth_of_the_data_is_held_out_where_nothing_else_is_given(tmp_path: Path) -> None:
+    """Drawn text is learned from whole; of label files that are not short some documents are only evaluated on."""
+    labels = drawn.lines(tmp_path, 30)
+    config = configs.replace_in_section(Config(), "data", train=("lines:english:10", str(labels)))
+    data = with_held_out(config).data
+    assert data.train == ("lines:english:10", f"rec:{tmp_path / 'rec.learn.txt'}") and len(data.evaluate) == 1
+    learned, held = (load_labels("rec", spec.removeprefix("rec:"))[0] for spec in (data.train[1], data.evaluate[0]))
+    assert (len(learned), len(held)) == (24, 6) and {s.text for s in (*learned, *held)} == set(drawn.texts(30))
+    few = str(drawn.lines(tmp_path / "few", 10))
+    data = with_held_out(configs.replace_in_section(Config(), "data", train=(few,))).data
+    assert data.train == (few,) and data.evaluate == (f"rec:{few}",)
 
 
 def test_a_branch_that_nothing_trains_is_not_made(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from inkline.training.data.sample_sources import Labelled
 from inkline.training.synth.contact_sheet import contact_sheet, outline
 from inkline.training.synth.generate import new_folder
 
+HELD_SHARE = 0.2  # of the documents of a set that has none to evaluate on
+
 
 def check_set(task: str, source: str, options: LoadOptions) -> LoadReport:
     """Read a whole set, decoding every image, and return what was found. DataError for one that is missing or empty."""
@@ -52,24 +54,40 @@ def split_set(
     if len(shares) < 2 or any(share <= 0 for share in shares.values()):
         raise DataError(f"a split needs at least two parts with shares above 0, not {shares}")
     samples, _ = load_labels(task, source, options)
+    parts = {sample.doc: part_of_document(sample.doc, shares, seed) for sample in samples}
+    empty = [name for name in shares if name not in parts.values()]
+    if empty:
+        raise DataError(
+            f"{source}: no document of {len(parts)} falls into {', '.join(empty)}; use larger shares or another seed"
+        )
+    return _write_parts(source, samples, parts)
+
+
+def hold_out(task: str, source: str, options: LoadOptions | None = None) -> dict[str, Path]:
+    """Write `<stem>.learn<suffix>` and `<stem>.held<suffix>` beside a label file, the latter of a fifth of its documents.
+
+    DataError for a single document, and as `load_labels` does.
+    """
+    samples, _ = load_labels(task, source, options)
+    documents = sorted({sample.doc for sample in samples}, key=lambda doc: hashlib.sha256(doc.encode()).digest())
+    if len(documents) < 2:
+        raise DataError(f"{source}: one document cannot be learned from and evaluated on; give --eval FILE")
+    held = set(documents[: max(round(HELD_SHARE * len(documents)), 1)])
+    return _write_parts(source, samples, {doc: "held" if doc in held else "learn" for doc in documents})
+
+
+def _write_parts(source: str, samples: Sequence[Sample], parts: dict[str, str]) -> dict[str, Path]:
+    """Write `<stem>.<part><suffix>` beside a label file for each part, lines as they are. parts: of each document."""
     file = Path(samples[0].where.rpartition(":")[0])
     if not file.is_file():
         raise DataError(f"{source}: only label files can be split")
-
-    # deal the lines out by their documents
-    lines = file.read_text(encoding="utf-8-sig").split("\n")
-    parts: dict[str, list[str]] = defaultdict(list)
+    lines, rows = file.read_text(encoding="utf-8-sig").split("\n"), defaultdict(list)
     for sample in samples:
         number = int(sample.where.rpartition(":")[2])
-        parts[part_of_document(sample.doc, shares, seed)].append(lines[number - 1].rstrip("\r"))
-    empty = [name for name in shares if name not in parts]
-    if empty:
-        count = len({sample.doc for sample in samples})
-        raise DataError(f"{source}: no document of {count} falls into {', '.join(empty)}; use larger shares or another seed")
-
-    written = {name: file.with_name(f"{file.stem}.{name}{file.suffix}") for name in shares}
+        rows[parts[sample.doc]].append(lines[number - 1].rstrip("\r"))
+    written = {name: file.with_name(f"{file.stem}.{name}{file.suffix}") for name in rows}
     for name, target in written.items():
-        _write_lines(target, parts[name])
+        _write_lines(target, rows[name])
     return written
 
 

@@ -14,6 +14,7 @@ from inkline.layout.tables import Grid
 from inkline.options import OcrOptions
 from inkline.recognition.confidence import Confidence, Fit, confidences
 from inkline.recognition.corrections import resolve_accents
+from inkline.recognition.cyrillic_page import with_cyrillic_signs
 from inkline.recognition.shapes import told_by_shape
 from inkline.recognition.signs import one_form
 from inkline.recognition.words import ink_quad, split_words
@@ -78,7 +79,8 @@ def _resolved(texts: list[Text], crops: Sequence[Image], options: OcrOptions) ->
     """The texts with accents and signs as the whole page says, and what the ink of their crops tells."""
     texts = resolve_accents(texts)
     if options.rules == "own":
-        texts = told_by_shape(one_form(texts, not HAN_LANGUAGES.isdisjoint(options.lang.split("+"))), crops)
+        chinese = not HAN_LANGUAGES.isdisjoint(options.lang.split("+"))
+        texts = with_cyrillic_signs(told_by_shape(one_form(texts, chinese), crops), crops)
     return texts
 
 

@@ -54,7 +54,8 @@ BLENDS = (0.8, 0.6, 0.35)  # shares of the way from the old weights that are tri
 WARMUP_STEPS = 100  # Adam's first steps move every weight by the whole rate; fewer steps of warm-up spoil what was there
 EPOCH_SAMPLES = 300  # new ones, at least: workers that draw and load begin anew each epoch, which takes seconds
 MAX_FALLS_NAMED = 4
-MIN_TO_PART = 25  # samples, below which all are learned from
+MIN_TO_PART = 25  # samples, below which all are learned from, and a recogniser learns more carefully:
+FEW_RATE_SHARE, FEW_KEEP = 0.35, 3.0  # of the learning rate, and weight of the answers that it gave before
 RECOGNISER = Path(__file__).with_name("finetune_recogniser.yaml")
 
 
@@ -178,6 +179,8 @@ def fitted(config: Config, overrides: Sequence[str]) -> Config:
         config = configs.replace_in_section(config, "run", minutes=minutes)
     given = [text.partition("=")[0].strip() for text in overrides]
     values: list[tuple[str, str, Any]] = [("data", "batch_size", batch)]
+    if count < MIN_TO_PART and config.distill.keep:  # the few would be learned by heart, and more forgotten
+        values += [("optimizer", "learning_rate", config.optimizer.learning_rate * FEW_RATE_SHARE), ("distill", "keep", FEW_KEEP)]
     if "run.epochs" not in given:
         repeats = 1 if "data.ratios" in given else -(-min(EPOCH_SAMPLES, count * epochs) // count)
         values += [("run", "epochs", -(-epochs // repeats))]

@@ -84,11 +84,13 @@ def test_batch_and_epochs_fit_the_data(trained: Path, tmp_path: Path) -> None:
     few, _ = recipe(str(trained), [str(data)], given)
     few = fitted(few, given)
     assert (few.data.batch_size, few.run.epochs, few.data.ratios) == (3, 2, (25.0,))  # 40 times, in epochs worth a start
+    assert few.distill.keep == 3.0 and few.optimizer.learning_rate == pytest.approx(7e-5)  # few are learned with care
     many = fitted(configs.replace_in_section(few, "data", train=("lines:english:2000",), batch_size=128), given)
     assert (many.data.batch_size, many.run.epochs) == (8, 5)
-    given += ["data.batch_size=9", "run.minutes=20", "run.epochs=7"]
+    given += ["data.batch_size=9", "run.minutes=20", "run.epochs=7", "distill.keep=2.0"]
     mine = fitted(recipe(str(trained), [str(data)], given)[0], given)
     assert (mine.data.batch_size, mine.run.epochs, mine.data.ratios, mine.run.minutes) == (9, 7, (), 15)
+    assert mine.distill.keep == 2.0
 
 
 def test_charsets_grow_at_their_end() -> None:

@@ -118,7 +118,8 @@ def characters(truth: Iterable[str], found: Iterable[str], case: bool = False) -
 # --- texts, by alignment ----------------------------------------------------------------------------------------------
 
 
-def _levenshtein() -> Any:
+def levenshtein() -> Any:
+    """Edit distances and paths; UsageError where the package that has them is missing."""
     try:
         from rapidfuzz.distance import Levenshtein
     except ImportError:
@@ -128,13 +129,13 @@ def _levenshtein() -> Any:
 
 def edits(truth: Sequence[Any], found: Sequence[Any]) -> int:
     """Levenshtein distance of two texts or two lists of words."""
-    return int(_levenshtein().distance(truth, found))
+    return int(levenshtein().distance(truth, found))
 
 
 def aligned(truth: str, found: str) -> list[tuple[int, int]]:
     """Positions (in truth, in found) that a shortest edit path pairs, kept or replaced, increasing in both."""
     pairs: list[tuple[int, int]] = []
-    for op in _levenshtein().opcodes(truth, found):
+    for op in levenshtein().opcodes(truth, found):
         if op.tag in ("equal", "replace"):
             pairs += zip(range(op.src_start, op.src_end), range(op.dest_start, op.dest_end), strict=True)
     return pairs

@@ -189,7 +189,8 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         validate(self)
-        object.__setattr__(self, "device", self.device.lower())
+        # PaddleOCR's `cpu:0` is the cpu, of which there is one.
+        object.__setattr__(self, "device", {"cpu:0": "cpu"}.get(self.device.lower(), self.device.lower()))
         kind, _, index = self.device.partition(":")
         if kind not in ("cpu", "gpu") or (index and (kind == "cpu" or not index.isdigit())):
             several = "; only PaddleOCR and `inkline ocr` take several: start a process for each" if "," in self.device else ""

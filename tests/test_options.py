@@ -44,6 +44,7 @@ def test_zero_is_a_value():
         ("use_textline_orientation", "yes", "true or false"),
         ("text_det_input_shape", (640, 640), "three whole numbers"),
         ("device", "cuda", "must be cpu, gpu or gpu:N"),
+        ("device", "cpu:1", "must be cpu, gpu or gpu:N"),
         ("device", "gpu:0,1", "only PaddleOCR and `inkline ocr` take several: start a process for each"),
         ("engine", "tensorrt", "must be one of auto, onnxruntime, openvino"),
     ],
@@ -51,6 +52,10 @@ def test_zero_is_a_value():
 def test_wrong_values_name_themselves_and_what_is_allowed(name, value, message):
     with pytest.raises(UsageError, match=message):
         apply(OcrOptions(), **{name: value})
+
+
+def test_the_first_cpu_is_the_cpu():
+    assert apply(OcrOptions(), device="CPU:0").engine.device == "cpu"
 
 
 def test_reference_rules_are_flat_names():

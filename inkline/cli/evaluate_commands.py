@@ -71,9 +71,10 @@ def ocr(datasets: tuple[str, ...], results: str | None, save_path: str | None, *
 
     A data set is a labels.jsonl or its folder, with a line per page: {"image", "lines": [{"points", "text", "ignore"}]}.
     """
-    from inkline.metrics import PageScore, page
+    from inkline.metrics import PageScore, levenshtein, page
     from inkline.pipeline import Ocr
 
+    levenshtein()  # where it is missing, that is said before anything is read
     case, limit, as_json = (values.pop(name) for name in ("case", "limit", "as_json"))
     ocr = partial(Ocr, **given(OcrOptions, values))
     read = partial(from_files, Path(results)) if results else partial(read_pages, ocr(), save_path)

@@ -1,7 +1,10 @@
 """`inkline ocr`: read files, folders, URLs and PDFs."""
 
 import csv
+import glob
 import json
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -40,6 +43,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]
 
 
 DEFAULT_FORMATS = ("json", "img")
+NOT_TEXT = frozenset({"img", "pdf", "parquet"})  # formats that are no text, which a terminal cannot show
 ONE_DOCUMENT = frozenset({"img", "pdf", "parquet", "hocr", "alto", "page"})  # formats of which two in a row are no file
 NAMES_HEAD = ("input", "file")
 NAMES_FILE = "names.tsv"  # which files belong to which input, where inputs have the same name
@@ -111,7 +115,7 @@ def read_all(
 
     names, strict = _chosen_formats(formats, save_path), values.pop("strict", False)
     as_results = values.pop("print_results", False)
-    show = _as_printed(as_json, as_results, values)
+    show = _as_printed(as_json, as_results, values, several=len(sources) > 1 or _may_be_several(sources[0]))
     check_packages(names)
     password = values.get("pdf_password")  # for reading PDFs and for writing them
     pdf_options = apply(PdfOptions(), **given(PdfOptions, values))
@@ -136,11 +140,20 @@ def read_all(
     _end(failures, len(damaged), strict)
 
 
-def _as_printed(as_json: bool, as_results: bool, values: dict[str, Any]) -> Callable[["Page"], str]:
-    """How a page is printed: as PaddleX prints a result, as JSON, or as text."""
+def _may_be_several(source: str) -> bool:
+    """Whether an input stands for any number of files: a folder or a pattern."""
+    from inkline.io.sources import is_url
+
+    return os.path.isdir(source) or (glob.has_magic(source) and not os.path.lexists(source) and not is_url(source))
+
+
+def _as_printed(as_json: bool, as_results: bool, values: dict[str, Any], several: bool) -> Callable[["Page"], str]:
+    """How a page is printed: as PaddleX prints a result, as JSON, or as text, of several inputs below their names."""
     if as_results:
         return _as_result(all_boxes=values.get("text_rec_score_thresh") is not None)
-    return _json_line if as_json else _text
+    if as_json:
+        return _json_line
+    return _named_text() if several else lambda page: page.text
 
 
 def _end(failures: "Failures", damaged: int, strict: bool) -> None:
@@ -190,6 +203,8 @@ def _chosen_formats(formats: str | None, save_path: str | None) -> tuple[str, ..
     names = check_formats(formats)
     if len(names) > 1 and not save_path:
         raise UsageError(f"--format {formats}: several formats need a folder; give --save_path, or one format")
+    if names[0] in NOT_TEXT and not save_path and sys.stdout.isatty():
+        raise UsageError(f"--format {names[0]}: this is no text for a terminal; give --save_path, or a file: > FILE")
     return names
 
 
@@ -241,8 +256,20 @@ def _printed(pages: Iterable["Page"], names: tuple[str, ...], pdf: PdfOptions, f
         click.echo(b"\n" + data if count and names[0] == "md" else data, nl=False)
 
 
-def _text(page: "Page") -> str:
-    return page.text
+def _named_text() -> Callable[["Page"], str]:
+    """A page's text, that of each input's first page below a line with the input's name, as `head` prints it."""
+    from inkline.io.sources import storable
+
+    last: list[str | None] = []  # the source of the page before
+
+    def text(page: "Page") -> str:
+        if last and page.source == last[0] and page.page_index:
+            return page.text
+        empty_line = "\n" if last else ""
+        last[:] = [page.source]
+        return f"{empty_line}==> {storable(page.source or '-')} <==\n{page.text}"
+
+    return text
 
 
 def _as_result(all_boxes: bool) -> Callable[["Page"], str]:

@@ -11,7 +11,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -75,7 +75,14 @@ def expand(inputs: Any, suffixes: Collection[str] = FOLDER_SUFFIXES, passed_over
     elif isinstance(inputs, str) and glob.has_magic(inputs) and not os.path.lexists(source.data):
         yield from _glob(inputs, suffixes, passed_over)
     else:
-        yield source
+        yield _refused_folder(source)
+
+
+def _refused_folder(source: Source) -> Source:
+    """The source; one that is written as a folder (`scans/`) and is not there with its error."""
+    if (source.name or "").endswith("/") and not os.path.lexists(source.data):
+        return replace(source, error=MissingFileError("no such folder"))
+    return source
 
 
 def as_source(given: Any) -> Source:

@@ -1,7 +1,7 @@
 """`RapidOCR` as RapidOCR 3.x has it, its call and its result, on Inkline's pipeline."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,16 @@ class RapidOCROutput:
         return sum(self.elapse_list)
 
     def __len__(self) -> int:
-        return len(self.txts or ())
+        """How many lines there are: read, or where none were to be read, found or classified."""
+        found = next((each for each in (self.txts, self.boxes, self.cls_res) if each is not None), ())
+        return len(found)
+
+    def __iter__(self) -> Iterator[Any]:
+        """TypeError: RapidOCR 1's pair is unpacked, RapidOCR 3's result is not."""
+        raise TypeError(
+            "this is RapidOCR 3's result, which is not unpacked as RapidOCR 1's `result, elapse = engine(image)`; "
+            "write `result = engine(image)`, then result.boxes, result.txts, result.scores and result.elapse"
+        )
 
     def to_json(self) -> list[dict[str, Any]] | None:
         """`{"box", "txt", "score"}` of each line; None where there is nothing."""

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from inkline import __version__
-from inkline.errors import BusyError, InklineError, PasswordError, StageError
+from inkline.errors import BusyError, InklineError, PasswordError, StageError, near
 from inkline.options import ServeOptions
 from inkline.pipeline import Ocr
 from inkline.service.connections import Guard, allowed_hosts, send_body
@@ -76,6 +76,7 @@ SAMPLE_PDF = (
 LOG_ID = "f1a1f3c5-4c19-4bb9-9f4a-6e3a58a0c6a1"
 
 ERRORS = {
+    400: "the body of a form ends before its last boundary",
     408: "the body came too slowly",
     413: "the body is larger than `max_body_bytes`",
     415: "the body is neither `application/json` nor `multipart/form-data`, or it is compressed",
@@ -339,6 +340,7 @@ def error_reply(log_id: str, status: int, message: str, error: Exception | None 
 
 def _app(service: Service) -> FastAPI:
     app = FastAPI(title="Inkline", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.redirect_slashes = False  # clients that follow a redirect leave their body behind, or send it twice
     _add_file_routes(app, service)
     _add_other_routes(app, service)
     add_page_routes(app, service)
@@ -346,7 +348,9 @@ def _app(service: Service) -> FastAPI:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        message = f"{request.method} {request.url.path}: {error.detail}"
+        path = request.url.path
+        advice = near(path.rstrip("/"), app.openapi()["paths"], 1) if error.status_code == 404 else ""
+        message = f"{request.method} {path}: {error.detail}{advice}"
         return error_reply(str(uuid.uuid4()), error.status_code, message, error)
 
     return app

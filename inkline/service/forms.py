@@ -6,6 +6,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import from_json
 from python_multipart import create_form_parser
+from python_multipart.multipart import MultipartState
 
 from inkline.errors import UsageError
 
@@ -14,10 +15,15 @@ MAX_FORM_FIELDS = 100
 MAX_NAME_CHARS = 50  # of a field, in a message
 
 
+class CutForm(ValueError):
+    """A form without its end, of which some may be missing."""
+
+
 def form_fields(body: bytes, content_type: str) -> dict[str, list[str]]:
     """The fields of a body of multipart/form-data, each with all its values: a file's content as Base64, else text.
 
-    Errors: ValueError, and FormParserError of python_multipart, for a body that is not what its type says.
+    Errors: CutForm for a body that ends before its last boundary; ValueError, and FormParserError of python_multipart, for
+    one that is not what its type says.
     """
     fields: dict[str, list[str]] = {}
 
@@ -39,21 +45,26 @@ def form_fields(body: bytes, content_type: str) -> dict[str, list[str]]:
     parser = create_form_parser(headers, on_field, on_file, config=config)
     parser.write(body)
     parser.finalize()
+    # The parser takes what it has seen for whole, so a file of which the half came would be read as if it were all.
+    if getattr(parser.parser, "state", None) != MultipartState.END:
+        raise CutForm("the body ends before the last boundary of its form; send it whole")
     return fields
 
 
 def form_values(model: type[BaseModel], fields: dict[str, list[str]]) -> dict[str, Any]:
     """What the fields of a form say in JSON: a list may come as repeated fields, as values between commas, or as JSON.
 
-    An optional field without content was not given. Errors: UsageError for a field given twice that takes one value, and for
-    what is not the JSON that it looks like.
+    Of an optional field, what has no content was not given. Errors: UsageError for a field given twice that takes one
+    value, and for what is not the JSON that it looks like.
     """
     out: dict[str, Any] = {}
     for name, values in fields.items():
         known = model.model_fields.get(name)
         annotation = None if known is None else known.annotation
-        if known is not None and not known.is_required() and not any(values):
-            continue
+        if known is not None and not known.is_required():
+            values = list(filter(None, values))
+            if not values:
+                continue
         if _takes(annotation, list):
             out[name] = [item for value in values for item in _items(name, value)]
         elif len(values) > 1:

@@ -22,7 +22,7 @@ from inkline.errors import InputError, UsageError, near
 from inkline.flat import flat_fields
 from inkline.options import OcrOptions
 from inkline.presets import Tier
-from inkline.service.forms import FORM, form_fields, form_values
+from inkline.service.forms import FORM, CutForm, form_fields, form_values
 
 JSON = "application/json"
 
@@ -260,6 +260,12 @@ class BadRequest(InputError):
         self.log_id = log_id
 
 
+class CutBody(BadRequest):
+    """A body of which a part did not come."""
+
+    http_status = 400
+
+
 def printable(text: str) -> str:
     """The text with `_` for line ends and other control characters, which would forge lines in a log."""
     return "".join(sign if sign.isprintable() else "_" for sign in text)
@@ -289,6 +295,8 @@ def read_model(model: type[Model], body: bytes, content_type: str, log_id: str) 
 def _form_data(body: bytes, content_type: str, log_id: str) -> dict[str, list[str]]:
     try:
         return form_fields(body, content_type)
+    except CutForm as error:
+        raise CutBody(str(error), log_id) from error
     except (ValueError, FormParserError) as error:
         raise BadRequest(f"the body is not {FORM} ({error})", log_id) from error
 

@@ -93,13 +93,20 @@ def test_json_lines_standard_input_and_options(tmp_path):
     assert page["text_det_params"]["thresh"] == 0.2 and page["return_word_box"] and page["text_word"]
 
 
-def test_a_format_without_a_folder_goes_to_standard_output(tmp_path, run):
+def test_a_format_without_a_folder_goes_to_standard_output(tmp_path, run, monkeypatch):
     done = run("ocr", RECEIPT, "--format", "jsonl", "--quiet")
     assert "CORNER BAKERY" in json.loads(done.stdout)["rec_texts"] and not done.stderr
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    shown = run("ocr", RECEIPT, "--format", "pdf")
+    assert shown.returncode == 2 and "no text for a terminal; give --save_path" in shown.stderr and not shown.output
+    monkeypatch.undo()
     refused = run("ocr", RECEIPT, "--format", "json,md")
     assert refused.returncode == 2 and "several formats need a folder; give --save_path" in refused.stderr
     other = tmp_path / "other.png"
     other.write_bytes(Path(RECEIPT).read_bytes())
+    named = run("ocr", RECEIPT, other).stdout.splitlines()
+    assert named[0] == f"==> {RECEIPT} <==" and named[named.index(f"==> {other} <==") - 1 :][:1] == [""]
+    assert sum(line.startswith("CORNER") for line in named) == 2
     both = run("ocr", RECEIPT, other, "--format", "md", "--quiet")
     assert both.stdout.count("\n\nCORNER") == 1  # an empty line between two documents
     pictures = run("ocr", RECEIPT, other, "--format", "img")

@@ -273,3 +273,14 @@ def test_a_set_in_another_script_is_scored_with_its_language(tmp_path: Path, cap
     assert main(["eval", "ocr", str(tmp_path), "--lang", "ru", "--json", "--cpu_threads", "1"]) in (0, None)
     scores = json.loads(capsys.readouterr().out)
     assert scores["tok_f1"] == 1.0 and "det_h" not in scores
+
+
+def test_scoring_without_its_package_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("rapidfuzz", "rapidfuzz.distance"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SystemExit) as ended:
+        main(["eval", "ocr", str(tmp_path / "missing")])
+    err = capsys.readouterr().err
+    assert ended.value.code == 2 and "need rapidfuzz: pip install" in err and "labels" not in err

@@ -192,6 +192,8 @@ def test_count_pages(folder: Path) -> None:
 
 
 def test_a_missing_file_is_one_error_with_nothing_behind_it(tmp_path: Path) -> None:
+    (folder,) = expand("none/")
+    assert isinstance(folder.error, MissingFileError) and str(folder.error) == "no such folder"
     with pytest.raises(MissingFileError, match=r"none\.png: no such file") as missing:
         list(read(tmp_path / "none.png"))
     assert "".join(traceback.format_exception(missing.value)).count("Traceback") == 1

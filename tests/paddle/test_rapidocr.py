@@ -26,9 +26,13 @@ def test_a_page_is_read_as_rapidocr_gives_it(fixtures, tmp_path) -> None:
     # Single steps, and nothing.
     line = Pillow.open(fixtures / "receipt.png").crop((80, 66, 320, 106))
     assert engine(line, use_det=False).txts == ("12 Mill Lane, Ashford",)
-    assert engine(fixtures / "receipt.png", use_rec=False).boxes.shape == (18, 4, 2)
+    found = engine(fixtures / "receipt.png", use_rec=False)
+    assert found.boxes.shape == (18, 4, 2) and len(found) == 18
+    with pytest.raises(TypeError, match=r"write `result = engine\(image\)`, then result\.boxes"):
+        _boxes, _elapse = found
     upside_down = line.transpose(Pillow.Transpose.ROTATE_180)
-    assert engine(upside_down, use_det=False, use_rec=False).cls_res[0][0] == "180"
+    turned = engine(upside_down, use_det=False, use_rec=False)
+    assert turned.cls_res[0][0] == "180" and len(turned) == 1
     empty = engine(np.full((200, 300, 3), 255, np.uint8))
     assert len(empty) == 0 and empty.boxes is empty.txts is empty.to_json() is empty.vis() is None
     assert empty.to_markdown() == ""

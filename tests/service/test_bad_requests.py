@@ -103,6 +103,7 @@ def test_bodies_that_are_no_requests(served):
 def test_other_routes_and_methods(served):
     refused(served.client.get("/ocr"), 405)
     refused(served.client.post("/nothing"), 404)
+    refused(served.client.post("/ocr/", json={"file": HELLO}), 404, "POST /ocr/: Not Found; did you mean '/ocr'?")
     refused(served.client.get("/page.html"), 404)
 
 

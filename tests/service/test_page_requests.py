@@ -42,13 +42,17 @@ def test_a_form_is_answered_as_json_is(served):
         assert answer.status_code == 422 and says in answer.json()["errorMsg"], answer.text
     torn = served.client.post("/ocr", content=b"--x\r\nnot a part", headers={"Content-Type": "multipart/form-data; boundary=y"})
     assert torn.status_code == 422
+    body, _, kind = form_body({"visualize": ["false"], "file": [HELLO]})
+    for cut in (2, 8, 40, len(HELLO)):  # in the last boundary, before it, within the file
+        answer = served.client.post("/ocr", content=body[: -cut - 2], headers={"Content-Type": kind})
+        assert answer.status_code == 400 and "before the last boundary" in answer.json()["errorMsg"], answer.text
     unbounded = served.client.post("/ocr", content=b"a", headers={"Content-Type": "multipart/form-data"})
     assert unbounded.status_code == 422 and "multipart/form-data" in unbounded.json()["errorMsg"]
 
 
 def test_a_list_in_a_form_is_repeated_or_between_commas(served):
     file = [("file", ("a.png", encoded(picture()), "image/png")), ("visualize", (None, "false"))]
-    for given in (["txt,md"], ["txt", "md"], [" txt , md "], ['["txt", "md"]'], ["txt,txt", "md"]):
+    for given in (["txt,md"], ["txt", "md"], ["txt", "", "md", ""], [" txt , md "], ['["txt", "md"]'], ["txt,txt", "md"]):
         answer = served.client.post("/ocr", files=[*file, *(("outputs", (None, value)) for value in given)])
         assert answer.status_code == 200, answer.text
         assert set(answer.json()["result"]["outputs"]) == {"txt", "md"}, given

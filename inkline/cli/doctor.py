@@ -5,8 +5,10 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from itertools import islice
@@ -21,7 +23,7 @@ from inkline.options import EngineOptions, OcrOptions
 from inkline.registry.card import find_card
 from inkline.registry.download import find_local
 from inkline.registry.settings import settings_from_environment
-from inkline.runtime import ENGINES, INSTRUCTIONS, Engine, choose_engine, instructions, suits_openvino
+from inkline.runtime import ENGINES, INSTRUCTIONS, choose_engine, instructions, suits_openvino
 
 if TYPE_CHECKING:
     from inkline.io.read import PageImage
@@ -31,6 +33,8 @@ PACKAGES = (
     *("numpy", "opencv-python-headless", "pillow", "pypdfium2"),
     *("onnxruntime", "onnxruntime-gpu", "openvino", "torch"),
 )
+
+DETECTION, RECOGNITION = "nets before reading: detector, turns", "nets that read: scripts, recognisers"  # stages of `bench`
 
 BENCH_EXAMPLES = """\b
 Examples:
@@ -84,7 +88,7 @@ def measure(inputs: list[str], limit: int, rounds: int, options: dict[str, Any])
         chosen = ocr.options.engine
     stages = {"decode": decode, **{name: statistics.median(run[name] for run in runs) for name in runs[0]}}
     clock = {name: stages.pop(name) for name in ("pages one by one", "pages as a stream")}
-    nets = stages["detector"] + stages["recogniser"]
+    nets = stages[DETECTION] + stages[RECOGNITION]
     beside = sum(stages.values()) - nets - decode
     count = len(page_images)
     lines = [f"{count} page{'s' * (count != 1)}, engine {chosen.engine}, {chosen.cpu_threads} threads", ""]
@@ -99,40 +103,48 @@ def measure(inputs: list[str], limit: int, rounds: int, options: dict[str, Any])
     return "\n".join(lines)
 
 
-class _Timed:
-    """An engine that adds up the processor time of its calls, as long as nothing else runs."""
+@contextmanager
+def _net_seconds() -> Iterator[list[float]]:
+    """A list of one number that grows by the processor time of every call of every net, as long as nothing else runs."""
+    spent = [0.0]
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine, self.metadata, self.streams, self.seconds = engine, engine.metadata, engine.streams, 0.0
+    def timed(call: Callable[..., Any]) -> Callable[..., Any]:
+        def call_timed(engine: Any, x: Any) -> Any:
+            start = time.process_time()
+            outputs = call(engine, x)
+            spent[0] += time.process_time() - start
+            return outputs
 
-    def __call__(self, x: Any) -> list[Any]:
-        start = time.process_time()
-        outputs = self.engine(x)
-        self.seconds += time.process_time() - start
-        return outputs
+        return call_timed
+
+    kinds = {import_module(module).open_file for module, distribution, _ in ENGINES.values() if find_spec(distribution)}
+    before = {kind: kind.__call__ for kind in kinds}
+    for kind, call in before.items():
+        kind.__call__ = timed(call)
+    try:
+        yield spent
+    finally:
+        for kind, call in before.items():
+            kind.__call__ = call
 
 
 def _stages(ocr: "Ocr", page_images: list["PageImage"]) -> dict[str, float]:
     options, images = ocr.options, [page_image.image for page_image in page_images]
-    models: list[Any] = [ocr._detect_one, *ocr.recognizers]
-    nets = detector, *heads = [_Timed(model._engine) for model in models]
-    for model, net in zip(models, nets, strict=True):
-        model._engine = net
-    prepared, prepare = _timed(
-        lambda: [ocr._prepare(page, options, ocr._detect_one) for page in page_images], time.process_time
-    )
-    texts, recognize = _timed(
-        lambda: [ocr._read(page.crops, [len(page.crops)], options.recognize, map) for page in prepared], time.process_time
-    )
-    _, together = _timed(lambda: [*map(ocr._finish, prepared, texts)], time.process_time)
-    for model, net in zip(models, nets, strict=True):
-        model._engine = net.engine
-    read = sum(net.seconds for net in heads)
+    with _net_seconds() as spent:
+        prepared, prepare = _timed(
+            lambda: [ocr._prepare(page, options, ocr._detect_one) for page in page_images], time.process_time
+        )
+        found = spent[0]
+        texts, recognize = _timed(
+            lambda: [ocr._read(page.crops, [len(page.crops)], options.recognize, map) for page in prepared], time.process_time
+        )
+        read = spent[0] - found
+        _, together = _timed(lambda: [*map(ocr._finish, prepared, texts)], time.process_time)
     return {
-        "detector": detector.seconds,
-        "boxes, order, lines cut": prepare - detector.seconds,
-        "recogniser": read,
-        "scripts told, lines fed, answers decoded": recognize - read,
+        DETECTION: found,
+        "boxes, order, lines cut": prepare - found,
+        RECOGNITION: read,
+        "lines fed, answers decoded": recognize - read,
         "boxes fitted to ink, page put together": together,
         "pages one by one": _timed(lambda: [ocr(image) for image in images])[1],
         "pages as a stream": _timed(lambda: list(ocr.stream(images)))[1],

@@ -180,7 +180,10 @@ def fitted(config: Config, overrides: Sequence[str]) -> Config:
     given = [text.partition("=")[0].strip() for text in overrides]
     values: list[tuple[str, str, Any]] = [("data", "batch_size", batch)]
     if count < MIN_TO_PART and config.distill.keep:  # the few would be learned by heart, and more forgotten
-        values += [("optimizer", "learning_rate", config.optimizer.learning_rate * FEW_RATE_SHARE), ("distill", "keep", FEW_KEEP)]
+        values += [
+            ("optimizer", "learning_rate", config.optimizer.learning_rate * FEW_RATE_SHARE),
+            ("distill", "keep", FEW_KEEP),
+        ]
     if "run.epochs" not in given:
         repeats = 1 if "data.ratios" in given else -(-min(EPOCH_SAMPLES, count * epochs) // count)
         values += [("run", "epochs", -(-epochs // repeats))]

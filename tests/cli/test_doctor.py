@@ -23,5 +23,5 @@ def test_doctor_names_engines_models_and_advice(tmp_path, monkeypatch):
 def test_bench_times_every_stage():
     done = CliRunner().invoke(inkline, ["bench", "tests/fixtures/receipt.png", "--rounds", "1", "--engine", "onnxruntime"])
     assert done.exit_code == 0, done.output
-    for stage in ("decode", "detector", "lines cut", "recogniser", "beside the nets", "one by one", "as a stream", "pages/s"):
+    for stage in ("decode", "detector", "lines cut", "recognisers", "beside the nets", "one by one", "as a stream", "pages/s"):
         assert stage in done.output

@@ -1,9 +1,9 @@
 """What a run is to read: the files of folders, globs, lists, archives and object stores, one after another.
 
-Only the current file is held, so a source may have any number of files. A file's name is its path below the source, and
-decides what its results are called: below the folder, the fixed part of the glob, the archive or the store's prefix when
-one source is given; the whole path as written when several are, or a list. Archives (zip and tar, plain or compressed)
-are read member by member, without unpacking the whole.
+Only the current file is held (of an archive the names), so a source may have any number of files. A file's name is its
+path below the source, and decides what its results are called: below the folder, the fixed part of the glob, the
+archive or the store's prefix when one source is given; the whole path as written when several are, or a list. Archives
+(zip and tar, plain or compressed) are read member by member, without unpacking the whole.
 """
 
 import glob
@@ -17,6 +17,7 @@ import tarfile
 import time
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -168,18 +169,22 @@ def _joined(*parts: str) -> str:
 def _in_archive(path: Path, prefix: str, label: str, stamp: str) -> Iterator[FileTask]:
     """Images and PDFs of an archive, by their suffix (or, without one, by their first bytes), in the archive's order.
 
-    Hidden files, links and archives in archives are skipped; a damaged archive ends in a task with an error.
+    Of members of one name, as `tar -r` makes them, the second is `name~2`. Hidden files, links and archives in archives are
+    skipped; a damaged archive ends in a task with an error.
     """
+    met: Counter[str] = Counter()
     members = _zip_members if path.name.lower().endswith((".zip", ".cbz")) else _tar_members
     try:
         _refuse_pipes(path)
         for name, member_stamp, encrypted, opener in members(path):
             if _is_hidden(name) or not _is_wanted(name, None if encrypted else opener):
                 continue
-            error = f"{path.name}/{name}: is encrypted; unpack the archive first" if encrypted else ""
+            met[name] += 1
+            again = f"~{met[name]}" if met[name] > 1 else ""
+            error = f"{path.name}/{name}{again}: is encrypted; unpack the archive first" if encrypted else ""
             # The time a member carries says little (many tools write none); the archive's own is added.
-            fingerprint, label_in = f"{stamp}-{member_stamp}", f"{label}/{name}"
-            below = _joined(prefix, _relative_name(name))
+            fingerprint, label_in = f"{stamp}-{member_stamp}", f"{label}/{name}{again}"
+            below = _joined(prefix, _relative_name(name) + again)
             yield FileTask(below, label_in, fingerprint=fingerprint, error=error, open=opener)
     except ARCHIVE_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__

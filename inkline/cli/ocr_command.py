@@ -1,9 +1,7 @@
 """`inkline ocr`: read files, folders, URLs and PDFs."""
 
 import csv
-import glob
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from inkline.cli.ocr_inputs import may_be_several, tell_left_out, without_results
 from inkline.cli.options_help import FORMATS, LongCommand, from_options, given, model_choice, say_damaged, strict_flag
 from inkline.cli.paddle_flags import engine_options, old_options, translated
 from inkline.errors import InklineError, OutputError, UsageError
@@ -115,18 +114,20 @@ def read_all(
 
     names, strict = _chosen_formats(formats, save_path), values.pop("strict", False)
     as_results = values.pop("print_results", False)
-    show = _as_printed(as_json, as_results, values, several=len(sources) > 1 or _may_be_several(sources[0]))
+    show = _as_printed(as_json, as_results, values, several=len(sources) > 1 or may_be_several(sources[0]))
     check_packages(names)
     password = values.get("pdf_password")  # for reading PDFs and for writing them
     pdf_options = apply(PdfOptions(), **given(PdfOptions, values))
     review = ReviewList(values.pop("review", None))
     options = translated(values | {"pdf_password": password})
     failures, damaged = Failures(), set[str | None]()  # sources
+    left_out: list[str] = []
     with ExitStack() as opened:
         readers = [opened.enter_context(ocr) for ocr in open_on_devices(**options)]
         display = opened.enter_context(LogProgress(None) if quiet else open_progress("pages"))
         prints = not quiet and (as_json or as_results or not names)
-        pages = _shown(stream_on(readers, sources, failures), display, damaged, show if prints else None)
+        inputs = without_results(sources, save_path, left_out)
+        pages = _shown(stream_on(readers, inputs, failures), display, damaged, show if prints else None)
         if save_path:
             writer = ResultWriter(save_path, names, pdf_options, failures)
             written = writer.written(pages)
@@ -136,15 +137,9 @@ def read_all(
     if save_path and not quiet:
         click.echo(f"inkline: {count} page{'s' * (count != 1)} read, results in {save_path}", err=True)
         writer.tell_names()
+        tell_left_out(left_out, save_path)
     review.tell(save_path, as_json, quiet)
     _end(failures, len(damaged), strict)
-
-
-def _may_be_several(source: str) -> bool:
-    """Whether an input stands for any number of files: a folder or a pattern."""
-    from inkline.io.sources import is_url
-
-    return os.path.isdir(source) or (glob.has_magic(source) and not os.path.lexists(source) and not is_url(source))
 
 
 def _as_printed(as_json: bool, as_results: bool, values: dict[str, Any], several: bool) -> Callable[["Page"], str]:

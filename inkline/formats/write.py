@@ -7,7 +7,7 @@ import importlib
 import os
 import stat
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import cast
 
 from inkline.errors import OutputError, UsageError, near
@@ -131,6 +131,14 @@ def save(
             else:
                 paths.append(write(part, folder / f"{part_stem}_res{suffix_of(name)}", name, pdf))
     return paths
+
+
+def is_result_name(name: str) -> bool:
+    """Whether a picture or PDF is called as `save` calls those that it writes, so that it is no page to read."""
+    path = PurePath(name)
+    if path.suffix.lower() == ".pdf":
+        return path.stem.endswith("_res")
+    return path.suffix.lower() in PICTURE_SUFFIXES and path.stem.endswith(("_ocr_res_img", "_preprocessed_img"))
 
 
 def has_plain_names(results: Document | Page, taken: dict[str, str]) -> bool:

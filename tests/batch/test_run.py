@@ -120,6 +120,8 @@ def test_archives(scans, out, log, tmp_path, ending):
             for file in sorted(scans.rglob("*.*")):
                 box.write(file, file.relative_to(scans))
             box.writestr("../../up.png", (scans / "a.png").read_bytes())
+            with pytest.warns(UserWarning, match="Duplicate name"):
+                box.write(scans / "inner/a.png", "a.png")
             box.writestr("notes.md", "no page")
             box.writestr("__MACOSX/a.png", "no page")
     else:
@@ -129,12 +131,15 @@ def test_archives(scans, out, log, tmp_path, ending):
             info = tarfile.TarInfo("../../up.png")
             info.size = (scans / "a.png").stat().st_size
             box.addfile(info, io.BytesIO((scans / "a.png").read_bytes()))
+            box.add(scans / "inner/a.png", "a.png")
     summary = go(log, [path], out, formats=["json"])
-    assert (summary.done, summary.failed) == (7, 0)
-    assert set(results(out)) == PAGES | {"up_res.json"}
+    assert (summary.done, summary.failed) == (8, 0)
+    assert set(results(out)) == PAGES | {"up_res.json", "a.png~2_res.json"}
+    first, second = (json.loads((out / f"{name}_res.json").read_text()) for name in ("a", "a.png~2"))
+    assert second["input_path"] == f"{path}/a.png~2" and first["rec_texts"] != second["rec_texts"]
     assert json.loads((out / "four_2_res.json").read_text())["input_path"] == f"{path}/four.pdf"
-    assert go(log, [path], out, formats=["json"]).skipped == 7
-    assert len(reads(log)) == 12
+    assert go(log, [path], out, formats=["json"]).skipped == 8
+    assert len(reads(log)) == 13
 
 
 def test_archives_in_folders_and_bad_ones(scans, out, log):

@@ -124,6 +124,13 @@ def test_a_folder_with_bad_files_is_read_to_its_end(tmp_path, run):
     assert done.returncode == 1
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"a_res.json", "c_res.json"}
     assert "b.png" in done.stderr and "1 input could not be read" in done.stderr and "Traceback" not in done.stderr
+    # The same folder for the results: the next command does not read those.
+    (scans / "b.png").unlink()
+    for named in ("", "a_ocr_res_img.png, a_res.pdf, c_ocr_res_img.png"):
+        done = run("ocr", scans, "--save_path", scans, "--format", "img,pdf")
+        assert done.returncode == 0 and "2 pages read" in done.stderr and len(list(scans.iterdir())) == 6
+        assert f"results of an earlier command in {scans} not read ({named}" in done.stderr or not named
+    assert "1 page read" in run("ocr", scans / "c_ocr_res_img.png", "--save_path", scans, "--format", "txt").stderr
 
 
 def test_files_of_the_same_name_are_listed(tmp_path, capsys):

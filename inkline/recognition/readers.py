@@ -10,6 +10,7 @@ import numpy as np
 
 from inkline.errors import ModelError, NotInstalledError
 from inkline.options import RecognizeOptions
+from inkline.recognition.amounts import with_money
 from inkline.recognition.confidence import confidences
 from inkline.recognition.doubtful import read_doubtful_again
 from inkline.recognition.letters import Alphabets, read_by_others, read_with_twins
@@ -125,6 +126,7 @@ class ScriptReader:
             self._settle_languages(pages, plans, crops, texts, options, run)
         self._read_by_words(crops, pages, seen, plans, texts, options, run)
         settle_alphabets(pages, self._names, texts, lambda name, lines: self._all_read(name, lines, crops, options, run))
+        self._read_money(pages, crops, texts, options, run)
         return texts
 
     def _possible(self, plan: Plan, seen: Floats) -> set[str]:
@@ -261,6 +263,22 @@ class ScriptReader:
                 lines = [i for i in page if texts[i].text and plans[i].script == script]
                 read_by_others((self._others or {}).get(script, {}), lines, texts, confidence, read_by)
                 read_with_twins(script, lines, texts, read_by)
+
+    def _read_money(
+        self, pages: Sequence[range], crops: Sequence[Image], texts: list[Text], options: RecognizeOptions, run: ParallelMap
+    ) -> None:
+        """Change amounts of each page in Latin script whose signs another recogniser of it reads, which knows more of them."""
+        name = next(iter((self._others or {}).get("Latn", ())), "")
+        first = {*self._names.get("Latn", ()), self._larger} if name else set()
+        for page in pages:
+            lines = [i for i in page if texts[i].reader in first]
+            found = with_money(
+                [texts[i] for i in lines],
+                [crops[i] for i in lines],
+                lambda words: self._readers.read(name, words, options, run),
+            )
+            for i, text in zip(lines, found, strict=True):
+                texts[i] = text
 
     def _all_read(
         self,

@@ -38,7 +38,7 @@ def word_spans(crop: Image) -> list[tuple[int, int]]:
     if not len(inked):
         return [(0, crop.shape[1])]
     wide = np.diff(inked)
-    gaps = np.flatnonzero(wide > MIN_GAP_RATIO * crop.shape[0])
+    gaps = np.flatnonzero(wide > max(MIN_GAP_RATIO * crop.shape[0], 1))
     # Wide letters stand apart, too, but not as far as words.
     usual = np.sort(wide[gaps])[len(gaps) // 2] if len(gaps) else 0
     gaps = gaps[wide[gaps] >= MIN_GAP_SHARE * usual]

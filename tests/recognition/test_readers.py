@@ -227,6 +227,9 @@ def test_words_and_pieces():
     line = np.full((20, 100, 3), 255, np.uint8)
     line[5:15, 10:30] = line[5:15, 32:50] = line[5:15, 70:90] = 0
     assert word_spans(line) == [(0, 59), (59, 100)]
+    low = np.full((4, 12, 3), 255, np.uint8)
+    low[1:3, [0, 1, 2, 6, 7]] = 0  # in a line so low every column is as wide as a gap: no word is empty
+    assert word_spans(low) == [(0, 4), (4, 12)]
     parts = [recogniser("ab", 0.9)([0], None)[0], recogniser("я", 0.7)([0], None)[0]]
     whole = joined(parts)
     assert (whole.text, whole.score) == ("ab я", pytest.approx(0.8))

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from threading import Lock
 
 import numpy as np
@@ -13,6 +14,7 @@ from inkline.options import RecognizeOptions
 from inkline.recognition.amounts import with_money
 from inkline.recognition.confidence import confidences
 from inkline.recognition.doubtful import read_doubtful_again
+from inkline.recognition.left_out import leaves_out
 from inkline.recognition.letters import Alphabets, read_by_others, read_with_twins
 from inkline.recognition.mixed import Nets, read_by_words
 from inkline.recognition.page_alphabet import settle_alphabets
@@ -36,6 +38,7 @@ MIN_LETTERED = 0.3  # parts of a line that hold letters, below which it says not
 UNLIKELY_BELOW = 0.5  # probability of a recogniser, below which its reading counts from GOOD_SCORE
 UNREAD_ABOVE = 0.3  # probability of scripts without a recogniser, from which a line may be left unread
 UNREAD_BELOW = 0.9  # score of a line whose script has no recogniser, below which its reading is not believed
+LOST_ABOVE = 1e-3  # probability of a recogniser that cannot be had, from which a line may be its
 SCORE_PER_DECADE = 0.02  # what ten times the probability is worth beside the score
 LATIN, HAN = LETTERED.index("Latn"), LETTERED.index("Hani")
 SURELY_LATIN = 0.99  # probability from which a head of Latin characters alone reads a line with letters,
@@ -58,6 +61,10 @@ class Readers:
                 if name not in self._opened:
                     self._opened[name] = self._try(name)
         return self._opened[name]
+
+    def is_lost(self, name: str) -> bool:
+        """Whether this recogniser was asked for and cannot be had."""
+        return self._opened.get(name, self._base) is None
 
     def _try(self, name: str) -> Reader | None:
         try:
@@ -127,7 +134,7 @@ class ScriptReader:
         self._read_by_words(crops, pages, seen, plans, texts, options, run)
         settle_alphabets(pages, self._names, texts, lambda name, lines: self._all_read(name, lines, crops, options, run))
         self._read_money(pages, crops, texts, options, run)
-        return texts
+        return [self._unless_lost(*line) for line in zip(plans, texts, crops, strict=True)]
 
     def _possible(self, plan: Plan, seen: Floats) -> set[str]:
         """Recognisers of scripts that are likely in a line, or in some part of it."""
@@ -157,6 +164,13 @@ class ScriptReader:
         self._read(crops, again, found, options, run)
         self._read_akin(crops, plans, found, options, run)
         return [self._best(plan, texts) for plan, texts in zip(plans, found, strict=True)]
+
+    def _unless_lost(self, plan: Plan, text: Text, crop: Image) -> Text:
+        """A reading, none where it leaves out ink and a likely recogniser cannot be had: `125` of `Договор 125`."""
+        lost = [name for name in plan.names if plan.chances[name] > LOST_ABOVE and self._readers.is_lost(name)]
+        if not lost or text.script or not leaves_out(text, crop):
+            return text
+        return replace(NOTHING, script=LETTERED[self._columns[lost[0]][0]])
 
     def _read_akin(
         self,
@@ -270,14 +284,11 @@ class ScriptReader:
         """Change amounts of each page in Latin script whose signs another recogniser of it reads, which knows more of them."""
         name = next(iter((self._others or {}).get("Latn", ())), "")
         first = {*self._names.get("Latn", ()), self._larger} if name else set()
+        read = partial(self._readers.read, name, asked=options, run=run)
         for page in pages:
             lines = [i for i in page if texts[i].reader in first]
-            found = with_money(
-                [texts[i] for i in lines],
-                [crops[i] for i in lines],
-                lambda words: self._readers.read(name, words, options, run),
-            )
-            for i, text in zip(lines, found, strict=True):
+            money = with_money([texts[i] for i in lines], [crops[i] for i in lines], read)
+            for i, text in zip(lines, money, strict=True):
                 texts[i] = text
 
     def _all_read(

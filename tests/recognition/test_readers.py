@@ -165,6 +165,15 @@ def test_a_recogniser_that_cannot_be_had_loses_its_lines_alone(caplog):
     assert "cyr cannot be had" in caplog.text
 
 
+def test_a_line_that_may_be_of_a_recogniser_that_cannot_be_had_is_not_read_in_part():
+    """Where ink is left out: `125` of `Договор 125` looked like the whole line."""
+    by_script, _ = reader([seen(Cyrl=0.999), seen(Latn=0.97, Cyrl=0.02)], missing=("cyr",), base=("125", 0.97))
+    full, inked = crops(2)[1], crops(2)[1]
+    inked[2:18, 40:80] = 255
+    found = by_script([crops(1)[0], full, inked], [3], RecognizeOptions(score_thresh=0.3))
+    assert [(text.text, text.script) for text in found[1:]] == [("125", ""), ("", "Cyrl")]
+
+
 @pytest.mark.parametrize(("score", "akin", "text"), [(0.7, "ΩΣΠ", "ΩΣΠ"), (0.95, "ΩΣΠ", "ЖЖ"), (0.7, "Ω", "ЖЖ")])
 def test_what_is_read_badly_in_a_script_beside_latin_is_read_by_those_akin_to_it(score, akin, text):
     by_script, _ = reader([seen(Cyrl=0.999, Grek=0.0005)], base=("a", 0.5), cyr=("ЖЖ", score), greek=(akin, 0.97))

@@ -1,5 +1,6 @@
 """The page of what was read: one text a line, rows, columns and tables, everything in source pixels."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,8 @@ from inkline.types import Detections, Floats, Image, Line, Page, Text, Transform
 
 MAX_BLURRED_SHARE = 0.25  # with a larger share of unread lines, the page may be in another script
 MIN_TURNED_GAIN = 0.02  # of the score, for a line to be turned; what reads as well upside down, as 8008 does, stays
+ZEROS = re.compile(r"0{2,}")
+ZEROS_SHARE = 0.65  # of the threshold: several zeros are read with doubt, as they may be 日 or O, but are nothing else
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +57,7 @@ def assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Page
     options = prepared.options
     texts = _resolved(texts, prepared.crops, options)
     boxes = list(prepared.boxes)
-    unread = [_is_unread(text, options) for text in texts]
+    unread = [is_unread(text, options) for text in texts]
     layout = _layout_of(prepared, texts, unread)
     shapes = [crop.shape for crop in prepared.crops]
     chances = confidences(texts, shapes, options.text_recognition_model_name, own)
@@ -84,9 +87,11 @@ def _resolved(texts: list[Text], crops: Sequence[Image], options: OcrOptions) ->
     return texts
 
 
-def _is_unread(text: Text, options: OcrOptions) -> bool:
+def is_unread(text: Text, options: OcrOptions) -> bool:
     """Whether a line is not read: no recogniser has its script, or its score is too low."""
     thresh = options.recognize.score_thresh if text.score_thresh is None else text.score_thresh
+    if ZEROS.fullmatch(text.text):
+        thresh *= ZEROS_SHARE
     return bool(text.script) or text.score < thresh
 
 

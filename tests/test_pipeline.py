@@ -9,8 +9,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from inkline import Ocr
+from inkline.assembly import is_unread
 from inkline.errors import SourceError, UsageError
 from inkline.formats.fonts import BUNDLED_FONT, sized_font
+from inkline.options import OcrOptions
+from inkline.types import Text
 
 SAMPLE = Path(__file__).resolve().parent.parent / "examples/sample.png"
 
@@ -44,6 +47,14 @@ def test_it_reads_the_sample_page(ocr):
     assert all(0 < line.score <= 1 and line.quad.shape == (4, 2) for line in page.lines)
     assert all(line.text in page.text for line in page.lines) and "\n\n" in page.text
     assert page.plot().shape == (page.size[1], 2 * page.size[0], 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "unread"), [("0000", 0.6, True), ("0000", 0.66, False), ("0", 0.66, True), ("1000", 0.66, True)]
+)
+def test_several_zeros_stay_though_they_are_read_with_doubt(text, score, unread):
+    read = Text(text, score, np.full(len(text), score, np.float32), np.zeros((len(text), 2), np.float32), score_thresh=1.0)
+    assert is_unread(read, OcrOptions()) == unread
 
 
 def test_lines_that_cannot_be_read_are_kept_and_counted(fixtures):

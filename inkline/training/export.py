@@ -130,11 +130,11 @@ def _interface(metadata: Mapping[str, str]) -> Interface:
 
 
 def input_shapes(interface: Interface) -> list[tuple[int, int, int, int]]:
-    """Small inputs (N, C, H, W) to trace and compare with: several batches and, where sides are free, several sizes."""
+    """Small inputs (N, C, H, W) to trace and compare with: two batches and, where sides are free, two sizes."""
     channels, height, width = interface.shape
     step = interface.multiple
     shapes = []
-    for batch, rows, columns in ((2, 1, 3), (1, 1, 2), (3, 2, 2)):  # sides in steps
+    for batch, rows, columns in ((2, 1, 3), (1, 2, 2)):  # sides in steps
         tall = rows * step if "H" in interface.free else height
         wide = columns * step if "W" in interface.free else width
         shapes.append((batch, channels, tall, wide))

@@ -24,13 +24,13 @@ def pages_read(log):
         return [line.split() for line in file if line.startswith("read ")]
 
 
-def kill_in_the_middle(kinds, log, cluster, nodes, every):
-    """Each time that so many pages more are read, end a machine, or the actor (the parent of the process) that read last."""
+def kill_in_the_middle(kinds, log, cluster, second, every):
+    """Whenever so many more pages are read, end the second machine, or the actor (the parent of the process) that read last."""
     for i, kind in enumerate(kinds, 1):
         while not os.path.exists(log) or len(pages_read(log)) < i * every:
             time.sleep(0.05)
         if kind == "node":
-            cluster.remove_node(nodes[0], allow_graceful=False)
+            cluster.remove_node(second, allow_graceful=False)
         else:
             reader = pages_read(log)[-1][3]
             with open(f"/proc/{reader}/stat") as file:
@@ -40,11 +40,11 @@ def kill_in_the_middle(kinds, log, cluster, nodes, every):
 
 
 def small_cluster():
-    """A head without processors and two workers; on a busy machine the head may be too slow for Ray to find: once again."""
+    """A head that works, and a second machine; on a busy one the head may be too slow for Ray to find: once again."""
     for last in (False, True):
         try:
-            cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-            return cluster, [cluster.add_node(num_cpus=1) for _ in range(2)]
+            cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+            return cluster, cluster.add_node(num_cpus=1)
         except Exception:
             if last:
                 raise
@@ -52,10 +52,10 @@ def small_cluster():
 
 def main():
     log, formats, kills, source, dest = sys.argv[1:]
-    cluster, nodes = small_cluster()
+    cluster, second = small_cluster()
     ray.init(address=cluster.address, log_to_driver=False)
     if kills != "none":
-        killing = (kills.split(","), log, cluster, nodes, 12)
+        killing = (kills.split(","), log, cluster, second, 12)
         threading.Thread(target=kill_in_the_middle, args=killing, daemon=True).start()
     try:
         begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""Runs on a real Ray cluster of two workers; an actor and then a machine are killed in the middle: every page arrives once."""
+"""Runs on a real Ray cluster of two machines; an actor and then a machine are killed in the middle: every page arrives once."""
 
 import json
 import os

@@ -1,10 +1,12 @@
 """The plug-in under the real OCRmyPDF, beside its Tesseract engine on the same pages."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,6 +39,15 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two pages without text: a receipt and a letter."""
     path = tmp_path_factory.mktemp("scan") / "scan.pdf"
     receipt().convert("RGB").save(path, save_all=True, append_images=[letter()], resolution=DPI)
+    return path
+
+
+@pytest.fixture(scope="module")
+def searchable(scan: Path) -> Path:
+    """The same with Inkline's text layer, and the text beside it in a file of that name."""
+    path = scan.with_name("searchable.pdf")
+    done = with_inkline("--sidecar", path.with_suffix(".txt"), scan, path)
+    assert done.returncode == 0, done.stderr
     return path
 
 
@@ -73,10 +84,13 @@ def words_found(path: Path) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("renderer", ["auto", "fpdf2"])
-def test_pages_become_searchable_and_look_the_same(renderer: str, scan: Path, tmp_path: Path) -> None:
-    out, sidecar = tmp_path / "out.pdf", tmp_path / "out.txt"
-    done = with_inkline("--pdf-renderer", renderer, "--sidecar", sidecar, scan, out)
-    assert done.returncode == 0, done.stderr
+def test_pages_become_searchable_and_look_the_same(renderer: str, scan: Path, searchable: Path, tmp_path: Path) -> None:
+    out = searchable
+    if renderer != "auto":
+        out = tmp_path / "out.pdf"
+        done = with_inkline("--pdf-renderer", renderer, "--sidecar", tmp_path / "out.txt", scan, out)
+        assert done.returncode == 0, done.stderr
+    sidecar = out.with_suffix(".txt")
     assert words_found(out) > 0.95
     assert "CORNER BAKERY" in sidecar.read_text() and "Kind regards," in sidecar.read_text()
     for page in range(2):
@@ -86,16 +100,15 @@ def test_pages_become_searchable_and_look_the_same(renderer: str, scan: Path, tm
 
 
 @pytest.mark.slow
-def test_as_good_as_its_tesseract_engine(scan: Path, tmp_path: Path) -> None:
+def test_as_good_as_its_tesseract_engine(scan: Path, searchable: Path, tmp_path: Path) -> None:
     """On the same pages: no fewer words, no larger files."""
     if shutil.which("tesseract") is None:
         pytest.skip("tesseract is not installed (tesseract-ocr)")
-    ours, theirs = tmp_path / "ours.pdf", tmp_path / "theirs.pdf"
-    assert with_inkline(scan, ours).returncode == 0
+    theirs = tmp_path / "theirs.pdf"
     done = ocrmypdf(scan, theirs)
     assert done.returncode == 0, done.stderr
-    assert words_found(ours) >= words_found(theirs)
-    assert ours.stat().st_size <= theirs.stat().st_size
+    assert words_found(searchable) >= words_found(theirs)
+    assert searchable.stat().st_size <= theirs.stat().st_size
 
 
 @pytest.mark.slow
@@ -117,29 +130,36 @@ def test_skewed_pages_are_set_straight(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("renderer", ["auto", "fpdf2"])
-def test_turned_pages_come_out_upright(renderer: str, tmp_path: Path) -> None:
-    """Both pages at four turns: each is shown as it was drawn, and its text is found in order and with its spaces."""
-    upright = [page.convert("RGB") for page in (receipt(), letter())]
-    turned = [page.rotate(-clockwise, expand=True) for page in upright for clockwise in (0, 90, 180, 270)]
+@pytest.mark.parametrize(
+    ("renderer", "draw", "in_order"),
+    [
+        ("auto", letter, ("Dear Ms Whitfield", "Jonas Hartmann")),
+        ("fpdf2", receipt, ("CORNER BAKERY", "Cinnamon roll", "Thank you!")),
+    ],
+)
+def test_turned_pages_come_out_upright(
+    renderer: str, draw: Callable[[], Image.Image], in_order: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A page at four turns: each is shown as it was drawn, and its text is found in order and with its spaces."""
+    wanted = draw().convert("RGB")
+    turned = [wanted.rotate(-clockwise, expand=True) for clockwise in (0, 90, 180, 270)]
     turned[0].save(tmp_path / "in.pdf", save_all=True, append_images=turned[1:], resolution=DPI, quality=95)
     done = with_inkline("--rotate-pages", "--pdf-renderer", renderer, "--jobs", "2", tmp_path / "in.pdf", tmp_path / "out.pdf")
     assert done.returncode == 0, done.stderr
     texts = poppler_text(tmp_path / "out.pdf").split("\f")
-    for number, wanted in enumerate(page for page in upright for _ in range(4)):
+    for number in range(4):
         shown = Image.fromarray(render(tmp_path / "out.pdf", number, DPI / 72)[:, :, ::-1]).convert("L")
         assert abs(shown.width - wanted.width) <= 1 and abs(shown.height - wanted.height) <= 1
         difference = np.asarray(shown.resize(wanted.size), float) - np.asarray(wanted.convert("L"), float)
         assert np.abs(difference).mean() < 4, number
         found, at = " ".join(texts[number].split()), -1
-        for text in ("CORNER BAKERY", "Cinnamon roll", "Thank you!") if number < 4 else ("Dear Ms Whitfield", "Jonas Hartmann"):
+        for text in in_order:
             at = found.index(text, at + 1)
 
 
 @pytest.mark.slow
-def test_text_that_was_there_is_read_anew(scan: Path, tmp_path: Path) -> None:
-    assert with_inkline(scan, tmp_path / "once.pdf").returncode == 0
-    done = with_inkline("--redo-ocr", tmp_path / "once.pdf", tmp_path / "twice.pdf")
+def test_text_that_was_there_is_read_anew(searchable: Path, tmp_path: Path) -> None:
+    done = with_inkline("--redo-ocr", searchable, tmp_path / "twice.pdf")
     assert done.returncode == 0, done.stderr
     assert words_found(tmp_path / "twice.pdf") > 0.95
     assert pdfium_text(tmp_path / "twice.pdf").count("BAKERY") == 1
@@ -154,19 +174,31 @@ def test_cleaned_pages_are_read(scan: Path, tmp_path: Path) -> None:
     assert words_found(tmp_path / "out.pdf") > 0.95
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--inkline-option", "text_det_tresh=0.2"), "text_det_thresh"),
-        (("--inkline-option", "text_det_thresh"), "NAME=VALUE"),
-        (("--inkline-option", "text_det_thresh=2"), "from 0 to 1"),
-        (("-l", "rus+ara"), "no recogniser of Inkline reads all of these"),
-    ],
-)
-def test_wrong_options_are_told_in_a_line(arguments: tuple[str, ...], message: str, scan: Path, tmp_path: Path) -> None:
-    done = with_inkline(*arguments, scan, tmp_path / "out.pdf")
-    assert done.returncode == 1
-    assert message in done.stderr and "Traceback" not in done.stderr
+WRONG_OPTIONS = {
+    ("--inkline-option", "text_det_tresh=0.2"): "text_det_thresh",
+    ("--inkline-option", "text_det_thresh"): "NAME=VALUE",
+    ("--inkline-option", "text_det_thresh=2"): "from 0 to 1",
+    ("-l", "rus+ara"): "no recogniser of Inkline reads all of these",
+}
+RUN_EACH = """
+import json, sys
+from ocrmypdf.__main__ import run
+for arguments in json.loads(sys.argv[1]):
+    print(f"exit {int(run(arguments))}", file=sys.stderr, flush=True)
+"""
+
+
+def test_wrong_options_are_told_in_a_line(scan: Path, tmp_path: Path) -> None:
+    """All in one process, as OCRmyPDF takes long to start."""
+    plug = ["--plugin", "inkline.ocrmypdf_plugin"]
+    each = [[*plug, *wrong, str(scan), str(tmp_path / "out.pdf")] for wrong in WRONG_OPTIONS]
+    command = [sys.executable, "-c", RUN_EACH, json.dumps(each)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
+    said = done.stderr.split("exit 1\n")
+    assert len(said) == len(WRONG_OPTIONS) + 1 and "Traceback" not in done.stderr, done.stderr
+    for wrong, lines in zip(WRONG_OPTIONS, said, strict=False):
+        assert WRONG_OPTIONS[wrong] in lines, (wrong, lines)
 
 
 def test_every_code_of_tesseract_means_a_language() -> None:

@@ -50,7 +50,7 @@ def main():
     seen = {}
     with ray_cluster("local", 2):
         options = ServeOptions(host="127.0.0.1", port=PORT)
-        deploy_on_ray(ray_application((), options, 2), options)
+        deploy_on_ray(ray_application((("engine", "onnxruntime"),), options, 2), options)  # OpenVINO compiles in each replica
         client = httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=120)
 
         def ask(_):

@@ -1,6 +1,7 @@
 """Fonts and small data sets for the tests of training data, drawn by code."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from inkline.training.synth.scripts import SCRIPTS
 
 @pytest.fixture(scope="session", autouse=True)
 def own_font_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the tests' font cache out of the user's; not by XDG_CACHE_HOME, where the models of all tests are."""
-    file = tmp_path_factory.mktemp("cache") / "fonts.json"
+    """Keep the tests' font cache out of the user's; not by XDG_CACHE_HOME, where the models of all tests are. Processes that
+    test side by side have one: the fonts of a system take a quarter of a minute to look through."""
+    folder = tmp_path_factory.getbasetemp()
+    file = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "fonts.json"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(font_faces, "_cache_file", lambda: file)
         yield

@@ -34,7 +34,7 @@ def weighed(name):
 
 
 # Nets that several tests need as files, with the charset that one of these reads with.
-SEVERAL = {"RARE_MobileNetV3": LETTERS, "SRN_ResNet50_fpn": LETTERS, "EAST_MobileNetV3": (), "SAST_ResNet50_vd": ()}
+SEVERAL = {"RARE_MobileNetV3": LETTERS, "SRN_ResNet50_fpn": LETTERS, "EAST_MobileNetV3": ()}
 
 
 def exported(name, folder):
@@ -59,7 +59,7 @@ def test_export(name, exported_once, tmp_path):
     interface = NETS[name].interface
     n, channels, height, width = input_shapes(interface)[0]
     wider = "W" in interface.free
-    x = random_input((1 if wider else n + 2, channels, height, width + interface.multiple if wider else width), seed=3)
+    x = random_input((1 if wider else n + 1, channels, height, width + interface.multiple if wider else width), seed=3)
     wanted = outputs_of(net, x)
     for kind in ENGINES:
         engine = open_engine(path, replace(ENGINE, engine=kind))
@@ -73,6 +73,8 @@ def test_export(name, exported_once, tmp_path):
         assert engine.metadata["inkline.task"] == interface.task
         assert json.loads(engine.metadata["inkline.mean"]) == list(interface.mean)
         assert engine.metadata["inkline.licence"] == "Apache-2.0"
+    if name in IN_USE:
+        IN_USE[name](name, path, tmp_path)
     if name.startswith("SRN"):
         with pytest.raises(ModelError, match="cannot be read from ONNX; use their training weights"):
             convert(path, name, tmp_path / "net.pt")
@@ -153,10 +155,13 @@ def test_wrong_names_and_places(tmp_path):
         export(build("DB_MobileNetV3"), tmp_path / "a.onnx", {**describe("DB_MobileNetV3"), "character": "a"})
 
 
-@pytest.mark.parametrize("name", ["RARE_MobileNetV3", pytest.param("SRN_ResNet50_fpn", marks=pytest.mark.slow)])
-def test_attention_nets_read_through_the_ordinary_recogniser(name, exported_once, tmp_path):
-    _, path = exported_once(name)
-    model = resolve_model(name, path, Settings(tmp_path))
+def test_attention_nets_read_through_the_ordinary_recogniser(exported_once, tmp_path):
+    reads_letters("RARE_MobileNetV3", exported_once("RARE_MobileNetV3")[1], tmp_path)
+
+
+def reads_letters(name, path, folder):
+    """Assert that a file reads `LETTERS`, or those of them that are asked for, as any recogniser does."""
+    model = resolve_model(name, path, Settings(folder))
     recognizer = Recognizer(open_engine(path, ENGINE), model.charset, model.metadata)
     shape = model.options.get("text_rec_input_shape")
     options = RecognizeOptions(input_shape=None if shape is None else tuple(shape))
@@ -171,11 +176,16 @@ def test_attention_nets_read_through_the_ordinary_recogniser(name, exported_once
     assert set("".join(text.text for text in digits)) <= set("0123456789")
 
 
-@pytest.mark.parametrize("name", ["EAST_MobileNetV3", pytest.param("SAST_ResNet50_vd", marks=pytest.mark.slow)])
-def test_classic_detectors_run_through_the_ordinary_detector(name, exported_once, tmp_path):
-    """Random weights find no text; sizes, the multiple of 128 of SAST, outputs and options have to fit."""
-    _, path = exported_once(name)
-    model = resolve_model(name, path, Settings(tmp_path))
+def test_classic_detectors_run_through_the_ordinary_detector(exported_once, tmp_path):
+    runs_as_detector("EAST_MobileNetV3", exported_once("EAST_MobileNetV3")[1], tmp_path)
+
+
+def runs_as_detector(name, path, folder):
+    """Assert that a file detects as any detector does.
+
+    Random weights find no text; sizes, the multiple of 128 of SAST, outputs and options have to fit.
+    """
+    model = resolve_model(name, path, Settings(folder))
     detector = Detector(open_engine(path, ENGINE), model.metadata)
     thresholds = {key.removeprefix("text_det_"): value for key, value in model.options.items()}
     assert thresholds["thresh"] in (0.5, 0.8)
@@ -206,3 +216,7 @@ def test_weights_kept_in_fewer_bits_take_less_room_and_compute_in_single(store, 
     again = load_checkpoint(tmp_path / "back.pt")[0].eval()
     with torch.no_grad():
         np.testing.assert_allclose(again(torch.from_numpy(x)).numpy(), open_engine(small, ENGINE)(x)[0], atol=1e-4)
+
+
+# Large nets that are also tried in use, each with the file of `test_export`.
+IN_USE = {"SRN_ResNet50_fpn": reads_letters, "SAST_ResNet50_vd": runs_as_detector}

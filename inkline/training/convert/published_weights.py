@@ -148,7 +148,7 @@ def net_from_onnx(path: Path, name: str) -> LoadedNet:
     """The inference path in fused form."""
     # a net with as many classes as the file gives, filled by pairing the two graphs
     file = open_onnx(path, picture_of_text(NETS[name].interface))
-    classes = output_classes(file) if class_layers(name) else None
+    classes = None if NETS[name].classes is None else output_classes(file)
     net = build(name, classes).eval().fuse()
     given = set(load_onnx(net, file))
     # only branches of training may stay without weights

@@ -158,6 +158,7 @@ class OrientOptions:
         "doc_orientation_look",
         "a page whose lines run down, or look upside down to the line classifier, is turned where its lines read better so",
     )
+    deskew: bool = opt(False, "deskew", "turn pages whose lines rise or fall straight before they are read (docs/pages.md)")
     page_thresh: float = opt(0.9, "doc_orientation_thresh", "the classifier is sure from this probability", 0, 1)
     line_rule: Literal["read", "net"] = opt(
         "read",
@@ -165,9 +166,7 @@ class OrientOptions:
         "read: a line that the classifier takes for upside down is read both ways, and the better reading counts; "
         "net: the classifier alone decides",
     )
-    line_thresh: float = opt(
-        0.3, "textline_orientation_thresh", "a line counts as turned by 180 degrees from this probability", 0, 1
-    )
+    line_thresh: float = opt(0.3, "textline_orientation_thresh", "a line counts as upside down from this probability", 0, 1)
     unwarp_thresh: float = opt(
         0.002, "doc_unwarping_thresh", "a page is flattened when its lines are bent by this share of its longer side", 0, 1
     )

@@ -31,7 +31,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Output": ("save_path", "formats", "as_json", "quiet", "review", "strict", "text_layer", "pdfa"),
     "Language and models": ("lang", "tier", "ocr_version", "model_", "offline", "paddlex_config", "rules"),
-    "Turning and flattening": ("use_", "doc_", "textline_", "topk"),
+    "Turning and flattening": ("use_", "doc_", "textline_", "deskew", "topk"),
     "Finding text": ("text_det_",),
     "Reading text": ("text_rec_", "text_recognition_batch_size", "return_word_box", "reading_order"),
     "Running": (
@@ -61,8 +61,8 @@ def flat_name(ctx: click.Context, name: str) -> str:
 
 # Of the pipeline's options those that `--help` shows of a command with all of them; `--help-all` shows the rest.
 USUAL = (
-    *("lang", "tier", "use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation", "page_range"),
-    *("text_layer", "device", "cpu_threads"),
+    *("lang", "tier", "use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation", "deskew"),
+    *("page_range", "text_layer", "device", "cpu_threads"),
 )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from inkline.errors import StageError
 from inkline.layout.geometry import crop_quad, is_upright_column, sample_by_grid, turn
+from inkline.layout.skew import page_skew
 from inkline.options import OcrOptions
 from inkline.orientation.classifier import Classifier
 from inkline.orientation.unwarper import Unwarper
@@ -83,6 +84,10 @@ class ReadingTest:
         The mean score would not tell: a bent line that breaks into words, or is not found at all, costs it nothing.
         """
         return self._confident_characters(changed) > self._confident_characters(original)
+
+    def boxes(self, image: Image) -> Floats:
+        """The quads (N, 4, 2) that are found on an image."""
+        return self._find(image).quads
 
     def _confident_characters(self, image: Image) -> int:
         lines = [turn(crop, 90) if is_upright_column(crop) else crop for crop in self._crops(image)]
@@ -157,8 +162,9 @@ class Rectifier:
                 size = flat_size(grid, *transform.straight_size)
                 flat = sample_by_grid(image, grid, size)
                 if reading is None or reading.reads_better(flat, image):
-                    image, transform = flat, replace(transform, grid=grid, flat_size=size)
-        return image, transform
+                    return flat, replace(transform, grid=grid, flat_size=size)
+        # Or straighten it, where its lines rise or fall.
+        return _straightened(image, transform, options, reading)
 
     @staticmethod
     def _flat_grid(unwarp: Unwarper, image: Image, thresh: float) -> Floats | None:
@@ -178,6 +184,39 @@ class Rectifier:
             if is_trusted and seen.score >= options.orient.page_thresh:
                 return seen.angle
         return 0 if reading is None else reading.page_angle(image)
+
+
+def _straightened(
+    image: Image, transform: Transform, options: OcrOptions, reading: ReadingTest | None
+) -> tuple[Image, Transform]:
+    """A page that was not flattened, turned so that its lines are level; itself where they are, or nobody asked for it."""
+    if not options.orient.deskew or reading is None:
+        return image, transform
+    quads = reading.boxes(image)
+    skew = page_skew(quads)
+    if not skew:
+        return image, transform
+    grid, size = straight_grid(*transform.straight_size, skew, quads)
+    return sample_by_grid(image, grid, size), replace(transform, grid=grid, flat_size=size)
+
+
+def straight_grid(width: int, height: int, skew: float, quads: Floats) -> tuple[Floats, tuple[int, int]]:
+    """The grid (2, 2, 2) that turns a page whose lines rise by some degrees, and the size of the straight page.
+
+    width, height: of the page, in pixels. The straight page is as large, about the same middle, and larger where its quads
+    (N, 4, 2) reach further: corners of the page on which nothing was found are cut off.
+    """
+    # A page turned about its middle, with what was found on it and a margin around that.
+    cos, sin = np.cos(np.radians(skew)), np.sin(np.radians(skew))
+    turn_back = np.array([[cos, -sin], [sin, cos]])
+    middle = np.array([width - 1, height - 1]) / 2
+    found = (quads.reshape(-1, 2) - middle) @ turn_back.T
+    low, high = np.floor(np.minimum(found.min(axis=0), -middle)), np.ceil(np.maximum(found.max(axis=0), middle))
+    # Its corners, back on the page as it is.
+    x, y = np.meshgrid([low[0], high[0]], [low[1], high[1]])
+    corners = np.stack([x, y], axis=-1) @ turn_back + middle
+    grid = (corners / np.maximum([width - 1, height - 1], 1)).astype(np.float32)
+    return grid, (int(high[0] - low[0]) + 1, int(high[1] - low[1]) + 1)
 
 
 def _uncropped(grid: Floats) -> Floats:

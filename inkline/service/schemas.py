@@ -39,7 +39,7 @@ MAX_LINE_CHARS = 2000  # of a corrected line
 # The flat options that requests of the current contract may set; their fields are named `useDocUnwarping` and so on.
 PREPROCESSING_OPTIONS = ("use_doc_orientation_classify", "use_doc_unwarping")
 OCR_OPTIONS = (
-    *(*PREPROCESSING_OPTIONS, "use_textline_orientation", "doc_orientation_look"),
+    *(*PREPROCESSING_OPTIONS, "use_textline_orientation", "doc_orientation_look", "deskew"),
     *("text_det_limit_side_len", "text_det_limit_type", "text_det_thresh", "text_det_box_thresh"),
     *("text_det_unclip_ratio", "text_rec_score_thresh", "return_word_box"),
 )

@@ -259,6 +259,27 @@ def test_a_turned_page_is_noticed_when_nobody_said_so(ocr: Ocr, receipt: Image, 
     assert blind.transform is not None and blind.transform.is_identity
 
 
+def test_a_page_askew_is_straightened_on_request_and_its_boxes_lie_in_the_file() -> None:
+    # Four dark bars on paper, turned by 8 degrees about its middle; the third reaches over the edge of the straight page.
+    level = np.array([[60, 100, 300, 112], [60, 130, 300, 142], [60, 160, 410, 172], [60, 190, 300, 202]], np.float32)
+    level = level[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
+    cos, sin = np.cos(np.radians(8)), np.sin(np.radians(8))
+    quads = ((level - [200, 130]) @ np.array([[cos, sin], [-sin, cos]]).T + [200, 130]).astype(np.float32)
+    image: Image = np.full((260, 400, 3), 255, np.uint8)
+    cv2.fillPoly(image, list(quads.round().astype(np.int32)), (0, 0, 0))
+    reading = ReadingTest(lambda shown: Detections(quads, np.ones(len(quads), np.float32)), lambda crops: [])
+    rectify = Rectifier(None, None)
+    same, untouched = rectify(image, OcrOptions(), reading)
+    assert same is image and untouched.is_identity
+    straightened, transform = rectify(image, apply(OcrOptions(), deskew=True), reading)
+    assert straightened.shape[:2] == transform.straight_size[::-1] and straightened.shape[1] > 400
+    # The bars are level, and where they lie leads back to the file's pixels.
+    dark = cv2.connectedComponentsWithStats((straightened[..., 0] < 128).astype(np.uint8))[2][1:]
+    assert len(dark) == 4 and dark[:, 3].max() <= 16
+    places = np.array([[[x, y], [x + w, y], [x + w, y + h], [x, y + h]] for x, y, w, h, _ in dark], np.float32)
+    assert np.abs(transform.quads_to_source(places[[0, 1, 3]]) - quads[[0, 1, 3]]).max() < 2.5
+
+
 @pytest.mark.parametrize(("upside_down", "tested"), [(0, False), (1, False), (2, True), (3, True)])
 def test_a_page_is_tested_where_most_of_some_lines_look_upside_down(upside_down: int, tested: bool) -> None:
     quads = np.array([[[0, y], [200, y], [200, y + 20], [0, y + 20]] for y in (0, 40, 80, 120)], np.float32)

@@ -262,7 +262,7 @@ def _named_text() -> Callable[["Page"], str]:
             return page.text
         empty_line = "\n" if last else ""
         last[:] = [page.source]
-        return f"{empty_line}==> {storable(page.source or '-')} <==\n{page.text}"
+        return f"{empty_line}==> {' '.join(storable(page.source or '-').splitlines())} <==\n{page.text}"
 
     return text
 
@@ -302,7 +302,12 @@ def _listed_names(path: Path) -> list[list[str]]:
     """The rows of an earlier command's list of inputs and their files; none where the file is missing or is another one."""
     text = path.read_bytes().decode("utf-8", "backslashreplace") if path.is_file() else ""
     head, _, rows = text.partition("\n")
-    return [row for row in csv.reader(StringIO(rows), "excel-tab") if row] if head.rstrip("\r") == "\t".join(NAMES_HEAD) else []
+    if head.rstrip("\r") != "\t".join(NAMES_HEAD):
+        return []
+    try:
+        return [row for row in csv.reader(StringIO(rows), "excel-tab") if row]
+    except csv.Error:  # damaged: a quote that does not end
+        return []
 
 
 class ResultWriter:

@@ -2,11 +2,14 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+RESULT_END = re.compile(r"(_\d+)?_(res|ocr_res_img|preprocessed_img)\.\w+$")
 
 if TYPE_CHECKING:
     from inkline.io.sources import Source
@@ -28,16 +31,24 @@ def without_results(sources: list[str], save_path: str | None, left_out: list[st
     from inkline.io.sources import expand
 
     folder = os.path.realpath(save_path or "")
+    there = os.listdir(folder) if save_path and os.path.isdir(folder) else []
     for given in sources:
         if not save_path or not may_be_several(given):
             yield given
             continue
         for source in expand(given):
             path = source.data
-            if isinstance(path, Path) and is_result_name(path.name) and os.path.realpath(path.parent) == folder:
+            is_there = isinstance(path, Path) and os.path.realpath(path.parent) == folder
+            if is_there and is_result_name(path.name) and _has_others(path.name, there):
                 left_out.append(path.name)
             else:
                 yield source
+
+
+def _has_others(name: str, there: list[str]) -> bool:
+    """Whether what a result is called after, or another result of it, is in the same folder: else it may be anybody's file."""
+    stem = RESULT_END.sub("", name)
+    return any(other != name and other.startswith((f"{stem}.", f"{stem}_")) for other in there)
 
 
 def tell_left_out(names: list[str], folder: str) -> None:

@@ -19,6 +19,7 @@ SMALL_O = frozenset("oоeе:;•&@°º")  # what is read of the small o with its
 NE = re.compile(r"N[eе](?=\s?(?:\d|п/п))")
 ROUBLE = re.compile(r"(?<=\d)\s?[PР](?![^\W_])")
 OOO = re.compile(r"(?<![\w.,])(?<!\d )[0OОoо]{3}(?![\w.,])")
+LATIN_NAME = re.compile(r"(?<![^\W\d_])[A-Z]{2,}(?![^\W\d_])|(?<=°)[A-Z]|(?<=° )[A-Z]")
 QUOTES = '«"“„'
 
 # In heights of an N
@@ -31,7 +32,7 @@ RAISED = 0.08  # by which the foot of the o stands above that of the N, where no
 BAR_ROWS = 0.62, 0.88  # of a ₽, as shares of its height, between which its lower bar lies,
 BAR_WIDTH = 0.55  # and the share of its width that this is at least; a Р has its stem alone there
 SAME_HEIGHT = 0.15  # of a figure's height, by which a ₽ beside it differs at most
-O_RATIO = 0.88  # width to height of a letter O; a zero is narrower
+O_RATIO, QUOTED_O_RATIO = 0.88, 0.78  # width to height of a letter O; a zero is narrower
 
 
 def with_cyrillic_signs(texts: Sequence[Text], crops: Sequence[Image]) -> list[Text]:
@@ -75,9 +76,15 @@ def _with_signs(text: Text, crop: Image) -> Text:
 
 
 def _in_one_alphabet(text: Text) -> Text:
-    """A line of several recognisers with words of letters that look alike in the alphabet of most of it."""
+    """A line of several recognisers with words of letters that look alike in the alphabet of most of it.
+
+    Not so names in capitals, as HP, and units, as °C: whoever read them in Latin letters may have had a reason.
+    """
+    rows = rows_of(text)
+    kept = {i for word in LATIN_NAME.finditer(text.text) for i in range(*word.span())}
     chars, plain = (unify_script(shown, CYRILLIC) for shown in (text.text, text.plain or text.text))
-    return rebuilt(text, [(*pair, *row[2:]) for *pair, row in zip(chars, plain, rows_of(text), strict=True)])
+    changed = [(*pair, *row[2:]) for *pair, row in zip(chars, plain, rows, strict=True)]
+    return rebuilt(text, [rows[i] if i in kept else row for i, row in enumerate(changed)])
 
 
 def _set_number_sign(rows: list[Char], at: int, pieces: Pieces, centres: NDArray[np.float32]) -> None:
@@ -142,8 +149,12 @@ def _piece_at(pieces: Pieces, place: float) -> NDArray[np.int64] | None:
 
 
 def _is_name(shown: str, match: re.Match[str], pieces: Pieces, centres: NDArray[np.float32]) -> bool:
-    """Whether three zeros or letters O are the letters ООО: before a quote, by their shape, or as some were read as letters."""
-    if shown[match.end() :].lstrip()[:1] in [*QUOTES] or sum(map(str.isalpha, match.group())) > 0:
+    """Whether three zeros or letters O are the letters ООО: by their shape, or as some were read as letters.
+
+    Where a quote follows, as it does in names, they may be a little narrower, but not as zeros are.
+    """
+    if any(map(str.isalpha, match.group())):
         return True
     signs = [_piece_at(pieces, float(centres[i])) for i in range(*match.span())]
-    return all(sign is not None and sign[2] - sign[0] >= O_RATIO * (sign[3] - sign[1]) for sign in signs)
+    least = QUOTED_O_RATIO if shown[match.end() :].lstrip()[:1] in [*QUOTES] else O_RATIO
+    return all(sign is not None and sign[2] - sign[0] >= least * (sign[3] - sign[1]) for sign in signs)

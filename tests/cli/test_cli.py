@@ -131,6 +131,9 @@ def test_a_folder_with_bad_files_is_read_to_its_end(tmp_path, run):
         done = run("ocr", scans, "--save_path", scans, "--format", "img,pdf")
         assert done.returncode == 0 and "2 pages read" in done.stderr and len(list(scans.iterdir())) == 6
         assert f"results of an earlier command in {scans} not read ({named}" in done.stderr or not named
+    # A file that only is called like one, of which nothing else is there, is read.
+    (scans / "exam_ocr_res_img.png").write_bytes((scans / "c.png").read_bytes())
+    assert "3 pages read" in run("ocr", scans, "--save_path", scans, "--format", "txt").stderr
     assert "1 page read" in run("ocr", scans / "c_ocr_res_img.png", "--save_path", scans, "--format", "txt").stderr
 
 

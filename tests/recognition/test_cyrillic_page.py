@@ -64,7 +64,7 @@ def test_a_rouble_has_a_bar_below_its_bowl(drawn, sign):
 def test_three_letters_o_are_no_figure():
     zeros, ohs = [("0", LETTER)] * 3, [("0", WIDE)] * 3
     assert read(*zeros) == "000" and read(*ohs) == "ООО"
-    assert read(*zeros, *letters(" «Мир»")) == "ООО «Мир»"
+    assert read(*zeros, *letters(" «Мир»")) == "000 «Мир»" and read(*ohs, *letters(" «Мир»")) == "ООО «Мир»"
     assert read(("0", LETTER), ("O", LETTER), ("0", LETTER)) == "ООО"
     assert read(*letters("1 "), *ohs) == "1 000" and read(*letters("5,"), *ohs) == "5,000"
 

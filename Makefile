@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 RARE = ./packages/inkline-rare-scripts
 EXTRAS = test,openvino,train,serve,pdf,parquet,cloud,ocrmypdf,ray
 # Programs written for PaddleOCR, which a test runs on Inkline: without what they require, in a folder that nothing else sees.
-OTHERS = ocr-locator==0.2.0 ocrmypdf-paddleocr==0.1.1
+OTHERS = ocr-locator==0.2.0 ocrmypdf-paddleocr==0.1.1 llama-index-readers-paddle-ocr==0.3.0 omnimrz==0.2.2
 PYTEST = $(BIN)/python -m pytest
 # Test processes side by side. Each takes half of the tests in order; one that is done takes over half of what the other
 # has left, so that neither idles while the other is at a long file.

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = Path(sys.prefix) / "others"
 RECEIPT = ROOT / "tests/fixtures/receipt.png"
+# The lines of the specimen in ICAO's Doc 9303.
+PASSPORT = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
 
 PROGRAM = """
 import json, sys
@@ -45,6 +48,17 @@ agent = PaddleOCR(use_angle_cls=True, use_gpu=gpu, lang="en", enable_mkldnn=True
 (page,) = agent.ocr(np.array(Image.open(sys.argv[1]).convert("RGB")), cls=True)
 out["read"] = [line[1][0] for line in page]
 
+# LlamaIndex's reader and omnimrz, without what these take for PDFs and for photographs of screens
+import types
+for name in ("fitz", "pdfplumber", "screenshot_scanner"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["screenshot_scanner"].ScreenshotScanner = object
+from llama_index.readers.paddle_ocr import PDFPaddleOCRReader
+with open(sys.argv[1], "rb") as file:
+    out["reader"] = PDFPaddleOCRReader().extract_text_from_image(file.read())
+from omnimrz import OmniMRZ
+out["passport"] = OmniMRZ().get_details(np.array(Image.open(sys.argv[2])))
+
 # Other places that names are imported from
 from paddleocr._models.text_detection import TextDetection
 from paddlex import create_pipeline
@@ -63,8 +77,12 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{OTHERS}", "OMP_NUM_THREADS": "1"}
 
 
-def test_programs_of_the_index_run_unchanged() -> None:
-    command = [sys.executable, "-c", PROGRAM, str(RECEIPT)]
+def test_programs_of_the_index_run_unchanged(tmp_path: Path) -> None:
+    passport = Pillow.new("RGB", (1000, 400), "white")
+    for i, line in enumerate(PASSPORT):
+        ImageDraw.Draw(passport).text((40, 280 + 60 * i), line, "black", ImageFont.load_default(28))
+    passport.save(tmp_path / "passport.png")
+    command = [sys.executable, "-c", PROGRAM, str(RECEIPT), str(tmp_path / "passport.png")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=120)
     assert done.returncode == 0, done.stderr
     out = json.loads(done.stdout.splitlines()[-1])
@@ -72,6 +90,8 @@ def test_programs_of_the_index_run_unchanged() -> None:
     assert out["located"][0]["text"] == out["read"][0] == "CORNER BAKERY" and len(out["read"]) == 18
     left, top, right, bottom = out["located"][0]["box"]
     assert 80 < left < 105 and 35 < top < 50 and 290 < right < 320 and 60 < bottom < 80
+    assert out["reader"].startswith("CORNER BAKERY 12 Mill Lane, Ashford ")
+    assert (out["passport"]["line1"], out["passport"]["line2"]) == PASSPORT
     assert "PPStructureV3" in out["missing"]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inkline.layout.geometry import crop_quad
 from inkline.layout.in_row import lone_glyphs, measure, seen_in_row
@@ -25,6 +26,8 @@ BLANK = Text(BLANK_SIGNS, SURE_SCORE, np.full(4, SURE_SCORE, np.float32), BLANK_
 NEXT_TO_BLANK = 0.5  # in its height: a box that begins or ends so near to a blank may hold a rest of it
 BLANK_RATIO, BLANK_FOOT = 1.2, 0.55  # of a blank's box, as high as a line: width to height, and where at least the rule lies
 O_RATIO = 0.88  # width to height of a letter O alone; a zero is narrower
+MAX_CELL_RATIO = 8.0  # width of a cell to the height of a glyph in its column; longer ones are lines of text
+MIN_FIGURES, MIN_FIGURES_SHARE = 3, 0.7  # cells that are figures, and their share of those of a column
 MAX_DOUBTFUL = 200  # glyphs alone on a page; more are a pattern
 MIN_BAR_RATIO, MIN_BAR_FILLED = 1.6, 0.75  # width to height of a dash, and the share of that rectangle that is ink
 
@@ -98,14 +101,20 @@ def _in_its_column(glyph: int, texts: Sequence[Text], quads: Floats, crop: Image
     crop: what is in its box. is_agreed: whether both readings of the glyph agree.
     """
     text, is_figure = texts[glyph], _among_figures(glyph, texts, quads)
-    if text.text in ("0", "O") and _is_wide(crop):
-        text = replace(text, text="O", plain="")
-    elif text.text in FIGURE_TWINS and is_figure:
-        text = replace(text, text=FIGURE_TWINS[text.text], plain="")
+    text = _told_by_column(text, is_figure, _in_figures(glyph, texts, quads), _is_wide(crop))
     # A letter or digit that both readings agree on is kept, and a digit in a column of figures.
     may_be_kept = len(text.text) == 1 and text.text.isalnum() and text.score >= least
     if may_be_kept and (is_agreed or (text.text.isdigit() and is_figure)):
         text = replace(text, score_thresh=least)
+    return text
+
+
+def _told_by_column(text: Text, is_figure: bool, in_figures: bool, is_wide: bool) -> Text:
+    """A glyph as a figure or a letter. is_figure: by its neighbours; in_figures: by its whole column; is_wide: as an O is."""
+    if text.text in FIGURE_TWINS and (in_figures or (is_figure and not is_wide)):
+        return replace(text, text=FIGURE_TWINS[text.text], plain="")
+    if text.text == "0" and is_wide and not in_figures:
+        return replace(text, text="O", plain="")
     return text
 
 
@@ -158,11 +167,27 @@ def _ink_size(crop: Image | None) -> tuple[int, int, int]:
 def _among_figures(glyph: int, texts: Sequence[Text], quads: Floats) -> bool:
     """Whether the cells next above and below a glyph, as far as there are any, are figures."""
     low, high = quads.min(axis=1), quads.max(axis=1)
-    over = (np.minimum(high[glyph, 0], high[:, 0]) > np.maximum(low[glyph, 0], low[:, 0])) & (np.arange(len(quads)) != glyph)
+    over = _in_column(glyph, low, high)
     above, below = np.flatnonzero(over & (high[:, 1] <= low[glyph, 1])), np.flatnonzero(over & (low[:, 1] >= high[glyph, 1]))
     near = [int(above[high[above, 1].argmax()])] if len(above) else []
     near += [int(below[low[below, 1].argmin()])] if len(below) else []
     return bool(near) and all(FIGURE.fullmatch(texts[i].text.strip()) for i in near)
+
+
+def _in_figures(glyph: int, texts: Sequence[Text], quads: Floats) -> bool:
+    """Whether most cells of a glyph's column are figures; what may be a figure itself says nothing: O, O, 2, O are zeros."""
+    low, high = quads.min(axis=1), quads.max(axis=1)
+    narrow = high[:, 0] - low[:, 0] <= MAX_CELL_RATIO * (high[glyph, 1] - low[glyph, 1])
+    column = [texts[i].text.strip() for i in np.flatnonzero(_in_column(glyph, low, high) & narrow).tolist()]
+    told = [bool(FIGURE.fullmatch(text)) for text in column if text not in FIGURE_TWINS and text != "0"]
+    return sum(told) >= max(MIN_FIGURES, MIN_FIGURES_SHARE * len(told))
+
+
+def _in_column(glyph: int, low: Floats, high: Floats) -> NDArray[np.bool_]:
+    """Which boxes (N,), with these corners (N, 2), are above or below a glyph."""
+    over = np.minimum(high[glyph, 0], high[:, 0]) > np.maximum(low[glyph, 0], low[:, 0])
+    over[glyph] = False
+    return np.asarray(over)
 
 
 def _is_doubtful(text: Text) -> bool:

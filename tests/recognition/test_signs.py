@@ -115,6 +115,19 @@ def test_a_doubtful_digit_that_both_readings_agree_on_is_kept():
     assert texts[1].score_thresh is None
 
 
+def test_a_wide_zero_in_a_column_of_figures_is_no_letter():
+    """A table of zeros as wide as a letter O came out as O, O, 0, O."""
+    column, tops = ["O", "12", "O", "O", "1,300", "7"], range(0, 240, 40)
+    boxes = [(x0, x1, y) for x0, x1 in ((20, 90), (300, 310)) for y in tops]
+    quads = np.array([[[x0, y], [x1, y], [x1, y + 10], [x0, y + 10]] for x0, x1, y in boxes], np.float32)
+    image = np.full((260, 400, 3), 255, np.uint8)
+    for y in tops:
+        image[y + 1 : y + 9, 301:309] = 0
+    read = [text("O", steps=[30])] * 6
+    texts, _ = read_lone([*[text("Text")] * 6, *map(text, column)], image, quads, [], lambda views: read[: len(views)])
+    assert [one.text for one in texts[6:]] == ["0", "12", "0", "0", "1,300", "7"]
+
+
 def test_a_box_beside_a_blank_loses_the_rest_of_it():
     blank = page((150, 44, 250, 46))  # a rule at the foot of its box
     quads = np.array([[[x0, 20], [x1, 20], [x1, 50], [x0, 50]] for x0, x1 in ((150, 250), (248, 300), (340, 380))], np.float32)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from inkline.types import Floats, Image
 
 CELL_PX = 8  # a page is looked at in squares of this size
+BAND_PX = 64 * CELL_PX  # rows that are looked at together
 STEP = 64  # grey levels between neighbouring pixels, one of a dot and one of paper
 # Shares of the neighbouring pixels of a cell, across and down, that differ so: the smallest text has as many, but not all over
 DOTTED = 0.25  # of a cell and those around, on average
@@ -20,7 +21,7 @@ BLUR, BLUR_DARK = 0.4, 0.6  # standard deviation of what smooths pale and dark f
 
 def without_halftone(image: Image) -> Image:
     """The page, BGR uint8 (H, W, 3), with fields of dots made an even grey; the same image where it has none."""
-    shares = _shares(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8))
+    shares = _shares(image)
     dotted = _dotted(shares)
     if np.count_nonzero(dotted) < MIN_CELLS:
         return image
@@ -59,16 +60,29 @@ def _at_full_contrast(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(np.clip((pixels - low) * (255 / (high - low)), 0, 255), np.uint8)
 
 
-def _shares(grey: NDArray[np.uint8]) -> Floats:
-    """Of each cell (h, w) of a grey page (H, W), the share of neighbouring pixels that differ by a STEP: across or down, the
-    smaller one."""
-    height, width = (-(-side // CELL_PX) for side in grey.shape)
-    below, beside = height * CELL_PX - grey.shape[0], width * CELL_PX - grey.shape[1]
+def _shares(image: Image) -> Floats:
+    """Of each cell (h, w) of a page, BGR uint8 (H, W, 3), the share of neighbouring pixels that differ by a STEP: across or
+    down, the smaller one.
+
+    Looked at band by band, as a large page takes hundreds of megabytes and what is made of it would several times more.
+    """
+    height = image.shape[0]
+    starts = range(0, max(1, height - CELL_PX + 1), BAND_PX)
+    ends = (*starts[1:], height)
+    return np.concatenate([_band_shares(image[y : end + 1], end - y) for y, end in zip(starts, ends, strict=True)])
+
+
+def _band_shares(image: Image, rows: int) -> Floats:
+    """The same of a band of so many rows, below which `image` has one more unless the page ends there."""
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    height, width = -(-rows // CELL_PX), -(-grey.shape[1] // CELL_PX)
+    below, beside = max(0, height * CELL_PX - grey.shape[0]), width * CELL_PX - grey.shape[1]
     whole = np.asarray(cv2.copyMakeBorder(grey, 0, below, 0, beside, cv2.BORDER_REFLECT))
+    band = whole[: height * CELL_PX]
     by_axis = []
-    for before, after in ((whole[:, :-1], whole[:, 1:]), (whole[:-1], whole[1:])):
+    for before, after in ((band[:, :-1], band[:, 1:]), (whole[:-1], whole[1:])):
         differs = cv2.threshold(cv2.absdiff(before, after), STEP, 255, cv2.THRESH_BINARY)[1]
-        down, right = whole.shape[0] - differs.shape[0], whole.shape[1] - differs.shape[1]
+        down, right = band.shape[0] - differs.shape[0], band.shape[1] - differs.shape[1]
         filled = cv2.copyMakeBorder(differs, 0, down, 0, right, cv2.BORDER_CONSTANT)
         by_axis.append(cv2.resize(filled, (width, height), interpolation=cv2.INTER_AREA))
     return np.asarray(np.minimum(*by_axis) / np.float32(255), np.float32)

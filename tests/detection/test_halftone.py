@@ -1,9 +1,12 @@
 """Fields of printed dots: made even, text on them kept; pages without them stay as they are."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
 
+from inkline.detection import halftone
 from inkline.detection.halftone import without_halftone
 from inkline.detection.search import find_all
 from inkline.types import Detections
@@ -43,6 +46,21 @@ def test_a_field_of_dots_becomes_even_and_its_text_stays(dark):
     assert np.array_equal(shown, out) and len(found) == 1
     shown, found, _ = find_all(image, lambda seen: line, lambda seen: NOTHING)
     assert np.array_equal(shown, image) and len(found) == 1
+
+
+@pytest.mark.parametrize("height", [5, 16, 17, 23, 24, 40, 160])
+def test_bands_of_a_page_are_seen_as_the_whole_and_take_less_memory(height, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (height, 83, 3), np.uint8)
+    whole = halftone._shares(image)
+    monkeypatch.setattr(halftone, "BAND_PX", 16)
+    assert np.array_equal(halftone._shares(image), whole) and whole.shape == (-(-height // 8), 11)
+    monkeypatch.undo()
+    blank = np.full((height * 20, 4000, 3), 255, np.uint8)
+    tracemalloc.start()
+    without_halftone(blank)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 14 << 20
 
 
 def test_a_field_is_even_up_to_the_edge_of_the_page():

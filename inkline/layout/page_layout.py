@@ -20,6 +20,7 @@ OTHER_SIZE = 1.3  # lines whose heights differ by this factor are of two paragra
 INDENT = 0.7, 5.0  # by which the first line of a paragraph stands further right
 FLUSH = 0.5  # by which the other lines may differ, and
 FLUSH_SHARE = 0.5  # of the lines stand so
+MAX_LABEL_WORDS = 6  # of a label in a form
 LETTERS_PER_WORD = 2.0  # of Chinese and Japanese
 
 
@@ -89,11 +90,13 @@ def _placed(boxes: Floats, texts: Sequence[str], grids: Sequence[Grid]) -> list[
     in_tables = {i for _, found in ruled for i in found.places}
     free = [i for i in range(len(boxes)) if i not in in_tables]
     blocks = np.array([grid.bounds for grid, _ in ruled], np.float32).reshape(-1, 4)
-    words = [count_words(texts[i]) for i in free] + [0.0] * len(ruled)
+    own = [texts[i] for i in free]
+    words = [*map(count_words, own)] + [0.0] * len(ruled)
+    labels = [*map(is_label, own)] + [False] * len(ruled)
     known = np.concatenate([boxes[free], blocks])
     # Regions in the order of reading, parted at such blocks.
     places: list[_Placed] = []
-    for region in read_regions(known, np.array(words, np.float32)):
+    for region in read_regions(known, np.array(words, np.float32), labels):
         for rows, table in _parted_at_tables(_beside_tables(region, known, len(free)), len(free)):
             before = _last_numbers(places)
             if table is None:
@@ -207,6 +210,11 @@ def count_words(text: str) -> float:
     """How many words a text has, those of scripts without spaces by their letters."""
     wide = sum(unicodedata.east_asian_width(c) in ("W", "F") for c in text)
     return wide / LETTERS_PER_WORD if wide > len(text) / 2 else float(len(text.split()))
+
+
+def is_label(text: str) -> bool:
+    """Whether a line names what stands behind it, as in a form."""
+    return text.rstrip().endswith((":", "：")) and len(text.split()) <= MAX_LABEL_WORDS
 
 
 def paragraph_starts(rows: list[list[int]], boxes: Floats) -> list[bool]:

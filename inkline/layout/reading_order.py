@@ -43,6 +43,9 @@ WIDER_THAN_COLUMN = 1.15  # times as wide as usual, which the heading of a part 
 
 # Rows
 SAME_ROW = 0.5  # of the smaller height, which two boxes of a row share
+LABEL_ROW = 0.3  # where one of them is a label
+MIN_LABELS = 3  # left of a gutter that have what they name right of it: a form, no columns
+NAMING_SHARE = 0.75  # of the labels left of it
 
 
 def reference_order(quads: Floats) -> Indices:
@@ -69,10 +72,10 @@ def column_order(quads: Floats) -> Indices:
     return np.array([i for region in regions for row in region for i in row], np.int64)
 
 
-def read_regions(boxes: Floats, words: Floats) -> list[list[list[int]]]:
+def read_regions(boxes: Floats, words: Floats, labels: Sequence[bool] = ()) -> list[list[list[int]]]:
     """Boxes (N, 4) as x0, y0, x1, y1 of a straight page, in the order of reading: regions of rows of indices.
 
-    words: (N,) how many words each line has, or may have.
+    words: (N,) how many words each line has, or may have. labels: which of them name what stands right of them.
     A gutter is a rectangle without boxes that has running text on both sides, or lines that do not line up in rows.
     What lies above it is read first, then its left side, its right side, and what lies below. Tables, forms and
     receipts, whose cells line up without being running text, are read row by row, as one region.
@@ -82,7 +85,8 @@ def read_regions(boxes: Floats, words: Floats) -> list[list[list[int]]]:
     # Detectors draw boxes wider than the ink; between narrow columns they touch.
     margin = np.minimum(0.15 * (boxes[:, 3] - boxes[:, 1]), 0.25 * (boxes[:, 2] - boxes[:, 0]))
     shrunk = boxes + np.stack([margin, 0 * margin, -margin, 0 * margin], axis=1)
-    return list(_read(np.arange(len(boxes)), _Lines(shrunk, words, in_one_row(shrunk))))
+    is_label = np.array(labels, bool) if len(labels) else np.zeros(len(boxes), bool)
+    return list(_read(np.arange(len(boxes)), _Lines(shrunk, words, in_one_row(shrunk), is_label)))
 
 
 def is_vertical(angles: Sequence[int], texts: Sequence[str]) -> bool:
@@ -106,10 +110,11 @@ def in_one_row(boxes: Floats) -> NDArray[np.bool_]:
     return out
 
 
-def rows(indices: Indices, boxes: Floats) -> list[list[int]]:
+def rows(indices: Indices, boxes: Floats, labels: NDArray[np.bool_] | None = None) -> list[list[int]]:
     """Boxes (x0, y0, x1, y1) grouped to rows from top to bottom, each from left to right.
 
-    A box joins a row when it overlaps the row's nearest box by more than half of the smaller height.
+    A box joins a row when it overlaps the row's nearest box by more than half of the smaller height, or by less where one of
+    the two is a label (N,): what is typed on a line stands higher than what is printed before it.
     """
     out: list[list[int]] = []
     for i in sorted(indices, key=lambda i: (boxes[i, 1] + boxes[i, 3], boxes[i, 0])):
@@ -117,7 +122,8 @@ def rows(indices: Indices, boxes: Floats) -> list[list[int]]:
             near = min(row, key=lambda j: max(boxes[i, 0] - boxes[j, 2], boxes[j, 0] - boxes[i, 2]))
             overlap = min(boxes[i, 3], boxes[near, 3]) - max(boxes[i, 1], boxes[near, 1])
             apart = boxes[i, 0] >= boxes[near, 2] - 2 or boxes[near, 0] >= boxes[i, 2] - 2
-            if apart and overlap > SAME_ROW * min(boxes[i, 3] - boxes[i, 1], boxes[near, 3] - boxes[near, 1]):
+            least = LABEL_ROW if labels is not None and labels[i] != labels[near] else SAME_ROW
+            if apart and overlap > least * min(boxes[i, 3] - boxes[i, 1], boxes[near, 3] - boxes[near, 1]):
                 row.append(int(i))
                 break
         else:
@@ -127,11 +133,12 @@ def rows(indices: Indices, boxes: Floats) -> list[list[int]]:
 
 @dataclass(frozen=True, eq=False)
 class _Lines:
-    """All lines of a page: boxes (N, 4), how many words each has (N,), which stand in one row (N, N)."""
+    """All lines of a page: boxes (N, 4), how many words each has (N,), which stand in one row (N, N), which are labels (N,)."""
 
     boxes: Floats
     words: Floats
     beside: NDArray[np.bool_]
+    labels: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +160,7 @@ def _read(indices: Indices, lines: _Lines) -> Iterator[list[list[int]]]:
             for part in (gutter.above, gutter.left, gutter.right, gutter.below):
                 yield from _read(part, lines)
         elif len(band):
-            yield rows(band, lines.boxes)
+            yield rows(band, lines.boxes, lines.labels)
 
 
 def _bands(indices: Indices, lines: _Lines) -> list[Indices]:
@@ -188,7 +195,8 @@ def _best_gutter(indices: Indices, lines: _Lines) -> _Gutter | None:
         if room < MIN_ROOM or key <= best_key or counts[0] < MIN_COLUMN_LINES:
             continue
         running = _is_running(near_left, lines, height) and _is_running(near_right, lines, height)
-        if running or not _in_rows(boxes[first_left], boxes[first_right], height):
+        beside = running or not _in_rows(boxes[first_left], boxes[first_right], height)
+        if beside and not _are_labelled(near_left, near_right, lines):
             best, best_key = (left, right), key
     return None if best is None else _without_footers(indices, *best, boxes, height)
 
@@ -259,6 +267,18 @@ def _are_beside(left: Floats, right: Floats, height: float) -> bool:
     """Whether two sides share more of the page's height than some rows."""
     shared = min(left[:, 3].max(), right[:, 3].max()) - max(left[:, 1].min(), right[:, 1].min())
     return bool(shared > MIN_BESIDE * height)
+
+
+def _are_labelled(left: Indices, right: Indices, lines: _Lines) -> bool:
+    """Whether labels left of a gutter name what is right of it: most of them have a line there in their row that is none."""
+    own, others = left[lines.labels[left]], right[~lines.labels[right]]
+    if len(own) < MIN_LABELS:
+        return False
+    top, bottom = lines.boxes[:, 1], lines.boxes[:, 3]
+    shared = np.minimum(bottom[own, None], bottom[others]) - np.maximum(top[own, None], top[others])
+    height = np.minimum((bottom - top)[own, None], (bottom - top)[others])
+    naming = int((shared > LABEL_ROW * height).any(axis=1).sum())
+    return naming >= max(MIN_LABELS, NAMING_SHARE * len(own))
 
 
 def _is_running(column: Indices, lines: _Lines, height: float) -> bool:

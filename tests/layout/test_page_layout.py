@@ -166,3 +166,36 @@ def test_what_stands_right_of_a_ruled_table_is_read_after_it_and_what_stands_lef
     grid = Grid((200.0, 300.0, 400.0), tuple(95 + 30.0 * i for i in range(9)))
     layout = lay_out(quads, [0] * len(placed), [text for text, _, _ in placed], grids=[grid])
     assert layout.order.tolist() == list(range(len(placed)))
+
+
+def test_values_typed_higher_than_their_labels_stand_in_their_rows():
+    # Eleven lines at the left, of which six are labels, and as many at the right: unlike columns, these name each other.
+    labels = ["Project code:", "Project name:", "Leader:", "Requested by:", "Objective:"]
+    values = ["BTF 16", "Sundial", "E. P. Hill", "R. S. Reed", "To build a large dial of"]
+    page = made_page(
+        ("To: Files", 0, 0), ("CONFIDENTIAL", 500, 4),
+        *((label, 0, 200 + 43 * k) for k, label in enumerate(labels)),
+        *((value, 300, 190 + 43 * k) for k, value in enumerate(values)),
+        ("slate and of brass, to be set up", 300, 393), ("in the court of the school, on a", 300, 423),
+        ("pillar of stone", 300, 453),
+        ("Other persons", 0, 514), ("J. E. Mann", 300, 519), ("assigned:", 0, 533), ("D. E. Caw", 300, 549),
+        ("Approved by:", 500, 660), ("EPH:ODL", 0, 730), ("R. S. Reed, III", 500, 730),
+        ("cc: BMC", 0, 760), ("JEM/DEC", 0, 785),
+    )  # fmt: skip
+    rows = page.text.split("\n")
+    assert rows[0] == "To: Files\tCONFIDENTIAL"
+    assert [row for row in rows if row.split("\t")[0] in labels[:4]] == [
+        f"{label}\t{value}" for label, value in zip(labels[:4], values, strict=False)
+    ]
+    assert any(row.startswith("Objective:\tTo build a large dial of") for row in rows)
+
+
+def test_labels_of_blanks_in_two_columns_are_no_rows():
+    left, right = (["Name:", "Street:", "Town:", "Phone:"], ["Seller:", "Date:", "Place:", "Sum:"])
+    texts = [f"running text of some words {k}" for k in range(8)]
+    page = made_page(
+        *((text, 0, 30 * k) for k, text in enumerate(texts)), *((label, 0, 250 + 31 * k) for k, label in enumerate(left)),
+        *((text, 500, 13 + 27 * k) for k, text in enumerate(texts)),
+        *((label, 500, 261 + 29 * k) for k, label in enumerate(right)),
+    )  # fmt: skip
+    assert [line.text for line in page.lines] == [*texts, *left, *texts, *right]

@@ -232,7 +232,7 @@ def test_health_metrics_and_description(served):
     assert fields["textDetThresh"]["anyOf"][0] == {"type": "number", "minimum": 0, "maximum": 1}
     answers = description["paths"]["/ocr"]["post"]["responses"]
     assert (
-        set(answers) == {"200", "408", "413", "415", "421", "422", "500", "503", "504"}
+        set(answers) == {"200", "400", "408", "413", "415", "421", "422", "500", "503", "504"}
         and "Retry-After" in answers["503"]["headers"]
     )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -70,8 +69,9 @@ class Nets:
 class Words:
     """A line that is looked at word by word.
 
-    whole: its reading so far; spans: (start, end) of its words in pixels; doubtful: which of them are; chances: of each word,
-    of recognisers; scripts: of each word, of scripts in some part of it; readings: of each word, by recogniser.
+    whole: its reading so far; spans: (start, end) of its words in pixels; doubtful: which of them are; inked: (W,) which
+    columns of the line hold ink; chances: of each word, of recognisers; scripts: of each word, of scripts in some part of it; readings:
+    of each word, by recogniser.
     """
 
     line: int
@@ -79,14 +79,10 @@ class Words:
     whole: Text
     spans: list[tuple[int, int]]
     doubtful: list[int]
+    inked: NDArray[np.bool_]
     chances: dict[int, Mapping[str, float]] = field(default_factory=dict)
     scripts: dict[int, Mapping[str, float]] = field(default_factory=dict)
     readings: dict[int, dict[str, Text]] = field(default_factory=dict)
-
-    @cached_property
-    def inked(self) -> NDArray[np.bool_]:
-        """Which columns of the line hold ink."""
-        return np.asarray(ink_mask(self.crop).any(axis=0))
 
     def ink_width(self, word: int) -> int:
         """How far the ink of a word reaches, in pixels."""
@@ -200,7 +196,8 @@ def _in_doubt(line: int, crop: Image, seen: Floats, plan: Plan, text: Text) -> W
     spans = word_spans(crop) if every or doubtful else []
     if not 1 < len(spans) <= MAX_PIECES:
         return None
-    return Words(line, crop, text, spans, [i for i, word in enumerate(spans) if every or word in doubtful])
+    which = [i for i, word in enumerate(spans) if every or word in doubtful]
+    return Words(line, crop, text, spans, which, np.asarray(ink_mask(crop).any(axis=0)))
 
 
 def _look(nets: Nets, lines: Sequence[Words], which: Sequence[Sequence[int]]) -> None:

@@ -70,8 +70,8 @@ class Words:
     """A line that is looked at word by word.
 
     whole: its reading so far; spans: (start, end) of its words in pixels; doubtful: which of them are; inked: (W,) which
-    columns of the line hold ink; chances: of each word, of recognisers; scripts: of each word, of scripts in some part of it; readings:
-    of each word, by recogniser.
+    columns of the line hold ink; chances: of each word, of recognisers; scripts: of each word, of scripts in some part of it;
+    readings: of each word, by recogniser.
     """
 
     line: int

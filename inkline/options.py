@@ -189,7 +189,8 @@ class EngineOptions:
     def __post_init__(self) -> None:
         validate(self)
         # PaddleOCR's `cpu:0` is the cpu, of which there is one.
-        object.__setattr__(self, "device", {"cpu:0": "cpu"}.get(self.device.lower(), self.device.lower()))
+        device = self.device.lower()
+        object.__setattr__(self, "device", "cpu" if device == "cpu:0" else device)
         kind, _, index = self.device.partition(":")
         if kind not in ("cpu", "gpu") or (index and (kind == "cpu" or not index.isdigit())):
             several = "; only PaddleOCR and `inkline ocr` take several: start a process for each" if "," in self.device else ""

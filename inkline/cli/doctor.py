@@ -104,33 +104,27 @@ def measure(inputs: list[str], limit: int, rounds: int, options: dict[str, Any])
 
 
 @contextmanager
-def _net_seconds() -> Iterator[list[float]]:
-    """A list of one number that grows by the processor time of every call of every net, as long as nothing else runs."""
-    spent = [0.0]
+def _net_seconds(engine: str) -> Iterator[list[float]]:
+    """A list of one number that grows by the processor time of every net's calls on an engine, as long as nothing else runs."""
+    spent, kind = [0.0], import_module(ENGINES[engine][0]).open_file
+    call = kind.__call__
 
-    def timed(call: Callable[..., Any]) -> Callable[..., Any]:
-        def call_timed(engine: Any, x: Any) -> Any:
-            start = time.process_time()
-            outputs = call(engine, x)
-            spent[0] += time.process_time() - start
-            return outputs
+    def timed(net: Any, x: Any) -> Any:
+        start = time.process_time()
+        outputs = call(net, x)
+        spent[0] += time.process_time() - start
+        return outputs
 
-        return call_timed
-
-    kinds = {import_module(module).open_file for module, distribution, _ in ENGINES.values() if find_spec(distribution)}
-    before = {kind: kind.__call__ for kind in kinds}
-    for kind, call in before.items():
-        kind.__call__ = timed(call)
+    kind.__call__ = timed
     try:
         yield spent
     finally:
-        for kind, call in before.items():
-            kind.__call__ = call
+        kind.__call__ = call
 
 
 def _stages(ocr: "Ocr", page_images: list["PageImage"]) -> dict[str, float]:
     options, images = ocr.options, [page_image.image for page_image in page_images]
-    with _net_seconds() as spent:
+    with _net_seconds(choose_engine(options.engine)) as spent:
         prepared, prepare = _timed(
             lambda: [ocr._prepare(page, options, ocr._detect_one) for page in page_images], time.process_time
         )

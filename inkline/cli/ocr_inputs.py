@@ -2,14 +2,12 @@
 
 import glob
 import os
-import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
-RESULT_END = re.compile(r"(_\d+)?_(res|ocr_res_img|preprocessed_img)\.\w+$")
 
 if TYPE_CHECKING:
     from inkline.io.sources import Source
@@ -27,28 +25,40 @@ def without_results(sources: list[str], save_path: str | None, left_out: list[st
 
     left_out: gets the names of that.
     """
-    from inkline.formats.write import is_result_name
     from inkline.io.sources import expand
 
     folder = os.path.realpath(save_path or "")
-    there = os.listdir(folder) if save_path and os.path.isdir(folder) else []
+    looked_at = save_path and os.path.isdir(folder) and any(map(may_be_several, sources))
+    there = sorted(os.listdir(folder)) if looked_at else []
     for given in sources:
         if not save_path or not may_be_several(given):
             yield given
             continue
         for source in expand(given):
-            path = source.data
-            is_there = isinstance(path, Path) and os.path.realpath(path.parent) == folder
-            if is_there and is_result_name(path.name) and _has_others(path.name, there):
-                left_out.append(path.name)
+            if isinstance(source.data, Path) and _is_result(source.data, folder, there):
+                left_out.append(source.data.name)
             else:
                 yield source
 
 
-def _has_others(name: str, there: list[str]) -> bool:
-    """Whether what a result is called after, or another result of it, is in the same folder: else it may be anybody's file."""
-    stem = RESULT_END.sub("", name)
-    return any(other != name and other.startswith((f"{stem}.", f"{stem}_")) for other in there)
+def _is_result(path: Path, folder: str, there: list[str]) -> bool:
+    """Whether a file is one of an earlier command's results in a folder, which holds these names, sorted."""
+    from inkline.formats.write import stem_of_result
+
+    stem = stem_of_result(path.name)
+    return stem is not None and os.path.realpath(path.parent) == folder and _has_others(path.name, stem, there)
+
+
+def _has_others(name: str, stem: str, there: list[str]) -> bool:
+    """Whether what a result is called after, or another result of it, is in the same folder: else it may be anybody's file.
+
+    In `there`, which is sorted, names that begin alike are neighbours.
+    """
+    for prefix in (f"{stem}.", f"{stem}_"):
+        at = bisect_left(there, prefix)
+        if any(other != name and other.startswith(prefix) for other in there[at : at + 2]):
+            return True
+    return False
 
 
 def tell_left_out(names: list[str], folder: str) -> None:

@@ -5,6 +5,7 @@ To add a format: a function `render_...(document: Document) -> str | bytes`, and
 
 import importlib
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path, PurePath
@@ -133,12 +134,13 @@ def save(
     return paths
 
 
-def is_result_name(name: str) -> bool:
-    """Whether a picture or PDF is called as `save` calls those that it writes, so that it is no page to read."""
+def stem_of_result(name: str) -> str | None:
+    """The stem of the source that a picture or PDF is called after, if it is called as `save` calls those that it writes."""
     path = PurePath(name)
-    if path.suffix.lower() == ".pdf":
-        return path.stem.endswith("_res")
-    return path.suffix.lower() in PICTURE_SUFFIXES and path.stem.endswith(("_ocr_res_img", "_preprocessed_img"))
+    pictures = ("_ocr_res_img", "_preprocessed_img") if path.suffix.lower() in PICTURE_SUFFIXES else ()
+    ends = ("_res",) if path.suffix.lower() == ".pdf" else pictures
+    page = next((path.stem.removesuffix(end) for end in ends if path.stem.endswith(end)), None)
+    return None if page is None else re.sub(r"_\d+$", "", page)
 
 
 def has_plain_names(results: Document | Page, taken: dict[str, str]) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inkline.recognition.pieces import word_spans
 from inkline.recognition.signs import Char, rebuilt, rows_of
-from inkline.recognition.words import ink_mask
+from inkline.recognition.words import holds_ink, ink_mask
 from inkline.types import Image, Text
 
 MONEY = frozenset("₴₦₹₩₺₫₪€£¥")
@@ -127,11 +127,8 @@ def _leaves_ink(inked: NDArray[np.bool_], middles: NDArray[np.float32]) -> bool:
     """Whether a word (H, W) has ink of a sign's size before or behind its characters, whose middles are given in pixels."""
     height = len(inked)
     reach = CHAR_REACH_RATIO * height
-    for part in (inked[:, : max(round(middles.min() - reach), 0)], inked[:, round(middles.max() + reach) :]):
-        rows = np.flatnonzero(part.any(axis=1))
-        if np.count_nonzero(part.any(axis=0)) >= MIN_INK_RATIO * height and np.ptp(rows) >= MIN_EXTENT_RATIO * height:
-            return True
-    return False
+    parts = inked[:, : max(round(middles.min() - reach), 0)], inked[:, round(middles.max() + reach) :]
+    return any(holds_ink(part, MIN_INK_RATIO * height, MIN_EXTENT_RATIO * height) for part in parts)
 
 
 def _with_sign(text: Text, amount: Amount, word: Text, width: int) -> Text:

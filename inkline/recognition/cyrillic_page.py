@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkline.recognition.corrections import CYRILLIC, unify_script
+from inkline.recognition.lone import O_RATIO
 from inkline.recognition.shapes import Pieces, pieces_of
 from inkline.recognition.signs import Char, rebuilt, rows_of
 from inkline.recognition.words import ink_mask
@@ -32,7 +33,7 @@ RAISED = 0.08  # by which the foot of the o stands above that of the N, where no
 BAR_ROWS = 0.62, 0.88  # of a ₽, as shares of its height, between which its lower bar lies,
 BAR_WIDTH = 0.55  # and the share of its width that this is at least; a Р has its stem alone there
 SAME_HEIGHT = 0.15  # of a figure's height, by which a ₽ beside it differs at most
-O_RATIO, QUOTED_O_RATIO = 0.88, 0.78  # width to height of a letter O; a zero is narrower
+QUOTED_O_RATIO = 0.78  # width to height of a letter O before a quote; a zero is narrower
 
 
 def with_cyrillic_signs(texts: Sequence[Text], crops: Sequence[Image]) -> list[Text]:

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inkline.recognition.signs import EAST_ASIAN, HAN_SIGNS
-from inkline.recognition.words import ink_mask
+from inkline.recognition.words import holds_ink, ink_mask
 from inkline.scripts import script_of_char
 from inkline.types import Image, Text
 
@@ -48,14 +47,8 @@ def leaves_out(text: Text, crop: Image) -> bool:
         return False
     inked = ink_mask(crop)
     gaps = [(a, b) for a, b in pairwise(ends.tolist()) if b - a >= MIN_GAP_RATIO * height]
-    return any(_holds_ink(inked[:, round(a + reach) : round(b - reach)], height) for a, b in gaps)
-
-
-def _holds_ink(gap: NDArray[np.bool_], height: int) -> bool:
-    """Whether ink in a part of a line (H, W) is as wide and as high as a Chinese character; height: of the line in pixels."""
-    rows = np.flatnonzero(gap.any(axis=1))
-    wide = np.count_nonzero(gap.any(axis=0)) >= MIN_INK_RATIO * height
-    return bool(wide and rows[-1] - rows[0] >= MIN_EXTENT_RATIO * height)
+    least = MIN_INK_RATIO * height, MIN_EXTENT_RATIO * height
+    return any(holds_ink(inked[:, round(a + reach) : round(b - reach)], *least) for a, b in gaps)
 
 
 def _reads_chinese(text: Text) -> bool:

@@ -100,8 +100,8 @@ def _in_its_column(glyph: int, texts: Sequence[Text], quads: Floats, crop: Image
 
     crop: what is in its box. is_agreed: whether both readings of the glyph agree.
     """
-    text, is_figure = texts[glyph], _among_figures(glyph, texts, quads)
-    text = _told_by_column(text, is_figure, _in_figures(glyph, texts, quads), _is_wide(crop))
+    is_figure = _among_figures(glyph, texts, quads)
+    text = _told_by_column(glyph, texts, quads, crop, is_figure)
     # A letter or digit that both readings agree on is kept, and a digit in a column of figures.
     may_be_kept = len(text.text) == 1 and text.text.isalnum() and text.score >= least
     if may_be_kept and (is_agreed or (text.text.isdigit() and is_figure)):
@@ -109,13 +109,18 @@ def _in_its_column(glyph: int, texts: Sequence[Text], quads: Floats, crop: Image
     return text
 
 
-def _told_by_column(text: Text, is_figure: bool, in_figures: bool, is_wide: bool) -> Text:
-    """A glyph as a figure or a letter. is_figure: by its neighbours; in_figures: by its whole column; is_wide: as an O is."""
+def _told_by_column(glyph: int, texts: Sequence[Text], quads: Floats, crop: Image | None, is_figure: bool) -> Text:
+    """The text of a glyph, a zero or what a figure may be taken for as a figure or a letter.
+
+    is_figure: by its neighbours; its whole column tells more than these and than how wide it is.
+    """
+    text = texts[glyph]
+    if text.text not in FIGURE_TWINS and text.text != "0":
+        return text
+    in_figures, is_wide = _in_figures(glyph, texts, quads), _is_wide(crop)
     if text.text in FIGURE_TWINS and (in_figures or (is_figure and not is_wide)):
         return replace(text, text=FIGURE_TWINS[text.text], plain="")
-    if text.text == "0" and is_wide and not in_figures:
-        return replace(text, text="O", plain="")
-    return text
+    return replace(text, text="O", plain="") if text.text == "0" and is_wide and not in_figures else text
 
 
 def is_bar(crop: Image | None) -> bool:

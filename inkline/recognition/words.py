@@ -85,6 +85,13 @@ def doubt_marks(text: Text, crop: Image) -> Text:
     return replace(text, score=text.score * float(near.mean()))
 
 
+def holds_ink(part: NDArray[np.bool_], least_width: float, least_height: float) -> bool:
+    """Whether a part of a line's ink (H, W) has so many columns with ink, and reaches over so many rows, in pixels."""
+    rows = np.flatnonzero(part.any(axis=1))
+    wide = np.count_nonzero(part.any(axis=0)) >= least_width
+    return bool(wide and len(rows) and rows[-1] - rows[0] >= least_height)
+
+
 def ink_mask(crop: Image) -> NDArray[np.bool_]:
     """Which pixels of a line are ink: (H, W); of the two sides of the best threshold the one with fewer pixels."""
     grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)

@@ -144,7 +144,7 @@ def with_held_out(config: Config) -> Config:
 
     Of a few samples a fifth would tell nothing: all are learned from, and evaluated on though the net has seen them.
     """
-    options = LoadOptions(config.data.root, labels=tuple(map(str, config.model.labels)))
+    options = _load_options(config)
     drawn = [spec for spec in config.data.train if kind_of_set(spec)[0] in GENERATED]
     files = [kind_of_set(spec, config.task) for spec in config.data.train if spec not in drawn]
     if not files:
@@ -203,9 +203,13 @@ def sample_count(config: Config) -> int:
             count = rest.rpartition(":")[2]
             total += int(count) if count.isdigit() else 0
         else:
-            options = LoadOptions(config.data.root, labels=tuple(map(str, config.model.labels)))
-            total += len(load_labels(kind, rest, options)[0])
+            total += len(load_labels(kind, rest, _load_options(config))[0])
     return max(total, 1)
+
+
+def _load_options(config: Config) -> LoadOptions:
+    """How the label files of a configuration are read before its charset is known: any character may be in them."""
+    return LoadOptions(config.data.root, labels=tuple(map(str, config.model.labels)))
 
 
 def finetune(

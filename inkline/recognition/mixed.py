@@ -40,6 +40,7 @@ KNOWN_GUEST_SCORE = 0.7  # from which a recogniser that reads another word of th
 # Words in a script that is on no other line of the page: letters, score and probability of their recogniser at least,
 BELIEVED = ((2, 0.95, 0.5), (3, 0.9, 0.2), (5, 0.98, 0.0))
 UNREAD_BELIEVED = (2, 0.9, 0.2)  # and where the line has nothing for them
+ALPHABETS = frozenset(["Cyrl", "Grek"])  # whose letters look like Latin ones, and unlike those of all other scripts
 NARROW_LETTER = 0.25  # width of a letter to the height of its line, at least, on the mean of a word
 FULL_SHARE = 0.75  # of the ink of a word: letters of some scripts reach beyond the place their net names
 RANK_LOSS = 0.05  # of the score, which a reading may be worse than that of a less likely recogniser
@@ -231,12 +232,14 @@ def _may_be_believed(nets: Nets, words: Words, unsure: Sequence[int], name: str,
     letters = sum(words.ink_width(i) for i in unsure) / (NARROW_LETTER * words.crop.shape[0])
     seen = max((words.chances[i].get(name, 0.0) for i in unsure), default=0.0)
     rules = [*BELIEVED, UNREAD_BELIEVED]
-    return _reads_latin(nets, words) and any(letters >= enough and seen >= likely for enough, _, likely in rules)
+    return _may_be_beside(nets, words, name) and any(letters >= enough and seen >= likely for enough, _, likely in rules)
 
 
-def _reads_latin(nets: Nets, words: Words) -> bool:
-    """Whether a line's own recogniser is for Latin script, so that words in any other may be in the line."""
-    return "Latn" in nets.scripts.get(words.whole.reader, ("Latn",))
+def _may_be_beside(nets: Nets, words: Words, guest: str) -> bool:
+    """Whether words by a recogniser may be in a line of another script: in Latin any, in an alphabet like it what no word of
+    that looks like; but Telugu looks like Kannada, Lao like Thai."""
+    own = nets.scripts.get(words.whole.reader, ("Latn",))
+    return "Latn" in own or (ALPHABETS.issuperset(own) and ALPHABETS.isdisjoint(nets.scripts.get(guest, ALPHABETS)))
 
 
 def _ask(nets: Nets, lines: Sequence[Words], asked: Sequence[tuple[Sequence[int], Sequence[str]]]) -> None:
@@ -297,7 +300,7 @@ def _is_believed(nets: Nets, words: Words, guest: str, which: Sequence[int], exp
     script = script_of("".join(text.text for text in texts))
     if script == "Latn" or script in expected:
         return True
-    return _reads_latin(nets, words) and _is_sure(words, guest, which, texts)  # Telugu looks like Kannada, Lao like Thai
+    return _may_be_beside(nets, words, guest) and _is_sure(words, guest, which, texts)
 
 
 def _is_sure(words: Words, guest: str, which: Sequence[int], texts: Sequence[Text]) -> bool:

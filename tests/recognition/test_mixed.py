@@ -9,7 +9,7 @@ from inkline.recognition.router import Plan
 from inkline.types import Text
 
 SCRIPTS = {"base": ["Latn", "Hani"], "cyr": ["Cyrl"], "hebrew": ["Hebr"], "kannada": ["Knda"], "telugu": ["Telu"]}
-SCRIPTS |= {"hindi": ["Deva"], "korean": ["Hang"]}
+SCRIPTS |= {"hindi": ["Deva"], "korean": ["Hang"], "greek": ["Grek"]}
 
 
 def drawn(words):
@@ -127,3 +127,13 @@ def test_a_short_word_in_a_script_of_its_own_is_kept_where_its_recogniser_is_sur
 def test_letters_that_look_alike_stay_in_the_alphabet_of_their_line():
     words, own = ["14", "BCE"], [("14", 0.99), ("BCE", 0.7)]
     assert read(words, own, {"cyr": [("14", 0.99), ("ВСЕ", 0.99)]}, {"cyr": 0.9}) == "14BCE"
+
+
+GUESTS = [("hebrew", "חלומות", "сожалею חלומות"), ("greek", "διαφωνώ", "сожалеюШчмапиа")]
+
+
+@pytest.mark.parametrize(("name", "word", "text"), GUESTS)
+def test_words_of_another_script_are_read_in_cyrillic_lines_but_for_letters_that_look_alike(name, word, text):
+    words, own = ["сожалею", word], [("сожалею", 0.99), ("Шчмапиа"[: len(word)], 0.5)]
+    readings = {"cyr": [("сожалею", 0.99), ("Шчмапиа"[: len(word)], 0.5)], name: [("o", 0.3), (word, 0.97)]}
+    assert read(words, own, readings, {"cyr": 0.4, name: 0.6}) == text

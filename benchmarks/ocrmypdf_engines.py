@@ -1,16 +1,19 @@
-"""OCRmyPDF with Inkline and with Tesseract on the same turned pages: words found, pages turned upright, seconds, bytes.
+"""OCRmyPDF with Inkline and with Tesseract on the same turned pages: words, pages turned upright, time, size.
 
-    python -m benchmarks.ocrmypdf_engines ../shared/data --sets funsd sroie fondue-books scribe-docs --pages 4
+    python -m benchmarks.ocrmypdf_engines DATA --sets funsd=forms sroie=receipts fondue-books=books scribe-docs=tables
 
-Each set's `dev/labels.jsonl` holds the text of each image. The pages go into one PDF per set, turned by 0, 90, 180, 270, 0, ...
-degrees, which every engine reads with `--rotate-pages`, two workers and without optimisation. Words are counted as poppler's
-`pdftotext` gives them back, without order. A page counts as upright when the PDF shows it as it was before it was turned.
+DATA holds a folder for each set; its `dev/labels.jsonl` holds the text of each image. What stands behind `=` is what the table
+calls the set. The pages go into one PDF per set, turned by 0, 90, 180, 270, 0, ... degrees, which every engine reads with
+`--rotate-pages`, without optimisation and with as many processors as `--jobs` says. Words are counted as poppler's `pdftotext`
+gives them back, without order. A page counts as upright when the PDF shows it as it was before it was turned. Processor
+seconds are those of OCRmyPDF and all that it starts, models and fonts loaded anew for each set.
 """
 
 import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -30,7 +33,15 @@ ENGINES = {
     "Tesseract": [],
 }
 COMPARED_SIDE_PX = 64  # pages are compared as pictures of this size
-HEAD = ("set", "engine", "words found", "pages upright", "seconds a page", "bytes added a page")
+HEAD = (
+    "pages",
+    "engine",
+    "words found",
+    "upright",
+    "seconds per page",
+    "processor seconds per page",
+    "kB per page, text layer's share",
+)
 
 
 def turned_scan(folder: Path, count: int, path: Path) -> tuple[list[Image.Image], list[Counter[str]]]:
@@ -66,33 +77,46 @@ def _thumbnail(page: Image.Image) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the folder of the sets")
-    parser.add_argument("--sets", nargs="+", default=["funsd", "sroie", "fondue-books", "scribe-docs"])
-    parser.add_argument("--pages", type=int, default=4, help="of each set")
+    parser.add_argument("--sets", nargs="+", required=True, metavar="FOLDER[=CALLED]", help="folders in it")
+    parser.add_argument("--pages", type=int, default=4, help="of each set, at most; default: 4")
+    parser.add_argument("--jobs", type=int, default=1, help="processors; default: 1")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     arguments = parser.parse_args()
     print(f"{conditions()}\n\n{table(HEAD, [])}", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         for name in arguments.sets:
+            folder, _, called = name.partition("=")
             source, out = Path(temporary) / "in.pdf", Path(temporary) / "out.pdf"
-            pages, wanted = turned_scan(arguments.data / name / "dev", arguments.pages, source)
+            pages, wanted = turned_scan(arguments.data / folder / "dev", arguments.pages, source)
             for engine in arguments.engines:
-                print(f"| {' | '.join((name, *measure(engine, source, out, pages, wanted)))} |", flush=True)
+                row = measure(engine, source, out, pages, wanted, arguments.jobs)
+                print(f"| {' | '.join((called or folder, *row))} |", flush=True)
 
 
-def measure(engine: str, source: Path, out: Path, pages: list[Image.Image], wanted: list[Counter[str]]) -> tuple[str, ...]:
+def measure(
+    engine: str, source: Path, out: Path, pages: list[Image.Image], wanted: list[Counter[str]], jobs: int
+) -> tuple[str, ...]:
     """One row of the table, without the set's name."""
-    command = [sys.executable, "-m", "ocrmypdf", "-q", "--jobs", "2", "--optimize", "0", "--output-type", "pdf"]
+    command = [sys.executable, "-m", "ocrmypdf", "-q", "--jobs", str(jobs), "--optimize", "0", "--output-type", "pdf"]
     command += ["--rotate-pages", *ENGINES[engine], str(source), str(out)]
-    start = time.perf_counter()
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    seconds = (time.perf_counter() - start) / len(pages)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_THREAD_LIMIT": str(jobs), "OMP_NUM_THREADS": str(jobs)}
+    start, before = time.perf_counter(), processor_seconds()
+    subprocess.run(command, check=True, env=environment)
+    seconds, processor = (time.perf_counter() - start) / len(pages), (processor_seconds() - before) / len(pages)
     # What poppler finds of the words, page by page.
     text = subprocess.run(["pdftotext", str(out), "-"], capture_output=True, text=True, check=True).stdout
     hits = sum((want & words(have)).total() for want, have in zip(wanted, text.split("\f"), strict=False))
     total = sum(want.total() for want in wanted)
-    added = (out.stat().st_size - source.stat().st_size) / len(pages)
+    size, added = out.stat().st_size / len(pages) / 1e3, (out.stat().st_size - source.stat().st_size) / len(pages) / 1e3
     upright = f"{upright_count(out, pages)} of {len(pages)}"
-    return engine, f"{hits / total:.1%}", upright, f"{seconds:.1f}", f"{added:.0f}"
+    found = f"{hits} of {total} ({hits / total:.1%})"
+    return engine, found, upright, f"{seconds:.1f}", f"{processor:.1f}", f"{size:.0f}, {added:.1f}"
+
+
+def processor_seconds() -> float:
+    """Seconds of processor time of all processes that were started from here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ BLENDS = (0.8, 0.6, 0.35)  # shares of the way from the old weights that are tri
 WARMUP_STEPS = 100  # Adam's first steps move every weight by the whole rate; fewer steps of warm-up spoil what was there
 EPOCH_SAMPLES = 300  # new ones, at least: workers that draw and load begin anew each epoch, which takes seconds
 MAX_FALLS_NAMED = 4
+PARTS_FOLDER = "parts"  # of the output folder: what is learned from and what is held out
 MIN_TO_PART = 25  # samples, below which all are learned from, and a recogniser learns more carefully:
 FEW_RATE_SHARE, FEW_KEEP = 0.35, 3.0  # of the learning rate, and weight of the answers that it gave before
 RECOGNISER = Path(__file__).with_name("finetune_recogniser.yaml")
@@ -140,25 +142,34 @@ def recipe(model: str, data: Sequence[str], overrides: Sequence[str] = ()) -> tu
 
 
 def with_held_out(config: Config) -> Config:
-    """The configuration with a fifth of the documents of each label file to evaluate on, in place of learning from them.
+    """The configuration with a fifth of the documents of all label files to evaluate on, in place of learning from them.
 
-    Of a few samples a fifth would tell nothing: all are learned from, and evaluated on though the net has seen them.
+    The parts are written into the output folder. Of a few samples a fifth would tell nothing: all are learned from, and
+    evaluated on though the net has seen them.
     """
     options = _load_options(config)
-    drawn = [spec for spec in config.data.train if kind_of_set(spec)[0] in GENERATED]
-    files = [kind_of_set(spec, config.task) for spec in config.data.train if spec not in drawn]
-    if not files:
+    sets = {spec: kind_of_set(spec, config.task) for spec in config.data.train if kind_of_set(spec)[0] not in GENERATED}
+    if not sets:
         raise UsageError(
             "fine-tuning needs data to evaluate on: give --eval FILE (data.evaluate), apart from the training data"
         )
-    count = sum(len(load_labels(kind, file, options)[0]) for kind, file in files)
+    count = sum(len(load_labels(kind, file, options)[0]) for kind, file in sets.values())
     if count < MIN_TO_PART:
         LogProgress().say(f"no --eval, and {count} samples are too few to part: the report is on what was learned from")
-        return configs.replace_in_section(config, "data", evaluate=tuple(f"{kind}:{file}" for kind, file in files))
-    parts = [(kind, hold_out(kind, file, options)) for kind, file in files]
-    learned, held = ([f"{kind}:{of[name]}" for kind, of in parts] for name in ("learn", "held"))
+        return configs.replace_in_section(config, "data", evaluate=tuple(f"{kind}:{file}" for kind, file in sets.values()))
+    parted = hold_out(list(sets.values()), Path(config.run.output) / PARTS_FOLDER, options)
+    parts = {spec: (kind, files) for (spec, (kind, _)), files in zip(sets.items(), parted, strict=True)}
+    held = tuple(f"{kind}:{files['held']}" for kind, files in parts.values() if "held" in files)
     LogProgress().say(f"no --eval: a fifth is not learned from, but evaluated on: {', '.join(held)}")
-    return configs.replace_in_section(config, "data", train=(*drawn, *learned), evaluate=tuple(held))
+
+    # What is learned from keeps its order and its ratios; a file whose documents are all held out is left out.
+    has_learned = [spec not in parts or "learn" in parts[spec][1] for spec in config.data.train]
+    left = compress(config.data.train, has_learned)
+    train = tuple(f"{parts[spec][0]}:{parts[spec][1]['learn']}" if spec in parts else spec for spec in left)
+    ratios = config.data.ratios
+    if len(ratios) == len(has_learned):
+        ratios = tuple(compress(ratios, has_learned))
+    return configs.replace_in_section(config, "data", train=train, evaluate=held, ratios=ratios)
 
 
 def lower_half(start_weights: StartWeights) -> list[str]:

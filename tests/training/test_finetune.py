@@ -267,8 +267,9 @@ def test_fine_tuning_needs_something_to_judge_by(trained: Path, tmp_path: Path) 
         finetune(str(trained), ["lines:english:10"])
     labels = drawn.lines(tmp_path, 26)
     labels.write_text("".join(f"0.png\t{text}\n" for text in drawn.texts(26)), encoding="utf-8")
+    output = f"run.output={tmp_path / 'run'}"
     with pytest.raises(DataError, match="one document cannot be learned from and evaluated on; give --eval FILE"):
-        finetune(str(trained), [str(labels)])
+        finetune(str(trained), [str(labels)], [output])
     with pytest.raises(UsageError, match="bound=nan: must be from 0 to 1"):
         finetune(str(trained), ["new.txt"], bound=float("nan"))
 
@@ -276,14 +277,36 @@ def test_fine_tuning_needs_something_to_judge_by(trained: Path, tmp_path: Path) 
 def test_a_fifth_of_the_data_is_held_out_where_nothing_else_is_given(tmp_path: Path) -> None:
     """Drawn text is learned from whole; of label files that are not short some documents are only evaluated on."""
     labels = drawn.lines(tmp_path, 30)
-    config = configs.replace_in_section(Config(), "data", train=("lines:english:10", str(labels)))
+    ours = configs.replace_in_section(Config(), "run", output=str(tmp_path / "run"))
+    (tmp_path / "rec.held.txt").write_text("of somebody else")
+    config = configs.replace_in_section(ours, "data", train=("lines:english:10", str(labels)))
     data = with_held_out(config).data
-    assert data.train == ("lines:english:10", f"rec:{tmp_path / 'rec.learn.txt'}") and len(data.evaluate) == 1
+    assert data.train == ("lines:english:10", f"rec:{tmp_path / 'run/parts/rec.learn.txt'}") and len(data.evaluate) == 1
     learned, held = (load_labels("rec", spec.removeprefix("rec:"))[0] for spec in (data.train[1], data.evaluate[0]))
     assert (len(learned), len(held)) == (24, 6) and {s.text for s in (*learned, *held)} == set(drawn.texts(30))
+    assert (tmp_path / "rec.held.txt").read_text() == "of somebody else"
     few = str(drawn.lines(tmp_path / "few", 10))
-    data = with_held_out(configs.replace_in_section(Config(), "data", train=(few,))).data
+    data = with_held_out(configs.replace_in_section(ours, "data", train=(few,))).data
     assert data.train == (few,) and data.evaluate == (f"rec:{few}",)
+
+
+def test_a_fifth_of_all_files_together_is_held_out(tmp_path: Path) -> None:
+    """Files of one document each are parted between them, by document, and each keeps its ratio."""
+    files = []
+    for i in range(3):
+        folder = tmp_path / str(i)
+        texts = drawn.lines(folder, 10, seed=i).read_text().splitlines()
+        rows = [dict(zip(("image", "text"), row.split("\t"), strict=True)) | {"doc": "letter"} for row in texts]
+        files.append(folder / "labels.jsonl")
+        files[-1].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = configs.replace_in_section(Config(), "data", train=tuple(map(str, files)), ratios=(1.0, 2.0, 3.0))
+    data = with_held_out(configs.replace_in_section(config, "run", output=str(tmp_path / "run"))).data
+    (held,) = data.evaluate
+    number = int(held.removesuffix(".held.jsonl")[-1])
+    assert data.ratios == tuple(r for r in (1.0, 2.0, 3.0) if r != number) and len(data.train) == 2
+    learned = [load_labels("rec", spec.removeprefix("rec:"))[0] for spec in data.train]
+    assert {s.paths[0].split("/")[-2] for samples in learned for s in samples} == {"0", "1", "2"} - {str(number - 1)}
+    assert {s.text for s in load_labels("rec", held.removeprefix("rec:"))[0]} == set(drawn.texts(10, number - 1))
 
 
 def test_a_branch_that_nothing_trains_is_not_made(tmp_path: Path) -> None:

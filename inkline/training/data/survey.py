@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from inkline.errors import DataError, OutputError
-from inkline.files import atomic_write
+from inkline.files import atomic_write, made_folder
 from inkline.layout.geometry import crop_quad, is_upright_column, turn
 from inkline.training.data.augment_crops import ClsAugment, RecAugment, augment_line, augment_turned
 from inkline.training.data.augment_pages import AnnotatedPage, DetAugment, augment_page
@@ -63,32 +64,75 @@ def split_set(
     return _write_parts(source, samples, parts)
 
 
-def hold_out(task: str, source: str, options: LoadOptions | None = None) -> dict[str, Path]:
-    """Write `<stem>.learn<suffix>` and `<stem>.held<suffix>` beside a label file, the latter of a fifth of its documents.
+def hold_out(sets: Sequence[tuple[str, str]], folder: Path, options: LoadOptions | None = None) -> list[dict[str, Path]]:
+    """Part the documents of all sets together: a fifth of them to evaluate on, the others to learn from.
 
-    DataError for a single document, and as `load_labels` does.
+    sets: (task, label file). Writes `<stem>.learn<suffix>` and `<stem>.held<suffix>` into `folder`, with the images' whole
+    paths, and returns the files of each set; a set whose documents all fall into one part has only that. DataError for a
+    single document in all, for an LMDB, and as `load_labels` does.
     """
-    samples, _ = load_labels(task, source, options)
-    documents = sorted({sample.doc for sample in samples}, key=lambda doc: hashlib.sha256(doc.encode()).digest())
+    loaded = [load_labels(task, source, options)[0] for task, source in sets]
+    sources = [(_label_file_of(samples, source), samples) for (_, source), samples in zip(sets, loaded, strict=True)]
+    # Which documents: the same ones whatever the order of the files, and only few others when documents are added.
+    documents = {_document(file, sample, options) for file, samples in sources for sample in samples}
     if len(documents) < 2:
-        raise DataError(f"{source}: one document cannot be learned from and evaluated on; give --eval FILE")
-    held = set(documents[: max(round(HELD_SHARE * len(documents)), 1)])
-    return _write_parts(source, samples, {doc: "held" if doc in held else "learn" for doc in documents})
+        names = ", ".join(source for _, source in sets)
+        raise DataError(f"{names}: one document cannot be learned from and evaluated on; give --eval FILE")
+    ordered = sorted(documents, key=lambda document: (hashlib.sha256(document[1].encode()).digest(), document[0]))
+    held = set(ordered[: max(round(HELD_SHARE * len(documents)), 1)])
+
+    # A file for each part of each set; those of the same name are told apart by their number.
+    written, stems = [], Counter(file.stem for file, _ in sources)
+    for number, (file, samples) in enumerate(sources, 1):
+        rows = defaultdict(list)
+        for sample, row in zip(samples, _rows_of(file, samples), strict=True):
+            part = "held" if _document(file, sample, options) in held else "learn"
+            rows[part].append(_with_whole_paths(row, sample, file))
+        stem = file.stem if stems[file.stem] == 1 else f"{file.stem}-{number}"
+        written.append({part: made_folder(folder) / f"{stem}.{part}{file.suffix}" for part in rows})
+        for part, target in written[-1].items():
+            _write_lines(target, rows[part])
+    return written
+
+
+def _document(file: Path, sample: Sample, options: LoadOptions | None) -> tuple[str, str]:
+    """What tells a document from those of other label files: the folder of its images, and its name there."""
+    root = options.root if options is not None and options.root else str(file.parent)
+    return os.path.abspath(root), sample.doc
+
+
+def _with_whole_paths(row: str, sample: Sample, file: Path) -> str:
+    """The row of a label file with its images' whole paths, so that it holds in another folder."""
+    paths = [os.path.abspath(path) for path in sample.paths]
+    if file.suffix == ".jsonl":
+        return json.dumps({"doc": sample.doc, **json.loads(row), "image": paths[0]}, ensure_ascii=False)
+    first = json.dumps(paths, ensure_ascii=False) if row.startswith("[") else paths[0]
+    return f"{first}\t{row.partition(chr(9))[2]}"
 
 
 def _write_parts(source: str, samples: Sequence[Sample], parts: dict[str, str]) -> dict[str, Path]:
     """Write `<stem>.<part><suffix>` beside a label file for each part, lines as they are. parts: of each document."""
-    file = Path(samples[0].where.rpartition(":")[0])
-    if not file.is_file():
-        raise DataError(f"{source}: only label files can be split")
-    lines, rows = file.read_text(encoding="utf-8-sig").split("\n"), defaultdict(list)
-    for sample in samples:
-        number = int(sample.where.rpartition(":")[2])
-        rows[parts[sample.doc]].append(lines[number - 1].rstrip("\r"))
+    file, rows = _label_file_of(samples, source), defaultdict(list)
+    for sample, row in zip(samples, _rows_of(file, samples), strict=True):
+        rows[parts[sample.doc]].append(row)
     written = {name: file.with_name(f"{file.stem}.{name}{file.suffix}") for name in rows}
     for name, target in written.items():
         _write_lines(target, rows[name])
     return written
+
+
+def _label_file_of(samples: Sequence[Sample], source: str) -> Path:
+    """The label file that samples were loaded from; DataError for an LMDB."""
+    file = Path(samples[0].where.rpartition(":")[0])
+    if not file.is_file():
+        raise DataError(f"{source}: only label files can be split, no LMDB; give what to evaluate on as a set of its own")
+    return file
+
+
+def _rows_of(file: Path, samples: Sequence[Sample]) -> list[str]:
+    """The rows of a label file that samples were loaded from."""
+    lines = file.read_text(encoding="utf-8-sig").split("\n")
+    return [lines[int(sample.where.rpartition(":")[2]) - 1].rstrip("\r") for sample in samples]
 
 
 def _write_lines(target: Path, rows: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -73,26 +73,30 @@ def hold_out(sets: Sequence[tuple[str, str]], folder: Path, options: LoadOptions
     """
     loaded = [load_labels(task, source, options)[0] for task, source in sets]
     sources = [(_label_file_of(samples, source), samples) for (_, source), samples in zip(sets, loaded, strict=True)]
-    # Which documents: the same ones whatever the order of the files, and only few others when documents are added.
     documents = {_document(file, sample, options) for file, samples in sources for sample in samples}
     if len(documents) < 2:
         names = ", ".join(source for _, source in sets)
         raise DataError(f"{names}: one document cannot be learned from and evaluated on; give --eval FILE")
+    # The same ones whatever the order of the files, and only few others when documents are added.
     ordered = sorted(documents, key=lambda document: (hashlib.sha256(document[1].encode()).digest(), document[0]))
     held = set(ordered[: max(round(HELD_SHARE * len(documents)), 1)])
 
     # A file for each part of each set; those of the same name are told apart by their number.
+    made_folder(folder)
     written, stems = [], Counter(file.stem for file, _ in sources)
     for number, (file, samples) in enumerate(sources, 1):
-        rows = defaultdict(list)
-        for sample, row in zip(samples, _rows_of(file, samples), strict=True):
-            part = "held" if _document(file, sample, options) in held else "learn"
-            rows[part].append(_with_whole_paths(row, sample, file))
+        parts = ["held" if _document(file, sample, options) in held else "learn" for sample in samples]
         stem = file.stem if stems[file.stem] == 1 else f"{file.stem}-{number}"
-        written.append({part: made_folder(folder) / f"{stem}.{part}{file.suffix}" for part in rows})
-        for part, target in written[-1].items():
-            _write_lines(target, rows[part])
+        written.append(_write_whole(folder / f"{stem}{file.suffix}", file, samples, parts))
     return written
+
+
+def _write_whole(target: Path, file: Path, samples: Sequence[Sample], parts: Sequence[str]) -> dict[str, Path]:
+    """Write `<target's stem>.<part><suffix>` with the images' whole paths. parts: of each sample of the label file."""
+    rows = defaultdict(list)
+    for sample, part, row in zip(samples, parts, _rows_of(file, samples), strict=True):
+        rows[part].append(_with_whole_paths(row, sample, file))
+    return _write_files(target, rows)
 
 
 def _document(file: Path, sample: Sample, options: LoadOptions | None) -> tuple[str, str]:
@@ -115,6 +119,11 @@ def _write_parts(source: str, samples: Sequence[Sample], parts: dict[str, str]) 
     file, rows = _label_file_of(samples, source), defaultdict(list)
     for sample, row in zip(samples, _rows_of(file, samples), strict=True):
         rows[parts[sample.doc]].append(row)
+    return _write_files(file, rows)
+
+
+def _write_files(file: Path, rows: Mapping[str, Sequence[str]]) -> dict[str, Path]:
+    """Write the rows of each part beside `file`, as `<stem>.<part><suffix>`."""
     written = {name: file.with_name(f"{file.stem}.{name}{file.suffix}") for name in rows}
     for name, target in written.items():
         _write_lines(target, rows[name])

@@ -157,19 +157,26 @@ def with_held_out(config: Config) -> Config:
     if count < MIN_TO_PART:
         LogProgress().say(f"no --eval, and {count} samples are too few to part: the report is on what was learned from")
         return configs.replace_in_section(config, "data", evaluate=tuple(f"{kind}:{file}" for kind, file in sets.values()))
-    parted = hold_out(list(sets.values()), Path(config.run.output) / PARTS_FOLDER, options)
-    parts = {spec: (kind, files) for (spec, (kind, _)), files in zip(sets.items(), parted, strict=True)}
-    held = tuple(f"{kind}:{files['held']}" for kind, files in parts.values() if "held" in files)
+    files = hold_out(list(sets.values()), Path(config.run.output) / PARTS_FOLDER, options)
+    parts = {
+        spec: {name: f"{kind}:{path}" for name, path in of_set.items()}
+        for (spec, (kind, _)), of_set in zip(sets.items(), files, strict=True)
+    }
+    held = tuple(part["held"] for part in parts.values() if "held" in part)
     LogProgress().say(f"no --eval: a fifth is not learned from, but evaluated on: {', '.join(held)}")
+    return configs.replace_in_section(_learning_from(config, parts), "data", evaluate=held)
 
-    # What is learned from keeps its order and its ratios; a file whose documents are all held out is left out.
-    has_learned = [spec not in parts or "learn" in parts[spec][1] for spec in config.data.train]
-    left = compress(config.data.train, has_learned)
-    train = tuple(f"{parts[spec][0]}:{parts[spec][1]['learn']}" if spec in parts else spec for spec in left)
+
+def _learning_from(config: Config, parts: Mapping[str, Mapping[str, str]]) -> Config:
+    """The configuration with the part `learn` of each set that was parted, in its place and with its ratio.
+
+    A set of which all was held out is left out.
+    """
+    learned = [parts[spec].get("learn", "") if spec in parts else spec for spec in config.data.train]
     ratios = config.data.ratios
-    if len(ratios) == len(has_learned):
-        ratios = tuple(compress(ratios, has_learned))
-    return configs.replace_in_section(config, "data", train=train, evaluate=held, ratios=ratios)
+    if len(ratios) == len(learned):
+        ratios = tuple(compress(ratios, learned))
+    return configs.replace_in_section(config, "data", train=tuple(filter(None, learned)), ratios=ratios)
 
 
 def lower_half(start_weights: StartWeights) -> list[str]:

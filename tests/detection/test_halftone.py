@@ -51,9 +51,9 @@ def test_a_field_of_dots_becomes_even_and_its_text_stays(dark):
 @pytest.mark.parametrize("height", [5, 16, 17, 23, 24, 40, 160])
 def test_bands_of_a_page_are_seen_as_the_whole_and_take_less_memory(height, monkeypatch):
     image = np.random.default_rng(0).integers(0, 256, (height, 83, 3), np.uint8)
-    whole = halftone._shares(image)
+    whole = halftone._shares(image, 64)
     monkeypatch.setattr(halftone, "BAND_PX", 16)
-    assert np.array_equal(halftone._shares(image), whole) and whole.shape == (-(-height // 8), 11)
+    assert np.array_equal(halftone._shares(image, 64), whole) and whole.shape == (-(-height // 8), 11)
     monkeypatch.undo()
     blank = np.full((height * 20, 4000, 3), 255, np.uint8)
     tracemalloc.start()
@@ -61,6 +61,26 @@ def test_bands_of_a_page_are_seen_as_the_whole_and_take_less_memory(height, monk
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 14 << 20
+
+
+@pytest.mark.parametrize(("font", "scale"), [(cv2.FONT_HERSHEY_SIMPLEX, 0.9), (cv2.FONT_HERSHEY_COMPLEX, 1.2)])
+@pytest.mark.parametrize("pitch", [5, 6.3, 7])
+def test_dots_that_a_scan_has_blurred_are_taken_away_and_signs_stay(font, scale, pitch):
+    # Dots drawn four times as large, in rows that are shifted by half a step; letters on them, and a line of text below.
+    image = np.full((640, 1600, 3), 255, np.uint8)
+    y, x = np.mgrid[40:400, 80:1520]
+    dots = np.cos(np.pi * x / (2 * pitch)) * np.cos(np.pi * y / (2 * pitch)) > 0.3
+    image[40:400, 80:1520][dots] = 0
+    for at in ((140, 200), (140, 560)):
+        cv2.putText(image, "-2% 0.6 -5%", at, font, 4 * scale, (0, 0, 0), 12)
+    image = cv2.GaussianBlur(cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), (0, 0), 0.15 * pitch)
+    out = without_halftone(image)
+    assert np.array_equal(out[110:], image[110:])
+    paper = out[64:92, 100:360].astype(int)
+    assert paper.mean() > 235 and paper.std() < 15, (paper.mean(), paper.std())
+    # What is ink in the line below is ink on the field, too, and little else is.
+    ink, drawn = (part[15:60, 30:250, 0] < 110 for part in (out, np.roll(image, -90, axis=0)))
+    assert (ink & drawn).sum() > 0.5 * drawn.sum() and (ink & ~drawn).sum() < 0.3 * drawn.sum()
 
 
 def test_a_field_is_even_up_to_the_edge_of_the_page():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from inkline.flat import to_flat
+from inkline.formats.line_geometry import bounds
 from inkline.io.read import PageImage
 from inkline.languages import HAN_LANGUAGES
 from inkline.layout.page_layout import PageLayout, lay_out, listed
@@ -23,6 +24,7 @@ from inkline.scripts import NO_LETTERS, SCRIPTS, script_of
 from inkline.types import Detections, Floats, Image, Line, Page, Text, Transform, Word
 
 MAX_BLURRED_SHARE = 0.25  # with a larger share of unread lines, the page may be in another script
+MAX_UNREAD_NAMED = 3  # lines, in a warning
 MIN_TURNED_GAIN = 0.02  # of the score, for a line to be turned; what reads as well upside down, as 8008 does, stays
 ZEROS = re.compile(r"0{2,}")
 ZEROS_SHARE = 0.65  # of the threshold: several zeros are read with doubt, as they may be 日 or O, but are nothing else
@@ -164,11 +166,15 @@ def page_of(page_image: PageImage, transform: Transform, options: OcrOptions, **
 
 
 def unread_warning(lines: Sequence[Line]) -> list[str]:
-    """How many lines could not be read, and in which scripts they are as far as that is known; empty when all were read."""
+    """How many lines could not be read, in which scripts as far as that is known, and where; empty when all were read."""
     unread = [line for line in lines if line.unread]
     if not unread:
         return []
     scripts = ", ".join(dict.fromkeys(SCRIPTS.get(line.script, line.script) for line in unread if line.script != NO_LETTERS))
     what = f" (script: {scripts}?)" if scripts else ""
     hint = "; see `inkline languages`" if scripts or len(unread) > MAX_BLURRED_SHARE * len(lines) else ""
-    return [f"{len(unread)} of {len(lines)} line{'s' * (len(lines) > 1)} could not be read{what}{hint}"]
+    # The first ones, as `--review` and CSV number them, with their boxes in source pixels.
+    places = [(number, bounds([line.quad])) for number, line in enumerate(lines, 1) if line.unread]
+    named = [f"line {number} at {x0},{y0}-{x1},{y1}" for number, (x0, y0, x1, y1) in places[:MAX_UNREAD_NAMED]]
+    named += [f"{len(unread) - MAX_UNREAD_NAMED} more"] * (len(unread) > MAX_UNREAD_NAMED)
+    return [f"{len(unread)} of {len(lines)} line{'s' * (len(lines) > 1)} could not be read{what}: {', '.join(named)}{hint}"]

@@ -12,6 +12,7 @@ from inkline import Ocr
 from inkline.assembly import is_unread
 from inkline.errors import SourceError, UsageError
 from inkline.formats.fonts import BUNDLED_FONT, sized_font
+from inkline.formats.line_geometry import bounds
 from inkline.options import OcrOptions
 from inkline.types import Text
 
@@ -68,7 +69,9 @@ def test_lines_that_cannot_be_read_are_kept_and_counted(fixtures):
         assert [line.unread for line in page.lines] == [False, True, True] and page.text == texts[0]
         lost = page.lines[1]
         assert lost.text == "" and lost.words == () and lost.score < 0.3 and lost.box[0] < 60
-        assert page.warnings == ("2 of 3 lines could not be read; see `inkline languages`",)
+        counted, _, places = page.warnings[0].partition(": line 2 at ")
+        assert counted == "2 of 3 lines could not be read" and places.endswith("; see `inkline languages`")
+        assert places.startswith(",".join(map(str, bounds([lost.quad])[:2])) + "-") and ", line 3 at " in places
         result = page.to_dict()
         assert result["rec_texts"] == [texts[0]] and len(result["unread"]) == 2 and result["warnings"] == list(page.warnings)
         # a threshold of 0 asks for all that was seen

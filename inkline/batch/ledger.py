@@ -160,6 +160,18 @@ class Ledger:
         changed = same_options and row["state"] in READ_STATES and not same_file
         return "open", replace(task, changed=changed)
 
+    def was_read_otherwise(self, task: FileTask) -> bool:
+        """Whether this very file was read before, with other options or formats."""
+        with _clear_errors(self.path):
+            row = self._row(task.name)
+        return (
+            row is not None
+            and row["state"] in READ_STATES
+            and bool(row["fingerprint"])
+            and row["fingerprint"] == task.fingerprint
+            and row["options"] != self._options
+        )
+
     def _failed_now(self, name: str) -> bool:
         return self._db.execute("SELECT 1 FROM failed_now WHERE name=?", (name,)).fetchone() is not None
 

@@ -29,6 +29,10 @@ FAILURES_FILE = "failures.jsonl"
 SHOWN_NAMES = 3  # of files that were passed over
 LOOK_UPS_PER_CALL = 500  # files looked up in the ledger before the caller gets its turn again
 RATE_SECONDS = 60.0  # over which the rate of pages is taken
+READ_AGAIN = (
+    "files that were read before are read again, as --format, a model or an option is another one; formats that are named "
+    "together, as in --format json,md, take one reading"
+)
 MAX_NOTES_TOLD = 20  # files with a warning that are named as they are read; others are only counted
 
 
@@ -211,6 +215,7 @@ class Scheduler:
         self._context, self._progress, self._files = context, progress, files
         self._workspace = context.workspace("scheduler")
         self._numbers = itertools.count()
+        self._told_again = False  # that files are read a second time
         self._unfinished: set[str] = set()  # names of the tasks that have not ended
         self._retries: list[tuple[float, int, FileTask]] = []  # a heap by the time of the next attempt
 
@@ -301,6 +306,10 @@ class Scheduler:
             self._skip(task)
         if state != "open" or task.name in self._unfinished:
             return None
+        # Said once: somebody who asks for a further format may not expect to wait for all pages again.
+        if not self._told_again and self._context.ledger.was_read_otherwise(task):
+            self._told_again = True
+            self._progress.say(READ_AGAIN)
         # What cannot be read is noted at once.
         self._unfinished.add(task.name)
         error = task.error

@@ -76,7 +76,7 @@ Examples:
     type=Share(),
     metavar="SHARE",
     help="also list the fewest lines to look at, so that of the others at most this share (5% or 0.05) is expected to be "
-    "wrong; on standard error, in --save_path as review.tsv, with --json as its last line",
+    "wrong; on standard error, or in --save_path as review.tsv; with --json as its last line",
 )
 @strict_flag
 @click.option("--print_results", is_flag=True, hidden=True, help="print each page as PaddleX does")
@@ -112,7 +112,7 @@ def read_all(
     from inkline.formats.write import check_packages
     from inkline.paddle.devices import open_on_devices, stream_on
 
-    names, strict = _chosen_formats(formats, save_path), values.pop("strict", False)
+    names, strict = _chosen_formats(formats, save_path, as_json), values.pop("strict", False)
     as_results = values.pop("print_results", False)
     show = _as_printed(as_json, as_results, values, several=len(sources) > 1 or may_be_several(sources[0]))
     check_packages(names)
@@ -174,22 +174,24 @@ class ReviewList:
             yield page
 
     def tell(self, save_path: str | None, as_json: bool, quiet: bool) -> None:
-        """Say which lines: on standard error, in the folder as a table, as a last line of JSON."""
+        """Say which lines: in the folder as a table, without one on standard error; as a last line of JSON."""
         from inkline.formats.review import review
         from inkline.formats.write import replace_file
 
         if self._share is None:
             return
         found = review(self._pages, self._share)
-        if save_path:
-            replace_file(Path(save_path) / "review.tsv", found.to_tsv().encode("utf-8", "backslashreplace"))
+        table = None if save_path is None else Path(save_path) / "review.tsv"
+        if table is not None:
+            replace_file(table, found.to_tsv().encode("utf-8", "backslashreplace"))
         if as_json and not quiet:
             click.echo(json.dumps(found.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
         elif not quiet:
-            click.echo(f"inkline: {found}", err=True)
+            listed = f"{found.summary}\nlisted in {table}, the least certain first" if table and found.lines else found
+            click.echo(f"inkline: {listed}", err=True)
 
 
-def _chosen_formats(formats: str | None, save_path: str | None) -> tuple[str, ...]:
+def _chosen_formats(formats: str | None, save_path: str | None, as_json: bool) -> tuple[str, ...]:
     """What is written to the folder, or the one format that goes to standard output; none: the text does."""
     from inkline.formats.write import check_formats
 
@@ -198,6 +200,8 @@ def _chosen_formats(formats: str | None, save_path: str | None) -> tuple[str, ..
     names = check_formats(formats)
     if len(names) > 1 and not save_path:
         raise UsageError(f"--format {formats}: several formats need a folder; give --save_path, or one format")
+    if as_json and not save_path:
+        raise UsageError(f"--json and --format {formats} both write to standard output: give one of them, or --save_path")
     if names[0] in NOT_TEXT and not save_path and sys.stdout.isatty():
         raise UsageError(f"--format {names[0]}: this is no text for a terminal; give --save_path, or a file: > FILE")
     return names
@@ -215,7 +219,8 @@ def _shown(
         if page.damage:
             damaged.add(page.source)
         for warning in page.warnings:
-            click.echo(f"inkline: {page.source or '-'}: {warning}", err=True)
+            place = page.source or "-" if page.page_index is None else f"{page.source or '-'}, page {page.page_index + 1}"
+            click.echo(f"inkline: {place}: {warning}", err=True)
         if show is not None:
             click.echo(show(page))
         yield page

@@ -72,13 +72,18 @@ class Review:
             )
         return "".join("\t".join(map(str, row)) + "\n" for row in rows)
 
-    def __str__(self) -> str:
-        """What a person is told: how many lines, then each of them on a row."""
+    @property
+    def summary(self) -> str:
+        """How many lines there are to look at, what is expected of the others, and the note, if any, on a row of its own."""
         share = 100 * len(self.lines) / max(self.total, 1)
         looked_at = f"look at {len(self.lines)} of {self.total} lines ({share:.1f} %)" if self.lines else "no line to look at"
         others = self.total - len(self.lines)
         rest = f"of the other {others} {self.expected:.2%} are expected to be wrong" if others else "there are no others"
-        return "\n".join([f"{looked_at}: {rest}", *filter(None, [self.note]), *map(str, self.lines)])
+        return "\n".join([f"{looked_at}: {rest}", *filter(None, [self.note])])
+
+    def __str__(self) -> str:
+        """What a person is told: the summary, then each line on a row."""
+        return "\n".join([self.summary, *map(str, self.lines)])
 
 
 def review(pages: Iterable[Page], share: float) -> Review:

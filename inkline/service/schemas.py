@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, from_json
 from python_multipart.exceptions import FormParserError
@@ -44,6 +44,11 @@ OCR_OPTIONS = (
     *("text_det_unclip_ratio", "text_rec_score_thresh", "return_word_box"),
 )
 OCR_FIELDS = {to_camel(name): name for name in OCR_OPTIONS}
+
+
+def _listed(value: Any) -> Any:
+    """A list of names given as one text, as forms and the command line have it: `txt,md`."""
+    return [name.strip() for name in value.split(",", MAX_FIELDS)] if isinstance(value, str) else value
 
 
 LangName = Annotated[str, Field(max_length=MAX_LOG_ID_CHARS)]
@@ -96,8 +101,10 @@ class ReadRequest(FileRequest):
         None, description="the language, several (`en+ru` or a list) or `auto`; null: as the server is set"
     )
     tier: Tier | None = Field(None, description="speed against text; null: as the server is set")
-    outputs: list[Output] | None = Field(
-        None, description="the document in these formats, too, in `outputs` (a PDF in Base64), and the `text` of each page"
+    outputs: Annotated[list[Output] | None, BeforeValidator(_listed)] = Field(
+        None,
+        description="the document in these formats, too, in `outputs` (a PDF in Base64), and the `text` of each page; one "
+        "text with commas is taken as well",
     )
     lineImages: bool | None = Field(
         None,

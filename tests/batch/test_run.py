@@ -82,10 +82,12 @@ def test_only_what_changed_is_read_again(scans, out, log):
     assert go(log, [scans], out).skipped == 7
 
 
-def test_other_options_are_another_job(scans, out, log):
+def test_other_options_are_another_job(scans, out, log, capsys):
     go(log, [scans / "four.pdf"], out)
+    assert "read again" not in capsys.readouterr().err
     summary = go(log, [scans / "four.pdf"], out, read_options=ReadOptions(page_range="2-3"))
     assert summary.pages == 2
+    assert capsys.readouterr().err.count("files that were read before are read again, as --format") == 1
     assert go(log, [scans / "four.pdf"], out, read_options=ReadOptions(page_range="2-3", url_timeout=3.0)).skipped == 1
 
 

@@ -90,12 +90,20 @@ def test_the_command_lists_them(tmp_path, capsys):
     source = str(tmp_path / "page.png")
     cv2.imwrite(source, image)
     main(["ocr", source, "--review", "10%", "--save_path", str(tmp_path), "--format", "txt"])
-    assert "look at 1 of 2 lines (50.0 %)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "look at 1 of 2 lines (50.0 %)" in said and f"listed in {tmp_path / 'review.tsv'}" in said
+    assert "line 2" not in said
     rows = (tmp_path / "review.tsv").read_text("utf-8").splitlines()
     assert len(rows) == 2 and rows[1].split("\t")[:3] == [source, "", "2"]
     main(["ocr", source, "--review", "0.1", "--json"])
     page, last = map(json.loads, capsys.readouterr().out.splitlines())
     assert len(page["rec_confidences"]) == 2 and [one["line"] for one in last["review"]["lines"]] == [2]
+
+
+def test_two_streams_do_not_share_standard_output(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["ocr", "x.png", "--json", "--format", "pdf"])
+    assert "--json and --format pdf both write to standard output: give one of them" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("share", ["much", "-1", "200%"])

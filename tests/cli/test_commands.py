@@ -90,6 +90,16 @@ def test_every_option_has_a_section() -> None:
         assert section_of(name) != "Other", name
 
 
+@pytest.mark.parametrize("name", ["data", "eval", "models", "synth"])
+def test_each_command_of_a_group_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    group = inkline.get_command(click.Context(inkline), name)
+    assert isinstance(group, click.Group)
+    for command in group.commands:
+        main([name, command, "--help"])
+        examples = capsys.readouterr().out.partition("Examples:")[2]
+        assert f"inkline {name} {command}" in examples, command
+
+
 def test_help_names_the_formats_that_exist() -> None:
     assert ", ".join(WRITERS) == FORMATS
 

@@ -2,10 +2,13 @@
 
 import os
 import weakref
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Condition
 from typing import Any
 
 import numpy as np
@@ -31,7 +34,8 @@ class OpenVinoEngine:
         compiled = self._compiled.get()
         request = compiled.free.get()
         try:
-            request.infer([x], share_inputs=True)
+            with FORKS.held_off():
+                request.infer([x], share_inputs=True)
             outputs = [as_float32(np.array(request.get_output_tensor(i).data)) for i in range(compiled.output_count)]
             if x.size and not all(output.size for output in outputs):  # its way of saying that memory ran out
                 raise MemoryError("it answered with nothing; out of memory?")
@@ -40,6 +44,48 @@ class OpenVinoEngine:
             raise refusal(x, error) from error
         finally:
             compiled.free.put(request)
+
+
+class Forks:
+    """Forks of this process, which wait for the calls into OpenVINO that run.
+
+    All nets of a process share what OpenVINO has made ready for their layers. Where a thread makes it ready at the moment of a
+    fork, the child, which lacks that thread, waits for it for ever (seen with 2026.4.1).
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._calls = self._forks = 0
+
+    @contextmanager
+    def held_off(self) -> Generator[None, None, None]:
+        """No fork within; calls do not lie within calls."""
+        with self._changed:
+            while self._forks:
+                self._changed.wait()
+            self._calls += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._calls -= 1
+                self._changed.notify_all()
+
+    def before(self) -> None:
+        """Wait for the calls that run, and let no other begin."""
+        self._changed.acquire()
+        self._forks += 1
+        while self._calls:
+            self._changed.wait()
+
+    def after(self) -> None:
+        """In the parent: calls go on."""
+        self._forks -= 1
+        self._changed.notify_all()
+        self._changed.release()
+
+
+FORKS = Forks()
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +116,16 @@ def _note_freed() -> None:
     _process["freed"] = True
 
 
-def _after_fork() -> None:
+def _in_child() -> None:
+    FORKS.__init__()  # type: ignore[misc]
     _process["cannot_compile"] = _process["freed"]
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=FORKS.before, after_in_parent=FORKS.after, after_in_child=_in_child)
 
 
+@FORKS.held_off()
 def _compile(path: Path, options: EngineOptions, streams: int) -> _Compiled:
     """Open an ONNX file on the CPU with float32 arithmetic, so that answers equal those of the other engines."""
     if options.device != "cpu":

@@ -193,6 +193,34 @@ def test_threads_that_are_first_at_openvino_at_once_do_not_wait_for_each_other_f
         assert done.returncode == 0, done.stderr
 
 
+def test_a_fork_waits_for_the_calls_that_run_and_holds_off_further_ones() -> None:
+    from inkline.runtime.openvino import Forks
+
+    forks, ended, entered, second = Forks(), threading.Event(), threading.Event(), threading.Event()
+
+    def call() -> None:
+        with forks.held_off():
+            entered.set()
+            threading.Event().wait(0.05)
+            ended.set()
+
+    def further() -> None:
+        with forks.held_off():
+            second.set()
+
+    threads = [threading.Thread(target=call), threading.Thread(target=further)]
+    threads[0].start()
+    entered.wait()
+    forks.before()  # what a fork does first, and
+    assert ended.is_set()
+    threads[1].start()
+    assert not second.wait(0.05)
+    forks.after()  # at its end
+    assert second.wait(10)
+    for thread in threads:
+        thread.join()
+
+
 def test_no_memory_is_not_blamed_on_the_file() -> None:
     file = Path("a.onnx")
     assert type(not_opened(file, "OpenVINO", RuntimeError("Exception from x:\nstd::bad_alloc"))) is EngineError

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from inkline.recognition.pieces import share_read
 from inkline.recognition.signs import EAST_ASIAN, HAN_SIGNS
 from inkline.recognition.words import holds_ink, ink_mask
 from inkline.scripts import script_of_char
@@ -49,6 +50,17 @@ def leaves_out(text: Text, crop: Image) -> bool:
     gaps = [(a, b) for a, b in pairwise(ends.tolist()) if b - a >= MIN_GAP_RATIO * height]
     least = MIN_INK_RATIO * height, MIN_EXTENT_RATIO * height
     return any(holds_ink(inked[:, round(a + reach) : round(b - reach)], *least) for a, b in gaps)
+
+
+def share_of_ink(text: Text, crop: Image) -> float:
+    """The share of a line's ink that has a character beside it; 1 where the characters stand close, 0 without any."""
+    height, width = crop.shape[:2]
+    middles = np.sort([mean for mean, c in zip(text.char_spans.mean(axis=1), text.text, strict=True) if not c.isspace()])
+    if not len(middles):
+        return 0.0
+    if np.diff(middles, prepend=0.0, append=1.0).max() * width < MIN_GAP_RATIO * height:
+        return 1.0
+    return share_read(text, np.asarray(ink_mask(crop).any(axis=0)), height, 0.0, 1.0)
 
 
 def _reads_chinese(text: Text) -> bool:

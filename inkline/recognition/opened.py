@@ -10,8 +10,8 @@ from inkline.languages import LANGUAGES, canonical, language, own_reader, route,
 from inkline.options import AUTO, OcrOptions, RecognizeOptions
 from inkline.recognition.doubtful import read_doubtful_again
 from inkline.recognition.letters import other_readers
-from inkline.recognition.reader import Reader
-from inkline.recognition.readers import Readers, ScriptReader
+from inkline.recognition.reader import Reader, Readers
+from inkline.recognition.readers import ScriptReader
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.router import LETTERED, ScriptNet
 from inkline.registry import model_of_tier, options_for, resolve, with_latin_head

@@ -1,13 +1,18 @@
-"""One recogniser with its options, and the head of Latin characters alone that it may have."""
+"""Recognisers with their options, and the head of Latin characters alone that one may have; opened when first asked for."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from threading import Lock
 
+from inkline.errors import ModelError, NotInstalledError
 from inkline.options import RecognizeOptions
 from inkline.recognition.left_out import with_left_out
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.types import Image, Text
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,3 +50,46 @@ class Reader:
                 texts = with_left_out(texts, chosen, partial(self.read, options=options, run=run))
             found |= dict(zip(lines, texts, strict=True))
         return found
+
+
+class Readers:
+    """The recognisers of scripts, each opened when first asked for, once; any thread may ask."""
+
+    def __init__(self, base: Reader, open_reader: Callable[[str], Reader]) -> None:
+        self._base, self._open = base, open_reader
+        self._opened: dict[str, Reader | None] = {base.name: base}
+        self._lock = Lock()
+
+    def get(self, name: str) -> Reader | None:
+        """The recogniser of this name; None where its file cannot be had, which is logged once (never installed: as info)."""
+        if name not in self._opened:
+            with self._lock:
+                if name not in self._opened:
+                    self._opened[name] = self._try(name)
+        return self._opened[name]
+
+    def is_lost(self, name: str) -> bool:
+        """Whether this recogniser was asked for and cannot be had."""
+        return self._opened.get(name, self._base) is None
+
+    def _try(self, name: str) -> Reader | None:
+        try:
+            return self._open(name)
+        except ModelError as error:
+            say = log.info if isinstance(error, NotInstalledError) else log.warning
+            say("%s cannot be had, lines of its script stay unread: %s", name, error)
+            return None
+
+    def read(self, name: str, crops: Sequence[Image], asked: RecognizeOptions, run: ParallelMap) -> list[Text]:
+        """Lines as one recogniser reads them, each said to be read by it; none where it cannot be had."""
+        reader = self.get(name)
+        if reader is None:
+            return []
+        own = self.options(reader, asked)
+        return [replace(text, reader=name, score_thresh=own.score_thresh) for text in reader.read(crops, own, run)]
+
+    def options(self, reader: Reader, asked: RecognizeOptions) -> RecognizeOptions:
+        """The options for a recogniser: its own, but for what was asked otherwise than the first one brings."""
+        given = {f.name: getattr(asked, f.name) for f in fields(asked)}
+        tuned = self._base.tuned
+        return replace(reader.tuned, **{name: value for name, value in given.items() if value != getattr(tuned, name)})

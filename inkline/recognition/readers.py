@@ -1,31 +1,27 @@
 """Lines read by the recogniser of their script: the router names it, doubtful lines are read twice, mixed ones in pieces."""
 
-import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from threading import Lock
 
 import numpy as np
 
-from inkline.errors import ModelError, NotInstalledError
 from inkline.options import RecognizeOptions
 from inkline.recognition.amounts import with_money
 from inkline.recognition.confidence import confidences
 from inkline.recognition.doubtful import read_doubtful_again
-from inkline.recognition.left_out import leaves_out
+from inkline.recognition.left_out import leaves_out, share_of_ink
 from inkline.recognition.letters import Alphabets, read_by_others, read_with_twins
-from inkline.recognition.mixed import Nets, read_by_words
+from inkline.recognition.line_words import Nets
+from inkline.recognition.mixed import read_by_words
 from inkline.recognition.page_alphabet import settle_alphabets
 from inkline.recognition.pieces import NOTHING, read_score, whole_score
-from inkline.recognition.reader import Reader
+from inkline.recognition.reader import Readers
 from inkline.recognition.recognizer import ParallelMap
 from inkline.recognition.router import GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
 from inkline.scripts import NO_LETTERS, script_of, script_of_char
 from inkline.types import Floats, Image, Text
-
-log = logging.getLogger(__name__)
 
 SURELY = 0.97  # probability of a recogniser, from which the script of a line of so many letters is on the page
 MIN_SURE_LETTERS = 5
@@ -44,49 +40,6 @@ LATIN, HAN = LETTERED.index("Latn"), LETTERED.index("Hani")
 SURELY_LATIN = 0.99  # probability from which a head of Latin characters alone reads a line with letters,
 HAN_BELOW = 0.01  # if Chinese is no likelier than this in a line with letters or without,
 HAN_PART_BELOW = 0.1  # and than this in each of its parts by itself
-
-
-class Readers:
-    """The recognisers of scripts, each opened when first asked for, once; any thread may ask."""
-
-    def __init__(self, base: Reader, open_reader: Callable[[str], Reader]) -> None:
-        self._base, self._open = base, open_reader
-        self._opened: dict[str, Reader | None] = {base.name: base}
-        self._lock = Lock()
-
-    def get(self, name: str) -> Reader | None:
-        """The recogniser of this name; None where its file cannot be had, which is logged once (never installed: as info)."""
-        if name not in self._opened:
-            with self._lock:
-                if name not in self._opened:
-                    self._opened[name] = self._try(name)
-        return self._opened[name]
-
-    def is_lost(self, name: str) -> bool:
-        """Whether this recogniser was asked for and cannot be had."""
-        return self._opened.get(name, self._base) is None
-
-    def _try(self, name: str) -> Reader | None:
-        try:
-            return self._open(name)
-        except ModelError as error:
-            say = log.info if isinstance(error, NotInstalledError) else log.warning
-            say("%s cannot be had, lines of its script stay unread: %s", name, error)
-            return None
-
-    def read(self, name: str, crops: Sequence[Image], asked: RecognizeOptions, run: ParallelMap) -> list[Text]:
-        """Lines as one recogniser reads them, each said to be read by it; none where it cannot be had."""
-        reader = self.get(name)
-        if reader is None:
-            return []
-        own = self.options(reader, asked)
-        return [replace(text, reader=name, score_thresh=own.score_thresh) for text in reader.read(crops, own, run)]
-
-    def options(self, reader: Reader, asked: RecognizeOptions) -> RecognizeOptions:
-        """The options for a recogniser: its own, but for what was asked otherwise than the first one brings."""
-        given = {f.name: getattr(asked, f.name) for f in fields(asked)}
-        tuned = self._base.tuned
-        return replace(reader.tuned, **{name: value for name, value in given.items() if value != getattr(tuned, name)})
 
 
 class ScriptReader:
@@ -152,10 +105,7 @@ class ScriptReader:
         self._read(crops, likely, found, options, run, latin)
         if self._larger:
             self._read_doubtful_again(crops, found, latin, options, run)
-        more = [
-            plan.next_to(names, max(map(read_score, texts), default=0.0))
-            for plan, names, texts in zip(plans, likely, found, strict=True)
-        ]
+        more = [_next_to(*line) for line in zip(plans, likely, found, crops, strict=True)]
         self._read(crops, more, found, options, run)
         # What others read as Latin letters goes to the recogniser of these, too: a rule looks like Devanagari's head line.
         asked = [[*names, *others] for names, others in zip(likely, more, strict=True)]
@@ -163,7 +113,7 @@ class ScriptReader:
         again = [[name for name in base if _is_latin(found[i]) and name not in names] for i, names in enumerate(asked)]
         self._read(crops, again, found, options, run)
         self._read_akin(crops, plans, found, options, run)
-        return [self._best(plan, texts) for plan, texts in zip(plans, found, strict=True)]
+        return [self._best(*line) for line in zip(plans, found, crops, strict=True)]
 
     def _unless_lost(self, plan: Plan, text: Text, crop: Image) -> Text:
         """A reading, none where it leaves out ink and a likely recogniser cannot be had: `125` of `Договор 125`."""
@@ -348,8 +298,9 @@ class ScriptReader:
             for i, text in reader.read_each(lines, surely_latin, own, run, twins).items():
                 readings[i].append(replace(text, reader=name, score_thresh=own.score_thresh))
 
-    def _best(self, plan: Plan, found: Sequence[Text]) -> Text:
-        """The reading with the best score, a likely recogniser's being worth a little more; an empty one where none is good."""
+    def _best(self, plan: Plan, found: Sequence[Text], crop: Image) -> Text:
+        """The reading with the best score, a likely recogniser's being worth a little more, one that leaves out ink less; an
+        empty one where none is good."""
 
         def asked(text: Text) -> str:
             """The recogniser of the plan: the small one where the larger one read again what that had read."""
@@ -357,8 +308,10 @@ class ScriptReader:
             return self._small if is_again else text.reader
 
         def worth(text: Text) -> float:
-            return whole_score(text) + SCORE_PER_DECADE * float(np.log10(max(plan.chances[asked(text)], 1e-9)))
+            share = share_of_ink(text, crop) if differ else 1.0
+            return whole_score(text) * share + SCORE_PER_DECADE * float(np.log10(max(plan.chances[asked(text)], 1e-9)))
 
+        differ = len({script_of(text.text) for text in found}) > 1
         kept = [
             t for t in found if asked(t) == plan.names[0] or t.score >= GOOD_SCORE or plan.chances[asked(t)] > UNLIKELY_BELOW
         ]
@@ -411,6 +364,12 @@ def _is_latin(texts: Sequence[Text]) -> bool:
     """Whether the best of some readings is mostly in Latin letters, or mixes them with others as no word does."""
     best = max(texts, key=read_score, default=NOTHING)
     return script_of(best.text) == "Latn" or whole_score(best) < read_score(best)
+
+
+def _next_to(plan: Plan, asked: Sequence[str], texts: Sequence[Text], crop: Image) -> list[str]:
+    """Who is to read a line, too, that those who were asked read like this."""
+    best = max(texts, key=read_score, default=NOTHING)
+    return plan.next_to(asked, read_score(best), share_of_ink(best, crop))
 
 
 def _is_sure(plan: Plan, text: Text) -> bool:

@@ -21,6 +21,7 @@ PRIOR_ROUNDS = 4
 EVEN_ABOVE = 0.2  # probability from which the second likeliest recogniser reads a line, too
 DOUBT_ABOVE = 0.03  # the same for a line whose reading is below SURE_SCORE
 POSSIBLE_ABOVE = 0.01  # the same for a line whose reading is below GOOD_SCORE
+WHOLE_ABOVE, LEFT_OUT_ABOVE = 0.9, 0.001  # the same for a line of whose ink no more than this share is read
 AKIN, AKIN_ABOVE = 2, 1e-6  # recognisers of other scripts that read such a line, and how likely they are at least
 SURE_SCORE = 0.95
 GOOD_SCORE = 0.85
@@ -122,11 +123,15 @@ class Plan:
         first, *others = self.names
         return [first, *(name for name in others[:1] if self.chances[name] > EVEN_ABOVE)]
 
-    def next_to(self, asked: Sequence[str], score: float) -> list[str]:
-        """The one to ask, too, where the best score of those that were asked is no better than this, if any is possible."""
-        if score >= SURE_SCORE:
+    def next_to(self, asked: Sequence[str], score: float, share: float = 1.0) -> list[str]:
+        """The one to ask, too, where the best score of those that were asked is no better than this, if any is possible.
+
+        share: of the line's ink, that has a character beside it in the best reading.
+        """
+        if score * share >= SURE_SCORE:
             return []
-        least = DOUBT_ABOVE if score >= GOOD_SCORE else POSSIBLE_ABOVE
+        doubt = DOUBT_ABOVE if score * share >= GOOD_SCORE else POSSIBLE_ABOVE
+        least = doubt if share > WHOLE_ABOVE else LEFT_OUT_ABOVE
         return [name for name in self.names if name not in asked and self.chances[name] > least][:1]
 
     def akin(self, asked: Sequence[str], score: float) -> list[str]:

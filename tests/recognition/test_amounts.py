@@ -7,8 +7,8 @@ from inkline.options import RecognizeOptions
 from inkline.recognition.amounts import with_money
 from inkline.recognition.confidence import confidences
 from inkline.recognition.letters import Alphabets
-from inkline.recognition.reader import Reader
-from inkline.recognition.readers import Readers, ScriptReader
+from inkline.recognition.reader import Reader, Readers
+from inkline.recognition.readers import ScriptReader
 from inkline.scripts import SCRIPTS
 from inkline.types import Text
 

@@ -10,8 +10,8 @@ from inkline.formats.fonts import sized_font
 from inkline.options import RecognizeOptions
 from inkline.recognition import opened
 from inkline.recognition.doubtful import read_doubtful_again
-from inkline.recognition.reader import Reader
-from inkline.recognition.readers import Readers, ScriptReader
+from inkline.recognition.reader import Reader, Readers
+from inkline.recognition.readers import ScriptReader
 from inkline.scripts import SCRIPTS
 from inkline.types import Text
 

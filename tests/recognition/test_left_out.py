@@ -5,8 +5,8 @@ import pytest
 
 from inkline.options import RecognizeOptions
 from inkline.recognition.left_out import leaves_out, with_left_out
-from inkline.recognition.reader import Reader
-from inkline.recognition.readers import Readers, ScriptReader
+from inkline.recognition.reader import Reader, Readers
+from inkline.recognition.readers import ScriptReader
 from inkline.scripts import SCRIPTS
 from inkline.types import Text
 

@@ -12,8 +12,8 @@ from inkline.languages import twins_of
 from inkline.options import RecognizeOptions
 from inkline.recognition.letters import other_readers, twins_of_page
 from inkline.recognition.opened import reader_names
-from inkline.recognition.reader import Reader
-from inkline.recognition.readers import Readers, ScriptReader
+from inkline.recognition.reader import Reader, Readers
+from inkline.recognition.readers import ScriptReader
 from inkline.scripts import SCRIPTS
 from inkline.types import Text
 

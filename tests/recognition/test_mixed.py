@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inkline.recognition.mixed import Nets, read_by_words
+from inkline.recognition.line_words import Nets
+from inkline.recognition.mixed import read_by_words
 from inkline.recognition.router import Plan
 from inkline.types import Text
 

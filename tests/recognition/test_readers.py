@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -14,8 +15,8 @@ from inkline.formats.fonts import sized_font
 from inkline.options import RecognizeOptions
 from inkline.recognition.opened import reader_names
 from inkline.recognition.pieces import joined, mixes_scripts, part_between, share_read, whole_score, word_spans
-from inkline.recognition.reader import Reader
-from inkline.recognition.readers import Readers, ScriptReader
+from inkline.recognition.reader import Reader, Readers
+from inkline.recognition.readers import ScriptReader
 from inkline.recognition.router import LETTERED, line_parts, net_input
 from inkline.registry import options_for
 from inkline.scripts import NO_LETTERS, SCRIPTS, script_of
@@ -147,6 +148,24 @@ def test_what_is_read_badly_in_a_script_that_the_page_does_not_have_goes_back_to
 def test_spaces_over_ink_are_no_reading():
     by_script, _ = reader([seen(Latn=0.6, Cyrl=0.35)], base=("   ", 0.98), cyr=("я", 0.86))
     assert [t.text for t in read(by_script, 1)] == ["я"]
+
+
+@pytest.mark.parametrize(("own", "other", "expected"), [("12", "Сума12", "Сума12"), ("S12", "Suma12", "S12")])
+def test_a_reading_that_leaves_out_a_word_gives_way_to_one_in_its_script(own, other, expected):
+    """`: 120,00` was surer than `Сума: 120,00`; what another recogniser sees in the rest of a line is no reason alone."""
+    crop = np.full((20, 200, 3), 255, np.uint8)
+    crop[4:16, 4:80], crop[4:16, 120:160] = 0, 0
+
+    def reads(text, score, start):
+        spans = np.repeat(np.linspace(start, 0.75, len(text))[:, None], 2, axis=1).astype(np.float32)
+        found = Text(text, score, np.full(len(text), score, np.float32), spans)
+        return Reader("", lambda crops, options, run=map: [found] * len(crops), RecognizeOptions())
+
+    made = {"base": reads(own, 0.99, 0.65), "cyr": reads(other, 0.92, 0.05)}
+    readers = Readers(replace(made["base"], name="base"), made.__getitem__)
+    net = lambda crops, run=map: [seen(Latn=0.97, Cyrl=0.02)] * len(crops)  # noqa: E731
+    by_script = ScriptReader(net, readers, {"Latn": ("base",), "Cyrl": ("cyr",)})
+    assert by_script([crop], [1], RecognizeOptions())[0].text == expected
 
 
 def test_what_nothing_reads_is_kept_empty_with_its_script():

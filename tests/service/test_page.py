@@ -273,7 +273,8 @@ def test_pages_are_listed_before_they_are_read_and_files_follow_each_other(chrom
         tab = Tab(chromium, service.url)
         tab.one("#file").send_keys(f"{tmp_path / 'three.pdf'}\n{letter}")
         wait_for(lambda: len(tab("#thumbs img")) == 3)  # while the first page is still being read
-        assert held.begun == 1 and not any(button.is_enabled() for button in tab("#thumbs button"))
+        wait_for(lambda: held.begun == 1)
+        assert not any(button.is_enabled() for button in tab("#thumbs button"))
         tab.shot("pages-ahead")
         held.go.set()
         tab.says("0 lines on 4 pages")

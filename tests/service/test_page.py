@@ -445,6 +445,8 @@ def test_a_phone_s_width_and_both_schemes(tab, letter, scheme):
             if element.is_displayed():
                 assert element.rect["x"] >= 0 and element.rect["x"] + element.rect["width"] <= 390
                 assert element.tag_name == "svg" or element.rect["height"] >= 40  # to be hit with a finger
+        seen = tab.one("#picture").rect  # of 700 x 300 pixels: a low picture leaves its room to the text
+        assert abs(seen["height"] - max(seen["width"] * 300 / 700, 160)) < 8
         ground = tab.js("return getComputedStyle(document.body).backgroundColor")
         assert (ground == "rgb(22, 23, 26)") == (scheme == "dark")
         tab.shot(f"phone-{scheme}")

@@ -177,6 +177,7 @@ function show(one, index) {
   shown = {document: one, index};
   const {result: {prunedResult: read, inputImage}, size, texts, confidences} = page();
   const svg = drawn("svg", {role: "img", preserveAspectRatio: "xMidYMin meet", "aria-label": `Page ${index + 1} with ${texts.length === 1 ? "1 box" : `${texts.length} boxes`}`});
+  svg.style.aspectRatio = `${size.width} / ${size.height}`;
   svg.append(drawn("image", {href: `data:image/jpeg;base64,${inputImage}`, width: size.width, height: size.height}));
   shapes = []; rows = [];
   texts.forEach((_, i) => addLine(i, read.rec_polys[i], confidences[i]));

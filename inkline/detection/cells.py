@@ -19,7 +19,11 @@ MAX_NARROW = 1.5  # both sides of a box that may be a glyph's
 MIN_SIZE = 0.12  # of the longer side of a glyph
 MAX_WIDTH = 1.2
 JOINED = 0.3  # pieces nearer than this are one figure
-FREE = 0.25  # around a glyph there is nothing but paper
+MAX_JOINED_HEIGHT = 1.2  # of that; figures of two tight rows are as near
+FREE = 0.25  # around a glyph there is nothing but paper and specks
+FREE_ABOVE = 0.35  # of a high glyph's own height, above and below it: rows may be tight
+HIGH = 0.5  # from which a glyph is high
+MAX_SPECKS = 0.25  # of the ink of a glyph, that the specks around it have together
 MIN_ROOM = 0.5  # between a glyph and the text of its row
 MAX_OFF = 0.3  # of a glyph's middle from the row's
 ROWS_APART = 4.0  # of a cell from the next of its column
@@ -45,7 +49,7 @@ def with_lone_glyphs(found: Detections, ink: Ink) -> Detections:
     for number, glyph in enumerate(glyphs):
         touched = np.flatnonzero(((low <= glyph[2:4]) & (high >= glyph[:2])).all(axis=1))
         new[number] = not len(touched)
-        if len(touched) == 1:
+        if len(touched) == 1 and _is_all_ink(ink, glyph, low[touched[0]], high[touched[0]]):
             quads[alone[int(touched[0])]] = _framed(glyph)
     # What no box was at.
     glyphs = glyphs[new]
@@ -68,7 +72,7 @@ def _in_rows(ink: Ink, boxes: Boxes, alone: list[int]) -> Iterator[tuple[float, 
     middle = (pieces[:, :2] + pieces[:, 2:]) / 2
     covered = (middle[:, None] >= low).all(axis=2) & (middle[:, None] <= high).all(axis=2)
     pieces = pieces[~covered.any(axis=1)]
-    glyphs = np.array(list(_joined(pieces, JOINED * usual)), np.float64).reshape(-1, 4)
+    glyphs = np.array(list(_joined(pieces, JOINED * usual, usual)), np.float64).reshape(-1, 4)
     middles, sizes = (glyphs[:, :2] + glyphs[:, 2:]) / 2, glyphs[:, 2:] - glyphs[:, :2]
     beside = texts_beside(boxes, middles.astype(np.float32), sizes.astype(np.float32))
     for (x0, y0, x1, y1), text in zip(glyphs[beside >= 0].tolist(), beside[beside >= 0].tolist(), strict=True):
@@ -78,28 +82,30 @@ def _in_rows(ink: Ink, boxes: Boxes, alone: list[int]) -> Iterator[tuple[float, 
         off = abs((y0 + y1) / 2 - level)
         fits_row = x1 - x0 <= MAX_WIDTH * height and y1 - y0 <= height and off <= MAX_OFF * height
         fits_row = fits_row and room >= MIN_ROOM * height and max(x1 - x0, y1 - y0) >= MIN_SIZE * height
-        if fits_row and _is_free(ink, (x0, y0, x1, y1), FREE * height):
+        if fits_row and _is_free(ink, (x0, y0, x1, y1), height):
             yield x0, y0, x1, y1, height
 
 
-def _joined(pieces: Floats, gap: float) -> Iterator[Bounds]:
-    """The bounds of pieces (N, 4), those nearer than a gap put together."""
+def _joined(pieces: Floats, gap: float, height: float) -> Iterator[Bounds]:
+    """The bounds of pieces (N, 4), those nearer than a gap put together if that is no higher than a row of text."""
     waiting: list[Bounds] = [(x0, y0, x1, y1) for x0, y0, x1, y1 in pieces[np.argsort(pieces[:, 0])].tolist()]
     while waiting:
         first = waiting.pop(0)
         end = bisect_right(waiting, first[2] + gap, key=itemgetter(0))  # all others stand further right
-        near = [piece for piece in waiting[:end] if _are_near(first, piece, gap)]
+        near = [piece for piece in waiting[:end] if _are_near(first, piece, gap, height)]
         if near:
             joined = _around([first, *near])
-            waiting[:end] = [joined, *(piece for piece in waiting[:end] if not _are_near(first, piece, gap))]
+            waiting[:end] = [joined, *(piece for piece in waiting[:end] if not _are_near(first, piece, gap, height))]
         else:
             yield first
 
 
-def _are_near(first: Bounds, second: Bounds, gap: float) -> bool:
-    """Whether two pieces are nearer than a gap, both across and down."""
+def _are_near(first: Bounds, second: Bounds, gap: float, height: float) -> bool:
+    """Whether two pieces are nearer than a gap, both across and down, and together as high as one glyph."""
     across = second[0] - first[2] < gap and first[0] - second[2] < gap
-    return across and second[1] - first[3] < gap and first[1] - second[3] < gap
+    highest = max(height, first[3] - first[1], second[3] - second[1])
+    fits = max(first[3], second[3]) - min(first[1], second[1]) <= MAX_JOINED_HEIGHT * highest
+    return across and second[1] - first[3] < gap and first[1] - second[3] < gap and fits
 
 
 def _around(pieces: Iterable[Bounds]) -> Bounds:
@@ -108,17 +114,31 @@ def _around(pieces: Iterable[Bounds]) -> Bounds:
     return min(x0), min(y0), max(x1), max(y1)
 
 
-def _is_free(ink: Ink, box: Bounds, margin: float) -> bool:
-    """Whether there is no ink around a box."""
+def _is_free(ink: Ink, box: Bounds, height: float) -> bool:
+    """Whether there is no ink but specks around a box in a row of text of this height."""
     x0, y0, x1, y1 = box
-    a, b = margin, 1.0
+    a, b = FREE * height, 1.0
+    up = FREE_ABOVE * (y1 - y0) if y1 - y0 >= HIGH * height else a
     around = (
-        (x0 - a, y0 - a, x0 - b, y1 + a),
-        (x1 + b, y0 - a, x1 + a, y1 + a),
-        (x0, y0 - a, x1, y0 - b),
-        (x0, y1 + b, x1, y1 + a),
+        (x0 - a, y0 - up, x0 - b, y1 + up),
+        (x1 + b, y0 - up, x1 + a, y1 + up),
+        (x0, y0 - up, x1, y0 - b),
+        (x0, y1 + b, x1, y1 + up),
     )
-    return all(ink.share(*side) == 0 for side in around)
+    return sum(_ink_in(ink, side) for side in around) <= MAX_SPECKS * _ink_in(ink, box)
+
+
+def _is_all_ink(ink: Ink, glyph: Floats, low: Floats, high: Floats) -> bool:
+    """Whether a box with these corners holds no ink but specks beside a glyph (5,): 4.1 is more than the 1 alone."""
+    x0, y0, x1, y1 = glyph[:4].tolist()
+    whole = min(float(low[0]), x0), y0, max(float(high[0]), x1), y1
+    return _ink_in(ink, whole) <= (1 + MAX_SPECKS) * _ink_in(ink, (x0, y0, x1, y1)) + 1
+
+
+def _ink_in(ink: Ink, part: Bounds) -> float:
+    """How many pixels of a part of a page are ink."""
+    x0, y0, x1, y1 = part
+    return ink.share(*part) * max(x1 - x0, 0) * max(y1 - y0, 0)
 
 
 def _in_columns(glyphs: Floats, boxes: Boxes) -> NDArray[np.bool_]:

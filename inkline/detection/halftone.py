@@ -26,6 +26,7 @@ SOFT_STEP = 32
 SOFT_DOTTED, SOFT_EVENLY, SOFT_PARTLY = 0.26, 0.18, 0.2
 # A screen: dots in even rows, which are a few sharp peaks of the spectrum
 SCREEN_CELLS = 8  # the sides of the part of a field whose spectrum is looked at
+SCREEN_SHARE = 0.85  # of its cells that are dotted, of those of the part that has most
 MIN_FREQUENCY = 0.1  # of a peak, in periods a pixel; letters and lines of text have lower ones
 MIN_PEAK_RATIO = 30.0  # of the highest peak to the median of the spectrum
 MIN_CROSSING = 0.5  # of the highest peak to that, of the highest in another direction, which rows of text do not have
@@ -96,12 +97,16 @@ def _screen(image: Image, dotted: NDArray[np.bool_]) -> Floats | None:
 
     dotted: the cells (h, w) of the field that are dots and nothing else.
     """
-    # The spectrum of the part that has most of them.
-    counts = cv2.boxFilter(
-        dotted.astype(np.float32), -1, (SCREEN_CELLS, SCREEN_CELLS), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT
+    # The spectrum of the part that has most of them, of such the one where the cells are most alike: without text.
+    side, size = SCREEN_CELLS * CELL_PX, (SCREEN_CELLS, SCREEN_CELLS)
+    ground = np.asarray(cv2.resize(image, dotted.shape[::-1], interpolation=cv2.INTER_AREA), np.float32).mean(axis=2)
+    anchor, border = (0, 0), cv2.BORDER_CONSTANT
+    counts, mean, square = (
+        np.asarray(cv2.boxFilter(part, -1, size, anchor=anchor, borderType=border))
+        for part in (dotted.astype(np.float32), ground, ground * ground)
     )
-    y, x = (int(at) * CELL_PX for at in np.unravel_index(np.asarray(counts).argmax(), dotted.shape))
-    side = SCREEN_CELLS * CELL_PX
+    spread = np.where(counts >= SCREEN_SHARE * counts.max(), square - mean * mean, np.inf)
+    y, x = (int(at) * CELL_PX for at in np.unravel_index(spread.argmin(), dotted.shape))
     grey = cv2.cvtColor(image[y : y + side, x : x + side], cv2.COLOR_BGR2GRAY).astype(np.float32)
     window = np.outer(np.hanning(grey.shape[0]), np.hanning(grey.shape[1]))
     spectrum = np.abs(np.fft.rfft2((grey - grey.mean()) * window, (side, side)))

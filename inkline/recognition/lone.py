@@ -14,9 +14,10 @@ from inkline.recognition.words import ink_mask
 from inkline.types import BLANK_SIGNS, Floats, Image, Text
 
 SURE_SCORE = 0.9  # from which a reading with the row counts whatever the other says, or a glyph that no detector found
+FIGURE_SCORE = 0.95  # the same for a digit alone, in a column of figures
 KEPT_SCORE = 0.5  # from which a glyph stays that both readings agree on, or that is a digit among figures
 DOUBTFUL = frozenset("1IlO0oQD|/\\-–—_~=+.")  # what a sign or a letter alone may be taken for
-GLYPHS = re.compile(r"[A-Za-z0-9]{1,4}%?|[-–—−+=/%*×±<>#✓✗?]|[-+±<>]\d{1,3}")  # what counts where no detector saw it
+GLYPHS = re.compile(r"[A-Za-z0-9]{1,4}%?|\[[xX]\]|[-–—−+=/%*×±<>#✓✗?]|[-+±<>]\d{1,3}")  # what counts where no detector saw it
 FIGURE = re.compile(r"[-+$€£]?\d[\d.,]*%?")
 FIGURE_TWINS = {"o": "0", "O": "0", "D": "0", "Q": "0", "l": "1", "I": "1", "|": "1"}  # in a column of figures
 NEARLY_DASHES = ("", "-", "–", "—", "−", ".", "_", "·", "•", "~", "■", "▬", "一", "ー")  # what a dash with its row is taken for
@@ -57,6 +58,8 @@ def read_lone(
         if found.text in NEARLY_DASHES and is_bar(crop_quad(image, quads[i])):
             found = replace(DASH, reader=found.reader, score_thresh=found.score_thresh)
         counts = _is_surely_a_glyph(found) if i in asked else _is_better(found, texts[i])
+        if i in asked and not counts and _is_surely_a_figure(texts[i]) and _among_figures(i, out, quads):
+            asked.discard(i)
         if counts:
             out[i] = found
             asked.discard(i)
@@ -88,6 +91,11 @@ def _agree(found: Text, alone: Text) -> bool:
 def _is_surely_a_glyph(found: Text) -> bool:
     """Whether a reading counts where no detector saw anything."""
     return found.score >= SURE_SCORE and GLYPHS.fullmatch(found.text) is not None
+
+
+def _is_surely_a_figure(alone: Text) -> bool:
+    """Whether a digit as it is read alone counts in a column of figures: its stroke is little beside a long text."""
+    return len(alone.text) == 1 and alone.text.isdigit() and alone.score >= FIGURE_SCORE
 
 
 def _is_better(found: Text, alone: Text) -> bool:

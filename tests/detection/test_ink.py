@@ -87,6 +87,29 @@ def test_the_box_of_a_dash_is_set_around_it():
     assert len(found) == 2
 
 
+@pytest.mark.parametrize(("pitch", "height"), [(19, 14), (26, 19), (38, 28)])
+def test_ones_in_tight_rows_with_specks_around_are_found_one_by_one(pitch, height):
+    image = paper(height=8 * pitch)
+    tops = [round((row + 0.5) * pitch) for row in range(6)]
+    for y in tops:
+        bar(image, 100, y, 300, y + height)
+        bar(image, 40, y, 40 + height // 5, y + height - 1)
+        image[y + 2, 40 + height // 5 + 4] = 0  # a speck
+    rows = boxes(*((95, y - 3, 305, y + height + 3) for y in tops))
+    found = with_lone_glyphs(rows, page_ink(image))
+    new = found.quads[found.scores == 0]
+    assert len(new) == 6 and (new[:, 2, 1] - new[:, 0, 1] < 1.5 * height).all()
+
+
+def test_a_box_of_more_than_a_glyph_stays_as_it_is():
+    image = paper()
+    bar(image, 20, 40, 120, 60)
+    bar(image, 290, 44, 296, 56)
+    bar(image, 306, 44, 308, 56)
+    given = boxes((15, 35, 125, 65), (286, 40, 312, 60))
+    assert np.array_equal(with_lone_glyphs(given, page_ink(image)).quads[1], given.quads[1])
+
+
 def test_a_rule_in_pieces_is_no_glyph():
     image = paper()
     for y in (50, 100, 150):

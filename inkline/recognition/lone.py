@@ -58,11 +58,10 @@ def read_lone(
         if found.text in NEARLY_DASHES and is_bar(crop_quad(image, quads[i])):
             found = replace(DASH, reader=found.reader, score_thresh=found.score_thresh)
         counts = _is_surely_a_glyph(found) if i in asked else _is_better(found, texts[i])
-        if i in asked and not counts and _is_surely_a_figure(texts[i]) and _among_figures(i, out, quads):
-            asked.discard(i)
         if counts:
             out[i] = found
             asked.discard(i)
+    asked -= _sure_figures(asked & in_rows.keys(), out, quads)
     # What the column says to it.
     for i in in_rows:
         out[i] = _in_its_column(i, out, quads, crop_quad(image, quads[i]), i in agreed, least)
@@ -93,9 +92,10 @@ def _is_surely_a_glyph(found: Text) -> bool:
     return found.score >= SURE_SCORE and GLYPHS.fullmatch(found.text) is not None
 
 
-def _is_surely_a_figure(alone: Text) -> bool:
-    """Whether a digit as it is read alone counts in a column of figures: its stroke is little beside a long text."""
-    return len(alone.text) == 1 and alone.text.isdigit() and alone.score >= FIGURE_SCORE
+def _sure_figures(glyphs: set[int], texts: Sequence[Text], quads: Floats) -> set[int]:
+    """Which glyphs are digits that are surely read alone, in a column of figures: beside a long text a 1 is little."""
+    digits = {i for i in glyphs if len(texts[i].text) == 1 and texts[i].text.isdigit() and texts[i].score >= FIGURE_SCORE}
+    return {i for i in digits if _among_figures(i, texts, quads)}
 
 
 def _is_better(found: Text, alone: Text) -> bool:

@@ -15,7 +15,7 @@ import pikepdf
 from pikepdf import ContentStreamInstruction, Dictionary, Name, Operator, Stream, String
 
 from inkline.errors import SourceError
-from inkline.formats.pdf_text_layer import Affine
+from inkline.formats.pdf_word_spans import Affine
 from inkline.io.pdf import PdfReader
 from inkline.types import Floats, Line, Page
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkline.recognition.pieces import word_spans
+from inkline.recognition.shapes import piece_at, pieces_of
 from inkline.recognition.signs import Char, rebuilt, rows_of
 from inkline.recognition.words import holds_ink, ink_mask
 from inkline.types import Image, Text
@@ -25,6 +26,11 @@ MIN_INK_RATIO = 0.2  # of it, how wide ink without a character is at least where
 MIN_EXTENT_RATIO = 0.45  # of it, how high
 MIN_GAP_RATIO = 0.7  # of it, from the middle of a figure to that of the next character, for a sign to be between them
 MAX_SIGN_RATIO = 1.3  # of it, how wide a sign apart from its amount is at most
+BARRED = {"2": "₴", "W": "₩", "N": "₦"}  # what signs with bars are taken for before an amount
+BARRED_AMOUNT = re.compile(r"(?<![^\s(])[2WN](?=(\d+)[\d.,]*(?!\w))")
+BAR_ROWS = 0.25, 0.75  # of a sign's height, between which its bars lie,
+BAR_SHARE = 0.88  # and the share of its width that these have ink, a figure beside it none such
+MIN_BARRED_PX = 9  # height of such a sign at least
 MAX_ASKED = 60  # words of a page; more are a pattern
 
 Read = Callable[[Sequence[Image]], Sequence[Text]]
@@ -57,6 +63,32 @@ def with_money(texts: Sequence[Text], crops: Sequence[Image], read: Read) -> lis
     for one, word in reversed(list(zip(found, words, strict=False))):
         out[one.line] = _with_sign(out[one.line], one, word, crops[one.line].shape[1])
     return out
+
+
+def with_barred_signs(text: Text, crop: Image) -> Text:
+    """The text with ₴ for 2, ₩ for W and ₦ for N before an amount where bars cross that sign, and not all figures behind it."""
+    found = list(BARRED_AMOUNT.finditer(text.text))
+    if not found:
+        return text
+    pieces, mask, rows = pieces_of(crop), ink_mask(crop), rows_of(text)
+    for match in found:
+        sign, *figures = (
+            piece_at(text, i, pieces, crop.shape[1]) for i in range(match.start(), match.end() + len(match.group(1)))
+        )
+        if _has_bars(mask, sign) and not all(_has_bars(mask, figure) for figure in figures):
+            char = BARRED[match.group()]
+            rows[match.start()] = (char, char, *rows[match.start()][2:])
+    return rebuilt(text, rows)
+
+
+def _has_bars(mask: NDArray[np.bool_], piece: NDArray[np.int64] | None) -> bool:
+    """Whether a bar crosses a piece of ink (4,) between its head and its foot."""
+    if piece is None:
+        return False
+    x0, y0, x1, y1 = piece.tolist()
+    height = y1 - y0
+    middle = mask[y0 + round(BAR_ROWS[0] * height) : y0 + round(BAR_ROWS[1] * height), x0:x1]
+    return height >= MIN_BARRED_PX and bool(middle.sum(axis=1).max() >= BAR_SHARE * (x1 - x0))
 
 
 def _amounts(line: int, text: Text, crop: Image) -> list[Amount]:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from inkline.options import RecognizeOptions
-from inkline.recognition.amounts import with_money
+from inkline.recognition.amounts import with_barred_signs, with_money
 from inkline.recognition.confidence import confidences
 from inkline.recognition.doubtful import read_doubtful_again
 from inkline.recognition.left_out import leaves_out, share_of_ink
@@ -239,7 +239,7 @@ class ScriptReader:
             lines = [i for i in page if texts[i].reader in first]
             money = with_money([texts[i] for i in lines], [crops[i] for i in lines], read)
             for i, text in zip(lines, money, strict=True):
-                texts[i] = text
+                texts[i] = with_barred_signs(text, crops[i])
 
     def _all_read(
         self,

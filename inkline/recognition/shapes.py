@@ -60,7 +60,7 @@ def pieces_of(crop: Image) -> Pieces:
     return boxes[np.argsort(boxes[:, 0], kind="stable")]
 
 
-def _at(text: Text, i: int, pieces: Pieces, width: int) -> NDArray[np.int64] | None:
+def piece_at(text: Text, i: int, pieces: Pieces, width: int) -> NDArray[np.int64] | None:
     """The piece of ink (4,) that a character stands at, the highest of those around its middle."""
     x = float(text.char_spans[i].mean()) * width
     apart = np.maximum(np.maximum(pieces[:, 0] - x, x - pieces[:, 2]), 0)
@@ -77,7 +77,10 @@ def _powers(text: Text, crop: Image) -> Text:
         return text
     pieces, rows = pieces_of(crop), rows_of(text)
     for match in found:
-        base, first = _at(text, match.start() + 1, pieces, crop.shape[1]), _at(text, match.start(2), pieces, crop.shape[1])
+        base, first = (
+            piece_at(text, match.start() + 1, pieces, crop.shape[1]),
+            piece_at(text, match.start(2), pieces, crop.shape[1]),
+        )
         if base is None or first is None:
             continue
         height = base[3] - base[1]
@@ -95,7 +98,7 @@ def _signed(text: Text, crop: Image) -> Text:
         return text
     pieces, rows = pieces_of(crop), rows_of(text)
     for match in found:
-        figure = _at(text, match.end(), pieces, crop.shape[1])
+        figure = piece_at(text, match.end(), pieces, crop.shape[1])
         sign = None if figure is None else _sign_before(figure, pieces)
         if figure is None or sign is None:
             continue
@@ -134,7 +137,7 @@ def _ligatures(text: Text, crop: Image) -> Text:
     # From the right, so that places before stay as they are.
     for match in reversed(found):
         start, end = match.span()
-        piece = _at(text, end - 1, pieces, crop.shape[1])
+        piece = piece_at(text, end - 1, pieces, crop.shape[1])
         # Of an E alone only part of the ink may hang together.
         wide = LIGATURE_RATIO if end - start > 1 else LONE_LIGATURE_RATIO
         if piece is None or piece[2] - piece[0] < wide * max(piece[3] - piece[1], tall if end - start == 1 else 0):

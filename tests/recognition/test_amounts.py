@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inkline.options import RecognizeOptions
-from inkline.recognition.amounts import with_money
+from inkline.recognition.amounts import with_barred_signs, with_money
 from inkline.recognition.confidence import confidences
 from inkline.recognition.letters import Alphabets
 from inkline.recognition.reader import Reader, Readers
@@ -58,6 +58,18 @@ def test_a_figure_gives_way_to_a_sign_only_where_it_is_in_doubt():
     assert read("₴500", "2500", "₴500", doubtful="2")[0].text == "₴500"
     assert read("₴500", "2500", "₴500")[1] == 0
     assert read("₴500", "2500", "₴500", doubtful="2", score=0.5)[0].text == "2500"
+
+
+@pytest.mark.parametrize(
+    ("chars", "barred", "text"), [("2500", 1, "₴500"), ("W12", 1, "₩12"), ("2500", 4, "2500"), ("W", 1, "W")]
+)
+def test_bars_that_cross_a_sign_and_not_the_figures_behind_it_tell_it_from_a_figure(chars, barred, text):
+    crop = drawn(chars)
+    for i in range(len(chars)):
+        crop[10:20, 6 + PITCH * i : 13 + PITCH * i] = 255  # only the stem is left of what is no sign
+    for i in range(barred):
+        crop[14:16, 4 + PITCH * i : 13 + PITCH * i] = 0
+    assert with_barred_signs(reading(chars, crop.shape[1]), crop).text == text
 
 
 @pytest.mark.parametrize("line", ["Rent $500", "Total 1,250.00", "12 (5)", "50%", "a word", ""])

@@ -26,6 +26,7 @@ MIN_TEXT_BELOW_TITLE = 80  # characters of running text below a short row that e
 MIN_LINES_FOR_HEADINGS = 5  # with fewer lines on the page nobody can tell what is usual
 
 MIN_TITLE_LETTERS = 0.6  # of a heading's characters
+MIN_LETTERS = 2  # of a heading; one alone is an initial or a mark
 
 _SIGNS = re.compile(r"([\\`*_\[\]<|~])")
 _AMOUNT = re.compile(r"\d[.,]\d\d\b|[$€£¥%]|: *[\d(+-]|:$")
@@ -172,9 +173,9 @@ def escape_markdown(text: str) -> str:
     """The text with a backslash before what Markdown or HTML in it would take for a sign."""
     text = _SIGNS.sub(r"\\\1", _CONTROL.sub(" ", text))
     text = re.sub(r"&(?=#?\w+;)", r"\\&", text)
-    # At the start of a line: `# ` -> `\# `; a number before a point keeps its digits, `1.` -> `1\.`
-    text = re.sub(r"^(\s*)([#>+=-])", r"\1\\\2", text)
-    return re.sub(r"^(\s*\d{1,9})(?=[.)])", r"\1\\", text)
+    # At the start of a line: `# ` -> `\# `; a number before a point keeps its digits, `1. ` -> `1\. `; `-2` and `6.25` stay
+    text = re.sub(r"^(\s*)(>|#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-]+(?=\s*$))", r"\1\\\2", text)
+    return re.sub(r"^(\s*\d{1,9})(?=[.)](\s|$))", r"\1\\", text)
 
 
 def _markdown_page(page: Page) -> str:
@@ -256,7 +257,8 @@ def _heading_mark(lines: list[Line], texts: list[str], usual_height: float) -> s
 def _is_title(text: str) -> bool:
     """Whether a text may be a heading: words, and no amount."""
     letters = sum(c.isalpha() for c in text)
-    return letters >= MIN_TITLE_LETTERS * len("".join(text.split())) and "\t" not in text and not _AMOUNT.search(text)
+    are_words = letters >= max(MIN_TITLE_LETTERS * len("".join(text.split())), MIN_LETTERS)
+    return are_words and "\t" not in text and not _AMOUNT.search(text)
 
 
 def _markdown_table(table: Table) -> str:

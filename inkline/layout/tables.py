@@ -27,6 +27,8 @@ SPANNED = 0.5  # of a column's width, which a cell over several columns covers a
 OVERLAP = 0.35  # of the smaller height, from which lines of two rows are of one row: cells set at half height
 TIGHTER = 0.6  # lines of one cell are nearer to each other than rows are, by this factor at least
 FURTHER = 0.5  # by which a further line of a cell may stand out of its column, and be apart from the line above
+LOOSE_ROWS, LOOSE_GAP = 4, 1.0  # lines of a ruled cell, and the paper between two in their height: more are rows of their own
+LOOSE_SHARE = 0.5  # of the lines of a grid that stand so: it is the frame of a form
 MAX_WORDS = 12  # of a line alone in its row; a longer one is running text
 
 _NUMBER = re.compile(r"^[\s\d.,:;()%+\-–—−$€£¥/*†‡xX]+$")
@@ -66,7 +68,10 @@ class Found(NamedTuple):
 
 
 def table_in_grid(indices: Sequence[int], boxes: Floats, grid: Grid) -> Found | None:
-    """The table of the boxes (N, 4) at these indices, its cells being those of a grid; None where it has not two of each."""
+    """The table of the boxes (N, 4) at these indices, its cells being those of a grid; None where it has not two of each.
+
+    None, too, where most lines stand in a few large cells, row by row: a form in a frame.
+    """
     places: dict[int, tuple[int, int, int]] = {}
     for i in indices:
         x0, y0, x1, y1 = boxes[i].tolist()
@@ -77,8 +82,24 @@ def table_in_grid(indices: Sequence[int], boxes: Floats, grid: Grid) -> Found | 
     used_rows, used_columns = (sorted({place[k] for place in places.values()}) for k in (0, 1))
     if len(used_rows) < 2 or len(used_columns) < 2:
         return None
+    if _is_frame(places, boxes):
+        return None
     order = sorted(places, key=lambda i: (places[i][:2], boxes[i, 1] + boxes[i, 3]))
     return Found(0, 0, len(grid.xs) - 1, {i: Place(used_rows.index(places[i][0]), *places[i][1:]) for i in order})
+
+
+def _is_frame(places: dict[int, tuple[int, int, int]], boxes: Floats) -> bool:
+    """Whether most boxes (N, 4) stand in cells, by row and column, whose lines are further apart than those of a text."""
+    cells: dict[tuple[int, int], list[int]] = {}
+    for i, (row, column, _) in places.items():
+        cells.setdefault((row, column), []).append(i)
+    loose = 0
+    for inside in cells.values():
+        own = boxes[inside][np.argsort(boxes[inside, 1])]
+        gaps = own[1:, 1] - np.maximum.accumulate(own[:-1, 3])
+        high = np.median(own[:, 3] - own[:, 1])
+        loose += len(own) * bool(len(own) >= LOOSE_ROWS and (gaps > LOOSE_GAP * high).sum() >= 2)
+    return loose > LOOSE_SHARE * len(places)
 
 
 def find_tables(rows: Rows, boxes: Floats, texts: Sequence[str]) -> list[Found]:

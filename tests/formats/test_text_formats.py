@@ -148,7 +148,7 @@ MARGIN = "a line that is as wide as the page can be, so that all the others coul
             False,
             f"Beside it the interrupted words of {' '.join(PROSE)}",
         ),
-        (("+1 415 355", "# 7 of 9"), False, "\\+1 415 355  \n\\# 7 of 9"),
+        (("+1 415 355", "# 7 of 9"), False, "+1 415 355  \n\\# 7 of 9"),
     ],
 )
 def test_markdown_keeps_the_breaks_that_a_writer_made(texts: tuple[str, ...], centred: bool, expected: str) -> None:
@@ -187,6 +187,10 @@ def test_lines_of_a_paragraph_are_joined(lines: list[str], joined: str) -> None:
         ("a_b *c* <i> [d](e)", "a\\_b \\*c\\* \\<i> \\[d\\](e)"),
         ("&amp; & &#33;", "\\&amp; & \\&#33;"),
         ("- no item", "\\- no item"),
+        ("---", "\\---"),
+        ("6.25", "6.25"),
+        ("-2 %", "-2 %"),
+        ("#7", "#7"),
     ],
 )
 def test_markdown_signs_are_escaped(text: str, escaped: str) -> None:

@@ -199,3 +199,28 @@ def test_labels_of_blanks_in_two_columns_are_no_rows():
         *((label, 500, 261 + 29 * k) for k, label in enumerate(right)),
     )  # fmt: skip
     assert [line.text for line in page.lines] == [*texts, *left, *texts, *right]
+
+
+def test_a_frame_around_a_form_is_no_table_and_its_rows_stay():
+    """All of a large box came out as one row of two cells."""
+    rows = [
+        ("LITERATURE SURVEYED", "DATES"),
+        ("Toxline", "1974-"),
+        ("Registry", "1981"),
+        ("Abstracts", "1966"),
+        ("Flavors", "1957-"),
+    ]
+    placed = [("NAME", 100, 60), ("Bell", 560, 60)]
+    placed += [(text, x, 120 + 60 * i) for i, row in enumerate(rows) for text, x in zip(row, (100, 560), strict=True)]
+    quads = np.array([[[x, y], [x + 150, y], [x + 150, y + 20], [x, y + 20]] for _, x, y in placed], np.float32)
+    texts = [text for text, _, _ in placed]
+    grid = Grid((90.0, 550.0, 900.0), (50.0, 100.0, 420.0))
+    layout = lay_out(quads, [0] * len(placed), texts, grids=[grid])
+    first = layout.order.tolist().index(placed.index(("Toxline", 100, 180)))
+    assert all(cell is None or cell.row > 0 for cell in layout.cell[first:]), "cells of the frame"
+    torn = [cell for cell in layout.cell if cell is not None]
+    assert len({(cell.row, cell.column) for cell in torn}) == len(torn)
+    # Cells of several lines that are as near as those of a text are cells.
+    tight = np.concatenate([quads[:2], [quads[2 + i] - [0, 36.0 * (i // 2)] for i in range(10)]]).astype(np.float32)
+    layout = lay_out(tight, [0] * len(placed), texts, grids=[grid])
+    assert [cell.row for cell in layout.cell] == [0, 0] + [1] * 10

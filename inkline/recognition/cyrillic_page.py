@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkline.recognition.corrections import CYRILLIC, unify_script
+from inkline.recognition.letter_case import with_letter_case
 from inkline.recognition.lone import O_RATIO
 from inkline.recognition.shapes import Pieces, pieces_of
 from inkline.recognition.signs import Char, rebuilt, rows_of
@@ -21,6 +22,8 @@ NE = re.compile(r"N[eе](?=\s?(?:\d|п/п))")
 ROUBLE = re.compile(r"(?<=\d)\s?[PР](?![^\W_])")
 OOO = re.compile(r"(?<![\w.,])(?<!\d )[0OОoо]{3}(?![\w.,])")
 LATIN_NAME = re.compile(r"(?<![^\W\d_])[A-Z]{2,}(?![^\W\d_])|(?<=°)[A-Z]|(?<=° )[A-Z]")
+# 2024 г., 5 руб.
+SHORT = ((r"(?<=\d )r(?=\.)", "г"), (r"(?<=[Рр]у)6(?![^\W_])", "б"), (r"(?<=РУ)6(?![^\W_])", "Б"))
 QUOTES = '«"“„'
 
 # In heights of an N
@@ -37,10 +40,11 @@ QUOTED_O_RATIO = 0.78  # width to height of a letter O before a quote; a zero is
 
 
 def with_cyrillic_signs(texts: Sequence[Text], crops: Sequence[Image]) -> list[Text]:
-    """The texts of a page, with № for N, ₽ for Р and ООО for 000 where the page is in Cyrillic and its ink says so."""
+    """The texts of a page, with № for N, ₽ for Р, ООО for 000 and letters in the case of their height where the page is in
+    Cyrillic and its ink says so."""
     if not _is_cyrillic("".join(text.text for text in texts)):
         return list(texts)
-    return [_with_signs(text, crop) for text, crop in zip(texts, crops, strict=True)]
+    return [with_letter_case(_with_signs(text, crop), crop) for text, crop in zip(texts, crops, strict=True)]
 
 
 def _is_cyrillic(page: str) -> bool:
@@ -55,6 +59,7 @@ def _with_signs(text: Text, crop: Image) -> Text:
     """One line with these signs; words of letters that look alike are in the alphabet of most of it."""
     if "+" in text.reader:
         text = _in_one_alphabet(text)
+    text = _with_short_words(text)
     found = [[*pattern.finditer(text.text)] for pattern in (NUMBER_SIGN, ROUBLE, OOO)]
     if not any(found):
         return text
@@ -73,6 +78,15 @@ def _with_signs(text: Text, crop: Image) -> Text:
             rows[match.start() : match.start() + 2] = [("№", "№", *rows[match.start()][2:])]
         else:
             _set_number_sign(rows, match.start(), pieces, centres)
+    return rebuilt(text, rows)
+
+
+def _with_short_words(text: Text) -> Text:
+    """One line with the letters of `г.` and `руб.` behind figures that are taken for a Latin one or a figure."""
+    rows = rows_of(text)
+    for pattern, char in SHORT:
+        for match in re.finditer(pattern, text.text):
+            rows[match.start()] = (char, char, *rows[match.start()][2:])
     return rebuilt(text, rows)
 
 

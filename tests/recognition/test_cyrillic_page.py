@@ -64,7 +64,7 @@ def test_a_rouble_has_a_bar_below_its_bowl(drawn, sign):
 def test_three_letters_o_are_no_figure():
     zeros, ohs = [("0", LETTER)] * 3, [("0", WIDE)] * 3
     assert read(*zeros) == "000" and read(*ohs) == "ООО"
-    assert read(*zeros, *letters(" «Мир»")) == "000 «Мир»" and read(*ohs, *letters(" «Мир»")) == "ООО «Мир»"
+    assert read(*zeros, *letters(" «МИР»")) == "000 «МИР»" and read(*ohs, *letters(" «МИР»")) == "ООО «МИР»"
     assert read(("0", LETTER), ("O", LETTER), ("0", LETTER)) == "ООО"
     assert read(*letters("1 "), *ohs) == "1 000" and read(*letters("5,"), *ohs) == "5,000"
 
@@ -73,3 +73,10 @@ def test_words_of_two_readings_are_in_one_alphabet():
     text, crop = line(*letters("роду ee"))
     page = [line(*letters(PAGE)), (Text(text.text, 0.9, text.char_scores, text.char_spans, reader="cyr+base"), crop)]
     assert with_cyrillic_signs(*zip(*page, strict=True))[1].text == "роду ее"
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"), [("12.03.2024 r.", "12.03.2024 г."), ("250,00 РУ6.", "250,00 РУБ."), ("РУ60", "РУ60")]
+)
+def test_short_words_behind_figures_are_in_the_alphabet_of_the_page(shown, text):
+    assert read(*letters(shown)) == text

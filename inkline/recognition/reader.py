@@ -10,6 +10,7 @@ from inkline.errors import ModelError, NotInstalledError
 from inkline.options import RecognizeOptions
 from inkline.recognition.left_out import with_left_out
 from inkline.recognition.recognizer import ParallelMap, Recognizer
+from inkline.runtime import renew_in_children
 from inkline.types import Image, Text
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,11 @@ class Readers:
     def __init__(self, base: Reader, open_reader: Callable[[str], Reader]) -> None:
         self._base, self._open = base, open_reader
         self._opened: dict[str, Reader | None] = {base.name: base}
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """A lock that nobody holds: at the beginning, and in a forked child, where a thread that opens one is missing."""
         self._lock = Lock()
 
     def get(self, name: str) -> Reader | None:

@@ -1,6 +1,7 @@
 """OpenVINO, an engine for x86 and ARM processors (extra `openvino`); the only file that imports it."""
 
 import os
+import sys
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,13 +13,23 @@ from threading import Condition
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino.passes import ConstantFolding, Manager
 
 from inkline.errors import EngineError
 from inkline.options import EngineOptions
 from inkline.runtime import PerProcess, as_float32, not_opened, refusal
+
+# OpenVINO tells its makers over the network, from a process that it forks, when it is imported. Without the package that does
+# so it keeps silent.
+TELEMETRY = "openvino_telemetry"
+_was_there = TELEMETRY in sys.modules
+try:
+    sys.modules.setdefault(TELEMETRY, None)  # type: ignore[arg-type]
+    import openvino as ov
+    from openvino.passes import ConstantFolding, Manager
+finally:
+    if not _was_there:
+        del sys.modules[TELEMETRY]
 
 
 class OpenVinoEngine:
@@ -79,10 +90,11 @@ class Forks:
             self._changed.wait()
 
     def after(self) -> None:
-        """In the parent: calls go on."""
-        self._forks -= 1
-        self._changed.notify_all()
-        self._changed.release()
+        """In the parent: calls go on. A fork that had begun when this was registered lacks its `before`."""
+        if self._forks:
+            self._forks -= 1
+            self._changed.notify_all()
+            self._changed.release()
 
 
 FORKS = Forks()

@@ -193,6 +193,17 @@ def test_threads_that_are_first_at_openvino_at_once_do_not_wait_for_each_other_f
         assert done.returncode == 0, done.stderr
 
 
+def test_openvino_reports_nothing_to_its_makers() -> None:
+    program = """
+import sys, threading
+import inkline.runtime.openvino
+assert "openvino_telemetry" not in sys.modules and threading.active_count() == 1, threading.enumerate()
+import openvino_telemetry  # which others may use
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_fork_waits_for_the_calls_that_run_and_holds_off_further_ones() -> None:
     from inkline.runtime.openvino import Forks
 
@@ -219,6 +230,9 @@ def test_a_fork_waits_for_the_calls_that_run_and_holds_off_further_ones() -> Non
     assert second.wait(10)
     for thread in threads:
         thread.join()
+    forks.after()  # of a fork that had begun before
+    with forks.held_off():
+        pass
 
 
 def test_no_memory_is_not_blamed_on_the_file() -> None:

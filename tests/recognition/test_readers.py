@@ -210,7 +210,7 @@ def test_asked_options_go_before_those_a_recogniser_was_tuned_with():
 def test_languages_limit_the_recognisers():
     v6 = "PP-OCRv6_small_rec"
     auto = reader_names("auto", v6)
-    assert (auto["Latn"], auto["Hani"], auto["Khmr"]) == ((v6,), (v6,), ("rare_PP-OCRv6_small_rec",))
+    assert (auto["Latn"], auto["Hani"], auto["Khmr"]) == ((v6,), (v6,), ("southeast_asian_PP-OCRv6_small_rec",))
     assert auto["Cyrl"] == ("cyrillic_PP-OCRv6_small_rec",)
     assert set(auto) <= set(LETTERED) | {script for script in auto if script not in LETTERED}
     # The fast tier's recogniser has no kana: Chinese and Japanese lines go to the default one, unless it was named by the user.

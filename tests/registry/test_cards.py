@@ -47,7 +47,7 @@ def test_card_is_complete(card: ModelCard) -> None:
 
 
 def test_names_are_unique() -> None:
-    assert len(CARDS) == len(TABLE["model"]) == 112
+    assert len(CARDS) == len(TABLE["model"]) == 113
     assert not OLD_NAMES.keys() & CARDS.keys() and all(name in CARDS for name in OLD_NAMES.values())
     assert all(current_name(old) == new for old, new in OLD_NAMES.items()) and current_name("none") == "none"
     for name, (detector, recognizer) in SYSTEMS.items():

@@ -97,7 +97,7 @@ def test_letters() -> None:
         ("chinese_cht", "PP-OCRv3", (V3_DET, "chinese_cht_PP-OCRv3_mobile_rec")),
         ("latin", "", SMALL),
         ("latin", "PP-OCRv3", (V3_DET, "latin_PP-OCRv3_mobile_rec")),
-        ("arabic", "", ("PP-OCRv6_small_det", "arabic_PP-OCRv5_mobile_rec")),
+        ("arabic", "", ("PP-OCRv6_small_det", "arabic_PP-OCRv6_small_rec")),
         ("eslav", "", OURS),
         ("cyrillic", "", OURS),
         ("devanagari", "", ("PP-OCRv6_small_det", "devanagari_PP-OCRv6_small_rec")),

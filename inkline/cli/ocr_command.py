@@ -70,7 +70,7 @@ Examples:
     help=f"comma-separated formats out of {FORMATS}; with --save_path json,img; without it one, to standard output",
 )
 @click.option("--json", "as_json", is_flag=True, help="print one JSON line per page instead of the text")
-@click.option("--quiet", is_flag=True, help="no progress, no text; errors only")
+@click.option("--quiet", is_flag=True, help="no progress, no text; warnings and errors only")
 @click.option(
     "--review",
     type=Share(),

@@ -45,7 +45,7 @@ Examples:
 @click.option("--watch", is_flag=True, help="keep running: read what is put into SOURCE, once it has stopped growing")
 @click.option("--ledger", default="", help="folder of the ledger; default: DEST/.inkline, for stores a folder of the user's")
 @click.option("--ray", metavar="ADDRESS|local", help="run on a Ray cluster (extra `ray`): host:port, auto or local")
-@click.option("--quiet", is_flag=True, help="no progress and no summary; failures only")
+@click.option("--quiet", is_flag=True, help="no progress and no summary; warnings and failures only")
 @model_choice
 @strict_flag
 @from_options(RunOptions, without=("strict",))

@@ -249,7 +249,8 @@ def _merged(rows: Rows, boxes: Floats, texts: Sequence[str], in_column: Spans, h
         above = out[-1]
         is_tight = _columns_of(row, in_column) <= _columns_of(above, in_column) and height + gap < TIGHTER * pitch
         beside = is_tight or _overlap(above, row, boxes)
-        if _goes_on(above, row, texts, in_column) or (beside and not _share_numbers(above, row, texts, in_column)):
+        further = _goes_on(above, row, texts, in_column) or (beside and not _share_numbers(above, row, texts, in_column))
+        if further and not _is_next_label(above, row, texts):
             above += row
         else:
             out.append(list(row))
@@ -273,6 +274,12 @@ def _goes_on(above: list[int], row: list[int], texts: Sequence[str], in_column: 
     known, mine = _columns_of(above, in_column), _columns_of(row, in_column)
     within = 0 not in mine and mine <= known and len(mine) <= max(1, len(known) // 2)
     return within and not any(_NUMBER.match(texts[i]) for i in row)
+
+
+def _is_next_label(above: list[int], row: list[int], texts: Sequence[str]) -> bool:
+    """Whether a row is a label without a value, `Total:`, below a row that has its number."""
+    is_label = all(texts[i].rstrip().endswith((":", "：")) for i in row)
+    return is_label and any(_NUMBER.match(texts[i]) for i in above)
 
 
 def _share_numbers(above: list[int], row: list[int], texts: Sequence[str], in_column: Spans) -> bool:

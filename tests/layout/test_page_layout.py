@@ -85,6 +85,14 @@ def test_a_table_is_a_table_in_every_format_that_has_them():
     assert '<TableCellRole rowIndex="3" columnIndex="2"' in render_page_xml(document)
 
 
+def test_a_label_without_a_value_is_no_further_line_of_the_label_above():
+    rows = [("1", "Ribs Platter", "259.90"), ("1", "Sour Apple Mojito", "18.90"), ("2", "Berry Easy", "37.80")]
+    sums = [("", "Sub-total:", "316.60"), ("", "(Inclusive) GST 6%", "17.92"), ("", "Total :", ""), ("", "Total:", "316.60")]
+    cells = [(text, x, 21.0 * k) for k, row in enumerate(rows + sums) for text, x in zip(row, (0.0, 60.0, 320.0), strict=True)]
+    page = made_page(*(cell for cell in cells if cell[0]))
+    assert [line.strip() for line in page.text.splitlines()][-3:] == ["(Inclusive) GST 6%\t17.92", "Total :", "Total:\t316.60"]
+
+
 def test_a_list_is_no_table():
     items = [(text, x, 30.0 * i) for i in range(5) for text, x in (("-", 0.0), ("some item", 40.0))]
     assert made_page(*items).tables == ()

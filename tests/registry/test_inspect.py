@@ -249,10 +249,10 @@ def test_options_for_a_nameless_folder_take_its_name(tmp_path: Path, monkeypatch
 def test_options_for_a_language(caplog: pytest.LogCaptureFixture) -> None:
     options = options_for(lang="bal")
     assert options.text_detection_model_name == "PP-OCRv6_small_det"
-    assert options.text_recognition_model_name == "arabic_PP-OCRv5_mobile_rec"
+    assert options.text_recognition_model_name == "perso_arabic_PP-OCRv6_small_rec"
     options = options_for(lang="bal", text_detection_model_name="ch_PP-OCRv4_det")
     assert options.text_detection_model_name == "PP-OCRv4_mobile_det"
-    assert options.text_recognition_model_name == "arabic_PP-OCRv5_mobile_rec"
+    assert options.text_recognition_model_name == "perso_arabic_PP-OCRv6_small_rec"
     assert not caplog.text
     options_for(ocr_version="PP-OCRv3", text_detection_model_name="UVDoc", text_recognition_model_name="PP-OCRv4_mobile_rec")
     assert "choose nothing" in caplog.text

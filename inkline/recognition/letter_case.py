@@ -31,17 +31,22 @@ def with_letter_case(text: Text, crop: Image) -> Text:
         return text
     rises = _rises(text, crop)
     tall, low = _usual(text.text, rises, TALL), _usual(text.text, rises, LOW)
-    # A letter changes only where its height is clearly that of the other case; the first of a word does not become small.
+    # A letter changes only where its height is clearly that of the other case, and all of its word's are of one kind then.
     rows = rows_of(text)
     for start, end in words:
-        for i in range(start, end):
-            char = text.text[i]
-            if char in SMALL and rises[i] >= IS_TALL * tall:
-                char = char.upper()
-            elif char in CAPITALS and i > start and (rises[i] <= IS_SMALL * tall or rises[i] <= IS_LOW * low):
-                char = char.lower()
-            rows[i] = (char, char, *rows[i][2:]) if char != text.text[i] else rows[i]
+        word = text.text[start:end]
+        seen = "".join(_seen(c, i > 0, rise, tall, low) for i, (c, rise) in enumerate(zip(word, rises[start:end], strict=True)))
+        if seen != word and not word.isupper() and (seen.isupper() or seen.islower() or seen == seen.capitalize()):
+            rows[start:end] = [(char, char, *row[2:]) for char, row in zip(seen, rows[start:end], strict=True)]
     return rebuilt(text, rows)
+
+
+def _seen(char: str, is_inner: bool, rise: float, tall: float, low: float) -> str:
+    """A letter in the case of its height; the first of a word does not become small."""
+    if char in SMALL and rise >= IS_TALL * tall:
+        return char.upper()
+    is_small = char in CAPITALS and is_inner and (rise <= IS_SMALL * tall or rise <= IS_LOW * low)
+    return char.lower() if is_small else char
 
 
 def _usual(shown: str, rises: NDArray[np.float64], letters: frozenset[str]) -> float:

@@ -27,6 +27,11 @@ def test_letters_of_one_shape_are_in_the_case_of_their_height(chars, drawn):
     assert read(chars, drawn) == drawn
 
 
+@pytest.mark.parametrize(("chars", "drawn"), [("пречи 25", "преЧи 25"), ("ООО 25", "Ооо 25"), ("навсякъде 80", "навсяКЪде 80")])
+def test_a_word_in_one_case_is_not_torn_by_a_letter_that_looks_high_or_low(chars, drawn):
+    assert read(chars, drawn) == chars
+
+
 def test_the_first_letter_of_a_word_stays_a_capital_and_without_figures_all_stays():
     assert read("Тел 12", "тел 12") == "Тел 12"
     assert read("Инн", "ИНН") == "Инн"  # nothing tells how high capitals are

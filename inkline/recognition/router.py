@@ -22,10 +22,7 @@ EVEN_ABOVE = 0.2  # probability from which the second likeliest recogniser reads
 DOUBT_ABOVE = 0.03  # the same for a line whose reading is below SURE_SCORE
 POSSIBLE_ABOVE = 0.01  # the same for a line whose reading is below GOOD_SCORE
 WHOLE_ABOVE, LEFT_OUT_ABOVE = 0.9, 0.001  # the same for a line of whose ink no more than this share is read
-ALIKE, ALIKE_ABOVE = (
-    frozenset(["Thai", "Laoo"]),
-    0.001,
-)  # the same for one in these, which look alike, below SURE_SCORE
+ALIKE = frozenset(["Thai", "Laoo"])  # scripts that are so alike that the same goes for a line in one of these
 AKIN, AKIN_ABOVE = 2, 1e-6  # recognisers of other scripts that read such a line, and how likely they are at least
 SURE_SCORE = 0.95
 GOOD_SCORE = 0.85
@@ -135,8 +132,7 @@ class Plan:
         if score * share >= SURE_SCORE:
             return []
         doubt = DOUBT_ABOVE if score * share >= GOOD_SCORE else POSSIBLE_ABOVE
-        least = ALIKE_ABOVE if self.script in ALIKE else doubt
-        least = least if share > WHOLE_ABOVE else LEFT_OUT_ABOVE
+        least = LEFT_OUT_ABOVE if share <= WHOLE_ABOVE or self.script in ALIKE else doubt
         return [name for name in self.names if name not in asked and self.chances[name] > least][:1]
 
     def akin(self, asked: Sequence[str], score: float) -> list[str]:

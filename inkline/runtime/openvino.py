@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from inkline.errors import EngineError
 from inkline.options import EngineOptions
-from inkline.runtime import PerProcess, as_float32, not_opened, refusal
+from inkline.runtime import PerProcess, as_float32, not_opened, refusal, renew_in_children
 
 # OpenVINO tells its makers over the network, from a process that it forks, when it is imported. Without the package that does
 # so it keeps silent.
@@ -65,6 +65,11 @@ class Forks:
     """
 
     def __init__(self) -> None:
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Nothing runs: at the beginning, and in a forked child, where the callers are missing."""
         self._changed = Condition()
         self._calls = self._forks = 0
 
@@ -128,13 +133,12 @@ def _note_freed() -> None:
     _process["freed"] = True
 
 
-def _in_child() -> None:
-    FORKS.__init__()  # type: ignore[misc]
+def _after_fork() -> None:
     _process["cannot_compile"] = _process["freed"]
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=FORKS.before, after_in_parent=FORKS.after, after_in_child=_in_child)
+    os.register_at_fork(before=FORKS.before, after_in_parent=FORKS.after, after_in_child=_after_fork)
 
 
 @FORKS.held_off()

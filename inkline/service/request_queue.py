@@ -151,7 +151,7 @@ class RequestQueue:
                     parts.append(part)
                     until.reschedule(min(deadline, slowest + size / BODY_BYTES_PER_SECOND))
         except TimeoutError as error:
-            if asyncio.get_running_loop().time() < deadline:
+            if slowest + size / BODY_BYTES_PER_SECOND < deadline:  # the clock may be a hair before the time it is woken for
                 reason = (
                     f"only {size} bytes of the body came within body_timeout={self._options.body_timeout:g} seconds and one"
                 )

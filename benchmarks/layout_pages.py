@@ -199,7 +199,7 @@ def magazine(rng: np.random.Generator, columns: int, face: str, size: int) -> Dr
 
 
 def table_page(rng: np.random.Generator, rules: str, face: str, size: int, wrapped: bool = False) -> DrawnPage:
-    """A headline, some text, a table and more text. rules: "all", "rows" or "none". wrapped: cells of several lines."""
+    """A headline, some text, a table and more text. rules: "all", "rows", "some" or "none". wrapped: cells of several lines."""
     kind = f"table, {'no' if rules == 'none' else rules} rules" + (", cells of several lines" if wrapped else "")
     pen = Pen(rng, kind, face, size, (1240, 1240))
     margin = int(rng.uniform(60, 120))
@@ -227,9 +227,9 @@ def _table(pen: Pen, x: float, y: float, rules: str, wrapped: bool) -> float:
     table = DrawnTable({(r, c): text.replace("\n", " ") for r, row in enumerate(texts) for c, text in enumerate(row) if text})
     pen.page.tables.append(table)
     top, right = y, x + sum(widths)
-    for row in texts:
+    for number, row in enumerate(texts):
         pen.block += 1
-        if rules != "none":
+        if rules in ("all", "rows") or (rules == "some" and number < 2):
             pen.draw.line((x, y, right, y), "black", 2)
         left = x
         for text, width, is_number in zip(row, widths, numeric, strict=True):
@@ -240,9 +240,11 @@ def _table(pen: Pen, x: float, y: float, rules: str, wrapped: bool) -> float:
         y += 2 * pad + step * max(text.count("\n") + 1 for text in row)
     if rules != "none":
         pen.draw.line((x, y, right, y), "black", 2)
-    if rules == "all":
-        for edge in np.cumsum([0, *widths]):
-            pen.draw.line((x + edge, top, x + edge, y), "black", 2)
+    edges = np.cumsum([0, *widths]) if rules in ("all", "some") else np.zeros(0)
+    if rules == "some":  # a frame, a rule below the head, and rules between all columns or some
+        edges = edges[[0, *(np.flatnonzero(rng.random(columns - 1) < rng.choice([0.4, 1])) + 1), columns]]
+    for edge in edges:
+        pen.draw.line((x + edge, top, x + edge, y), "black", 2)
     return y
 
 
@@ -278,7 +280,7 @@ def form(rng: np.random.Generator, face: str, size: int) -> DrawnPage:
 def pages(count: int, seed: int = 7) -> Iterator[DrawnPage]:
     """`count` pages of every kind, each in another face and size."""
     for i in range(count):
-        for kind in range(9):
+        for kind in range(10):
             rng = np.random.default_rng([seed, i, kind])
             face, size = FACES[(i + kind) % len(FACES)], int(rng.integers(18, 29))
             yield _page(rng, kind, face, size)
@@ -290,6 +292,8 @@ def _page(rng: np.random.Generator, kind: int, face: str, size: int) -> DrawnPag
         return page.skewed(float(rng.uniform(0.8, 3) * rng.choice([-1, 1]))) if kind >= 2 else page
     if kind < 7:
         return table_page(rng, ("all", "rows", "none")[kind - 4], face, size)
+    if kind == 9:
+        return table_page(rng, "some", face, size)
     return table_page(rng, str(rng.choice(["all", "none"])), face, size, wrapped=True) if kind == 7 else form(rng, face, size)
 
 

@@ -86,7 +86,7 @@ class _Placed(NamedTuple):
 def _placed(boxes: Floats, texts: Sequence[str], grids: Sequence[Grid]) -> list[_Placed]:
     """Upright boxes (N, 4) of text in reading order, region by region."""
     # What stands in a grid is one block to what stands around it.
-    ruled = _ruled(boxes, grids)
+    ruled = _ruled(boxes, texts, grids)
     in_tables = {i for _, found in ruled for i in found.places}
     free = [i for i in range(len(boxes)) if i not in in_tables]
     blocks = np.array([grid.bounds for grid, _ in ruled], np.float32).reshape(-1, 4)
@@ -106,11 +106,11 @@ def _placed(boxes: Floats, texts: Sequence[str], grids: Sequence[Grid]) -> list[
     return places
 
 
-def _ruled(boxes: Floats, grids: Sequence[Grid]) -> list[tuple[Grid, Found]]:
+def _ruled(boxes: Floats, texts: Sequence[str], grids: Sequence[Grid]) -> list[tuple[Grid, Found]]:
     """The grids that hold a table, and that table; a box is in one of them."""
     free, out = list(range(len(boxes))), list[tuple[Grid, Found]]()
     for grid in grids:
-        found = table_in_grid([i for i in free if _is_in(boxes[i], grid)], boxes, grid)
+        found = table_in_grid([i for i in free if _is_in(boxes[i], grid)], boxes, texts, grid)
         if found is not None:
             free = [i for i in free if i not in found.places]
             out.append((grid, found))

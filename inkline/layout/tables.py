@@ -1,6 +1,7 @@
 """Tables: which rows of a region are those of a table, its columns, and what belongs to one cell."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inkline.layout.reading_order import rows as in_rows
 from inkline.types import Floats
 
 # Lengths in heights of a line
@@ -29,6 +31,8 @@ TIGHTER = 0.6  # lines of one cell are nearer to each other than rows are, by th
 FURTHER = 0.5  # by which a further line of a cell may stand out of its column, and be apart from the line above
 LOOSE_ROWS, LOOSE_GAP = 4, 1.0  # lines of a ruled cell, and the paper between two in their height: more are rows of their own
 LOOSE_SHARE = 0.5  # of the lines of a grid that stand so: it is the frame of a form
+MIN_BETWEEN_RULES = 3  # rows with more than one cell between two rules, from which they may be rows of the table
+NUMBERS_SHARE = 0.6  # of these have a number in the same column
 MAX_WORDS = 12  # of a line alone in its row; a longer one is running text
 
 _NUMBER = re.compile(r"^[\s\d.,:;()%+\-–—−$€£¥/*†‡xX]+$")
@@ -67,11 +71,27 @@ class Found(NamedTuple):
     places: dict[int, Place]
 
 
-def table_in_grid(indices: Sequence[int], boxes: Floats, grid: Grid) -> Found | None:
+def table_in_grid(indices: Sequence[int], boxes: Floats, texts: Sequence[str], grid: Grid) -> Found | None:
     """The table of the boxes (N, 4) at these indices, its cells being those of a grid; None where it has not two of each.
 
-    None, too, where most lines stand in a few large cells, row by row: a form in a frame.
+    None, too, where most lines stand in a few large cells: a form in a frame, or a table with few rules, whose rows and
+    columns are told without them. texts: what was read in the boxes.
     """
+    places = _places_in_grid(indices, boxes, grid)
+    used_rows, used_columns = (sorted({place[k] for place in places.values()}) for k in (0, 1))
+    if len(used_rows) < 2 or len(used_columns) < 2 or _is_frame(places, boxes):
+        return None
+    # Where rules part groups of rows alone, the rows of a group.
+    logical_rows: Rows = []
+    for used in used_rows:
+        logical_rows += _rows_between_rules({i: place[1:] for i, place in places.items() if place[0] == used}, boxes, texts)
+    number = {i: row for row, logical in enumerate(logical_rows) for i in logical}
+    order = sorted(places, key=lambda i: (number[i], places[i][1], boxes[i, 1] + boxes[i, 3]))
+    return Found(0, 0, len(grid.xs) - 1, {i: Place(number[i], *places[i][1:]) for i in order})
+
+
+def _places_in_grid(indices: Sequence[int], boxes: Floats, grid: Grid) -> dict[int, tuple[int, int, int]]:
+    """Of the boxes (N, 4) at these indices the row between rules, the first column, and how many columns it takes."""
     places: dict[int, tuple[int, int, int]] = {}
     for i in indices:
         x0, y0, x1, y1 = boxes[i].tolist()
@@ -79,27 +99,44 @@ def table_in_grid(indices: Sequence[int], boxes: Floats, grid: Grid) -> Found | 
         row = int(np.searchsorted(grid.ys, (y0 + y1) / 2)) - 1
         first, last = (int(np.searchsorted(grid.xs, x)) - 1 for x in (x0 + 2 * margin, x1 - 2 * margin))
         places[i] = row, max(first, 0), max(last - first + 1, 1)
-    used_rows, used_columns = (sorted({place[k] for place in places.values()}) for k in (0, 1))
-    if len(used_rows) < 2 or len(used_columns) < 2:
-        return None
-    if _is_frame(places, boxes):
-        return None
-    order = sorted(places, key=lambda i: (places[i][:2], boxes[i, 1] + boxes[i, 3]))
-    return Found(0, 0, len(grid.xs) - 1, {i: Place(used_rows.index(places[i][0]), *places[i][1:]) for i in order})
+    return places
+
+
+def _rows_between_rules(in_column: Spans, boxes: Floats, texts: Sequence[str]) -> Rows:
+    """The rows of cells between two rules: one, or several where a column holds numbers below each other."""
+    indices = list(in_column)
+    lines = in_rows(np.array(indices, np.int64), boxes)
+    full = [row for row in lines if len(_columns_of(row, in_column)) > 1]
+    numbers = Counter(column for row in full for column in _columns_of([i for i in row if _NUMBER.match(texts[i])], in_column))
+    if len(full) < MIN_BETWEEN_RULES or max(numbers.values(), default=0) < NUMBERS_SHARE * len(full):
+        return [indices]
+    return _merged(lines, boxes, texts, in_column, float(np.median(boxes[indices, 3] - boxes[indices, 1])))
 
 
 def _is_frame(places: dict[int, tuple[int, int, int]], boxes: Floats) -> bool:
-    """Whether most boxes (N, 4) stand in cells, by row and column, whose lines are further apart than those of a text."""
+    """Whether most boxes (N, 4) stand in cells, by row and column, whose lines are further apart than those of a text, or in
+    columns that are several themselves."""
     cells: dict[tuple[int, int], list[int]] = {}
     for i, (row, column, _) in places.items():
         cells.setdefault((row, column), []).append(i)
-    loose = 0
-    for inside in cells.values():
-        own = boxes[inside][np.argsort(boxes[inside, 1])]
-        gaps = own[1:, 1] - np.maximum.accumulate(own[:-1, 3])
-        high = np.median(own[:, 3] - own[:, 1])
-        loose += len(own) * bool(len(own) >= LOOSE_ROWS and (gaps > LOOSE_GAP * high).sum() >= 2)
-    return loose > LOOSE_SHARE * len(places)
+    loose = {i for inside in cells.values() if _is_loose(boxes[inside]) for i in inside}
+    # Rows of a cell in which lines stand side by side.
+    parted: dict[int, list[int]] = {}
+    for (_, column), inside in cells.items():
+        height = float(np.median(boxes[inside, 3] - boxes[inside, 1]))
+        count = sum(_has_cells(row, boxes, height) for row in in_rows(np.array(inside, np.int64), boxes))
+        parted.setdefault(column, []).append(count)
+    several = {column for column, counts in parted.items() if max(counts) > 1 and sum(counts) >= MIN_BETWEEN_RULES}
+    loose |= {i for i, place in places.items() if place[1] in several}
+    return len(loose) > LOOSE_SHARE * len(places)
+
+
+def _is_loose(boxes: Floats) -> bool:
+    """Whether the boxes (N, 4) of a cell are further apart than the lines of a text."""
+    own = boxes[np.argsort(boxes[:, 1])]
+    gaps = own[1:, 1] - np.maximum.accumulate(own[:-1, 3])
+    high = np.median(own[:, 3] - own[:, 1])
+    return bool(len(own) >= LOOSE_ROWS and (gaps > LOOSE_GAP * high).sum() >= 2)
 
 
 def find_tables(rows: Rows, boxes: Floats, texts: Sequence[str]) -> list[Found]:

@@ -230,5 +230,30 @@ def test_a_frame_around_a_form_is_no_table_and_its_rows_stay():
     assert len({(cell.row, cell.column) for cell in torn}) == len(torn)
     # Cells of several lines that are as near as those of a text are cells.
     tight = np.concatenate([quads[:2], [quads[2 + i] - [0, 36.0 * (i // 2)] for i in range(10)]]).astype(np.float32)
-    layout = lay_out(tight, [0] * len(placed), texts, grids=[grid])
+    layout = lay_out(tight, [0] * len(placed), ["some words"] * len(placed), grids=[grid])
     assert [cell.row for cell in layout.cell] == [0, 0] + [1] * 10
+    # Unless they are numbers below each other, which are rows.
+    layout = lay_out(tight, [0] * len(placed), texts, grids=[grid])
+    assert [cell.row for cell in layout.cell] == [k // 2 for k in range(12)]
+
+
+@pytest.mark.parametrize("high", [12.0, 20.0, 36.0])
+@pytest.mark.parametrize("xs", [(0.0, 14.0, 28.0), (0.0, 14.0, 20.0, 28.0)])
+def test_rows_and_columns_between_few_rules_are_those_of_the_table(high, xs):
+    """All of a frame with a head and some rules between columns came out as one row."""
+    rows = [
+        ("Item", "2011", "2012"),
+        ("Cost", "4.10", "3.00"),
+        ("Rent", "12.00", "1.5"),
+        ("Tax", "0.1", ""),
+        ("Sum", "16.2", "4.5"),
+    ]
+    placed = [(text, x, 1.4 * k) for k, row in enumerate(rows) for text, x in zip(row, (1, 15, 22), strict=True) if text]
+    if len(xs) == 3:  # the first two columns stand between two rules
+        placed = [(text, x - 6 if x == 15 else x, y) for text, x, y in placed]
+    boxes = [[x, y + 0.1, x + 0.5 * len(text), y + 1.1] for text, x, y in placed]
+    quads = high * np.array([[[a, b], [c, b], [c, d], [a, d]] for a, b, c, d in boxes], np.float32)
+    grid = Grid(tuple(high * x for x in xs), (0.0, 1.3 * high, 7.2 * high))
+    layout = lay_out(quads, [0] * len(placed), [text for text, _, _ in placed], grids=[grid])
+    assert [placed[i][0] for i in layout.order] == [text for row in rows for text in row if text]
+    assert [cell[1:3] for cell in layout.cell] == [(k, c) for k, row in enumerate(rows) for c in range(3) if row[c]]

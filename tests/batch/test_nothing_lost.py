@@ -281,11 +281,11 @@ def test_a_document_that_never_ends_costs_its_page(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/forms.pdf").write_bytes(nested_forms())
     drawn(1).save(tmp_path / "in/good.png")
-    limits = ReadOptions(isolate=True, page_timeout=0.5)
+    limits = ReadOptions(isolate=True, page_timeout=1.5)
     summary = go(tmp_path / "log", [tmp_path / "in"], tmp_path / "out", read_options=limits, workers=1)
     assert (summary.done, summary.failed, summary.pages) == (1, 1, 2)
     (row,) = [json.loads(line) for line in (tmp_path / "out/failures.jsonl").read_text().splitlines()]
-    assert "forms.pdf: page 1: not decoded within page_timeout=0.5 seconds" in row["error"]
+    assert "forms.pdf: page 1: not decoded within page_timeout=1.5 seconds" in row["error"]
 
 
 def test_a_ledger_on_another_file_system(tmp_path, log, out, folder, monkeypatch):

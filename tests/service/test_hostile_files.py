@@ -60,7 +60,7 @@ def test_health_tells_that_no_thread_comes_back(held, monkeypatch):
         yield from ()
 
     monkeypatch.setattr(held, "stream", never)
-    with running(held, parallel=1, request_timeout=0.3) as service:
+    with running(held, parallel=1, request_timeout=1.0) as service:
         assert service.post(file=HELLO).status_code == 504
         health = service.client.get("/health")
         assert health.status_code == 503 and "Stuck" in health.json()["errorMsg"]

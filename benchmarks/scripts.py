@@ -5,6 +5,8 @@ lines DATA...: which script the router names, as a matrix and per set. DATA are 
 are not counted. alone: each line for itself; page: the lines of a page together.
 drawn SCRIPT...: lines of these scripts (`inkline synth scripts`) each on a page of its own, through `Ocr()` alone: the model
 that read most lines, characters wrong, lines that nobody read.
+languages FILE...: the same for word lists named after their languages (fr.txt), two pages of 12 clean and two of 12 worn lines,
+with words that were read wrong. --json writes the figures.
 mixed GUEST SCRIPT...: pages of nine lines of a script with one of another (`mixed vietnamese cyrillic english`), likewise.
 texts DATA...: the texts of pages through `Ocr()`, as JSON lines, to be compared between versions.
 """
@@ -30,8 +32,10 @@ from inkline.registry import resolve
 from inkline.runtime import open_engine
 from inkline.scripts import NO_LETTERS, script_of
 from inkline.training.synth.draw_line import draw_line
+from inkline.training.synth.scripts import SCRIPTS
 from inkline.training.synth.synth_options import LineOptions
-from inkline.types import Image
+from inkline.training.synth.word_lists import keeps, read_words
+from inkline.types import Image, Line
 
 MIN_HEIGHT_PX = 15
 LINES_PER_SCRIPT = 12
@@ -104,15 +108,53 @@ def measure_drawn(arguments: argparse.Namespace) -> None:
         for script in arguments.scripts:
             cells = []
             for wear in (0.0, 1.0):
-                options = LineOptions(script, words, fonts=fonts, seed=7, min_chars=12, max_chars=30, height=(32, 48), scene=0)
-                options = replace(options, degrade=wear, tokens=0.1, rare=0.0, latin=0.0)
-                image, texts = drawn_page(options, LINES_PER_SCRIPT)
-                lines = ocr(image).lines
+                lines, texts = read_drawn_page(ocr, line_options(script, words, fonts, 7, wear))
                 models = Counter(line.model for line in lines).most_common(1)
-                wrong = edits("".join("".join(texts).split()), "".join("".join(line.text for line in lines).split()))
                 unread = sum(not line.text for line in lines)
-                cells.append(f"{100 * wrong / len(''.join(''.join(texts).split())):7.2f} %{unread:>4} unread")
+                cells.append(f"{100 * share_wrong([(lines, texts)]):7.2f} %{unread:>4} unread")
             print(f"{script:<12}{models[0][0] if models else '-':<34}{'  '.join(cells)}", flush=True)
+
+
+def line_options(script: str, words: tuple[str, ...], fonts: tuple[str, ...], seed: int, wear: float) -> LineOptions:
+    """Lines of one script as pages of print have them, without invented words and without words of others."""
+    options = LineOptions(script, words, fonts=fonts, seed=seed, min_chars=12, max_chars=30, height=(32, 48), scene=0)
+    return replace(options, degrade=wear, tokens=0.1, rare=0.0, latin=0.0)
+
+
+def read_drawn_page(ocr: Ocr, options: LineOptions) -> tuple[tuple[Line, ...], list[str]]:
+    """The lines read on a drawn page, and what was drawn."""
+    image, texts = drawn_page(options, LINES_PER_SCRIPT)
+    return ocr(image).lines, texts
+
+
+def share_wrong(pages: list[tuple[tuple[Line, ...], list[str]]]) -> float:
+    """Characters wrong of those drawn, spaces apart."""
+    pairs = [("".join("".join(texts).split()), "".join("".join(line.text for line in lines).split())) for lines, texts in pages]
+    return sum(edits(*pair) for pair in pairs) / sum(len(truth) for truth, _ in pairs)
+
+
+def measure_languages(arguments: argparse.Namespace) -> None:
+    """Print per word list the model that read most lines, the characters wrong, and words read wrongly."""
+    figures = {}
+    with Ocr(cpu_threads=arguments.threads) as ocr:
+        for file in map(Path, arguments.files):
+            words = read_words(file)
+            script = max(SCRIPTS, key=lambda name: sum(keeps(word, SCRIPTS[name], frozenset()) for word in words[:300]))
+            shares, models, wrong = [], Counter[str](), list[str]()
+            for wear in (0.0, 1.0):
+                options = [line_options(script, (str(file),), tuple(arguments.fonts), seed, wear) for seed in (7, 8)]
+                pages = [read_drawn_page(ocr, one) for one in options]
+                shares.append(100 * share_wrong(pages))
+                for lines, texts in pages:
+                    models.update(line.model for line in lines)
+                    seen = {word for line in lines for word in line.text.split()}
+                    wrong += [word for text in texts for word in text.split() if word not in seen]
+            figures[file.stem] = {"script": script, "clean": round(shares[0], 2), "worn": round(shares[1], 2)}
+            shown = " ".join(wrong[:8])
+            ((model, _),) = models.most_common(1)
+            print(f"{file.stem:<12}{script:<12}{model:<34}{shares[0]:6.2f}{shares[1]:7.2f}  {shown}", flush=True)
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
 def measure_mixed(arguments: argparse.Namespace) -> None:
@@ -159,12 +201,18 @@ def main() -> None:
     for name, run in (
         ("lines", measure_lines),
         ("drawn", measure_drawn),
+        ("languages", measure_languages),
         ("mixed", measure_mixed),
         ("texts", write_texts),
     ):
         command = commands.add_parser(name)
         command.set_defaults(run=run)
         command.add_argument("--threads", type=int, default=EngineOptions().cpu_threads)
+        if name == "languages":
+            command.add_argument("files", nargs="+")
+            command.add_argument("--fonts", nargs="*", default=[])
+            command.add_argument("--json", help="a file for the figures")
+            continue
         if name in ("drawn", "mixed"):
             command.add_argument("scripts", nargs="+")
             command.add_argument("--words", nargs="*", default=[])

@@ -8,7 +8,7 @@ import os
 import sys
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -184,18 +184,21 @@ def current_names(cls: type, values: Mapping[str, Any], warn: bool = False) -> d
         instead = renamed.get(name) or (known[name][1].metadata.get("instead") if name in known else None)
         if warn and instead:
             text = f"{name} is now {'part of ' * (name in known)}{instead}; the old name goes with the next version"
-            warnings.warn(text, FutureWarning, stacklevel=_level_outside())
+            warner_outside()(text, FutureWarning)
         if name in renamed and renamed[name] in values:
             raise UsageError(f"{name} is the old name of {renamed[name]}: give only one of them")
     return {renamed.get(name, name): value for name, value in values.items()}
 
 
-def _level_outside() -> int:
-    """The stacklevel of a warning that points at the first line outside this package."""
-    level, frame = 1, sys._getframe(1)
+def warner_outside() -> Callable[[str, type[Warning]], None]:
+    """Warns (text, category) as if from the first line outside this package in the calls now under way, later and from any
+    thread."""
+    frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "inkline":
-        level, frame = level + 1, frame.f_back
-    return level
+        frame = frame.f_back
+    file, line, known = frame.f_code.co_filename, frame.f_lineno, frame.f_globals
+    module, registry = known.get("__name__", ""), known.setdefault("__warningregistry__", {})
+    return lambda text, category: warnings.warn_explicit(text, category, file, line, module, registry)
 
 
 def apply(options: Options, **overrides: Any) -> Options:

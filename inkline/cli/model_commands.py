@@ -303,24 +303,29 @@ def languages(names: tuple[str, ...], ocr_version: str | None, as_json: bool) ->
     """List the languages, all or those named: code, name, the recogniser that `--lang` means, where it is, what was measured.
 
     Beside the codes, BCP-47 tags (pt-BR, sr-Latn), ISO 639 codes and English names are taken, and the names of groups:
-    latin, arabic, eslav, cyrillic, devanagari. Languages that no model reads come last.
+    latin, arabic, eslav, cyrillic, devanagari. All are listed by name, then the groups, then what no model reads.
     """
     check_version(ocr_version or "")
-    codes = list(dict.fromkeys(map(canonical, names))) or sorted(LANGUAGES | GROUPS, key=is_read, reverse=True)
+    codes = list(dict.fromkeys(map(canonical, names))) or sorted(LANGUAGES | GROUPS, key=_in_the_list)
     rows = [_language_row(code, ocr_version or "") for code in codes if not ocr_version or ocr_version in versions_of(code)]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     for row in rows:
-        click.echo(f"{row['code']:12}  {row['name']:25}  {_reader_text(row)}".rstrip())
+        click.echo(f"{row['code']:12}  {row['name']:26}  {_reader_text(row)}".rstrip())
+
+
+def _in_the_list(code: str) -> tuple[bool, bool, str, str]:
+    """By name; groups of languages after these, and at the end what no model reads."""
+    return not is_read(code), code in GROUPS, language(code).name, code
 
 
 def _reader_text(row: dict[str, Any]) -> str:
     """What a row of `inkline languages` says of the recogniser."""
     if not row["recognizer"]:
         return "not read by any model here"
-    wrong = "" if row["wrong"] is None else f"{row['wrong']:g} % of characters wrong"
-    return f"{row['recognizer']:29}  {urlsplit(row['where']).netloc or row['where']:18}  {wrong}"
+    wrong = "" if row["wrong"] is None else f"{row['wrong']:.1f} % of characters wrong"
+    return f"{row['recognizer']:31}  {urlsplit(row['where']).netloc or row['where']:18}  {wrong}"
 
 
 def _language_row(code: str, version: str) -> dict[str, Any]:

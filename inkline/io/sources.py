@@ -118,6 +118,8 @@ def _named_source(name: str) -> Source:
         from urllib.request import url2pathname
 
         return Source(Path(url2pathname(name[7:].removeprefix("localhost"))), name)
+    if not name:
+        return Source(None, None, SourceError("the name of the file is empty"))
     return Source(Path(name), name)
 
 

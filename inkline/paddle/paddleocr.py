@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from warnings import warn
 
 from inkline.errors import InklineError, UsageError
+from inkline.flat import warner_outside
 from inkline.io.read import PageImage, read
 from inkline.io.sources import Source, expand
 from inkline.options import ReadOptions
@@ -191,12 +192,12 @@ def sources_of(given: Any) -> tuple[Iterator[Source], OnError | None]:
     """The sources, and what to do with a bad one: a single source raises its error (None); one of many gives a warning,
     so that the rest is read."""
     found = expand(given)
-    first = list(islice(found, 2))
-    return chain(first, found), _warn_left_out if len(first) > 1 else None
+    first, warn_caller = list(islice(found, 2)), warner_outside()
 
+    def warn_left_out(source: Source, error: InklineError) -> None:
+        warn_caller(f"left out: {error}", UserWarning)
 
-def _warn_left_out(source: Source, error: InklineError) -> None:
-    warn(f"left out: {error}", UserWarning, stacklevel=4)
+    return chain(first, found), warn_left_out if len(first) > 1 else None
 
 
 def page_images_of(given: Any, options: ReadOptions, on_error: OnError | None = None) -> Iterator[PageImage]:

@@ -14,7 +14,7 @@ from inkline.recognition.reader import Reader, Readers
 from inkline.recognition.readers import ScriptReader
 from inkline.recognition.recognizer import ParallelMap, Recognizer
 from inkline.recognition.router import LETTERED, ScriptNet
-from inkline.registry import model_of_tier, options_for, resolve, with_latin_head
+from inkline.registry import DEFAULT_MODELS, model_of_tier, options_for, resolve, with_latin_head
 from inkline.registry.card import all_cards
 from inkline.registry.inspect import ModelFile
 from inkline.runtime import Engine, OpenedWhenCalled, open_engine
@@ -68,7 +68,8 @@ def open_lines_reader(options: OcrOptions, base: Recognizer, latin: Recognizer |
     routed = _is_routed(options)
     if not routed and not larger:
         return read_alone
-    unasked = options_for(text_recognition_model_name=name, tier=options.tier) if name in all_cards() else OcrOptions()
+    named = DEFAULT_MODELS | {"text_recognition_model_name": name}
+    unasked = options_for(**named, tier=options.tier) if name in all_cards() else OcrOptions()
     readers = Readers(Reader(name, base, unasked.recognize, latin), partial(_open_reader, options, larger))
     by_script = _script_reader(options, readers, larger) if routed else None
 

@@ -64,15 +64,15 @@ def test_what_is_not_there_fails_when_it_is_read(tmp_path: Path, name: str) -> N
 
 
 def test_one_bad_input_does_not_stop_the_others(folder: Path) -> None:
-    inputs = [folder / "none.png", None, [folder / "b.png", (png(),)], 42]
+    inputs = [folder / "none.png", None, [folder / "b.png", (png(),)], 42, ""]
     read_, failed = 0, []
     for source in expand(inputs):
         try:
             read_ += len(list(read(source)))
         except SourceError as error:
             failed.append(str(error))
-    assert read_ == 2 and len(failed) == 3
-    assert "cv2.imread" in failed[1] and "int cannot be read" in failed[2]
+    assert read_ == 2 and len(failed) == 4
+    assert "cv2.imread" in failed[1] and "int cannot be read" in failed[2] and "is empty" in failed[3]
 
 
 def test_a_generator_of_inputs_is_taken_lazily() -> None:

@@ -139,8 +139,9 @@ def test_every_kind_of_input(ocr: PaddleOCR, receipt: Path, tmp_path: Path) -> N
 
 def test_one_bad_of_many_is_left_out_with_a_warning(ocr: PaddleOCR, receipt: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no image")
-    with pytest.warns(UserWarning, match="left out: .*bad.png"):
+    with pytest.warns(UserWarning, match="left out: .*bad.png") as warned:
         assert len(ocr.predict([tmp_path / "bad.png", receipt])) == 1
+    assert [one.filename for one in warned] == [__file__]
     with pytest.raises(SourceError, match=r"bad\.png"):
         ocr.predict(tmp_path / "bad.png")
     with pytest.raises(FileNotFoundError, match=r"none\.png: no such file"):

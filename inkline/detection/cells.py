@@ -92,7 +92,8 @@ def _joined(pieces: Floats, gap: float, height: float) -> Iterator[Bounds]:
     while waiting:
         first = waiting.pop(0)
         end = bisect_right(waiting, first[2] + gap, key=itemgetter(0))  # all others stand further right
-        near = [piece for piece in waiting[:end] if _are_near(first, piece, gap, height)]
+        low, high = first[1] - 2 * gap, first[3] + 2 * gap  # most others stand far above or below
+        near = [piece for piece in waiting[:end] if piece[1] < high and piece[3] > low and _are_near(first, piece, gap, height)]
         if near:
             joined = _around([first, *near])
             waiting[:end] = [joined, *(piece for piece in waiting[:end] if not _are_near(first, piece, gap, height))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ DOTTED = 0.25  # of a cell and those around, on average
 EVENLY = 0.2  # of each of them
 PARTLY = 0.08  # of a cell at the edge of a field
 MIN_CELLS = 60  # of a field that are dotted as those around
+ROUNDING = 1e-3  # of shares
 LETTERS_CELLS = 3, 9  # the height and width of the gaps that text makes in a field
 DARK_BELOW = 127  # grey level of a field, from which down its text is light
 BLUR, BLUR_DARK = 0.4, 0.6  # standard deviation of what smooths pale and dark fields, in sides of a dot
@@ -35,6 +37,8 @@ MIN_PEAK, MAX_PEAKS = 0.15, 12  # of the highest peak: what is taken away, and h
 PEAK_WIDTH = 0.02  # periods a pixel, standard deviation
 SOFT_BLUR_PX = 0.8  # standard deviation of what smooths the rest
 
+Direction = Literal["across", "down"]
+
 
 @dataclass(frozen=True, eq=False)
 class _Field:
@@ -47,8 +51,14 @@ class _Field:
 
 def without_halftone(image: Image) -> Image:
     """The page, BGR uint8 (H, W, 3), with fields of dots made an even grey; the same image where it has none."""
+    # What differs by STEP differs by SOFT_STEP, too: most pages differ too little for either, most of them in one direction.
+    soft = _shares(image, SOFT_STEP, "down")
+    if _may_have_dots(soft):
+        soft = np.minimum(soft, _shares(image, SOFT_STEP, "across"))
+    if not _may_have_dots(soft):
+        return image
     # Dots in black and white are smoothed as they are large.
-    shares = _shares(image, STEP)
+    shares = np.minimum(_shares(image, STEP, "down"), _shares(image, STEP, "across"))
     dotted = _dotted(shares, DOTTED, EVENLY)
     out, done = image, np.zeros(shares.shape, np.bool_)
     for field, cells in _fields(image, dotted, shares, PARTLY):
@@ -58,9 +68,8 @@ def without_halftone(image: Image) -> Image:
         smooth = cv2.GaussianBlur(pixels, (0, 0), blur / field.share)
         out[field.part][field.inside] = _at_full_contrast(np.asarray(smooth[field.inside], np.float32))
     # Of blurred ones their frequencies are taken away.
-    shares = _shares(image, SOFT_STEP)
-    dotted = _dotted(shares, SOFT_DOTTED, SOFT_EVENLY) & ~done
-    for field, cells in _fields(image, dotted, shares, SOFT_PARTLY):
+    dotted = _dotted(soft, SOFT_DOTTED, SOFT_EVENLY) & ~done
+    for field, cells in _fields(image, dotted, soft, SOFT_PARTLY):
         screen = _screen(image, dotted & cells)
         if screen is not None:
             out = image.copy() if out is image else out
@@ -69,6 +78,12 @@ def without_halftone(image: Image) -> Image:
             smooth = cv2.GaussianBlur(even, (0, 0), SOFT_BLUR_PX)
             out[field.part][field.inside] = _at_full_contrast(np.asarray(smooth[field.inside], np.float32))
     return out
+
+
+def _may_have_dots(shares: Floats) -> bool:
+    """Whether a page may have a field of either kind, by the shares of SOFT_STEP, of one direction or the smaller of both."""
+    on_average, each = min(DOTTED, SOFT_DOTTED) - ROUNDING, min(EVENLY, SOFT_EVENLY) - ROUNDING
+    return int(np.count_nonzero(_dotted(shares, on_average, each))) >= MIN_CELLS
 
 
 def _fields(
@@ -161,32 +176,30 @@ def _at_full_contrast(pixels: NDArray[np.uint8] | Floats) -> NDArray[np.uint8]:
     return np.asarray(np.clip((pixels - low) * (255 / (high - low)), 0, 255), np.uint8)
 
 
-def _shares(image: Image, step: int) -> Floats:
-    """Of each cell (h, w) of a page, BGR uint8 (H, W, 3), the share of neighbouring pixels that differ by a step: across or
-    down, the smaller one.
+def _shares(image: Image, step: int, direction: Direction) -> Floats:
+    """Of each cell (h, w) of a page, BGR uint8 (H, W, 3), the share of pixels that differ by a step from the next one.
 
     Looked at band by band, as a large page takes hundreds of megabytes and what is made of it would several times more.
     """
     height = image.shape[0]
     starts = range(0, max(1, height - CELL_PX + 1), BAND_PX)
-    ends = (*starts[1:], height)
-    return np.concatenate([_band_shares(image[y : end + 1], end - y, step) for y, end in zip(starts, ends, strict=True)])
+    bands = zip(starts, (*starts[1:], height), strict=True)
+    return np.concatenate([_band_shares(image[y : end + 1], end - y, step, direction) for y, end in bands])
 
 
-def _band_shares(image: Image, rows: int, step: int) -> Floats:
+def _band_shares(image: Image, rows: int, step: int, direction: Direction) -> Floats:
     """The same of a band of so many rows, below which `image` has one more unless the page ends there."""
     grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
     height, width = -(-rows // CELL_PX), -(-grey.shape[1] // CELL_PX)
     below, beside = max(0, height * CELL_PX - grey.shape[0]), width * CELL_PX - grey.shape[1]
-    whole = np.asarray(cv2.copyMakeBorder(grey, 0, below, 0, beside, cv2.BORDER_REFLECT))
+    whole = np.asarray(cv2.copyMakeBorder(grey, 0, below, 0, beside, cv2.BORDER_REFLECT)) if below or beside else grey
     band = whole[: height * CELL_PX]
-    by_axis = []
-    for before, after in ((band[:, :-1], band[:, 1:]), (whole[:-1], whole[1:])):
-        differs = cv2.threshold(cv2.absdiff(before, after), step, 255, cv2.THRESH_BINARY)[1]
-        down, right = band.shape[0] - differs.shape[0], band.shape[1] - differs.shape[1]
-        filled = cv2.copyMakeBorder(differs, 0, down, 0, right, cv2.BORDER_CONSTANT)
-        by_axis.append(cv2.resize(filled, (width, height), interpolation=cv2.INTER_AREA))
-    return np.asarray(np.minimum(*by_axis) / np.float32(255), np.float32)
+    before, after = (band[:, :-1], band[:, 1:]) if direction == "across" else (whole[:-1], whole[1:])
+    differs = cv2.threshold(cv2.absdiff(before, after), step, 255, cv2.THRESH_BINARY)[1]
+    down, right = band.shape[0] - differs.shape[0], band.shape[1] - differs.shape[1]
+    if down or right:
+        differs = cv2.copyMakeBorder(differs, 0, down, 0, right, cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.resize(differs, (width, height), interpolation=cv2.INTER_AREA) / np.float32(255), np.float32)
 
 
 def _cells(height: int, width: int) -> NDArray[np.uint8]:

@@ -48,12 +48,22 @@ def test_a_field_of_dots_becomes_even_and_its_text_stays(dark):
     assert np.array_equal(shown, image) and len(found) == 1
 
 
+def test_a_page_without_dots_is_looked_at_once_in_one_direction(monkeypatch):
+    looks = []
+    shares = halftone._shares
+    monkeypatch.setattr(halftone, "_shares", lambda image, *asked: looks.append(asked) or shares(image, *asked))
+    image = np.full((640, 640, 3), 255, np.uint8)
+    write(image, "Revenue 7230 8382", (60, 124), 0)
+    assert without_halftone(image) is image and looks == [(halftone.SOFT_STEP, "down")]
+
+
 @pytest.mark.parametrize("height", [5, 16, 17, 23, 24, 40, 160])
-def test_bands_of_a_page_are_seen_as_the_whole_and_take_less_memory(height, monkeypatch):
+@pytest.mark.parametrize("direction", ["across", "down"])
+def test_bands_of_a_page_are_seen_as_the_whole_and_take_less_memory(height, direction, monkeypatch):
     image = np.random.default_rng(0).integers(0, 256, (height, 83, 3), np.uint8)
-    whole = halftone._shares(image, 64)
+    whole = halftone._shares(image, 64, direction)
     monkeypatch.setattr(halftone, "BAND_PX", 16)
-    assert np.array_equal(halftone._shares(image, 64), whole) and whole.shape == (-(-height // 8), 11)
+    assert np.array_equal(halftone._shares(image, 64, direction), whole) and whole.shape == (-(-height // 8), 11)
     monkeypatch.undo()
     blank = np.full((height * 20, 4000, 3), 255, np.uint8)
     tracemalloc.start()

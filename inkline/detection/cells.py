@@ -69,8 +69,8 @@ def _in_rows(ink: Ink, boxes: Boxes, alone: list[int]) -> Iterator[tuple[float, 
     pieces = ink.boxes[fits]
     others = np.delete(boxes.quads, alone, axis=0)
     low, high = others.min(axis=1), others.max(axis=1)
-    middle = (pieces[:, :2] + pieces[:, 2:]) / 2
-    covered = (middle[:, None] >= low).all(axis=2) & (middle[:, None] <= high).all(axis=2)
+    x, y = ((pieces[:, :2] + pieces[:, 2:]) / 2).T[:, :, None]
+    covered = (x >= low[:, 0]) & (x <= high[:, 0]) & (y >= low[:, 1]) & (y <= high[:, 1])
     pieces = pieces[~covered.any(axis=1)]
     glyphs = np.array(list(_joined(pieces, JOINED * usual, usual)), np.float64).reshape(-1, 4)
     middles, sizes = (glyphs[:, :2] + glyphs[:, 2:]) / 2, glyphs[:, 2:] - glyphs[:, :2]
@@ -93,10 +93,11 @@ def _joined(pieces: Floats, gap: float, height: float) -> Iterator[Bounds]:
         first = waiting.pop(0)
         end = bisect_right(waiting, first[2] + gap, key=itemgetter(0))  # all others stand further right
         low, high = first[1] - 2 * gap, first[3] + 2 * gap  # most others stand far above or below
-        near = [piece for piece in waiting[:end] if piece[1] < high and piece[3] > low and _are_near(first, piece, gap, height)]
+        level = [k for k in range(end) if waiting[k][1] < high and waiting[k][3] > low]
+        near = {k for k in level if _are_near(first, waiting[k], gap, height)}
         if near:
-            joined = _around([first, *near])
-            waiting[:end] = [joined, *(piece for piece in waiting[:end] if not _are_near(first, piece, gap, height))]
+            joined = _around([first, *(waiting[k] for k in near)])
+            waiting[:end] = [joined, *(waiting[k] for k in range(end) if k not in near)]
         else:
             yield first
 

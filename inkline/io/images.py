@@ -223,7 +223,7 @@ def pillow_to_bgr(image: "PillowImage") -> Image:
         span = value_range(strip for _, strip in _strips(image, image.mode))
         for top, strip in _strips(image, image.mode):
             out[top : top + len(strip)] = grey_to_bgr(to_uint8(strip, span))
-    elif image.has_transparency_data:
+    elif _shines_through(image):
         grey = background(strip for _, strip in _strips(image, "RGBA"))
         for top, strip in _strips(image, "RGBA"):
             out[top : top + len(strip)] = flatten(strip, grey)[:, :, ::-1]
@@ -237,13 +237,25 @@ def pillow_to_bgr(image: "PillowImage") -> Image:
     return out
 
 
+def _shines_through(image: "PillowImage") -> bool:
+    """Whether an image is transparent somewhere; the alpha channel of a screenshot is opaque all over."""
+    if image.mode != "RGBA":
+        return image.has_transparency_data
+    return any(band.getchannel("A").getextrema() != (255, 255) for _, band in _bands(image))
+
+
 def _strips(image: "PillowImage", mode: str) -> Iterator[tuple[int, NDArray[Any]]]:
     """(first row, array) over bands of the image, each converted to `mode`."""
+    for top, band in _bands(image):
+        yield top, np.asarray(band if band.mode == mode else band.convert(mode))
+
+
+def _bands(image: "PillowImage") -> Iterator[tuple[int, "PillowImage"]]:
+    """(first row, band) over the image from its top."""
     width, height = image.size
     rows = max(1, STRIP_PIXELS // width)
     for top in range(0, height, rows):
-        band = image if rows >= height else image.crop((0, top, width, min(height, top + rows)))
-        yield top, np.asarray(band if band.mode == mode else band.convert(mode))
+        yield top, image if rows >= height else image.crop((0, top, width, min(height, top + rows)))
 
 
 def _is_animated(image: "PillowImage") -> bool:

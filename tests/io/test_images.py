@@ -93,6 +93,17 @@ def test_large_pictures_are_converted_in_strips(monkeypatch: pytest.MonkeyPatch)
         np.testing.assert_array_equal(one_image(picture), expected)
 
 
+def test_an_alpha_channel_that_nothing_shines_through_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    blended: list[object] = []
+    monkeypatch.setattr("inkline.io.images.background", lambda strips: blended.append(list(strips)) or 255)
+    np.testing.assert_array_equal(one_image(smooth("RGBA")), one_image(smooth()))
+    assert not blended
+    picture = smooth("RGBA")
+    picture.putpixel((5, 5), (0, 0, 0, 254))
+    one_image(picture)
+    assert blended
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_exif(kind: str, orientation: int) -> None:

@@ -17,14 +17,17 @@ RTL_SCRIPTS = frozenset({"Arab", "Hebr", "Nkoo", "Syrc", "Thaa"})
 LATIN_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-# What pages in Latin script use: their letters, signs, dingbats, and the Greek of formulas, without letters that look Latin.
+# What pages in Latin script use: their letters, those that Azerbaijani and languages of Africa share with phonetic spelling,
+# signs, dingbats, and the Greek of formulas, without letters that look Latin.
+LATIN_PHONETIC = frozenset("ɓɔɖɗəɛɣɲʋ")
 LATIN_RANGES = (("\0", "\u024f"), ("\u1e00", "\u1eff"), ("\u2000", "\u215f"), ("\u2180", "\u2dff"), ("\u0393", "\u03ff"))
 LATIN_TWINS = frozenset("ΕΖΗΙΚΜΝΟΡΤΥΧνο")
 
 
 def is_latin(char: str) -> bool:
     """Whether a character is one that pages in Latin script use: a letter, a digit or a sign."""
-    return char not in LATIN_TWINS and any(first <= char <= last for first, last in LATIN_RANGES)
+    in_ranges = any(first <= char <= last for first, last in LATIN_RANGES)
+    return char in LATIN_PHONETIC or (in_ranges and char not in LATIN_TWINS)
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,11 @@ def test_a_page_in_vietnamese_keeps_its_letters_without_being_told_the_language(
     }
 
 
+def test_a_page_in_azerbaijani_keeps_its_schwa_without_being_told_the_language(auto):
+    lines = ["Əsas səhifənin tarixçələri", "Yenisini səhifənin sonuna əlavə et"]
+    assert [line.text for line in auto(page(lines)).lines] == lines
+
+
 def test_lines_with_letters_of_another_language_are_read_again_with_the_twins_of_theirs():
     class Net:
         def __init__(self, twins=()):

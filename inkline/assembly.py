@@ -17,6 +17,7 @@ from inkline.options import OcrOptions
 from inkline.recognition.confidence import Confidence, Fit, confidences
 from inkline.recognition.corrections import resolve_accents
 from inkline.recognition.cyrillic_page import with_cyrillic_signs
+from inkline.recognition.marks import with_marks_of_language
 from inkline.recognition.shapes import told_by_shape
 from inkline.recognition.signs import one_form
 from inkline.recognition.words import ink_quad, split_words
@@ -86,6 +87,7 @@ def _resolved(texts: list[Text], crops: Sequence[Image], options: OcrOptions) ->
     if options.rules == "own":
         chinese = not HAN_LANGUAGES.isdisjoint(options.lang.split("+"))
         texts = with_cyrillic_signs(told_by_shape(one_form(texts, chinese), crops), crops)
+        texts = with_marks_of_language(texts, crops, options.lang)
     return texts
 
 

@@ -30,6 +30,29 @@ def is_latin(char: str) -> bool:
     return char in LATIN_PHONETIC or (in_ranges and char not in LATIN_TWINS)
 
 
+MARKS = ("over", "bare", "beside", "instead")  # the fields of `Marks` that are tables
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Letters as a net reads them without seeing their marks, and what they are.
+
+    over: with ink over capitals' height; bare: without any ink over them; beside: with a tick at their head; instead: whatever
+    their ink, as the language does not have them; inner: of what they are, what no word begins with.
+    """
+
+    over: Mapping[str, str]
+    bare: Mapping[str, str]
+    beside: Mapping[str, str]
+    instead: Mapping[str, str]
+    inner: frozenset[str] = frozenset()
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The letters that may be others."""
+        return frozenset(self.over).union(self.bare, self.beside, self.instead)
+
+
 @dataclass(frozen=True)
 class Language:
     """A language or a group of them; the fields are those of `languages.toml`.
@@ -47,6 +70,7 @@ class Language:
     elsewhere: str = ""
     wrong: float | None = None
     twins: tuple[str, ...] = ()
+    marks: Marks | None = None
 
     @property
     def direction(self) -> str:
@@ -60,8 +84,15 @@ def _language(code: str, entry: Mapping[str, Any]) -> Language:
     # Georgian has capitals for headings alone.
     cased = frozenset(letters) | {c.upper() for c in letters if len(c.upper()) == 1 and entry["script"] != "Geor"}
     also, group, tag = tuple(entry.get("also", "").split()), entry.get("group", code), entry.get("tag", code)
-    marks = entry.get("elsewhere", ""), entry.get("wrong"), tuple(entry.get("twins", "").split())
-    return Language(entry["name"], group, entry["script"], tag, also, cased, *marks)
+    rest = entry.get("elsewhere", ""), entry.get("wrong"), tuple(entry.get("twins", "").split()), _marks(entry)
+    return Language(entry["name"], group, entry["script"], tag, also, cased, *rest)
+
+
+def _marks(entry: Mapping[str, Any]) -> Marks | None:
+    """The marks of a language that nets do not see; None where it has none."""
+    over, bare, beside, instead = ({pair[0]: pair[1] for pair in entry.get(name, "").split()} for name in MARKS)
+    inner = frozenset(entry.get("inner", ""))
+    return Marks(over, bare, beside, instead, inner) if over or bare or beside or instead else None
 
 
 def _letters(spelt: str) -> str:
@@ -171,6 +202,30 @@ def twins_of(lang: str) -> tuple[str, ...]:
     known = [language(canonical(code)) for code in lang.split("+") if _spelling(code) in SPELLINGS]
     letters: frozenset[str] = frozenset().union(*(one.letters for one in known))
     return tuple(dict.fromkeys(twin for one in known for twin in one.twins if twin[0] not in letters))
+
+
+def marks_of(lang: str) -> Marks | None:
+    """The marks of a language, or of codes joined by +, that nets do not see; None where there are none.
+
+    Of several, letters that one of them has with their accents stay.
+    """
+    known = [language(canonical(code)) for code in lang.split("+") if _spelling(code) in SPELLINGS]
+    found = [(one.marks, _letters_of(other for other in known if other is not one)) for one in known if one.marks]
+    if not found:
+        return None
+    over, bare, beside, instead = ([(getattr(marks, name), others) for marks, others in found] for name in MARKS)
+    inner = frozenset[str]().union(*(marks.inner for marks, _ in found))
+    return Marks(_joined(over), _joined(bare), _joined(beside), _joined(instead), inner)
+
+
+def _joined(tables: Iterable[tuple[Mapping[str, str], frozenset[str]]]) -> dict[str, str]:
+    """Tables as one, each without some letters."""
+    return {read: meant for table, without in tables for read, meant in table.items() if read not in without}
+
+
+def _letters_of(languages: Iterable[Language]) -> frozenset[str]:
+    """The letters of some languages that are not those of all."""
+    return frozenset[str]().union(*(one.letters for one in languages)).difference(LATIN_LETTERS, LATIN_LETTERS.upper())
 
 
 def is_read(lang: str) -> bool:

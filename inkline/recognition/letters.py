@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
-from inkline.languages import LANGUAGES, Language, own_reader
+from inkline.languages import LANGUAGES, Language, Marks, own_reader
 from inkline.types import Text
 
 MIN_TELLING = 3  # letters that some languages of a script have and others do not, from which they say something,
@@ -128,7 +129,8 @@ def read_with_twins(script: str, lines: Sequence[int], texts: list[Text], read_b
 
 def _as_read(language: Language) -> frozenset[str]:
     """The letters of a language, and those that are read in their place by mistake."""
-    return language.letters.union(*(twin[0] for twin in language.twins))
+    marked = language.marks.sources if language.marks else frozenset[str]()
+    return language.letters.union(marked, *(twin[0] for twin in language.twins))
 
 
 def _telling(text: str, shared: frozenset[str]) -> Counter[str]:
@@ -159,19 +161,32 @@ def other_readers(names: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Alp
 
 
 def twins_of_page(texts: Sequence[str], script: str) -> tuple[str, ...]:
-    """The twins, as in `languages.toml`, of the language of these lines of one script; none where it has none or is not clear.
+    """The twins, as in `languages.toml`, of the language of these lines of one script; none where that is not clear."""
+    return _clear_language(texts, script, lambda one: one.twins) or ()
 
-    The language has to explain more of their letters than those without twins, letters misread for its own being its own, too,
+
+def marks_of_page(texts: Sequence[str]) -> Marks | None:
+    """The marks, as in `languages.toml`, of the language of these lines in Latin script; None where that is not clear."""
+    return _clear_language(texts, "Latn", lambda one: one.marks)
+
+
+Had = TypeVar("Had")
+
+
+def _clear_language(texts: Sequence[str], script: str, has: Callable[[Language], Had]) -> Had | None:
+    """What the language of lines of one script `has`; None where it has none or is not clear.
+
+    The language has to explain more of their letters than those without it, letters misread for its own being its own, too,
     by more than what it leaves unexplained.
     """
     known = [one for one in LANGUAGES.values() if one.script == script and one.letters]
-    if not any(one.twins for one in known):
-        return ()
+    if not any(map(has, known)):
+        return None
     shared = frozenset.intersection(*(one.letters for one in known))
     seen = _telling("".join(texts), shared)
     if seen.total() < MIN_TELLING:
-        return ()
+        return None
     fits = [(_fit(seen, [_as_read(one)]), one) for one in known]
-    fit, best = max(fits, key=lambda item: (item[0], not item[1].twins))
-    plain = max((fit for fit, one in fits if not one.twins), default=0.0)
-    return best.twins if fit - plain >= max(1 - fit, MIN_FIT_GAIN) else ()
+    fit, best = max(fits, key=lambda item: (item[0], not has(item[1])))
+    plain = max((fit for fit, one in fits if not has(one)), default=0.0)
+    return has(best) if fit - plain >= max(1 - fit, MIN_FIT_GAIN) else None

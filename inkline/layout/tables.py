@@ -33,6 +33,7 @@ LOOSE_ROWS, LOOSE_GAP = 4, 1.0  # lines of a ruled cell, and the paper between t
 LOOSE_SHARE = 0.5  # of the lines of a grid that stand so: it is the frame of a form
 MIN_BETWEEN_RULES = 3  # rows with more than one cell between two rules, from which they may be rows of the table
 NUMBERS_SHARE = 0.6  # of these have a number in the same column
+MIN_SUMMARY_ROWS = 3  # in a row that have as many cells, more than the columns of all rows around: a table of their own
 MAX_WORDS = 12  # of a line alone in its row; a longer one is running text
 
 _NUMBER = re.compile(r"^[\s\d.,:;()%+\-–—−$€£¥/*†‡xX]+$")
@@ -153,7 +154,7 @@ def find_tables(rows: Rows, boxes: Floats, texts: Sequence[str]) -> list[Found]:
     for (start, end), stop in zip(runs, stops, strict=True):
         found = _table(rows, start, end, stop, boxes, texts, height)
         if found is not None:
-            out.append(found)
+            out += _parted(found, rows, stop, boxes, texts, height)
     return out
 
 
@@ -175,8 +176,36 @@ def _runs(rows: Rows, boxes: Floats, texts: Sequence[str], height: float) -> lis
     return runs
 
 
+def _parted(found: Found, rows: Rows, stop: int, boxes: Floats, texts: Sequence[str], height: float) -> list[Found]:
+    """A table, or several where rows have more columns than all of it together: the summary below a receipt's items."""
+    start, end = found.start, found.end
+    cells = np.array([_count_cells(row, boxes, height) for row in rows[start:end]], np.int64)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], cells * (cells > found.columns), [0]])))
+    for a, b in pairwise((edges + start).tolist()):
+        own = _table(rows, a, b, b, boxes, texts, height) if b - a >= MIN_SUMMARY_ROWS else None
+        if own is None or own.columns <= found.columns or (own.start, own.end) != (a, b):
+            continue
+        parts = [_trimmed(rows, *part, boxes, height) for part in ((start, a), (b, end))]
+        before, behind = (
+            _table(rows, *part, limit, boxes, texts, height) for part, limit in zip(parts, (a, stop), strict=True)
+        )
+        return [table for table in (before, own, behind) if table is not None]
+    return [found]
+
+
+def _trimmed(rows: Rows, start: int, end: int, boxes: Floats, height: float) -> tuple[int, int]:
+    """A part of a run without rows of one cell at its ends."""
+    full = [k for k in range(start, end) if _has_cells(rows[k], boxes, height)]
+    return (full[0], full[-1] + 1) if full else (start, start)
+
+
+def _count_cells(row: list[int], boxes: Floats, height: float) -> int:
+    """How many cells a row has, by the gaps between its lines."""
+    return 1 + sum(boxes[b, 0] - boxes[a, 2] >= MIN_GAP * height for a, b in pairwise(row))
+
+
 def _has_cells(row: list[int], boxes: Floats, height: float) -> bool:
-    return any(boxes[b, 0] - boxes[a, 2] >= MIN_GAP * height for a, b in pairwise(row))
+    return _count_cells(row, boxes, height) > 1
 
 
 def _table(rows: Rows, start: int, end: int, stop: int, boxes: Floats, texts: Sequence[str], height: float) -> Found | None:

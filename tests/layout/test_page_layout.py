@@ -93,6 +93,30 @@ def test_a_label_without_a_value_is_no_further_line_of_the_label_above():
     assert [line.strip() for line in page.text.splitlines()][-3:] == ["(Inclusive) GST 6%\t17.92", "Total :", "Total:\t316.60"]
 
 
+@pytest.mark.parametrize("height", [12.0, 20.0, 34.0])
+@pytest.mark.parametrize("below", [(), (("02/03/2019 10:15", 0, "4711"),)])
+def test_a_summary_with_more_columns_than_the_receipt_around_it_is_a_table_of_its_own(height, below):
+    """Its middle column went into the first, as long rows above reach over it."""
+    items = [("1x 0004711", 1, "5.90"), ("SOAP DISH WHITE", 2, ""), ("1x 0004712", 1, "7.00"), ("WOODEN CLIP", 2, "")]
+    sums = [("Sub-total", 0, "12.90"), ("Total After Adj Incl GST", 0, "12.90"), ("Item Count 2 Change Amt", 0, "7.10")]
+    summary = [("GST Summary", "Amount", "Tax"), ("SR 6%", "12.17", "0.73"), ("Total", "12.17", "0.73")]
+    placed = [(text, x, k, value) for k, (text, x, value) in enumerate([*items, *sums])]
+    placed += [(text, x, k + 10, value) for k, (text, x, value) in enumerate(below)]
+    cells = [(text, x * height, 1.3 * height * k) for text, x, k, _ in placed]
+    cells += [(value, (18 - len(value) / 2) * height, 1.3 * height * k) for _, _, k, value in placed if value]
+    cells += [
+        (text, x * height, 1.3 * height * (k + 7))
+        for k, row in enumerate(summary)
+        for text, x in zip(row, (0, 9, 16), strict=True)
+    ]
+    page = made_page(*cells, height=height)
+    rows = page.text.split("\n")
+    assert [row for row in rows if row in ["\t".join(row) for row in summary]] == ["\t".join(row) for row in summary]
+    assert "Total After Adj Incl GST\t12.90" in rows and "Item Count 2 Change Amt\t7.10" in rows
+    assert all("\t".join((text, value)) in rows for text, _, value in below)
+    assert [list(row) for row in summary] in [table.texts for table in page.tables]
+
+
 def test_a_list_is_no_table():
     items = [(text, x, 30.0 * i) for i in range(5) for text, x in (("-", 0.0), ("some item", 40.0))]
     assert made_page(*items).tables == ()

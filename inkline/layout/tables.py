@@ -34,9 +34,12 @@ LOOSE_SHARE = 0.5  # of the lines of a grid that stand so: it is the frame of a 
 MIN_BETWEEN_RULES = 3  # rows with more than one cell between two rules, from which they may be rows of the table
 NUMBERS_SHARE = 0.6  # of these have a number in the same column
 MIN_SUMMARY_ROWS = 3  # in a row that have as many cells, more than the columns of all rows around: a table of their own
+MAX_SIGN_GAP = 10.0  # between a sign of money, which stands at the left of a column, and its number
 MAX_WORDS = 12  # of a line alone in its row; a longer one is running text
 
 _NUMBER = re.compile(r"^[\s\d.,:;()%+\-–—−$€£¥/*†‡xX]+$")
+_MONEY = re.compile(r"^[(\-–—]?([$€£¥₹₩₽]|[A-Z]{1,3}\$|RM|Rs\.?|USD|EUR|GBP|CHF)$")
+_BEHIND = re.compile(r"^[%)]{1,2}$")
 _MARK = re.compile(r"^([•◦▪●■‣∙·–—*□☐☑✓❑>-]+|\(?(\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)])$")
 
 Rows = list[list[int]]
@@ -148,6 +151,7 @@ def find_tables(rows: Rows, boxes: Floats, texts: Sequence[str]) -> list[Found]:
     height = float(np.median(boxes[every, 3] - boxes[every, 1]))
     margin = np.minimum(MARGIN * (boxes[:, 3] - boxes[:, 1]), 0.25 * (boxes[:, 2] - boxes[:, 0]))
     boxes = boxes + np.stack([margin, 0 * margin, -margin, 0 * margin], axis=1)
+    boxes = _with_signs_at_numbers(rows, boxes, texts, height)
     out = []
     runs = _runs(rows, boxes, texts, height)
     stops = [start for start, _ in runs[1:]] + [len(rows)] * bool(runs)
@@ -155,6 +159,19 @@ def find_tables(rows: Rows, boxes: Floats, texts: Sequence[str]) -> list[Found]:
         found = _table(rows, start, end, stop, boxes, texts, height)
         if found is not None:
             out += _parted(found, rows, stop, boxes, texts, height)
+    return out
+
+
+def _with_signs_at_numbers(rows: Rows, boxes: Floats, texts: Sequence[str], height: float) -> Floats:
+    """The boxes (N, 4), those of a sign of money alone, and of a percent sign, where the number is that they belong to."""
+    out = boxes.copy()
+    for row in rows:
+        for left, right in pairwise(row):
+            sign, number = (left, right) if _MONEY.match(texts[left]) else (right, left)
+            is_sign = _MONEY.match(texts[left]) or _BEHIND.match(texts[right])
+            apart = boxes[right, 0] - boxes[left, 2] <= MAX_SIGN_GAP * height
+            if is_sign and apart and _NUMBER.match(texts[number]) and any(c.isdigit() for c in texts[number]):
+                out[sign] = out[number] + (np.float32([-0.1, 0, 0, 0]) if sign == left else np.float32([0.1, 0, 0, 0]))
     return out
 
 

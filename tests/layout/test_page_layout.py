@@ -117,6 +117,24 @@ def test_a_summary_with_more_columns_than_the_receipt_around_it_is_a_table_of_it
     assert [list(row) for row in summary] in [table.texts for table in page.tables]
 
 
+@pytest.mark.parametrize("height", [12.0, 20.0, 34.0])
+@pytest.mark.parametrize("sign", ["$", "€", "RM"])
+@pytest.mark.parametrize("signed", [(1, 4), (1, 2, 3, 4)])
+def test_a_sign_of_money_is_in_the_cell_of_its_number(height, sign, signed):
+    """At the left edge of a column it was a column of its own."""
+    rows = [("Sales", "1,250", "980"), ("Wages", "(315)", "(290)"), ("Rent", "(85)", "(85)"), ("Profit", "850", "605")]
+    cells = [(text, x, 0) for text, x in (("", 0), ("2011", 13), ("2010", 22))]
+    for k, row in enumerate(rows, 1):
+        cells.append((row[0], 0, k))
+        cells += [(text, x - len(text) / 2, k) for text, x in zip(row[1:], (15, 24), strict=True)]
+        cells += [(sign, x, k) for x in (9.5, 18.5) if k in signed]
+    page = made_page(*((text, x * height, 1.6 * height * k) for text, x, k in cells if text), height=height)
+    (table,) = page.tables
+    shown = [[f"{sign} {text}" if k in signed else text for text in row[1:]] for k, row in enumerate(rows, 1)]
+    assert [row[-2:] for row in table.texts[-4:]] == shown
+    assert f"Sales\t{sign} 1,250\t{sign} 980" in page.text
+
+
 def test_a_list_is_no_table():
     items = [(text, x, 30.0 * i) for i in range(5) for text, x in (("-", 0.0), ("some item", 40.0))]
     assert made_page(*items).tables == ()

@@ -34,6 +34,7 @@ RAISED_SIZE, RAISED_BY = 0.85, 0.12  # of a raised figure, and how far its foot 
 MINUS_WIDTH = 0.34  # of a minus at least: a point is blurred to 0.3 in small type
 SIGN_SIZE, SIGN_BY = 0.45, 0.9  # its height at most, and how far from the figure it may begin
 MINUS_RATIO, MINUS_FOOT = 1.6, 0.15  # width to height of a minus at least, and how far its foot is above the base line
+HIGH_WIDTH, HIGH_RATIO, HIGH_FOOT = 0.28, 1.25, 0.18  # the same of a minus that smoothing has made round, and no point
 POINT_RATIO, POINT_FOOT = 1.3, 0.08  # the same of a point, at most
 
 Pieces = NDArray[np.int64]  # (N, 4) x0, y0, x1, y1 of the pieces of ink of a crop, from the left
@@ -113,6 +114,8 @@ def _sign_of(sign: NDArray[np.int64], figure: NDArray[np.int64]) -> str:
     height, (width, tall) = figure[3] - figure[1], sign[2:] - sign[:2]
     above = figure[3] - sign[3]
     if width >= max(MINUS_RATIO * tall, MINUS_WIDTH * height) and above >= MINUS_FOOT * height:
+        return "-"
+    if width >= max(HIGH_RATIO * tall, HIGH_WIDTH * height) and above >= HIGH_FOOT * height:
         return "-"
     return "." if width <= POINT_RATIO * tall and above <= POINT_FOOT * height else ""
 

@@ -75,6 +75,8 @@ def test_the_e_of_a_typewriter_is_no_ligature():
         ("-1", (40, 22, 50, 26), "-1"),
         (".1", (48, 32, 52, 36), ".1"),
         (".1", (40, 33, 50, 36), ".1"),  # wide, but on the base line
+        (".1", (45, 22, 54, 28), "-1"),  # a minus that smoothing has made round
+        ("·1", (45, 22, 52, 29), "·1"),  # as wide as tall
     ],
 )
 def test_a_sign_before_a_figure_is_what_its_shape_is(read_as, piece, written):

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from operator import itemgetter
 
 import numpy as np
@@ -21,11 +22,14 @@ MAX_WIDTH = 1.2
 JOINED = 0.3  # pieces nearer than this are one figure
 MAX_JOINED_HEIGHT = 1.2  # of that; figures of two tight rows are as near
 FREE = 0.25  # around a glyph there is nothing but paper and specks
+NEAR = 0.1  # beside a glyph, specks are of it
 FREE_ABOVE = 0.35  # of a high glyph's own height, above and below it: rows may be tight
 HIGH = 0.5  # from which a glyph is high
 MAX_SPECKS = 0.25  # of the ink of a glyph, that the specks around it have together
 MIN_ROOM = 0.5  # between a glyph and the text of its row
 MAX_OFF = 0.3  # of a glyph's middle from the row's
+RULE_THICKNESS, RULE_SIDE = 0.2, 8.0  # of a piece of a broken rule at most, and the width of a part that is looked at
+RULE_STRIP, RULE_SHARE = 0.25, 0.5  # the height of such a part, and how much of its width the pieces cover
 ROWS_APART = 4.0  # of a cell from the next of its column
 
 Bounds = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
@@ -40,7 +44,8 @@ def with_lone_glyphs(found: Detections, ink: Ink) -> Detections:
     if len(found) < 2 or found.polygons is not None:
         return found
     boxes = measure(found.quads)
-    usual = np.median(boxes.height)
+    usual = float(np.median(boxes.height))
+    ink = _without_broken_rules(ink, usual)
     alone = np.flatnonzero((boxes.width < MAX_NARROW * usual) & (boxes.height < MAX_NARROW * usual)).tolist()
     glyphs = np.array(list(_in_rows(ink, boxes, alone)), np.float32).reshape(-1, 5)
     # A detector's box of a dash is often too high, and beside it.
@@ -58,6 +63,28 @@ def with_lone_glyphs(found: Detections, ink: Ink) -> Detections:
         glyphs = glyphs[:0]
     more = np.stack([_framed(glyph) for glyph in glyphs]) if len(glyphs) else empty_quads()
     return Detections(np.concatenate([quads, more]), np.concatenate([found.scores, np.zeros(len(more), np.float32)]))
+
+
+def _without_broken_rules(ink: Ink, usual: float) -> Ink:
+    """The ink without rows of flat pieces, such as dashed or worn rules. usual: height of the page's boxes."""
+    sizes = ink.boxes[:, 2:] - ink.boxes[:, :2]
+    flat = np.flatnonzero((sizes[:, 1] <= RULE_THICKNESS * usual) & (sizes[:, 0] <= RULE_SIDE * usual))
+    if not len(flat):
+        return ink
+    # How much of the page's width such pieces cover, strip by strip; a rule may lie in two.
+    of_rule = np.zeros(len(ink.boxes), bool)
+    pitch, middle = RULE_STRIP * usual, (ink.boxes[flat, 1] + ink.boxes[flat, 3]) / 2
+    for shift in (0.0, 0.5):
+        strip = (middle / pitch + shift).astype(np.int64)
+        part = strip * 1000 + (ink.boxes[flat, 0] / (RULE_SIDE * usual)).astype(np.int64)
+        _, at = np.unique(part, return_inverse=True)
+        of_rule[flat] |= np.bincount(at, sizes[flat, 0])[at] >= RULE_SHARE * RULE_SIDE * usual
+    if not of_rule.any():
+        return ink
+    mask = ink.mask.copy()
+    for x0, y0, x1, y1 in (ink.boxes[of_rule] * ink.scale).round().astype(np.int64).tolist():
+        mask[y0:y1, x0:x1] = 0
+    return replace(ink, mask=mask, boxes=ink.boxes[~of_rule], areas=ink.areas[~of_rule])
 
 
 def _in_rows(ink: Ink, boxes: Boxes, alone: list[int]) -> Iterator[tuple[float, ...]]:
@@ -119,13 +146,13 @@ def _around(pieces: Iterable[Bounds]) -> Bounds:
 def _is_free(ink: Ink, box: Bounds, height: float) -> bool:
     """Whether there is no ink but specks around a box in a row of text of this height."""
     x0, y0, x1, y1 = box
-    a, b = FREE * height, 1.0
+    a, b = FREE * height, max(NEAR * height, 1.0)
     up = FREE_ABOVE * (y1 - y0) if y1 - y0 >= HIGH * height else a
     around = (
         (x0 - a, y0 - up, x0 - b, y1 + up),
         (x1 + b, y0 - up, x1 + a, y1 + up),
-        (x0, y0 - up, x1, y0 - b),
-        (x0, y1 + b, x1, y1 + up),
+        (x0, y0 - up, x1, y0 - 1),
+        (x0, y1 + 1, x1, y1 + up),
     )
     return sum(_ink_in(ink, side) for side in around) <= MAX_SPECKS * _ink_in(ink, box)
 

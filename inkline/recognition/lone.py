@@ -14,7 +14,7 @@ from inkline.recognition.words import ink_mask
 from inkline.types import BLANK_SIGNS, Floats, Image, Text
 
 SURE_SCORE = 0.9  # from which a reading with the row counts whatever the other says, or a glyph that no detector found
-FIGURE_SCORE = 0.95  # the same for a digit alone, in a column of figures
+FIGURE_SCORE, AGREED_SCORE = 0.95, 0.8  # the same for a digit alone, in a column of figures; where both readings agree
 KEPT_SCORE = 0.5  # from which a glyph stays that both readings agree on, or that is a digit among figures
 DOUBTFUL = frozenset("1IlO0oQD|/\\-–—_~=+.")  # what a sign or a letter alone may be taken for
 GLYPHS = re.compile(r"[A-Za-z0-9]{1,4}%?|\[[xX]\]|[-–—−+=/%*×±<>#✓✗?]|[-+±<>]\d{1,3}")  # what counts where no detector saw it
@@ -61,7 +61,7 @@ def read_lone(
         if counts:
             out[i] = found
             asked.discard(i)
-    asked -= _sure_figures(asked & in_rows.keys(), out, quads)
+    asked -= _sure_figures(asked & in_rows.keys(), out, quads, agreed)
     # What the column says to it.
     for i in in_rows:
         out[i] = _in_its_column(i, out, quads, crop_quad(image, quads[i]), i in agreed, least)
@@ -92,10 +92,14 @@ def _is_surely_a_glyph(found: Text) -> bool:
     return found.score >= SURE_SCORE and GLYPHS.fullmatch(found.text) is not None
 
 
-def _sure_figures(glyphs: set[int], texts: Sequence[Text], quads: Floats) -> set[int]:
-    """Which glyphs are digits that are surely read alone, in a column of figures: beside a long text a 1 is little."""
-    digits = {i for i in glyphs if len(texts[i].text) == 1 and texts[i].text.isdigit() and texts[i].score >= FIGURE_SCORE}
-    return {i for i in digits if _among_figures(i, texts, quads)}
+def _sure_figures(glyphs: set[int], texts: Sequence[Text], quads: Floats, agreed: set[int]) -> set[int]:
+    """Which glyphs are digits that are surely read alone, in a column of figures: beside a long text a 1 is little.
+
+    agreed: those that both readings agree on.
+    """
+    digits = {i for i in glyphs if len(texts[i].text) == 1 and texts[i].text.isdigit()}
+    sure = {i for i in digits if texts[i].score >= (AGREED_SCORE if i in agreed else FIGURE_SCORE)}
+    return {i for i in sure if _among_figures(i, texts, quads)}
 
 
 def _is_better(found: Text, alone: Text) -> bool:
@@ -180,8 +184,8 @@ def _ink_size(crop: Image | None) -> tuple[int, int, int]:
 def _among_figures(glyph: int, texts: Sequence[Text], quads: Floats) -> bool:
     """Whether the cells next above and below a glyph, as far as there are any, are figures."""
     low, high = quads.min(axis=1), quads.max(axis=1)
-    over = _in_column(glyph, low, high)
-    above, below = np.flatnonzero(over & (high[:, 1] <= low[glyph, 1])), np.flatnonzero(over & (low[:, 1] >= high[glyph, 1]))
+    over, middle = _in_column(glyph, low, high), (low[glyph, 1] + high[glyph, 1]) / 2  # boxes of tight rows overlap
+    above, below = np.flatnonzero(over & (high[:, 1] <= middle)), np.flatnonzero(over & (low[:, 1] >= middle))
     near = [int(above[high[above, 1].argmax()])] if len(above) else []
     near += [int(below[low[below, 1].argmin()])] if len(below) else []
     return bool(near) and all(FIGURE.fullmatch(texts[i].text.strip()) for i in near)

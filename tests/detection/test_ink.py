@@ -101,6 +101,23 @@ def test_ones_in_tight_rows_with_specks_around_are_found_one_by_one(pitch, heigh
     assert len(new) == 6 and (new[:, 2, 1] - new[:, 0, 1] < 1.5 * height).all()
 
 
+@pytest.mark.parametrize("height", [12, 18, 30])
+def test_worn_ones_below_a_rule_in_pieces_are_found(height):
+    """The rule was taken for a part of the first, and a serif in pieces for the next letter."""
+    image, stroke = paper(height=8 * height), max(height // 9, 1)
+    tops = [round(height * (1 + 1.3 * row)) for row in range(4)]
+    for x in range(30, 310, 12):
+        bar(image, x, tops[0] - height // 2, x + 9, tops[0] - height // 2 + 2)
+    for y in tops:
+        bar(image, 100, y, 300, y + height)
+        bar(image, 40, y, 40 + stroke, y + height - 1)
+        for k in range(3):
+            image[y + 2 * k, 40 + stroke + 2] = 0
+    rows = boxes(*((95, y - 3, 305, y + height + 3) for y in tops))
+    found = with_lone_glyphs(rows, page_ink(image))
+    assert len(found.quads[found.scores == 0]) == 4
+
+
 def test_a_box_of_more_than_a_glyph_stays_as_it_is():
     image = paper()
     bar(image, 20, 40, 120, 60)

@@ -128,14 +128,20 @@ def test_a_wide_zero_in_a_column_of_figures_is_no_letter():
     assert [one.text for one in texts[6:]] == ["0", "12", "0", "0", "1,300", "7"]
 
 
-@pytest.mark.parametrize(("neighbour", "score", "stays"), [("2", 0.97, True), ("2", 0.8, False), ("b", 0.97, False)])
-def test_a_digit_among_figures_that_is_surely_read_alone_stays_though_not_with_its_row(neighbour, score, stays):
+@pytest.mark.parametrize(
+    ("neighbour", "score", "in_row", "stays"),
+    [("2", 0.97, "i", True), ("2", 0.85, "i", False), ("2", 0.85, "1", True), ("b", 0.97, "i", False), ("b", 0.85, "1", False)],
+)
+def test_a_digit_among_figures_that_is_surely_read_alone_stays_though_not_with_its_row(neighbour, score, in_row, stays):
     boxes = [(x0, x1, y) for x0, x1 in ((20, 90), (300, 310)) for y in (0, 40, 80)]
     quads = np.array([[[x0, y], [x1, y], [x1, y + 10], [x0, y + 10]] for x0, x1, y in boxes], np.float32)
     image = np.full((100, 400, 3), 255, np.uint8)
     image[41:49, 303:306] = 0
     read = [*[text("Text")] * 3, text(neighbour), text("1", score), text(neighbour)]
-    _, kept = read_lone(read, image, quads, [4], lambda views: [text("Text i", 0.6, steps=[0, 1, 2, 3, 4, 12])] * len(views))
+    quads[4] += [[0, -2], [0, -2], [0, 2], [0, 2]]
+    quads[[3, 5]] += np.array([[[0, 31]], [[0, -31]]], np.float32)  # tight rows, whose boxes overlap
+    again = [text(f"Text {in_row}", 0.6, steps=[0, 1, 2, 3, 4, 12])]
+    _, kept = read_lone(read, image, quads, [4], lambda views: again * len(views))
     assert (4 in kept) == stays
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inkline.layout.margins import strips_aside
 from inkline.layout.reading_order import Indices, is_vertical, lying, read_regions
 from inkline.layout.skew import page_skew, straight_boxes
 from inkline.layout.tables import Found, Grid, find_tables, table_in_grid
@@ -50,8 +51,8 @@ def lay_out(
     noise: boxes that hold no text; each follows the nearest other box, and nothing is told by them. grids: the rules of
     tables, which count where the page is straight.
     """
-    skew = page_skew(quads)
-    if is_vertical(angles, texts):  # which goes from right to left
+    skew, upright = page_skew(quads), not is_vertical(angles, texts)
+    if not upright:  # which goes from right to left
         quads, grids = lying(quads), ()
         skew = page_skew(quads)
     boxes = straight_boxes(quads, skew)
@@ -59,15 +60,10 @@ def lay_out(
     if silent.all():
         silent[:] = False
     kept = np.flatnonzero(~silent).tolist()
-    placed = [
-        place._replace(box=kept[place.box]) for place in _placed(boxes[kept], [texts[i] for i in kept], () if skew else grids)
-    ]
-    # Boxes without text go behind their neighbours.
-    for i in np.flatnonzero(silent):
-        apart = np.maximum(boxes[kept, :2] - boxes[i, 2:], boxes[i, :2] - boxes[kept, 2:]).max(axis=1)
-        nearest = kept[int(apart.argmin())]
-        at = [place.box for place in placed].index(nearest)
-        placed.insert(at + 1, placed[at]._replace(box=int(i), cell=None))
+    known = boxes[kept], [texts[i] for i in kept]
+    aside = strips_aside(known[0], [angles[i] for i in kept], known[1]) if upright else []
+    placed = [place._replace(box=kept[place.box]) for place in _placed_beside(aside, *known, () if skew else grids)]
+    placed = _with_noise(placed, kept, boxes)
     columns = list(zip(*placed, strict=True)) or [()] * 5
     order, row, paragraph = (np.array(values, np.int64) for values in columns[:3])
     return PageLayout(order, row, paragraph, tuple(columns[3]), np.array(columns[4], bool))
@@ -81,6 +77,26 @@ class _Placed(NamedTuple):
     paragraph: int
     cell: Cell | None
     at_right: bool
+
+
+def _with_noise(placed: list[_Placed], kept: list[int], boxes: Floats) -> list[_Placed]:
+    """The places with those of the other boxes (N, 4), which are without text: each behind the nearest of those `kept`."""
+    out = list(placed)
+    for i in np.setdiff1d(np.arange(len(boxes)), kept).tolist():
+        apart = np.maximum(boxes[kept, :2] - boxes[i, 2:], boxes[i, :2] - boxes[kept, 2:]).max(axis=1)
+        at = [place.box for place in out].index(kept[int(apart.argmin())])
+        out.insert(at + 1, out[at]._replace(box=i, cell=None))
+    return out
+
+
+def _placed_beside(strips: list[list[int]], boxes: Floats, texts: Sequence[str], grids: Sequence[Grid]) -> list[_Placed]:
+    """Boxes (N, 4) of text in reading order, those of strips in the margins last: they are in no row of the page."""
+    rest = np.setdiff1d(np.arange(len(boxes)), [i for strip in strips for i in strip]).tolist()
+    out = [place._replace(box=rest[place.box]) for place in _placed(boxes[rest], [texts[i] for i in rest], grids)]
+    for strip in strips:
+        row, paragraph, _ = _last_numbers(out)
+        out += [_Placed(i, row + 1, paragraph + 1, None, False) for i in strip]
+    return out
 
 
 def _placed(boxes: Floats, texts: Sequence[str], grids: Sequence[Grid]) -> list[_Placed]:

@@ -39,6 +39,7 @@ ALIGNED_SHARE = 0.6  # of the lines of a table have a neighbour in their row
 FAR_BELOW = 2.0  # a gap after which what lies below both columns is no longer theirs: a footer
 
 HEADLINE = 1.25  # times as high as usual; from here a line alone in its row divides the page, if it is
+WIDE_STRIP = 6.0  # of paper over the whole width, which divides the page, too
 WIDER_THAN_COLUMN = 1.15  # times as wide as usual, which the heading of a part within a column is not
 
 # Rows
@@ -174,6 +175,12 @@ def _bands(indices: Indices, lines: _Lines) -> list[Indices]:
     by_y = np.argsort(boxes[indices, 1] + boxes[indices, 3], kind="stable")
     is_head = (alone & (size[:, 1] > HEADLINE * height) & (size[:, 0] > WIDER_THAN_COLUMN * width))[by_y]
     starts = np.flatnonzero(is_head[1:] & ~is_head[:-1]) + 1
+    # What stands below a wide strip of paper has nothing to do with what is above.
+    by_top = np.argsort(boxes[indices, 1], kind="stable")
+    reached = np.maximum.accumulate(boxes[indices, 3][by_top])
+    gaps = boxes[indices, 1][by_top][1:] - reached[:-1]
+    ends = reached[:-1][gaps > WIDE_STRIP * height]
+    starts = np.unique(np.concatenate([starts, np.searchsorted((boxes[indices, 1] + boxes[indices, 3])[by_y] / 2, ends)]))
     return np.split(indices[by_y], starts)
 
 

@@ -171,7 +171,8 @@ def _with_signs_at_numbers(rows: Rows, boxes: Floats, texts: Sequence[str], heig
             is_sign = _MONEY.match(texts[left]) or _BEHIND.match(texts[right])
             apart = boxes[right, 0] - boxes[left, 2] <= MAX_SIGN_GAP * height
             if is_sign and apart and _NUMBER.match(texts[number]) and any(c.isdigit() for c in texts[number]):
-                out[sign] = out[number] + (np.float32([-0.1, 0, 0, 0]) if sign == left else np.float32([0.1, 0, 0, 0]))
+                out[sign] = out[number]
+                out[sign, 0] += -0.1 if sign == left else 0.1
     return out
 
 
@@ -218,7 +219,7 @@ def _trimmed(rows: Rows, start: int, end: int, boxes: Floats, height: float) -> 
 
 def _count_cells(row: list[int], boxes: Floats, height: float) -> int:
     """How many cells a row has, by the gaps between its lines."""
-    return 1 + sum(boxes[b, 0] - boxes[a, 2] >= MIN_GAP * height for a, b in pairwise(row))
+    return 1 + sum(bool(boxes[b, 0] - boxes[a, 2] >= MIN_GAP * height) for a, b in pairwise(row))
 
 
 def _has_cells(row: list[int], boxes: Floats, height: float) -> bool:
@@ -330,7 +331,7 @@ def _merged(rows: Rows, boxes: Floats, texts: Sequence[str], in_column: Spans, h
     out = [list(rows[0])]
     for gap, row in zip(gaps, rows[1:], strict=True):
         above = out[-1]
-        is_tight = _columns_of(row, in_column) <= _columns_of(above, in_column) and height + gap < TIGHTER * pitch
+        is_tight = height + gap < TIGHTER * pitch and _is_below_cells(above, row, texts, in_column)
         beside = is_tight or _overlap(above, row, boxes)
         further = _goes_on(above, row, texts, in_column) or (beside and not _share_numbers(above, row, texts, in_column))
         if further and not _is_next_label(above, row, texts):
@@ -357,6 +358,12 @@ def _goes_on(above: list[int], row: list[int], texts: Sequence[str], in_column: 
     known, mine = _columns_of(above, in_column), _columns_of(row, in_column)
     within = 0 not in mine and mine <= known and len(mine) <= max(1, len(known) // 2)
     return within and not any(_NUMBER.match(texts[i]) for i in row)
+
+
+def _is_below_cells(above: list[int], row: list[int], texts: Sequence[str], in_column: Spans) -> bool:
+    """Whether a row has lines in columns of the row above alone, in one, or one that goes on with a small letter."""
+    below = _columns_of(row, in_column) <= _columns_of(above, in_column)
+    return below and (len(row) == 1 or any(texts[i].lstrip()[:1].islower() for i in row))
 
 
 def _is_next_label(above: list[int], row: list[int], texts: Sequence[str]) -> bool:

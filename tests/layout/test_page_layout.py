@@ -24,13 +24,20 @@ def drawn_scores() -> dict[str, Score]:
     return scores
 
 
-def made_page(*placed: tuple[str, float, float], height: float = 20.0, skew: float = 0.0) -> Page:
-    """A page of texts at their places (x, y), half a line's height a letter, its rows falling by `skew` per pixel."""
+def made_page(
+    *placed: tuple[str, float, float], height: float = 20.0, skew: float = 0.0, sideways: tuple[str, ...] = ()
+) -> Page:
+    """A page of texts at their places (x, y), half a line's height a letter, its rows falling by `skew` per pixel.
+
+    sideways: those texts that run down the page.
+    """
     quads = []
     for text, x, y in placed:
-        x1 = x + 0.5 * height * len(text)
-        quads.append([[x, y + skew * x], [x1, y + skew * x1], [x1, y + height + skew * x1], [x, y + height + skew * x]])
-    layout = lay_out(np.array(quads, np.float32), [0] * len(quads), [text for text, _, _ in placed])
+        width, high = (height, 0.5 * height * len(text)) if text in sideways else (0.5 * height * len(text), height)
+        x1 = x + width
+        quads.append([[x, y + skew * x], [x1, y + skew * x1], [x1, y + high + skew * x1], [x, y + high + skew * x]])
+    angles = [90 if text in sideways else 0 for text, _, _ in placed]
+    layout = lay_out(np.array(quads, np.float32), angles, [text for text, _, _ in placed])
     lines = [
         Line(placed[i][0], 1.0, np.array(quads[i], np.float32), np.array(quads[i], np.float32),
              paragraph=int(layout.paragraph[k]), row=int(layout.row[k]), cell=layout.cell[k], at_right=bool(layout.at_right[k]))
@@ -133,6 +140,60 @@ def test_a_sign_of_money_is_in_the_cell_of_its_number(height, sign, signed):
     shown = [[f"{sign} {text}" if k in signed else text for text in row[1:]] for k, row in enumerate(rows, 1)]
     assert [row[-2:] for row in table.texts[-4:]] == shown
     assert f"Sales\t{sign} 1,250\t{sign} 980" in page.text
+
+
+@pytest.mark.parametrize("height", [12.0, 20.0, 34.0])
+@pytest.mark.parametrize("x", [-4.0, 45.0])
+def test_a_number_down_the_margin_is_in_no_row_of_a_form(height, x):
+    """It was the value of the label whose row it stands beside, and its letters were those of others."""
+    form = [(f"Label {k}:", f"value of {k}") for k in range(12)]
+    placed = [(text, x, 1.5 * k) for k, row in enumerate(form) for text, x in zip(row, (0, 20), strict=True)]
+    margin = [("8", x, 6.0), ("5", x, 7.0), ("4711", x, 8.1), ("92 S", x, 10.5)]
+    page = made_page(
+        *((text, a * height, b * height) for text, a, b in placed + margin), height=height, sideways=("4711", "92 S")
+    )
+    rows = [row for row in page.text.split("\n") if row]
+    assert rows == [*("\t".join(row) for row in form), "8 5 4711 92 S"]
+    # Heads of columns that stand so are in their table.
+    heads = [(f"head {k}", 20 + 3 * k, -4.0) for k in range(4)]
+    cells = [(text, 20 + 3 * k, 1.5 * row) for row in range(12) for k, text in enumerate("1234")]
+    names = tuple(text for text, _, _ in heads)
+    page = made_page(
+        *((text, a * height, b * height) for text, a, b in placed[::2] + heads + cells), height=height, sideways=names
+    )
+    assert [line.text for line in page.lines[:4]] == list(names)
+
+
+@pytest.mark.parametrize("height", [12.0, 20.0, 34.0])
+def test_what_stands_below_a_wide_strip_of_paper_is_read_after_what_is_above(height):
+    """The names right of a form's labels were read behind a list far below these, as two columns."""
+    labels = [("PROJECT CODE", 0, 0), ("PROJECT LEADER", 0, 3), ("PROJECT OBJECTIVE", 0, 6), ("OTHERS", 0, 15.4)]
+    values = [
+        ("Sundial", 20, 0),
+        ("E. P. Hill", 20, 3),
+        ("To build a large dial of slate,", 20, 6),
+        ("of brass and of oak, to be set", 20, 8),
+    ]
+    values += [("up in the court of the school", 20, 10), ("or on its southern wall", 20, 12), ("J. E. Mann", 20, 15.4)]
+    below = [(name, 3, 25 + k) for k, name in enumerate(("RSS", "RDC", "PHL", "PRC", "BMC", "Records", "Leader", "Others"))]
+    names = [("Approved by", 30, 25.4), ("R. S. Reed", 30, 28.6)]
+    page = made_page(*((text, x * height, y * height) for text, x, y in labels + values + below + names), height=height)
+    read = [line.text for line in page.lines]
+    assert max(map(read.index, (text for text, _, _ in labels + values))) < min(
+        read.index(text) for text, _, _ in below + names
+    )
+
+
+@pytest.mark.parametrize("height", [12.0, 20.0, 34.0])
+def test_tight_rows_below_loose_ones_stay_rows(height):
+    """Rows of several cells, each with a capital or a figure, were further lines of the row above."""
+    loose = [(f"NAME {k}", "Levinson", "Date") for k in range(5)]
+    tight = [("Newport KS", "Kent GL", "Kent III"), ("Newport LTS", "True", "Kent KS"), ("Newport 100", "Tall", "True KS")]
+    rows = [(row, 3.0 * k) for k, row in enumerate(loose)] + [(row, 15.0 + 1.1 * k) for k, row in enumerate(tight)]
+    page = made_page(
+        *((text, x * height, y * height) for row, y in rows for text, x in zip(row, (0, 10, 20), strict=True)), height=height
+    )
+    assert [row for row in page.text.split("\n") if row] == ["\t".join(row) for row in loose + tight]
 
 
 def test_a_list_is_no_table():

@@ -15,6 +15,7 @@ from inkline.errors import UsageError, near, nearest
 
 RTL_SCRIPTS = frozenset({"Arab", "Hebr", "Nkoo", "Syrc", "Thaa"})
 LATIN_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+PLAIN_LETTERS = frozenset(LATIN_LETTERS + LATIN_LETTERS.upper())
 
 
 # What pages in Latin script use: their letters, those that Azerbaijani and languages of Africa share with phonetic spelling,
@@ -204,6 +205,13 @@ def twins_of(lang: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(twin for one in known for twin in one.twins if twin[0] not in letters))
 
 
+def alphabet_of(lang: str) -> frozenset[str]:
+    """The letters of a language, or of codes joined by +; empty where they are not known of one of these."""
+    known = [language(canonical(code)) for code in lang.split("+") if _spelling(code) in SPELLINGS]
+    is_known = bool(known) and all(one.letters and (one.letters != PLAIN_LETTERS or one.tag == "en") for one in known)
+    return frozenset[str]().union(*(one.letters for one in known)) if is_known else frozenset()
+
+
 def marks_of(lang: str) -> Marks | None:
     """The marks of a language, or of codes joined by +, that nets do not see; None where there are none.
 
@@ -225,7 +233,7 @@ def _joined(tables: Iterable[tuple[Mapping[str, str], frozenset[str]]]) -> dict[
 
 def _letters_of(languages: Iterable[Language]) -> frozenset[str]:
     """The letters of some languages that are not those of all."""
-    return frozenset[str]().union(*(one.letters for one in languages)).difference(LATIN_LETTERS, LATIN_LETTERS.upper())
+    return frozenset[str]().union(*(one.letters for one in languages)).difference(PLAIN_LETTERS)
 
 
 def is_read(lang: str) -> bool:

@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inkline.scripts import NO_LETTERS, script_of
+from inkline.languages import is_latin
+from inkline.scripts import NO_LETTERS, script_of, script_of_char
 from inkline.types import Floats, Text
 
 # A page has accents where one letter of this many bears one: French one of 25, German one of 60; an English page with a few
 # foreign names has fewer.
 MAX_LETTERS_PER_ACCENT = 200
 MIN_LETTERS_OF_SCRIPT = 20  # from which a charset counts as one of that script
-TWIN_SHARE = 0.05  # of a letter's probability, from which one that looks alike and that the language has is read
+TWIN_SHARE = 0.05  # of a letter's probability, from which one that looks alike and that the language has is read,
+NEAR_SHARE = 0.2  # of a letter's of another language in its script, from which any with a mark that the language has is read,
+FAR_SHARE = 0.02  # and of a letter's of another script any that the language has
 
 
 def restore_spaces(
@@ -85,22 +88,54 @@ def twin_classes(charset: Sequence[str], twins: Sequence[str]) -> dict[int, NDAr
     return {i: np.array(classes, np.int64) for i, classes in found.items() if classes}
 
 
+def foreign_classes(charset: Sequence[str], letters: frozenset[str]) -> list[tuple[dict[int, NDArray[np.int64]], float]]:
+    """Classes of letters that a language does not have -> those of its letters that may be meant, each with the least share.
+
+    letters: of the language, or of several; empty: not known. A letter of its script gives way to one with a mark alone, so
+    that foreign names keep theirs; what is no letter, and the Greek of formulas, to none.
+    """
+    if not letters:
+        return []
+    scripts = {script_of_char(c) for c in letters}
+    own = [i for i, token in enumerate(charset, 1) if token in letters]
+    marked = [i for i in own if not charset[i - 1].isascii()]
+    near, far = _letters_apart(charset, letters, scripts)
+    found = [(near, marked, NEAR_SHARE), (far, own, FAR_SHARE)]
+    return [(dict.fromkeys(foreign, np.array(meant, np.int64)), share) for foreign, meant, share in found if meant]
+
+
+def _letters_apart(charset: Sequence[str], letters: frozenset[str], scripts: set[str]) -> tuple[list[int], list[int]]:
+    """The classes of single letters beyond ASCII that are none of these, of these scripts and of others."""
+    others = {i: token for i, token in enumerate(charset, 1) if token not in letters and _is_lone_letter(token)}
+    near = [i for i, token in others.items() if script_of_char(token) in scripts]
+    kept = is_latin if "Latn" in scripts else scripts.__contains__
+    return near, sorted({i for i, token in others.items() if not kept(token)}.difference(near))
+
+
+def _is_lone_letter(token: str) -> bool:
+    return len(token) == 1 and not token.isascii() and token.isalpha()
+
+
 def prefer_twins(
-    best: NDArray[np.int64], prob: Floats, probability: Floats, twins: Mapping[int, NDArray[np.int64]]
+    best: NDArray[np.int64],
+    prob: Floats,
+    probability: Floats,
+    twins: Mapping[int, NDArray[np.int64]],
+    least: float = TWIN_SHARE,
 ) -> tuple[NDArray[np.int64], Floats]:
     """`best` and `prob` (T,), with letters that the language does not have made those it has, where the net is in doubt.
 
-    A letter changes as a whole, when a twin's probability is over TWIN_SHARE of its own in one of its steps; the two are then
-    one letter, with the sum of their probabilities. probability: (T, classes). The inputs stay as they are.
+    A letter changes as a whole, when a twin's probability is over the share `least` of its own in one of its steps; the two are
+    then one letter, with the sum of their probabilities. probability: (T, classes). The inputs stay as they are.
     """
-    foreign = np.flatnonzero(np.isin(best, list(twins)))
+    foreign = np.array([step for step, read in enumerate(best.tolist()) if read in twins], np.int64)
     if not len(foreign):
         return best, prob
     out, prob = best.copy(), prob.copy()
     for steps in np.split(foreign, np.flatnonzero((np.diff(foreign) > 1) | (np.diff(best[foreign]) != 0)) + 1):
         classes = twins[int(best[steps[0]])]
         share = probability[steps][:, classes].max(axis=0)
-        if share.max() > TWIN_SHARE * prob[steps].max():
+        if share.max() > least * prob[steps].max():
             out[steps] = classes[int(share.argmax())]
             prob[steps] = np.minimum(prob[steps] + probability[steps, out[steps]], 1)
     return out, prob

@@ -6,7 +6,7 @@ from functools import partial
 
 from inkline.errors import ModelError
 from inkline.flat import apply
-from inkline.languages import LANGUAGES, canonical, language, own_reader, route, twins_of
+from inkline.languages import LANGUAGES, alphabet_of, canonical, language, own_reader, route, twins_of
 from inkline.options import AUTO, OcrOptions, RecognizeOptions
 from inkline.recognition.doubtful import read_doubtful_again
 from inkline.recognition.letters import other_readers
@@ -44,7 +44,7 @@ def _recognizer(found: ModelFile, options: OcrOptions, later: bool = False) -> R
     engine: Engine = OpenedWhenCalled(*how) if later else open_engine(*how)
     if options.recognize.batch_size > 1:
         engine = SharedBatches(engine, options.recognize.batch_size)
-    return Recognizer(engine, found.charset or (), found.metadata, twins_of(options.lang))
+    return Recognizer(engine, found.charset or (), found.metadata, twins_of(options.lang), alphabet_of(options.lang))
 
 
 ReadLines = Callable[[Sequence[Image], Sequence[int], RecognizeOptions, ParallelMap], list[Text]]

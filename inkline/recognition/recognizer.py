@@ -16,6 +16,7 @@ from inkline.recognition.batching import Batch, make_batches, own_width, split_w
 from inkline.recognition.bidi import stored_order
 from inkline.recognition.corrections import (
     classes_by_script,
+    foreign_classes,
     homoglyphs_of,
     in_one_script,
     plain_classes,
@@ -42,12 +43,19 @@ Classes = NDArray[np.int64]
 class Recognizer:
     """Reads lines: `recognizer(crops, options) -> list[Text]`, one per crop, in order; any thread may call."""
 
-    def __init__(self, engine: Engine, charset: Sequence[str], meta: Mapping[str, str], twins: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        charset: Sequence[str],
+        meta: Mapping[str, str],
+        twins: Sequence[str] = (),
+        letters: frozenset[str] = frozenset(),
+    ) -> None:
         """charset: the characters in the order of their classes, with the space where the net has one.
 
         meta: the model's description (see `inkline.registry.inspect`); its decoder says where the classes begin, CTC's after
         the blank (`inkline.recognition.attention.SPECIAL_TOKENS`). twins: letters that the language does not have, each with
-        those it has that look alike.
+        those it has that look alike; letters: those it has, empty if that is not known.
         """
         self._engine = engine
         self.charset = tuple(charset)
@@ -60,6 +68,7 @@ class Recognizer:
         self._space = len(self.charset) - self.charset[::-1].index(" ") if " " in self.charset else None
         self._plain = plain_classes(self.charset)
         self._twins = twin_classes(self.charset, twins)
+        self._foreign = foreign_classes(self.charset, letters)
         self._homoglyphs = homoglyphs_of(self.charset)
         self._scripts = classes_by_script(self.charset) if self._decoder == "ctc" else None
         self._height = int(meta.get("inkline.input_height", "48"))
@@ -170,6 +179,8 @@ class Recognizer:
             best, prob = restore_spaces(best, prob, probability[:, self._space], self._space, options.space_thresh)
         if self._twins and options.accent_thresh < 1:
             best, prob = prefer_twins(best, prob, probability, self._twins)
+        for foreign, least in self._foreign if options.accent_thresh < 1 else ():
+            best, prob = prefer_twins(best, prob, probability, foreign, least)
         plain = best
         if options.accent_thresh < 1:
             plain = remove_doubtful_accents(best, probability, self._plain, options.accent_thresh)

@@ -17,6 +17,7 @@ from inkline.options import OcrOptions
 from inkline.recognition.confidence import Confidence, Fit, confidences
 from inkline.recognition.corrections import resolve_accents
 from inkline.recognition.cyrillic_page import with_cyrillic_signs
+from inkline.recognition.figures import told_by_neighbours
 from inkline.recognition.lost_signs import with_lost_signs
 from inkline.recognition.marks import with_marks_of_language
 from inkline.recognition.shapes import told_by_shape
@@ -87,7 +88,8 @@ def _resolved(texts: list[Text], crops: Sequence[Image], options: OcrOptions) ->
     texts = resolve_accents(texts)
     if options.rules == "own":
         chinese = not HAN_LANGUAGES.isdisjoint(options.lang.split("+"))
-        texts = with_lost_signs(told_by_shape(one_form(texts, chinese), crops), crops)
+        texts = told_by_neighbours(told_by_shape(one_form(texts, chinese), crops))
+        texts = with_lost_signs(texts, crops)
         texts = with_cyrillic_signs(texts, crops)
         texts = with_marks_of_language(texts, crops, options.lang)
     return texts

@@ -18,6 +18,8 @@ SLACK_EM = 0.75  # that a line may be short of room for a word that would have f
 CENTRED = 0.5  # spread of centres to that of left edges, below which lines are centred
 FLUSH = 0.94  # of the widest line that all but the last of running text have at least
 NARROW_BLOCK = 0.8  # of the room on the page, below which short lines may be ends of their own
+MIN_VERSES, SURE_VERSES = 4, 7  # rows that all begin with a capital letter, from which they are verses
+MAX_CAPITALS = 0.4  # of the other words that may begin so: German has 0.3 to 0.4
 MAX_SHORT_CHARS = 60  # of a line in an address, a list or a form
 
 
@@ -41,6 +43,12 @@ class _Row:
         if text_width(word[0]) == 1000:  # of wide characters any may begin a line
             word = word[0]
         return self.width * min(text_width(f" {word}") / text_width(self.text), 1.0)
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether it begins with a capital letter or a figure, behind a quote or not."""
+        first = self.text.lstrip("\"'“„«»‘’(-–— ")[:1]
+        return first.isupper() or first.isdigit()
 
     @property
     def begins_low(self) -> bool:
@@ -87,10 +95,25 @@ def _room(own: Floats, boxes: Floats) -> float:
 
 def _breaks(rows: Sequence[_Row], room: float) -> list[bool]:
     """Whether the end of each row but the last is kept. room: width that the rows could have."""
-    if _is_list(rows, room):
+    if _is_list(rows, room) or _is_verse(rows):
         return [True] * (len(rows) - 1)
     gaps = _gaps(rows)
     return [_ends(above, below, gap) for (above, below), gap in zip(pairwise(rows), gaps, strict=False)]
+
+
+def _is_verse(rows: Sequence[_Row]) -> bool:
+    """Whether all rows begin anew, with a capital letter or a figure, though not most words do: verses or items, however wide.
+
+    Of so few that running text may happen to begin so, one has to leave room for the next one's first word.
+    """
+    if len(rows) < MIN_VERSES or not all(row.begins_anew for row in rows):
+        return False
+    inner = [word for row in rows for word in row.text.split()[1:] if word[0].isalpha()]
+    if len(inner) < len(rows) or sum(word[0].isupper() for word in inner) > MAX_CAPITALS * len(inner):
+        return False
+    gaps = _gaps(rows)
+    ends = [gap >= below.first_word_width for (_, below), gap in zip(pairwise(rows), gaps, strict=False)]
+    return len(rows) >= SURE_VERSES or any(ends)
 
 
 def _ends(above: _Row, below: _Row, gap: float) -> bool:

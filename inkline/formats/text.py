@@ -23,6 +23,7 @@ ROW_PITCH = 1.2  # distance of two rows as a multiple of their height
 HEADING_RATIOS = ((1.9, "# "), (1.45, "## "))
 MAX_HEADING_LINES = 3
 MIN_TEXT_BELOW_TITLE = 80  # characters of running text below a short row that ends in no sign
+MAX_TITLE_SHARE = 0.75  # of the characters of the longest row of that text
 MIN_LINES_FOR_HEADINGS = 5  # with fewer lines on the page nobody can tell what is usual
 
 MIN_TITLE_LETTERS = 0.6  # of a heading's characters
@@ -32,8 +33,8 @@ _SIGNS = re.compile(r"([\\`*_\[\]<|~])")
 _AMOUNT = re.compile(r"\d[.,]\d\d\b|[$€£¥%]|: *[\d(+-]|:$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BULLET = re.compile(r"^[•◦▪●‣∙·–—-]\s+")
-_ITEM = re.compile(r"- |\d+\. ")
-_NUMBERED = re.compile(r"^(\d{1,3})[.)]\s+")
+_ITEM = re.compile(r"- |\d+[.)] ")
+_NUMBERED = re.compile(r"^(\d{1,3})([.)])\s+")
 
 
 def render_txt(document: Document) -> str:
@@ -217,7 +218,7 @@ def _markdown_block(lines: list[Line], usual_height: float, kept: list[bool]) ->
 def _flowing(parts: list[list[str]]) -> str:
     """Paragraphs and items: a part below the other, of which a title stands alone, and a break within an item is indented."""
     if _is_titled(parts):
-        return "\n\n".join(map(_markdown_part, parts))
+        return f"{_markdown_part(parts[0])}\n\n{_flowing(parts[1:])}"
     out = _markdown_part(parts[0])
     indent = " " * len(_list_mark(parts[0][0]))
     for part in parts[1:]:
@@ -241,9 +242,10 @@ def _parts(texts: list[str], kept: list[bool]) -> list[list[str]]:
 
 def _is_titled(parts: list[list[str]]) -> bool:
     """Whether a short row, which ends in no sign, stands above running text."""
-    if len(parts) != 2 or len(parts[0]) > 1 or any(_list_mark(part[0]) for part in parts):
+    if len(parts) < 2 or len(parts[0]) > 1 or _list_mark(parts[1][0]):
         return False
-    return parts[0][0][-1:].isalnum() and sum(map(len, parts[1])) >= MIN_TEXT_BELOW_TITLE
+    is_short = len(parts[1]) > 1 and len(parts[0][0]) <= MAX_TITLE_SHARE * max(map(len, parts[1]))
+    return (is_short or len(parts) == 2) and parts[0][0][-1:].isalnum() and sum(map(len, parts[1])) >= MIN_TEXT_BELOW_TITLE
 
 
 def _heading_mark(lines: list[Line], texts: list[str], usual_height: float) -> str:
@@ -279,5 +281,5 @@ def _list_mark(text: str) -> str:
     """The Markdown mark of a list item, or an empty string."""
     number = _NUMBERED.match(text)
     if number:
-        return f"{int(number[1])}. "
+        return f"{int(number[1])}{number[2]} "
     return "- " if _BULLET.match(text) else ""

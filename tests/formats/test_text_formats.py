@@ -123,6 +123,18 @@ PROSE = (
     "it no longer looks up at all.",
 )
 ADDRESS = ("Harvard Medical School", "25 Shattuck Street", "Boston, Massachusetts 02115", "Tel. 617 432 1000")
+VERSES = (
+    "Shall I compare thee to a summer's day, my love?",
+    "Thou art more lovely and more temperate by far;",
+    "Rough winds do shake the buds of May,",
+    "And summer's lease hath all too short a date at best.",
+)
+PROSE_IN_GERMAN = (
+    "Das Haus am Fluss stand leer, und der alte",
+    "Mann mit dem Hut ging jeden Abend um den",
+    "Garten, in dem die Rosen und der Flieder",
+    "Tag und Nacht so dufteten.",
+)
 MARGIN = "a line that is as wide as the page can be, so that all the others could be so"
 
 
@@ -141,6 +153,17 @@ MARGIN = "a line that is as wide as the page can be, so that all the others coul
             False,
             "1. The first of them all\n2. The next  \n   Thank you",
         ),
+        (VERSES, False, "  \n".join(VERSES)),
+        (VERSES, True, "  \n".join(VERSES)),
+        (
+            tuple(f"{verse} and so on as wide as the page is" for verse in VERSES * 2),
+            False,
+            "  \n".join(f"{verse} and so on as wide as the page is" for verse in VERSES * 2),
+        ),
+        (PROSE_IN_GERMAN, False, " ".join(PROSE_IN_GERMAN)),
+        (("1) The first", "2) The second"), False, "1) The first\n2) The second"),
+        (("2. Company Background", *PROSE), False, "2. Company Background\n\n" + " ".join(PROSE)),
+        (("Company Background", *PROSE, "Yours, Reynard"), False, f"Company Background\n\n{' '.join(PROSE)}  \nYours, Reynard"),
         (("Buy", "- flour", "- sugar"), False, "Buy\n- flour\n- sugar"),
         (("1. - 5 °C", "2. 3 °C"), False, "1. \\- 5 °C\n2. 3 °C"),
         (

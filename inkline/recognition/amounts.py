@@ -27,9 +27,12 @@ MIN_EXTENT_RATIO = 0.45  # of it, how high
 MIN_GAP_RATIO = 0.7  # of it, from the middle of a figure to that of the next character, for a sign to be between them
 MAX_SIGN_RATIO = 1.3  # of it, how wide a sign apart from its amount is at most
 BARRED = {"2": "₴", "W": "₩", "N": "₦"}  # what signs with bars are taken for before an amount
-BARRED_AMOUNT = re.compile(r"(?<![^\s(])[2WN](?=(\d+)[\d.,]*(?!\w))")
-BAR_ROWS = 0.25, 0.75  # of a sign's height, between which its bars lie,
-BAR_SHARE = 0.88  # and the share of its width that these have ink, a figure beside it none such
+# W and N before figures are mostly what they look like, as in N95: not before those written as money is.
+BARRED_AMOUNT = re.compile(r"(?<![^\s(])(?:2(?=((?!0\d)\d+)[\d.,]*(?!\w))|[WN](?=(\d{1,3}(?:,\d{3})+|\d+\.\d\d)(?![\w.,])))")
+BARS = {"₴": 2, "₩": 1, "₦": 1}  # how many these have at least
+BAR_ROWS = 0.25, 0.75  # of a sign's height, between which they lie,
+BAR_SHARE = 0.88  # the share of its width that these have ink, a figure beside it none such,
+BARS_HEIGHT = 0.25  # and how high they are together where no gap is seen between them
 MIN_BARRED_PX = 9  # height of such a sign at least
 MAX_ASKED = 60  # words of a page; more are a pattern
 
@@ -66,29 +69,35 @@ def with_money(texts: Sequence[Text], crops: Sequence[Image], read: Read) -> lis
 
 
 def with_barred_signs(text: Text, crop: Image) -> Text:
-    """The text with ₴ for 2, ₩ for W and ₦ for N before an amount where bars cross that sign, and not all figures behind it."""
+    """The text with ₴ for 2, ₩ for W and ₦ for N before an amount where bars cross that sign, and not the figures behind it.
+
+    A 2 of a display has one bar, a ₴ two; what is struck through has one in all figures.
+    """
     found = list(BARRED_AMOUNT.finditer(text.text))
     if not found:
         return text
     pieces, mask, rows = pieces_of(crop), ink_mask(crop), rows_of(text)
     for match in found:
-        sign, *figures = (
-            piece_at(text, i, pieces, crop.shape[1]) for i in range(match.start(), match.end() + len(match.group(1)))
-        )
-        if _has_bars(mask, sign) and not all(_has_bars(mask, figure) for figure in figures):
-            char = BARRED[match.group()]
+        places = [i for i in range(match.start(), match.end() + len(match[1] or match[2])) if text.text[i] not in ",."]
+        sign, *figures = (_bars(mask, piece_at(text, i, pieces, crop.shape[1])) for i in places)
+        char = BARRED[match.group()]
+        if sign >= BARS[char] and max(figures) < 2 and not all(figures):
             rows[match.start()] = (char, char, *rows[match.start()][2:])
     return rebuilt(text, rows)
 
 
-def _has_bars(mask: NDArray[np.bool_], piece: NDArray[np.int64] | None) -> bool:
-    """Whether a bar crosses a piece of ink (4,) between its head and its foot."""
+def _bars(mask: NDArray[np.bool_], piece: NDArray[np.int64] | None) -> int:
+    """How many bars cross a piece of ink (4,) between its head and its foot: 0, 1, or 2 and more."""
     if piece is None:
-        return False
+        return 0
     x0, y0, x1, y1 = piece.tolist()
     height = y1 - y0
     middle = mask[y0 + round(BAR_ROWS[0] * height) : y0 + round(BAR_ROWS[1] * height), x0:x1]
-    return height >= MIN_BARRED_PX and bool(middle.sum(axis=1).max() >= BAR_SHARE * (x1 - x0))
+    crossed = middle.sum(axis=1) >= BAR_SHARE * (x1 - x0)
+    if height < MIN_BARRED_PX or not crossed.any():
+        return 0
+    bars = int(np.diff(crossed, prepend=False).sum() + crossed[-1]) // 2
+    return 2 if bars > 1 or crossed.sum() >= BARS_HEIGHT * height else 1
 
 
 def _amounts(line: int, text: Text, crop: Image) -> list[Amount]:

@@ -22,8 +22,9 @@ NE = re.compile(r"N[eе](?=\s?(?:\d|п/п))")
 ROUBLE = re.compile(r"(?<=\d)\s?[PР](?![^\W_])")
 OOO = re.compile(r"(?<![\w.,])(?<!\d )[0OОoо]{3}(?![\w.,])")
 LATIN_NAME = re.compile(r"(?<![^\W\d_])[A-Z]{2,}(?![^\W\d_])|(?<=°)[A-Z]|(?<=° )[A-Z]")
-# 2024 г., 5 руб.
-SHORT = ((r"(?<=\d )r(?=\.)", "г"), (r"(?<=[Рр]у)6(?![^\W_])", "б"), (r"(?<=РУ)6(?![^\W_])", "Б"))
+# 2024 г., 5 руб.; not Ду50 Ру6, which are a pipe's
+AMOUNT = r"(?<![^\W_])\d[\d.,]* ?"
+SHORT = ((r"\d (r)(?=\.)", "г"), (rf"{AMOUNT}ру(6)(?![^\W_])", "б"), (rf"{AMOUNT}РУ(6)(?![^\W_])", "Б"))
 QUOTES = '«"“„'
 
 # In heights of an N
@@ -86,7 +87,7 @@ def _with_short_words(text: Text) -> Text:
     rows = rows_of(text)
     for pattern, char in SHORT:
         for match in re.finditer(pattern, text.text):
-            rows[match.start()] = (char, char, *rows[match.start()][2:])
+            rows[match.start(1)] = (char, char, *rows[match.start(1)][2:])
     return rebuilt(text, rows)
 
 

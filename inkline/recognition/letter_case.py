@@ -18,7 +18,11 @@ MIN_KNOWN = 2  # of these in a line, by which its height is known,
 MIN_PX = 7  # and how high they are at least
 IS_TALL = 0.93  # of the height of figures above the base line, from which a letter is a capital,
 IS_SMALL = 0.82  # and up to which it is small
-IS_LOW = 1.12  # of that of sure small letters, up to which it is small
+NOT_SMALL = 0.9  # and from which it is not
+IS_LOW = 1.05  # of that of sure small letters, up to which it is small
+OLD_STYLE = 1.2  # of these, up to which figures are no measure of capitals, as those of book faces,
+OTHER_SIZE = 1.25  # nor where a letter that was read as a capital is so much higher than they
+RISING = frozenset("д")  # whose small form in italics is as high as a capital
 
 
 def with_letter_case(text: Text, crop: Image) -> Text:
@@ -30,23 +34,44 @@ def with_letter_case(text: Text, crop: Image) -> Text:
     if not words:
         return text
     rises = _rises(text, crop)
-    tall, low = _usual(text.text, rises, TALL), _usual(text.text, rises, LOW)
+    tall, low = _heights(text.text, rises)
     # A letter changes only where its height is clearly that of the other case, and all of its word's are of one kind then.
     rows = rows_of(text)
     for start, end in words:
         word = text.text[start:end]
-        seen = "".join(_seen(c, i > 0, rise, tall, low) for i, (c, rise) in enumerate(zip(word, rises[start:end], strict=True)))
+        seen = _seen(word, rises[start:end], tall, low)
         if seen != word and not word.isupper() and (seen.isupper() or seen.islower() or seen == seen.capitalize()):
             rows[start:end] = [(char, char, *row[2:]) for char, row in zip(seen, rows[start:end], strict=True)]
     return rebuilt(text, rows)
 
 
-def _seen(char: str, is_inner: bool, rise: float, tall: float, low: float) -> str:
-    """A letter in the case of its height; the first of a word does not become small."""
-    if char in SMALL and rise >= IS_TALL * tall:
-        return char.upper()
-    is_small = char in CAPITALS and is_inner and (rise <= IS_SMALL * tall or rise <= IS_LOW * low)
-    return char.lower() if is_small else char
+def _seen(word: str, rises: NDArray[np.float64], tall: float, low: float) -> str:
+    """A word with each letter in the case of its height; its first does not become small."""
+    first = float(rises[0]) if word[0].isupper() else np.nan
+    high = _high(word, rises, tall)
+    small = {i for i, c in enumerate(word) if i > 0 and c in CAPITALS and _is_small(float(rises[i]), first, tall, low)}
+    cased = [c.upper() if i in high else c for i, c in enumerate(word)]
+    return "".join(c.lower() if i in small else c for i, c in enumerate(cased))
+
+
+def _high(word: str, rises: NDArray[np.float64], tall: float) -> set[int]:
+    """Which small letters are as high as capitals; none where all are such as rise in italics."""
+    high = {i for i, c in enumerate(word) if c in SMALL and rises[i] >= IS_TALL * tall}
+    return set() if RISING.issuperset(word[i] for i in high) else high
+
+
+def _is_small(rise: float, first: float, tall: float, low: float) -> bool:
+    """Whether a letter is of the height of small ones. first: height of its word's first letter, a capital, or NaN."""
+    beside_small = rise <= IS_LOW * low and not rise >= NOT_SMALL * tall and not rise >= NOT_SMALL * first
+    return bool(rise <= IS_SMALL * tall or beside_small)
+
+
+def _heights(shown: str, rises: NDArray[np.float64]) -> tuple[float, float]:
+    """The heights of capitals and of small letters of a line in pixels, NaN where they are not known."""
+    tall, low = _usual(shown, rises, TALL), _usual(shown, rises, LOW)
+    capitals = [rise for c, rise in zip(shown, rises, strict=True) if c in CAPITALS]
+    is_other = tall <= OLD_STYLE * low or any(rise >= OTHER_SIZE * tall for rise in capitals)
+    return (np.nan if is_other else tall), low
 
 
 def _usual(shown: str, rises: NDArray[np.float64], letters: frozenset[str]) -> float:

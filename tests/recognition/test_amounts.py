@@ -61,14 +61,20 @@ def test_a_figure_gives_way_to_a_sign_only_where_it_is_in_doubt():
 
 
 @pytest.mark.parametrize(
-    ("chars", "barred", "text"), [("2500", 1, "₴500"), ("W12", 1, "₩12"), ("2500", 4, "2500"), ("W", 1, "W")]
+    ("chars", "bars", "text"),
+    [
+        *(("2500", {0: 2}, "₴500"), ("W1,200", {0: 1}, "₩1,200"), ("N12.50", {0: 2}, "₦12.50")),
+        *(("2500", {0: 1}, "2500"), ("2500", {0: 2, 1: 2, 2: 2, 3: 2}, "2500"), ("2801", {0: 2, 1: 2}, "2801")),
+        *(("2024", {0: 2}, "2024"), ("N95", {0: 2}, "N95"), ("W", {0: 2}, "W")),
+    ],
 )
-def test_bars_that_cross_a_sign_and_not_the_figures_behind_it_tell_it_from_a_figure(chars, barred, text):
+def test_bars_that_cross_a_sign_and_not_the_figures_behind_it_tell_it_from_a_figure(chars, bars, text):
     crop = drawn(chars)
     for i in range(len(chars)):
         crop[10:20, 6 + PITCH * i : 13 + PITCH * i] = 255  # only the stem is left of what is no sign
-    for i in range(barred):
-        crop[14:16, 4 + PITCH * i : 13 + PITCH * i] = 0
+    for i, count in bars.items():
+        for y in (12, 16)[:count]:
+            crop[y : y + 2, 4 + PITCH * i : 13 + PITCH * i] = 0
     assert with_barred_signs(reading(chars, crop.shape[1]), crop).text == text
 
 

@@ -76,7 +76,13 @@ def test_words_of_two_readings_are_in_one_alphabet():
 
 
 @pytest.mark.parametrize(
-    ("shown", "text"), [("12.03.2024 r.", "12.03.2024 г."), ("250,00 РУ6.", "250,00 РУБ."), ("РУ60", "РУ60")]
+    ("shown", "text"),
+    [
+        ("12.03.2024 r.", "12.03.2024 г."),
+        ("250,00 РУ6.", "250,00 РУБ."),
+        ("РУ60", "РУ60"),
+        ("Ду50 Ру6, РУ6", "Ду50 Ру6, РУ6"),
+    ],
 )
 def test_short_words_behind_figures_are_in_the_alphabet_of_the_page(shown, text):
     assert read(*letters(shown)) == text

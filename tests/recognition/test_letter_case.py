@@ -32,6 +32,20 @@ def test_a_word_in_one_case_is_not_torn_by_a_letter_that_looks_high_or_low(chars
     assert read(chars, drawn) == chars
 
 
+@pytest.mark.parametrize(
+    ("chars", "drawn"),
+    [
+        ("для 25 дней", "Для 25 Дней"),
+        ("вера от 12", "вера от аа"),
+        ("10 Гц", "аа Гц"),
+        ("кВ", "кв"),
+        ("ВКонтакте", "ВКонтакте"),
+    ],
+)
+def test_high_italics_figures_of_book_faces_and_letters_of_other_sizes_are_no_measure(chars, drawn):
+    assert read(chars, drawn) == chars
+
+
 def test_the_first_letter_of_a_word_stays_a_capital_and_without_figures_all_stays():
     assert read("Тел 12", "тел 12") == "Тел 12"
     assert read("Инн", "ИНН") == "Инн"  # nothing tells how high capitals are

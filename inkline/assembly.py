@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inkline.flat import to_flat
 from inkline.formats.line_geometry import bounds
@@ -29,6 +30,7 @@ from inkline.types import Detections, Floats, Image, Line, Page, Text, Transform
 MAX_BLURRED_SHARE = 0.25  # with a larger share of unread lines, the page may be in another script
 MAX_UNREAD_NAMED = 3  # lines, in a warning
 MIN_TURNED_GAIN = 0.02  # of the score, for a line to be turned; what reads as well upside down, as 8008 does, stays
+LARGER, READ_SHARE = 1.5, 0.5  # times the usual height: the letters of a watermark; how much of it lines of such cover
 ZEROS = re.compile(r"0{2,}")
 ZEROS_SHARE = 0.65  # of the threshold: several zeros are read with doubt, as they may be 日 or O, but are nothing else
 
@@ -39,7 +41,8 @@ class PreparedPage:
 
     crops: of every line, then once more of the lines in `read_twice`, turned by 180 degrees: of these the better reading
     counts. Per crop, angles: 0, 90, 180 or 270 as in `Line`; boxes: where it lies, fitted to its ink if the options say so.
-    image: the rectified page that they were cut from. grids: the rules of its tables.
+    image: the rectified page that they were cut from. grids: the rules of its tables. watermark: (N, 2) pixels of the letters
+    of a pale watermark on it.
     """
 
     page_image: PageImage
@@ -52,6 +55,7 @@ class PreparedPage:
     boxes: Iterable[Floats]
     read_twice: tuple[int, ...] = ()
     grids: tuple[Grid, ...] = ()
+    watermark: Floats = field(default_factory=lambda: np.zeros((0, 2), np.float32))
 
 
 def assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Page:
@@ -77,7 +81,7 @@ def assemble(prepared: PreparedPage, texts: list[Text], own: Fit | None) -> Page
         prepared.transform,
         options,
         lines=tuple(lines),
-        warnings=(*prepared.page_image.warnings, *unread_warning(lines)),
+        warnings=(*prepared.page_image.warnings, *unread_warning(lines), *watermark_warning(prepared, lines)),
         detections=prepared.found[layout.order],
         line_angles=tuple(int(prepared.angles[i] >= 180) if asked else -1 for i in layout.order),
     )
@@ -184,3 +188,28 @@ def unread_warning(lines: Sequence[Line]) -> list[str]:
     named = [f"line {number} at {x0},{y0}-{x1},{y1}" for number, (x0, y0, x1, y1) in places[:MAX_UNREAD_NAMED]]
     named += [f"{len(unread) - MAX_UNREAD_NAMED} more"] * (len(unread) > MAX_UNREAD_NAMED)
     return [f"{len(unread)} of {len(lines)} line{'s' * (len(lines) > 1)} could not be read{what}: {', '.join(named)}{hint}"]
+
+
+def watermark_warning(prepared: PreparedPage, lines: Sequence[Line]) -> list[str]:
+    """Where a watermark is that no line of large letters covers; empty when it was read, or without one."""
+    places = prepared.watermark
+    if not len(places):
+        return []
+    heights = [float(np.linalg.norm(line.straight_quad[3] - line.straight_quad[0])) for line in lines if not line.unread]
+    usual = float(np.median(heights)) if heights else 0.0
+    inside = np.zeros(len(places), bool)
+    for line in lines:
+        if not line.unread and np.linalg.norm(line.straight_quad[3] - line.straight_quad[0]) > LARGER * usual:
+            inside |= _within(places, line.straight_quad)
+    if inside.mean() > READ_SHARE:
+        return []
+    (x0, y0), (x1, y1) = places.min(axis=0), places.max(axis=0)
+    corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float32)
+    a, b, c, d = bounds([prepared.transform.quads_to_source(corners[0])])
+    return [f"a pale watermark or stamp was not read: at {a},{b}-{c},{d}"]
+
+
+def _within(places: Floats, quad: Floats) -> NDArray[np.bool_]:
+    """Which places (N, 2) are within a quad (4, 2), clockwise from its first corner."""
+    along, to = np.roll(quad, -1, axis=0) - quad, places[:, None] - quad
+    return np.asarray((along[:, 0] * to[..., 1] - along[:, 1] * to[..., 0] >= 0).all(axis=1))

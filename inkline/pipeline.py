@@ -13,7 +13,7 @@ import numpy as np
 
 from inkline.assembly import MIN_TURNED_GAIN, PreparedPage, assemble, better_readings, better_way_up, fit_to_ink, page_of
 from inkline.detection.detector import Detector
-from inkline.detection.search import find_all
+from inkline.detection.search import Found, find_all
 from inkline.errors import DownloadError, InklineError, ModelError, SourceError, StageError, UsageError
 from inkline.flat import Shape, apply, flat_fields
 from inkline.io.read import PageImage, read
@@ -250,13 +250,12 @@ class Ocr:
         find = _once_per_image(lambda image: detect(image, options.detect))
         image, transform = self._rectify(page_image.image, options, self._reading_test(find, options, run))
         # Find its lines, sort them, cut them out.
-        if options.rules == "own":
-            image, found, grids = find_all(image, find, lambda pale: detect(pale, options.detect))
-        else:
-            found, grids = find(image), []
-        found, crops = _crop_lines(image, found[reference_order(found.quads)], options.crop_rule == "reference", run)
+        own = options.rules == "own"
+        seen = find_all(image, find, lambda pale: detect(pale, options.detect)) if own else Found(image, find(image))
+        image, found = seen.image, seen.lines[reference_order(seen.lines.quads)]
+        found, crops = _crop_lines(image, found, options.crop_rule == "reference", run)
         # Turn what runs down the page, and what is upside down, or read that both ways.
-        alone = lone_glyphs(measure(found.quads)) if options.rules == "own" else {}
+        alone = lone_glyphs(measure(found.quads)) if own else {}
         angles = [90 if is_upright_column(crop) and i not in alone else 0 for i, crop in enumerate(crops)]
         lines = [turn(crop, angle) for crop, angle in zip(crops, angles, strict=True)]
         upside_down = self._upside_down(lines, options)
@@ -271,9 +270,8 @@ class Ocr:
         boxes: Iterable[Floats] = [*found.quads, *found.quads[list(read_twice)]]
         if options.box_rule == "ink":
             boxes = grouped(run, lambda line: fit_to_ink(*line), list(zip(lines, boxes, angles, strict=True)))
-        return PreparedPage(
-            page_image, image, options, transform, found, tuple(lines), tuple(angles), boxes, read_twice, tuple(grids)
-        )
+        rest = boxes, read_twice, seen.grids, seen.watermark
+        return PreparedPage(page_image, image, options, transform, found, tuple(lines), tuple(angles), *rest)
 
     def _finish(self, prepared: PreparedPage, texts: list[Text], run: ParallelMap = map) -> Page:
         """The page of what was read, columns of Chinese and Japanese with what is not seen in them lying on their side."""

@@ -1,6 +1,9 @@
 """All that is looked for on a page: lines, what a net overlooks, and the rules of tables."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from inkline.detection.blanks import with_blanks
 from inkline.detection.cells import with_lone_glyphs
@@ -9,25 +12,39 @@ from inkline.detection.ink import page_ink
 from inkline.detection.leaders import erase_leaders
 from inkline.detection.multiscale import merge_passes
 from inkline.detection.rules import cut_at_rules, find_grids
-from inkline.detection.watermark import without_pale
+from inkline.detection.watermark import find_watermark
 from inkline.layout.tables import Grid
-from inkline.types import Detections, Image
+from inkline.types import Detections, Floats, Image
 
 Find = Callable[[Image], Detections]
 
 
-def find_all(image: Image, find: Find, find_again: Find) -> tuple[Image, Detections, list[Grid]]:
-    """The page without what only leads the eye; its lines, also pale ones, blanks, and glyphs alone; the rules of tables."""
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The page without what only leads the eye; its lines, also pale ones, blanks, and glyphs alone; the rules of tables.
+
+    watermark: (N, 2) pixels of a pale watermark's letters, which are no lines unless the net found them.
+    """
+
+    image: Image
+    lines: Detections
+    grids: tuple[Grid, ...] = ()
+    watermark: Floats = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+
+
+def find_all(image: Image, find: Find, find_again: Find) -> Found:
+    """All that is found on a page, BGR uint8 (H, W, 3); find_again: as `find`, of an image that is not seen again."""
     even = without_halftone(image)
     if even is not image:
         image, find = _with_more_lines(image, even, find, find_again)
     ink = page_ink(image)
     image = erase_leaders(image, ink)
-    found, pale = find(image), without_pale(image)
-    found = found if pale is None else merge_passes(found, find_again(pale))
+    found, pale = find(image), find_watermark(image)
+    found = found if pale is None else merge_passes(found, find_again(pale.page_without))
     grids = find_grids(found, ink)
     found = with_blanks(cut_at_rules(found, grids, ink), ink)
-    return image, with_lone_glyphs(found, ink), grids
+    everything = Found(image, with_lone_glyphs(found, ink), tuple(grids))
+    return everything if pale is None else replace(everything, watermark=pale.letters)
 
 
 def _with_more_lines(image: Image, even: Image, find: Find, find_again: Find) -> tuple[Image, Find]:

@@ -39,7 +39,11 @@ def test_rows_come_out_as_they_are_drawn(ocr, kind):
 
 def test_text_under_and_over_a_watermark_is_found(ocr):
     for case in cases(["watermark"], 2, [32]):  # of the two, the second font lost a line in two of three
-        assert count(case, ocr(case.image)).rows_right == 6, case.name
+        page = ocr(case.image)
+        assert count(case, page).rows_right == 6, case.name
+        # What was not read is said.
+        is_read = any(word in page.text.upper() for word in ("CONFIDENTIAL", "PAID"))
+        assert is_read == (not any("watermark" in warning for warning in page.warnings)), (page.text, page.warnings)
 
 
 def test_every_kind_is_drawn_in_all_sizes():

@@ -42,10 +42,10 @@ def test_a_field_of_dots_becomes_even_and_its_text_stays(dark):
     assert 0.1 < share < 0.4
     # It is read so if more is found on it, and as it is otherwise.
     line = Detections(np.array([[[50, 45], [300, 45], [300, 78], [50, 78]]], np.float32), np.ones(1, np.float32))
-    shown, found, _ = find_all(image, lambda seen: NOTHING, lambda seen: line)
-    assert np.array_equal(shown, out) and len(found) == 1
-    shown, found, _ = find_all(image, lambda seen: line, lambda seen: NOTHING)
-    assert np.array_equal(shown, image) and len(found) == 1
+    found = find_all(image, lambda seen: NOTHING, lambda seen: line)
+    assert np.array_equal(found.image, out) and len(found.lines) == 1
+    found = find_all(image, lambda seen: line, lambda seen: NOTHING)
+    assert np.array_equal(found.image, image) and len(found.lines) == 1
 
 
 def test_a_page_without_dots_is_looked_at_once_in_one_direction(monkeypatch):

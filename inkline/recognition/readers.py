@@ -9,6 +9,7 @@ import numpy as np
 
 from inkline.options import RecognizeOptions
 from inkline.recognition.amounts import with_barred_signs, with_money
+from inkline.recognition.comparisons import with_comparisons
 from inkline.recognition.confidence import confidences
 from inkline.recognition.doubtful import read_doubtful_again
 from inkline.recognition.left_out import leaves_out, share_of_ink
@@ -87,6 +88,7 @@ class ScriptReader:
         self._read_by_words(crops, pages, seen, plans, texts, options, run)
         settle_alphabets(pages, self._names, texts, lambda name, lines: self._all_read(name, lines, crops, options, run))
         self._read_money(pages, crops, texts, options, run)
+        self._read_comparisons(pages, crops, texts, options, run)
         return [self._unless_lost(*line) for line in zip(plans, texts, crops, strict=True)]
 
     def _possible(self, plan: Plan, seen: Floats) -> set[str]:
@@ -240,6 +242,19 @@ class ScriptReader:
             money = with_money([texts[i] for i in lines], [crops[i] for i in lines], read)
             for i, text in zip(lines, money, strict=True):
                 texts[i] = with_barred_signs(text, crops[i])
+
+    def _read_comparisons(
+        self, pages: Sequence[range], crops: Sequence[Image], texts: list[Text], options: RecognizeOptions, run: ParallelMap
+    ) -> None:
+        """Change signs beside figures in lines of other scripts that the recogniser of Latin script knows."""
+        latin = self._names.get("Latn", ())
+        read = partial(self._readers.read, next(iter(latin), ""), asked=options, run=run)
+        for page in pages if latin else ():
+            lines = [i for i in page if texts[i].reader and texts[i].reader not in latin]
+            for i, text in zip(
+                lines, with_comparisons([texts[i] for i in lines], [crops[i] for i in lines], read), strict=True
+            ):
+                texts[i] = text
 
     def _all_read(
         self,

@@ -333,8 +333,8 @@ def _merged(rows: Rows, boxes: Floats, texts: Sequence[str], in_column: Spans, h
         above = out[-1]
         is_tight = height + gap < TIGHTER * pitch and _is_below_cells(above, row, texts, in_column)
         beside = is_tight or _overlap(above, row, boxes)
-        further = _goes_on(above, row, texts, in_column) or (beside and not _share_numbers(above, row, texts, in_column))
-        if further and not _is_next_label(above, row, texts):
+        goes_on = _goes_on(above, row, texts, in_column) and not _is_next_label(above, row, texts)
+        if goes_on or (beside and not _share_numbers(above, row, texts, in_column)):
             above += row
         else:
             out.append(list(row))
@@ -367,8 +367,8 @@ def _is_below_cells(above: list[int], row: list[int], texts: Sequence[str], in_c
 
 
 def _is_next_label(above: list[int], row: list[int], texts: Sequence[str]) -> bool:
-    """Whether a row is a label without a value, `Total:`, below a row that has its number."""
-    is_label = all(texts[i].rstrip().endswith((":", "：")) for i in row)
+    """Whether a row is a label without a value, `Total:` and not `of the total:`, below a row that has its number."""
+    is_label = all(texts[i].rstrip().endswith((":", "：")) and not texts[i].lstrip()[:1].islower() for i in row)
     return is_label and any(_NUMBER.match(texts[i]) for i in above)
 
 

@@ -196,6 +196,36 @@ def test_tight_rows_below_loose_ones_stay_rows(height):
     assert [row for row in page.text.split("\n") if row] == ["\t".join(row) for row in loose + tight]
 
 
+@pytest.mark.parametrize("height", [12.0, 20.0, 34.0])
+@pytest.mark.parametrize("middle", [0.0, 0.55])
+def test_a_further_line_of_a_label_that_ends_in_a_colon_is_in_its_cell(height, middle):
+    """The label's second line was a row of its own, without a value. middle: how far below the first line the value is."""
+    labels = [
+        ("Position", ""),
+        ("Net assets at the", "Beginning of the Year:"),
+        ("Contributions by", "members and donors:"),
+        ("Difference", ""),
+    ]
+    values = [("No.", "Value"), ("1", "1,250"), ("2", "340"), ("3", "120")]
+    placed = [(text, 0.0, 3.2 * k + 1.1 * n) for k, label in enumerate(labels) for n, text in enumerate(label) if text]
+    placed += [
+        (text, x, 3.2 * k + middle * (0 < k < 3)) for k, row in enumerate(values) for text, x in zip(row, (16, 24), strict=True)
+    ]
+    page = made_page(*((text, x * height, y * height) for text, x, y in placed), height=height)
+    [table] = page.tables
+    assert table.texts == [[" ".join(filter(None, label)), *value] for label, value in zip(labels, values, strict=True)]
+    # Behind a first column, where rows are as near as lines of a cell, what goes on with a small letter is no label.
+    rows = [
+        ("1", "Screws, zinc plated", "250.00"),
+        ("", "of which galvanised:", ""),
+        ("2", "Oak boards", "80.00"),
+        ("3", "Glue", "9.50"),
+    ]
+    cells = [(text, x, 1.1 * k) for k, row in enumerate(rows) for text, x in zip(row, (0, 4, 20), strict=True) if text]
+    page = made_page(*((text, x * height, y * height) for text, x, y in cells), height=height)
+    assert page.tables[0].texts[0] == ["1", "Screws, zinc plated of which galvanised:", "250.00"]
+
+
 def test_a_list_is_no_table():
     items = [(text, x, 30.0 * i) for i in range(5) for text, x in (("-", 0.0), ("some item", 40.0))]
     assert made_page(*items).tables == ()

@@ -13,6 +13,7 @@ from inkline.types import Line, Page
 
 MANY = 0.5  # share of the lines, from which a list is hardly worth it
 SHORT = 0.1  # of the lines, for the list that is named in its place
+CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")  # what would break a row
 COLUMNS = ("source", "page", "line", "confidence", "x0", "y0", "x1", "y1", "text")
 
 
@@ -34,10 +35,10 @@ class Doubtful:
         return {**place, "confidence": line.confidence, "box": box, "text": line.text, "unread": line.unread}
 
     def __str__(self) -> str:
-        """`scan.pdf, page 2, line 7, 43 %: what was read`."""
+        """`scan.pdf, page 2, line 7, 43 %: what was read`; what would break the row is a space."""
         page = "" if self.page.page_index is None else f", page {self.page.page_index + 1}"
         what = "not read" if self.line.unread else f"{100 * (self.line.confidence or 0):.0f} %: {self.line.text}"
-        return f"{self.page.source or '-'}{page}, line {self.number + 1}, {what}"
+        return CONTROL.sub(" ", f"{self.page.source or '-'}{page}, line {self.number + 1}, {what}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +67,8 @@ class Review:
         for one in self.lines:
             values = one.to_dict()
             number = "" if values["page_index"] is None else values["page_index"] + 1
-            text = re.sub(r"[\x00-\x1f\x7f]", " ", values["text"])
-            rows.append(
-                (values["input_path"] or "", number, values["line"], f"{values['confidence']:.4f}", *values["box"], text)
-            )
+            source, text = (CONTROL.sub(" ", values[key] or "") for key in ("input_path", "text"))
+            rows.append((source, number, values["line"], f"{values['confidence']:.4f}", *values["box"], text))
         return "".join("\t".join(map(str, row)) + "\n" for row in rows)
 
     @property

@@ -63,6 +63,9 @@ def test_lines_that_could_not_be_read_come_first_and_unknown_confidence_is_said(
         ["", "", "2", "0.0000", "10", "20", "110", "40", ""],
         ["", "", "1", "0.6000", "10", "20", "110", "40", "tab here"],
     ]
+    found = replace(page, source="a\tb\r\nc\u2028d.png").review(0.1)
+    assert [row.split("\t")[:2] for row in found.to_tsv().splitlines()[1:]] == [["a b  c d.png", ""]] * 2
+    assert str(found).splitlines()[-1] == "a b  c d.png, line 1, 60 %: tab here"
     with pytest.raises(UsageError, match="read them again"):
         document(0.9, None).review(0.1)
     with pytest.raises(UsageError, match=r"0\.05"):

@@ -33,11 +33,15 @@ MIN_FREQUENCY = 0.1  # of a peak, in periods a pixel; letters and lines of text 
 MIN_PEAK_RATIO = 30.0  # of the highest peak to the median of the spectrum
 MIN_CROSSING = 0.5  # of the highest peak to that, of the highest in another direction, which rows of text do not have
 MIN_ANGLE_SINE = 0.5  # of the angle between two directions
+# Of the higher of the two, and of the waves where both meet, at most: waves of twice its frequency, which fine lines across
+# each other have, such as a grid or a guilloche, and dots hardly
+MAX_TWICE, MAX_TWICE_TO_MEETING, SURELY_NONE = 0.15, 0.5, 0.05
 MIN_PEAK, MAX_PEAKS = 0.15, 12  # of the highest peak: what is taken away, and how many of them
 PEAK_WIDTH = 0.02  # periods a pixel, standard deviation
 SOFT_BLUR_PX = 0.8  # standard deviation of what smooths the rest
 
 Direction = Literal["across", "down"]
+_Peak = tuple[float, float, float]  # its height, and its frequency down and across, in periods a pixel
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +134,8 @@ def _screen(image: Image, dotted: NDArray[np.bool_]) -> Floats | None:
     spectrum = np.where(high, spectrum, 0)
     usual = float(np.median(spectrum[high]))
     # Its peaks, the highest ones first.
-    peaks: list[tuple[float, float, float]] = []
+    whole = spectrum.copy()
+    peaks: list[_Peak] = []
     while len(peaks) < MAX_PEAKS:
         at = np.unravel_index(spectrum.argmax(), spectrum.shape)
         height, fy, fx = float(spectrum[at]), float(down[at]), float(across[at])
@@ -139,17 +144,38 @@ def _screen(image: Image, dotted: NDArray[np.bool_]) -> Floats | None:
         peaks.append((height, fy, fx))
         near = np.minimum(np.hypot(down - fy, across - fx), np.hypot(down + fy, across + fx))
         spectrum[near < 2 * PEAK_WIDTH] = 0
-    return _kernel([(fy, fx) for _, fy, fx in peaks]) if _cross(peaks) else None
+    crossing = _crossing(peaks)
+    is_screen = crossing is not None and _are_dots(whole, peaks[0], crossing)
+    return _kernel([(fy, fx) for _, fy, fx in peaks]) if is_screen else None
 
 
-def _cross(peaks: list[tuple[float, float, float]]) -> bool:
-    """Whether there are high peaks (height, frequency down, across) in two directions."""
+def _crossing(peaks: list[_Peak]) -> _Peak | None:
+    """The highest peak in another direction than the first of all, if it is high enough."""
     for height, fy, fx in peaks[1:]:
         _, y, x = peaks[0]
         sine = abs(fy * x - fx * y) / (np.hypot(fy, fx) * np.hypot(y, x))
         if height >= MIN_CROSSING * peaks[0][0] and sine >= MIN_ANGLE_SINE:
-            return True
-    return False
+            return height, fy, fx
+    return None
+
+
+def _are_dots(spectrum: Floats, first: _Peak, second: _Peak) -> bool:
+    """Whether two peaks of a spectrum (side, side // 2 + 1) are those of dots, and not of lines that cross each other."""
+    (height, ay, ax), (_, by, bx) = first, second
+    twice = max(_height_at(spectrum, 2 * ay, 2 * ax), _height_at(spectrum, 2 * by, 2 * bx)) / height
+    meeting = min(_height_at(spectrum, ay + by, ax + bx), _height_at(spectrum, ay - by, ax - bx)) / height
+    return twice <= MAX_TWICE and (twice <= SURELY_NONE or twice <= MAX_TWICE_TO_MEETING * meeting)
+
+
+def _height_at(spectrum: Floats, down: float, across: float) -> float:
+    """The height of a spectrum (side, side // 2 + 1) at a frequency, in periods a pixel, or one step beside it."""
+    side = spectrum.shape[0]
+    # What is too high is seen as a lower one, and half of the spectrum is not kept, as it is the other half's mirror image.
+    y, x = round(down * side) % side, round(across * side) % side
+    if x > side // 2:
+        y, x = -y % side, side - x
+    ys, xs = [(y + step) % side for step in (-1, 0, 1)], [min(abs(x + step), side // 2) for step in (-1, 0, 1)]
+    return float(spectrum[np.ix_(ys, xs)].max())
 
 
 def _kernel(frequencies: list[tuple[float, float]]) -> Floats:

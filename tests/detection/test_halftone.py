@@ -93,6 +93,20 @@ def test_dots_that_a_scan_has_blurred_are_taken_away_and_signs_stay(font, scale,
     assert (ink & drawn).sum() > 0.5 * drawn.sum() and (ink & ~drawn).sum() < 0.3 * drawn.sum()
 
 
+@pytest.mark.parametrize("period", [6, 7, 8])
+@pytest.mark.parametrize("wave", [0, 6])
+@pytest.mark.parametrize("blur", [0.6, 0.8])
+def test_fine_lines_across_each_other_are_no_dots(period, wave, blur):
+    """Waves and grids, as on cheques and squared paper, were smoothed in part, and with them the letters on them."""
+    y, x = np.mgrid[0:240, 0:640].astype(float)
+    lines = ((y + wave * np.sin(x / 20)) % period < 1.2) | ((x + wave * np.sin(y / 20)) % period < 1.2)
+    image = np.where(lines, 115, 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+    for bottom in range(30, 230, 34):
+        write(image, "Amount 1,250.00 EUR IBAN DE12", (40, bottom), 0, thick=1)
+    image = cv2.GaussianBlur(image, (0, 0), blur)
+    assert without_halftone(image) is image
+
+
 def test_a_field_is_even_up_to_the_edge_of_the_page():
     out = without_halftone(page(False)[:77, :605])
     assert out.shape == (77, 605, 3) and out[50:, 400:].astype(int).std() < 30

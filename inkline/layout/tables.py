@@ -40,6 +40,7 @@ MAX_WORDS = 12  # of a line alone in its row; a longer one is running text
 _NUMBER = re.compile(r"^[\s\d.,:;()%+\-–—−$€£¥/*†‡xX]+$")
 _MONEY = re.compile(r"^[(\-–—]?([$€£¥₹₩₽]|[A-Z]{1,3}\$|RM|Rs\.?|USD|EUR|GBP|CHF)$")
 _BEHIND = re.compile(r"^[%)]{1,2}$")
+_COLON = re.compile(r"[:：]\s*$")
 _MARK = re.compile(r"^([•◦▪●■‣∙·–—*□☐☑✓❑>-]+|\(?(\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)])$")
 
 Rows = list[list[int]]
@@ -333,8 +334,8 @@ def _merged(rows: Rows, boxes: Floats, texts: Sequence[str], in_column: Spans, h
         above = out[-1]
         is_tight = height + gap < TIGHTER * pitch and _is_below_cells(above, row, texts, in_column)
         beside = is_tight or _overlap(above, row, boxes)
-        goes_on = _goes_on(above, row, texts, in_column) and not _is_next_label(above, row, texts)
-        if goes_on or (beside and not _share_numbers(above, row, texts, in_column)):
+        further = _goes_on(above, row, texts, in_column) or (beside and not _share_numbers(above, row, texts, in_column))
+        if further and not _is_next_label(above, row, texts, in_column, near=beside):
             above += row
         else:
             out.append(list(row))
@@ -366,10 +367,15 @@ def _is_below_cells(above: list[int], row: list[int], texts: Sequence[str], in_c
     return below and (len(row) == 1 or any(texts[i].lstrip()[:1].islower() for i in row))
 
 
-def _is_next_label(above: list[int], row: list[int], texts: Sequence[str]) -> bool:
-    """Whether a row is a label without a value, `Total:` and not `of the total:`, below a row that has its number."""
-    is_label = all(texts[i].rstrip().endswith((":", "：")) and not texts[i].lstrip()[:1].islower() for i in row)
-    return is_label and any(_NUMBER.match(texts[i]) for i in above)
+def _is_next_label(above: list[int], row: list[int], texts: Sequence[str], in_column: Spans, *, near: bool) -> bool:
+    """Whether a row is a label without a value, `Total:` and not `of the total:`, below a row that has its number.
+
+    near: it is as near to the row above as lines of a cell are; there it ends a label that has no colon yet.
+    """
+    is_label = all(_COLON.search(texts[i]) and not texts[i].lstrip()[:1].islower() for i in row)
+    begun = [texts[i] for i in above if in_column[i][0] in _columns_of(row, in_column)]
+    ends_label = near and bool(begun) and not _NUMBER.match(begun[-1]) and not _COLON.search(begun[-1])
+    return is_label and not ends_label and any(_NUMBER.match(texts[i]) for i in above)
 
 
 def _share_numbers(above: list[int], row: list[int], texts: Sequence[str], in_column: Spans) -> bool:

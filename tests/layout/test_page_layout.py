@@ -224,6 +224,12 @@ def test_a_further_line_of_a_label_that_ends_in_a_colon_is_in_its_cell(height, m
     cells = [(text, x, 1.1 * k) for k, row in enumerate(rows) for text, x in zip(row, (0, 4, 20), strict=True) if text]
     page = made_page(*((text, x * height, y * height) for text, x, y in cells), height=height)
     assert page.tables[0].texts[0] == ["1", "Screws, zinc plated of which galvanised:", "250.00"]
+    # Below a label that has its colon, and below a number, it is the next label, however near.
+    for k, text, x in ((1, "Contributions:", 0.0), (2, "Date:", 24.0)):
+        rows = [("Assets:", "1", "1,250"), ("Payments:", "2", "340"), ("Rest", "3", "313195"), ("Sum", "4", "9")]
+        cells = [(text, x, 3.2 * k) for k, row in enumerate(rows) for text, x in zip(row, (0, 16, 24), strict=True)]
+        page = made_page(*((text, a * height, b * height) for text, a, b in [*cells, (text, x, 3.2 * k + 1.1)]), height=height)
+        assert text in page.tables[0].texts[k + 1] and page.tables[0].rows == 5
 
 
 def test_a_list_is_no_table():

@@ -8,6 +8,7 @@ from inkline.types import Floats
 
 MAX_STRIPS, MAX_SIDEWAYS = 2, 0.2  # of lines that stand sideways in the margins, and their share of a page's lines
 MAX_LETTERS = 20  # of a strip that were found alone and upright, looked for one after the other
+MIN_CHARS = 3  # of a line that surely stands sideways: one figure may be higher than wide
 LETTERS = 2  # of a box that may be a part of a strip
 
 
@@ -16,11 +17,11 @@ def strips_aside(boxes: Floats, angles: Sequence[int], texts: Sequence[str]) -> 
 
     boxes: (N, 4) of a straight page, with their texts; angles: see `Line`. Heads of columns that stand so are no such strips.
     """
-    sideways = [i for i in range(len(boxes)) if angles[i] % 180 == 90]
+    sideways = [i for i in range(len(boxes)) if angles[i] % 180 == 90 and len(texts[i]) >= MIN_CHARS]
     strips = _strips(sideways, boxes)
     if len(strips) > MAX_STRIPS or len(sideways) > MAX_SIDEWAYS * len(boxes):
         return []
-    letters = [i for i, text in enumerate(texts) if len(text) <= LETTERS and i not in sideways]
+    letters = np.flatnonzero([len(text) <= LETTERS for text in texts]).tolist()
     out = []
     for strip in strips:
         whole = _with_letters(strip, letters, boxes)

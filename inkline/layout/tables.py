@@ -35,11 +35,11 @@ MIN_BETWEEN_RULES = 3  # rows with more than one cell between two rules, from wh
 NUMBERS_SHARE = 0.6  # of these have a number in the same column
 MIN_SUMMARY_ROWS = 3  # in a row that have as many cells, more than the columns of all rows around: a table of their own
 MAX_SIGN_GAP = 10.0  # between a sign of money, which stands at the left of a column, and its number
+HEAD_REACH = 12.0  # from such a sign to a head of its own
 MAX_WORDS = 12  # of a line alone in its row; a longer one is running text
 
 _NUMBER = re.compile(r"^[\s\d.,:;()%+\-–—−$€£¥/*†‡xX]+$")
 _MONEY = re.compile(r"^[(\-–—]?([$€£¥₹₩₽]|[A-Z]{1,3}\$|RM|Rs\.?|USD|EUR|GBP|CHF)$")
-_BEHIND = re.compile(r"^[%)]{1,2}$")
 _COLON = re.compile(r"[:：]\s*$")
 _MARK = re.compile(r"^([•◦▪●■‣∙·–—*□☐☑✓❑>-]+|\(?(\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)])$")
 
@@ -164,17 +164,33 @@ def find_tables(rows: Rows, boxes: Floats, texts: Sequence[str]) -> list[Found]:
 
 
 def _with_signs_at_numbers(rows: Rows, boxes: Floats, texts: Sequence[str], height: float) -> Floats:
-    """The boxes (N, 4), those of a sign of money alone, and of a percent sign, where the number is that they belong to."""
-    out = boxes.copy()
-    for row in rows:
-        for left, right in pairwise(row):
-            sign, number = (left, right) if _MONEY.match(texts[left]) else (right, left)
-            is_sign = _MONEY.match(texts[left]) or _BEHIND.match(texts[right])
-            apart = boxes[right, 0] - boxes[left, 2] <= MAX_SIGN_GAP * height
-            if is_sign and apart and _NUMBER.match(texts[number]) and any(c.isdigit() for c in texts[number]):
-                out[sign] = out[number]
-                out[sign, 0] += -0.1 if sign == left else 0.1
+    """The boxes (N, 4), those of a sign of money alone where the number is that they belong to.
+
+    Signs below a head of their own, or of several kinds, are a column of the table.
+    """
+    pairs = [pair for row in rows for pair in pairwise(row) if _are_money(*pair, boxes, texts, height)]
+    if len({texts[sign] for sign, _ in pairs}) != 1:
+        return boxes
+    every = np.array([i for row in rows if len(row) > 1 for i in row], np.int64)
+    others, out = boxes[np.setdiff1d(every, [sign for sign, _ in pairs])], boxes.copy()
+    for sign, number in pairs:
+        if not _has_head(boxes[sign], boxes[number], others, height):
+            out[sign] = boxes[number]
+            out[sign, 0] -= 0.1
     return out
+
+
+def _has_head(sign: Floats, number: Floats, others: Floats, height: float) -> bool:
+    """Whether others (N, 4) stand not far above or below a sign (4,), and not over its number."""
+    middle, near = (sign[0] + sign[2]) / 2, np.abs(others[:, 1] - sign[1]) <= HEAD_REACH * height
+    return bool((near & (others[:, 0] < middle) & (others[:, 2] > middle) & (others[:, 2] < number[0])).any())
+
+
+def _are_money(sign: int, number: int, boxes: Floats, texts: Sequence[str], height: float) -> bool:
+    """Whether two boxes (N, 4) of a row are a sign of money and its number."""
+    near = boxes[number, 0] - boxes[sign, 2] <= MAX_SIGN_GAP * height
+    is_number = _NUMBER.match(texts[number]) is not None and any(c.isdigit() for c in texts[number])
+    return bool(near and is_number and _MONEY.match(texts[sign]))
 
 
 def _runs(rows: Rows, boxes: Floats, texts: Sequence[str], height: float) -> list[tuple[int, int]]:

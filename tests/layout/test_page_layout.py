@@ -140,6 +140,14 @@ def test_a_sign_of_money_is_in_the_cell_of_its_number(height, sign, signed):
     shown = [[f"{sign} {text}" if k in signed else text for text in row[1:]] for k, row in enumerate(rows, 1)]
     assert [row[-2:] for row in table.texts[-4:]] == shown
     assert f"Sales\t{sign} 1,250\t{sign} 980" in page.text
+    # Signs below a head of their own are a column, and so are units.
+    units = [("Test", "Sum", "Unit"), ("pH", "6.5", "%"), ("Delta", "7", "%")]
+    currencies = [("Town", "Unit", "Sum"), ("Bonn", sign, "6.50"), ("Graz", sign, "7.25")]
+    for rows in (units, currencies):
+        texts = [
+            (text, x * height, 1.6 * height * k) for k, row in enumerate(rows) for text, x in zip(row, (0, 10, 20), strict=True)
+        ]
+        assert [table.texts for table in made_page(*texts, height=height).tables] == [[list(row) for row in rows]]
 
 
 @pytest.mark.parametrize("height", [12.0, 20.0, 34.0])
@@ -154,7 +162,11 @@ def test_a_number_down_the_margin_is_in_no_row_of_a_form(height, x):
     )
     rows = [row for row in page.text.split("\n") if row]
     assert rows == [*("\t".join(row) for row in form), "8 5 4711 92 S"]
-    # Heads of columns that stand so are in their table.
+    # A figure alone that is higher than wide is none, and heads of columns that stand so are in their table.
+    page = made_page(
+        *((text, a * height, b * height) for text, a, b in [*placed, ("0", x, 1.5)]), height=height, sideways=("0",)
+    )
+    assert page.lines[-1].text != "0"
     heads = [(f"head {k}", 20 + 3 * k, -4.0) for k in range(4)]
     cells = [(text, 20 + 3 * k, 1.5 * row) for row in range(12) for k, text in enumerate("1234")]
     names = tuple(text for text, _, _ in heads)

@@ -29,8 +29,7 @@ SPANNED = 0.5  # of a column's width, which a cell over several columns covers a
 OVERLAP = 0.35  # of the smaller height, from which lines of two rows are of one row: cells set at half height
 TIGHTER = 0.6  # lines of one cell are nearer to each other than rows are, by this factor at least
 FURTHER = 0.5  # by which a further line of a cell may stand out of its column, and be apart from the line above
-LOOSE_ROWS, LOOSE_GAP = 4, 1.0  # lines of a ruled cell, and the paper between two in their height: more are rows of their own
-LOOSE_SHARE = 0.5  # of the lines of a grid that stand so: it is the frame of a form
+FRAME_SHARE = 0.5  # of the lines of a grid, from which on those in one large row tell that it is the frame of a form
 MIN_BETWEEN_RULES = 3  # rows with more than one cell between two rules, from which they may be rows of the table
 NUMBERS_SHARE = 0.6  # of these have a number in the same column
 MIN_SUMMARY_ROWS = 3  # in a row that have as many cells, more than the columns of all rows around: a table of their own
@@ -79,8 +78,8 @@ class Found(NamedTuple):
 def table_in_grid(indices: Sequence[int], boxes: Floats, texts: Sequence[str], grid: Grid) -> Found | None:
     """The table of the boxes (N, 4) at these indices, its cells being those of a grid; None where it has not two of each.
 
-    None, too, where most lines stand in a few large cells: a form in a frame, or a table with few rules, whose rows and
-    columns are told without them. texts: what was read in the boxes.
+    None, too, where most lines stand in one large row: a form in a frame, or a table with few rules, whose rows and columns
+    are told without them. texts: what was read in the boxes.
     """
     places = _places_in_grid(indices, boxes, grid)
     used_rows, used_columns = (sorted({place[k] for place in places.values()}) for k in (0, 1))
@@ -119,12 +118,12 @@ def _rows_between_rules(in_column: Spans, boxes: Floats, texts: Sequence[str]) -
 
 
 def _is_frame(places: dict[int, tuple[int, int, int]], boxes: Floats) -> bool:
-    """Whether most boxes (N, 4) stand in cells, by row and column, whose lines are further apart than those of a text, or in
-    columns that are several themselves."""
+    """Whether most boxes (N, 4) stand in columns that are several themselves, and most between the same two rules."""
+    if max(Counter(row for row, _, _ in places.values()).values()) <= FRAME_SHARE * len(places):
+        return False
     cells: dict[tuple[int, int], list[int]] = {}
     for i, (row, column, _) in places.items():
         cells.setdefault((row, column), []).append(i)
-    loose = {i for inside in cells.values() if _is_loose(boxes[inside]) for i in inside}
     # Rows of a cell in which lines stand side by side.
     parted: dict[int, list[int]] = {}
     for (_, column), inside in cells.items():
@@ -132,16 +131,7 @@ def _is_frame(places: dict[int, tuple[int, int, int]], boxes: Floats) -> bool:
         count = sum(_has_cells(row, boxes, height) for row in in_rows(np.array(inside, np.int64), boxes))
         parted.setdefault(column, []).append(count)
     several = {column for column, counts in parted.items() if max(counts) > 1 and sum(counts) >= MIN_BETWEEN_RULES}
-    loose |= {i for i, place in places.items() if place[1] in several}
-    return len(loose) > LOOSE_SHARE * len(places)
-
-
-def _is_loose(boxes: Floats) -> bool:
-    """Whether the boxes (N, 4) of a cell are further apart than the lines of a text."""
-    own = boxes[np.argsort(boxes[:, 1])]
-    gaps = own[1:, 1] - np.maximum.accumulate(own[:-1, 3])
-    high = np.median(own[:, 3] - own[:, 1])
-    return bool(len(own) >= LOOSE_ROWS and (gaps > LOOSE_GAP * high).sum() >= 2)
+    return sum(column in several for _, column, _ in places.values()) > FRAME_SHARE * len(places)
 
 
 def find_tables(rows: Rows, boxes: Floats, texts: Sequence[str]) -> list[Found]:

@@ -408,3 +408,27 @@ def test_rows_and_columns_between_few_rules_are_those_of_the_table(high, xs):
     layout = lay_out(quads, [0] * len(placed), [text for text, _, _ in placed], grids=[grid])
     assert [placed[i][0] for i in layout.order] == [text for row in rows for text in row if text]
     assert [cell[1:3] for cell in layout.cell] == [(k, c) for k, row in enumerate(rows) for c in range(3) if row[c]]
+
+
+@pytest.mark.parametrize("height", [12.0, 20.0, 36.0])
+@pytest.mark.parametrize("gap", [0.4, 1.3])
+@pytest.mark.parametrize("parted", [False, True])
+def test_ruled_cells_of_any_spacing_stay_cells(height, gap, parted):
+    """Cells of a contract with double spacing were read across, or column by column. parted: with a value beside each line."""
+    heads = [("Strengths", "Weaknesses"), ("Chances", "Threats")]
+    points = ("Skilled staff", "low prices", "Good location", "in a town")
+    pitch = 1 + gap
+    placed, cells = [], []
+    for r, row in enumerate(heads):
+        for c, head in enumerate(row):
+            lines = [head, *(f"{point} {r}{c}" for point in points)]
+            inside = [(text, 0.5 + 25 * c, 0.5 + 5.5 * pitch * r + pitch * n) for n, text in enumerate(lines)]
+            inside += [(f"value {n}", x + 16, y) for n, (_, x, y) in enumerate(inside) if parted and n]
+            placed += inside
+            cells += [(r, c)] * len(inside)
+    boxes = [[x, y, x + 0.5 * len(text), y + 1] for text, x, y in placed]
+    quads = height * np.array([[[a, b], [c, b], [c, d], [a, d]] for a, b, c, d in boxes], np.float32)
+    grid = Grid(tuple(height * x for x in (0.0, 25.0, 50.0)), tuple(height * (0.2 + 5.5 * pitch * k) for k in range(3)))
+    layout = lay_out(quads, [0] * len(placed), [text for text, _, _ in placed], grids=[grid])
+    found = {int(i): None if cell is None else cell[1:3] for i, cell in zip(layout.order, layout.cell, strict=True)}
+    assert [found[i] for i in range(len(placed))] == cells

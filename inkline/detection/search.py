@@ -12,6 +12,7 @@ from inkline.detection.ink import page_ink
 from inkline.detection.leaders import erase_leaders
 from inkline.detection.multiscale import merge_passes
 from inkline.detection.rules import cut_at_rules, find_grids
+from inkline.detection.stacks import with_stacks_parted
 from inkline.detection.watermark import find_watermark
 from inkline.layout.tables import Grid
 from inkline.types import Detections, Floats, Image
@@ -41,6 +42,7 @@ def find_all(image: Image, find: Find, find_again: Find) -> Found:
     image = erase_leaders(image, ink)
     found, pale = find(image), find_watermark(image)
     found = found if pale is None else merge_passes(found, find_again(pale.page_without))
+    found = with_stacks_parted(found, ink)
     grids = find_grids(found, ink)
     found = with_blanks(cut_at_rules(found, grids, ink), ink)
     everything = Found(image, with_lone_glyphs(found, ink), tuple(grids))

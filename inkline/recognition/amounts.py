@@ -19,6 +19,7 @@ from inkline.types import Image, Text
 MONEY = frozenset("₴₦₹₩₺₫₪€£¥")
 AMOUNT = re.compile(r"(\D?)(\d[\d.,]*)(\D?)")
 KNOWN = frozenset("$%-+−–—()<>*.,:;'\"’/=~[]|&_•·°!?") | MONEY  # beside a figure, what no sign of money is taken for
+TAKEN_FOR = frozenset("BPTtd")  # what ฿, ₽, ₺ and ₫ are taken for
 DOUBTFUL = 0.95  # score of a figure at an end of an amount, below which it may be a sign
 SURE = 0.6  # of a sign, from which it counts
 CHAR_REACH_RATIO = 0.35  # of the line's height, up to which ink belongs to a character from its middle
@@ -174,23 +175,36 @@ def _leaves_ink(inked: NDArray[np.bool_], middles: NDArray[np.float32]) -> bool:
 
 def _with_sign(text: Text, amount: Amount, word: Text, width: int) -> Text:
     """The text with the sign that another reading of an amount has, if its figures are the same; doubted where it has none."""
-    rows, chars = rows_of(text), [i for i in range(*amount.chars) if not text.text[i].isspace()]
+    chars = _inked_chars(text, *amount.chars)
     sign, first, figures = _sign_of(word)
+    shown = "".join(text.text[i] for i in chars)
     if not sign:
-        return _doubted(text, chars) if amount.unread else text
-    at, shown = word.text.index(sign), "".join(text.text[i] for i in chars)
+        return _doubted(text, chars) if amount.unread or _is_disputed(shown, word) else text
+    at = word.text.index(sign)
     middle = (amount.place[0] + float(word.char_spans[at].mean()) * (amount.place[1] - amount.place[0])) / width
     new: Char = (sign, sign, float(word.char_scores[at]), np.array([middle, middle], np.float32), word.evidence[at])
-    # In the place of what it was taken for, or where nothing was read.
-    end = chars[0 if first else -1]
+    # Where nothing was read, or in the place of what it was taken for.
+    rows, end = rows_of(text), chars[0 if first else -1]
     if shown == figures:
         before = int((text.char_spans.mean(axis=1) < middle).sum())
         rows.insert(min(before, end) if first else max(before, end + 1), new)
-    elif (shown[1:] if first else shown[:-1]) == figures and _is_doubtful(rows[end]):
-        rows[end] = new
-    else:
+        return rebuilt(text, rows)
+    if (shown[1:] if first else shown[:-1]) != figures or not _is_doubtful(rows[end]):
         return _doubted(text, chars)
+    rows[end] = new
     return rebuilt(text, rows)
+
+
+def _inked_chars(text: Text, start: int, end: int) -> list[int]:
+    """The characters of a part of a text, spaces left out."""
+    return [i for i in range(start, end) if not text.text[i].isspace()]
+
+
+def _is_disputed(amount: str, word: Text) -> bool:
+    """Whether what may be a sign at an end of an amount, that neither recogniser knows, is no such to the other: `512 ฿`."""
+    read, figures = "".join(word.text.split()), re.sub(r"\D", "", amount)
+    is_sign = any(char in TAKEN_FOR or _may_be_sign(char) > char.isascii() for char in (amount[0], amount[-1]))
+    return is_sign and read != amount and figures in re.sub(r"\D", "", read)
 
 
 def _sign_of(word: Text) -> tuple[str, bool, str]:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkline.recognition.fractions import with_fractions
 from inkline.recognition.signs import RAISED, rebuilt, rows_of
 from inkline.recognition.words import ink_mask
 from inkline.types import Image, Text
@@ -42,7 +43,10 @@ Pieces = NDArray[np.int64]  # (N, 4) x0, y0, x1, y1 of the pieces of ink of a cr
 
 def told_by_shape(texts: Sequence[Text], crops: Sequence[Image]) -> list[Text]:
     """The texts of a page with quotes, ligatures, powers of ten and signs of figures as their ink in the crops has them."""
-    out = [_powers(_ligatures(_signed(text, crop), crop), crop) for text, crop in zip(texts, crops, strict=True)]
+    out = [
+        with_fractions(_powers(_ligatures(_signed(*line), line[1]), line[1]), line[1])
+        for line in zip(texts, crops, strict=True)
+    ]
     # Quotes that are closed and were never opened: a net without „ says nothing where one stands, in that line or one before.
     missing = np.array([len(CLOSES.findall(text.text)) - len(OPENS.findall(text.text)) for text in out], np.int64)
     for i, crop in enumerate(crops):

@@ -90,6 +90,16 @@ def test_ink_beside_an_amount_that_nothing_reads_is_doubted():
     assert doubted.line < 0.5 * sure.line
 
 
+@pytest.mark.parametrize(
+    ("chars", "other", "is_doubted"), [("500 B", "500 $", True), ("500 B", "500 B", False), ("500 A", "5004", False)]
+)
+def test_what_may_be_a_sign_that_no_recogniser_knows_is_doubted(chars, other, is_doubted):
+    crop = drawn("500 ₺")
+    plain, seen = reading(chars, crop.shape[1]), read("500 ₺", chars, other, score=0.5)[0]
+    sure, now = confidences([plain, seen], [crop.shape] * 2, "")
+    assert seen.text == chars and (now.line < 0.5 * sure.line) == is_doubted
+
+
 def test_the_recogniser_of_all_latin_letters_is_asked_on_a_page_of_any_language():
     crop = drawn("Rent ₹500")
     base = Reader("base", lambda crops, *_: [reading("Rent _500", crops[0].shape[1])], RecognizeOptions())

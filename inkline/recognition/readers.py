@@ -20,7 +20,7 @@ from inkline.recognition.page_alphabet import settle_alphabets
 from inkline.recognition.pieces import NOTHING, read_score, whole_score
 from inkline.recognition.reader import Readers
 from inkline.recognition.recognizer import ParallelMap
-from inkline.recognition.router import GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, Plan, ScriptNet, evidence, posterior
+from inkline.recognition.router import GOOD_SCORE, LETTERED, POSSIBLE_ABOVE, SURE_SCORE, Plan, ScriptNet, evidence, posterior
 from inkline.scripts import NO_LETTERS, script_of, script_of_char
 from inkline.types import Floats, Image, Text
 
@@ -132,17 +132,23 @@ class ScriptReader:
         options: RecognizeOptions,
         run: ParallelMap,
     ) -> None:
-        """Add to what is read badly in a script beside Latin what those of scripts akin to it read: Lao is like Malayalam."""
-        asked = [
-            plan.akin([text.reader for text in texts], max(map(read_score, texts)))
-            if texts and plan.names[0] not in self._names.get("Latn", ())
-            else []
-            for plan, texts in zip(plans, found, strict=True)
-        ]
+        """Add to what is read badly in a script beside Latin what those of scripts akin to it read: Lao is like Malayalam.
+
+        Thai without loops is so like Lao that the recogniser of Thai is asked as soon as that of Lao is not sure.
+        """
+        asked = [self._akin_to(plan, texts) for plan, texts in zip(plans, found, strict=True)]
         more: list[list[Text]] = [[] for _ in crops]
         self._read(crops, asked, more, options, run)
         for texts, others in zip(found, more, strict=True):
             texts += [text for text in others if sum(map(str.isalpha, text.text)) >= MIN_AKIN_LETTERS]
+
+    def _akin_to(self, plan: Plan, texts: Sequence[Text]) -> list[str]:
+        """Those to ask, too, beside the recognisers that read a line like this."""
+        done = [text.reader for text in texts]
+        beside_latin = bool(texts) and plan.names[0] not in self._names.get("Latn", ())
+        akin = plan.akin(done, max(map(read_score, texts))) if beside_latin else []
+        thai = self._names.get("Thai", ()) if _is_doubtful_lao(texts) else ()
+        return [*akin, *(name for name in thai if name not in [*done, *akin])]
 
     def _read_doubtful_again(
         self,
@@ -385,6 +391,12 @@ def _next_to(plan: Plan, asked: Sequence[str], texts: Sequence[Text], crop: Imag
     """Who is to read a line, too, that those who were asked read like this."""
     best = max(texts, key=read_score, default=NOTHING)
     return plan.next_to(asked, read_score(best), share_of_ink(best, crop))
+
+
+def _is_doubtful_lao(texts: Sequence[Text]) -> bool:
+    """Whether the best of a line's readings is in Lao, and not sure."""
+    best = max(texts, key=read_score, default=NOTHING)
+    return script_of(best.text) == "Laoo" and best.score < SURE_SCORE
 
 
 def _is_sure(plan: Plan, text: Text) -> bool:

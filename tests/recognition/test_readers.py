@@ -40,7 +40,7 @@ def recogniser(text, score):
     return read
 
 
-def reader(lines, missing=(), **recognisers):
+def reader(lines, missing=(), names=NAMES, **recognisers):
     """A `ScriptReader` for lines of which the net says `lines`; recognisers: name -> (text, score). And what it opened."""
     opened = []
     made = {name: Reader(name, recogniser(*said), RecognizeOptions(score_thresh=0.3)) for name, said in recognisers.items()}
@@ -53,7 +53,7 @@ def reader(lines, missing=(), **recognisers):
 
     answers = list(lines)
     net = lambda crops, run=map: [answers[int(crop[0, 0, 0])] if crop.shape[1] == 100 else answers[0] for crop in crops]  # noqa: E731
-    return ScriptReader(net, Readers(made["base"], open_reader), NAMES), opened
+    return ScriptReader(net, Readers(made["base"], open_reader), names), opened
 
 
 def crops(count):
@@ -196,6 +196,14 @@ def test_a_line_that_may_be_of_a_recogniser_that_cannot_be_had_is_not_read_in_pa
 @pytest.mark.parametrize(("score", "akin", "text"), [(0.7, "ΩΣΠ", "ΩΣΠ"), (0.95, "ΩΣΠ", "ЖЖ"), (0.7, "Ω", "ЖЖ")])
 def test_what_is_read_badly_in_a_script_beside_latin_is_read_by_those_akin_to_it(score, akin, text):
     by_script, _ = reader([seen(Cyrl=0.999, Grek=0.0005)], base=("a", 0.5), cyr=("ЖЖ", score), greek=(akin, 0.97))
+    assert [t.text for t in read(by_script, 1)] == [text]
+
+
+@pytest.mark.parametrize(("score", "text"), [(0.86, "กขค"), (0.96, "ກຂຄ")])
+def test_thai_is_asked_where_lao_is_not_sure_however_unlikely_it_is(score, text):
+    nets = {"base": ("a", 0.5), "lao": ("ກຂຄ", score), "thai": ("กขค", 0.99)}
+    names = {"Latn": ("base",), "Laoo": ("lao",), "Thai": ("thai",)}
+    by_script, _ = reader([seen(Laoo=0.999)], names=names, **nets)
     assert [t.text for t in read(by_script, 1)] == [text]
 
 

@@ -203,7 +203,7 @@ def _inked_chars(text: Text, start: int, end: int) -> list[int]:
 def _is_disputed(amount: str, word: Text) -> bool:
     """Whether what may be a sign at an end of an amount, that neither recogniser knows, is no such to the other: `512 ฿`."""
     read, figures = "".join(word.text.split()), re.sub(r"\D", "", amount)
-    is_sign = any(char in TAKEN_FOR or _may_be_sign(char) > char.isascii() for char in (amount[0], amount[-1]))
+    is_sign = any(char in TAKEN_FOR or (char.isalpha() and not char.isascii()) for char in (amount[0], amount[-1]))
     return is_sign and read != amount and figures in re.sub(r"\D", "", read)
 
 

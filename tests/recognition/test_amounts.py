@@ -91,7 +91,8 @@ def test_ink_beside_an_amount_that_nothing_reads_is_doubted():
 
 
 @pytest.mark.parametrize(
-    ("chars", "other", "is_doubted"), [("500 B", "500 $", True), ("500 B", "500 B", False), ("500 A", "5004", False)]
+    ("chars", "other", "is_doubted"),
+    [("500 B", "500 $", True), ("500 B", "500 B", False), ("500 A", "5004", False), ("500 ×", "500 x", False)],
 )
 def test_what_may_be_a_sign_that_no_recogniser_knows_is_doubted(chars, other, is_doubted):
     crop = drawn("500 ₺")

@@ -30,6 +30,7 @@ OVERLAP = 0.35  # of the smaller height, from which lines of two rows are of one
 TIGHTER = 0.6  # lines of one cell are nearer to each other than rows are, by this factor at least
 FURTHER = 0.5  # by which a further line of a cell may stand out of its column, and be apart from the line above
 FRAME_SHARE = 0.5  # of the lines of a grid, from which on those in one large row tell that it is the frame of a form
+SEVERAL_SHARE = 0.3  # of its lines, which stand in columns that are several themselves
 MIN_BETWEEN_RULES = 3  # rows with more than one cell between two rules, from which they may be rows of the table
 NUMBERS_SHARE = 0.6  # of these have a number in the same column
 MIN_SUMMARY_ROWS = 3  # in a row that have as many cells, more than the columns of all rows around: a table of their own
@@ -118,7 +119,7 @@ def _rows_between_rules(in_column: Spans, boxes: Floats, texts: Sequence[str]) -
 
 
 def _is_frame(places: dict[int, tuple[int, int, int]], boxes: Floats) -> bool:
-    """Whether most boxes (N, 4) stand in columns that are several themselves, and most between the same two rules."""
+    """Whether most boxes (N, 4) stand between the same two rules, and many in columns that are several themselves."""
     if max(Counter(row for row, _, _ in places.values()).values()) <= FRAME_SHARE * len(places):
         return False
     cells: dict[tuple[int, int], list[int]] = {}
@@ -131,7 +132,7 @@ def _is_frame(places: dict[int, tuple[int, int, int]], boxes: Floats) -> bool:
         count = sum(_has_cells(row, boxes, height) for row in in_rows(np.array(inside, np.int64), boxes))
         parted.setdefault(column, []).append(count)
     several = {column for column, counts in parted.items() if max(counts) > 1 and sum(counts) >= MIN_BETWEEN_RULES}
-    return sum(column in several for _, column, _ in places.values()) > FRAME_SHARE * len(places)
+    return sum(column in several for _, column, _ in places.values()) > SEVERAL_SHARE * len(places)
 
 
 def find_tables(rows: Rows, boxes: Floats, texts: Sequence[str]) -> list[Found]:

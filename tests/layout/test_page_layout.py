@@ -64,6 +64,15 @@ def test_words_are_joined_within_their_column(drawn_scores):
     assert columns.hyphens.truth > 20 and columns.hyphens.recall > 0.97
 
 
+def test_a_rule_that_is_missing_between_two_of_four_columns_joins_no_cells():
+    """Half of the lines stand in what is two columns."""
+    placed = [(str(10 * k + c), 100.0 * c, 30.0 * k) for k in range(5) for c in range(4)]
+    quads = np.array([[[x, y], [x + 40, y], [x + 40, y + 20], [x, y + 20]] for _, x, y in placed], np.float32)
+    grid = Grid((-20.0, 80.0, 280.0, 360.0), (-5.0, 25.0, 150.0))
+    layout = lay_out(quads, [0] * 20, [text for text, _, _ in placed], grids=[grid])
+    assert [cell[1:3] for cell in layout.cell] == [(k, c) for k in range(5) for c in range(4)]
+
+
 def test_tables_keep_rows_and_cells(drawn_scores):
     plain = sum((found for kind, found in drawn_scores.items() if kind.startswith("table") and "several" not in kind), Score())
     wrapped = sum((found for kind, found in drawn_scores.items() if "several" in kind), Score())

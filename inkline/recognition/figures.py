@@ -1,4 +1,4 @@
-"""Letters and figures that their neighbours tell: the l of a typewriter that is a one, a code letter behind amounts."""
+"""Letters and figures that their neighbours tell: the l of a typewriter that is a one, a code letter behind amounts, an @."""
 
 import re
 from collections import Counter
@@ -14,12 +14,19 @@ NUMBER = re.compile(r"[\dlI]+(?!\w)")
 CODE = re.compile(r"\d[.,]\d\d ?([A-Za-z≤≥<>])$")
 CODE_TWINS = {"≤": "Ss", "≥": "Zz2"}
 MIN_CODES = 2  # lines of a page that end in the letter
+# A price of one piece as receipts have it, and one whose @ was taken for a zero: no price begins with that before a figure
+PRICE = re.compile(r"(?<!\S)@ ?\d+\.\d\d(?!\S)")
+ZERO_FOR_AT = re.compile(r"(?<!\S)0(?=\d+\.\d\d(?!\S))")
+MIN_PRICES = 2  # of a page
 
 
 def told_by_neighbours(texts: Sequence[Text]) -> list[Text]:
-    """The texts of a page with ones that were typed or read as letters, and with code letters as other lines have them."""
+    """The texts of a page with ones that were typed or read as letters, and code letters and @ as other lines have them."""
     codes = Counter(found[1] for text in texts if (found := CODE.search(text.text)))
-    return [_with_code(_with_ones(text), codes) for text in texts]
+    out = [_with_code(_with_ones(text), codes) for text in texts]
+    if sum(PRICE.search(text.text) is not None for text in out) < MIN_PRICES:
+        return out
+    return [_replaced(text, {match.start(): "@" for match in ZERO_FOR_AT.finditer(text.text)}) for text in out]
 
 
 def _with_ones(text: Text) -> Text:

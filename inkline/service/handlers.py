@@ -237,7 +237,7 @@ def read_request_pages(
     with closing(ocr.stream(images(), stop=stop, **file.reading, **request.overrides)) as pages:
         for page in pages:
             page_image = drawn.popleft()
-            yield replace(page, page_index=page_image.page_index, warnings=page_image.warnings)
+            yield replace(page, page_index=page_image.page_index, warnings=(*page_image.warnings, *page.warnings))
 
 
 def ocr_result(page: Page, contract: Contract, picture_side: int) -> OcrResult:

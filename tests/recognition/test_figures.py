@@ -33,3 +33,10 @@ def test_a_code_behind_an_amount_is_that_of_other_lines(letter, expected):
     lines = [f"RM18.80 {letter}", f"RM26.50 {letter}", "RM40.95 ≤", "x ≤"]
     assert [out.text for out in told_by_neighbours([text(line) for line in lines])][2:] == [f"RM40.95 {expected}", "x ≤"]
     assert told_by_neighbours([text("RM40.95 ≤")])[0].text == "RM40.95 ≤"
+
+
+def test_a_zero_before_a_price_is_the_at_that_other_prices_of_the_page_have():
+    lines = ["RICE @19.50", "@7.90", "FITTLET 6KG 063.00", "0.45", "00.50 x 2", "No 0123"]
+    expected = ["FITTLET 6KG @63.00", "0.45", "@0.50 x 2", "No 0123"]
+    assert [out.text for out in told_by_neighbours([text(line) for line in lines])][2:] == expected
+    assert told_by_neighbours([text("RICE @19.50"), text("063.00")])[1].text == "063.00"

@@ -4,12 +4,13 @@ import json
 import re
 import struct
 import uuid
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from serving import b64, encoded, pages, picture, running, shape_of
+from serving import HeldOcr, b64, encoded, pages, picture, running, shape_of
 
 from inkline import Ocr
 from tests.paddle.snippets import CLIENT
@@ -107,6 +108,19 @@ def test_a_pdf_of_eleven_pages_gives_ten_and_says_so(served):
     assert info["type"] == "pdf" and info["numPages"] == len(info["pages"]) == 10
     assert set(info["pages"][0]) == {"width", "height"}
     assert result["warnings"] == ["only the first 10 of 11 pages were read (max_pages)"]
+
+
+def test_what_could_not_be_read_is_a_warning_of_the_reply():
+    class Unread(HeldOcr):
+        def stream(self, *arguments, **overrides):
+            for page in super().stream(*arguments, **overrides):
+                yield replace(page, warnings=("1 of 1 lines could not be read",))
+
+    standin = Unread()
+    standin.go.set()
+    with running(standin) as service:
+        result = service.post(file=HELLO, visualize=False).json()["result"]
+    assert result["warnings"] == ["page 1: 1 of 1 lines could not be read"]
 
 
 def test_a_tiff_is_an_image_of_pages(served):

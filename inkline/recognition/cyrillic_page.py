@@ -25,6 +25,8 @@ LATIN_NAME = re.compile(r"(?<![^\W\d_])[A-Z]{2,}(?![^\W\d_])|(?<=°)[A-Z]|(?<=°
 # 2024 г., 5 руб.; not Ду50 Ру6, which are a pipe's
 AMOUNT = r"(?<![^\W_])\d[\d.,]* ?"
 SHORT = ((r"\d (r)(?=\.)", "г"), (rf"{AMOUNT}ру(6)(?![^\W_])", "б"), (rf"{AMOUNT}РУ(6)(?![^\W_])", "Б"))
+# КӀэ was КІэ: within a word in small letters no capital І stands
+PALOCHKA = re.compile(r"(?<=[^\W\d_])І(?![А-ЯІЇЄЁ])")
 QUOTES = '«"“„'
 
 # In heights of an N
@@ -83,11 +85,15 @@ def _with_signs(text: Text, crop: Image) -> Text:
 
 
 def _with_short_words(text: Text) -> Text:
-    """One line with the letters of `г.` and `руб.` behind figures that are taken for a Latin one or a figure."""
+    """One line with the letters of `г.` and `руб.` behind figures that are taken for a Latin one or a figure, and the Ӏ of
+    languages of the Caucasus."""
     rows = rows_of(text)
     for pattern, char in SHORT:
         for match in re.finditer(pattern, text.text):
             rows[match.start(1)] = (char, char, *rows[match.start(1)][2:])
+    for word in re.finditer(r"[^\W\d_]+", text.text):
+        for match in PALOCHKA.finditer(text.text, *word.span()) if not word.group().isupper() else ():
+            rows[match.start()] = ("Ӏ", "Ӏ", *rows[match.start()][2:])
     return rebuilt(text, rows)
 
 

@@ -13,6 +13,8 @@ from inkline.types import Floats, Text
 MICRO, MU = "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"
 ONE_FORM = {"\N{INCREMENT}": "\N{GREEK CAPITAL LETTER DELTA}", "\N{OHM SIGN}": "\N{GREEK CAPITAL LETTER OMEGA}"}
 ONE_FORM |= {"\N{ANGSTROM SIGN}": "Å", "\N{KELVIN SIGN}": "K"}
+# Texts in languages of the Caucasus have this letter for both of its cases, which look alike.
+ONE_FORM |= {"\N{CYRILLIC SMALL LETTER PALOCHKA}": "\N{CYRILLIC LETTER PALOCHKA}"}
 # Characters that stand only in Chinese, Japanese and Korean lines, and what they are elsewhere.
 FULL_WIDTH = {chr(c + 0xFEE0): chr(c) for c in range(0x21, 0x7F)} | {"￥": "¥", "￡": "£", "￠": "¢", "\u3000": " "}
 DEGREES = {"℃": "C", "℉": "F"}

@@ -82,6 +82,7 @@ def test_words_of_two_readings_are_in_one_alphabet():
         ("250,00 РУ6.", "250,00 РУБ."),
         ("РУ60", "РУ60"),
         ("Ду50 Ру6, РУ6", "Ду50 Ру6, РУ6"),
+        ("НапэкІуэцІымкІ, ХІХ, БІ, Іван", "НапэкӀуэцӀымкӀ, ХІХ, БІ, Іван"),
     ],
 )
 def test_short_words_behind_figures_are_in_the_alphabet_of_the_page(shown, text):

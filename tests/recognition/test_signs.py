@@ -34,6 +34,7 @@ def text(chars: str, score: float = 0.95, steps: list[int] | None = None) -> Tex
         ("•®0®", "0000"),
         ("Acme® • 5", "Acme® • 5"),
         ("十", "+"),
+        ("кӏэлъы", "кӀэлъы"),
     ],
 )
 def test_each_sign_has_one_form(read, wanted):

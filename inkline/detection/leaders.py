@@ -20,6 +20,7 @@ MIN_PITCH, MAX_PITCH = 1.6, 14.0  # of a dot's size, from one to the next
 PITCH_SLACK = 0.2  # by which the pitch may differ in a row
 MIN_SPREAD_PX = 1.5  # by which it may differ in any case
 ROOM_ABOVE = 3.0  # of a dot's size, above the dots: no ink
+ROOM_BELOW = 2.0  # of it, below them: no stems, as those of i have under their dots
 REACH = 2.5  # of the pitch beyond the last dot, and REACH_DOTS of its size: there the number begins
 REACH_DOTS = 10.0
 MIN_NUMBER_HEIGHT = 2.5  # of a dot's size
@@ -96,12 +97,15 @@ def _goes_on(step: float, size: float, usual_step: float, usual_size: float) -> 
 
 
 def _stands_free(run: Floats, ink: Ink) -> bool:
-    """Whether there is no ink between the dots and above them."""
+    """Whether there is no ink between the dots and above them, nor below most of them."""
     x0, y0, x1, y1 = run[0, 0], run[:, 1].min(), run[-1, 2], run[:, 3].max()
     size = float(np.median(run[:, 3] - run[:, 1]))
     dots = float((run[:, 2:] - run[:, :2]).prod(axis=1).sum())
     between = ink.share(x0, y0, x1, y1) * (x1 - x0) * (y1 - y0) <= 1.5 * dots
-    return bool(between and ink.share(x0, y0 - ROOM_ABOVE * size, x1, y0 - 1) < 0.01)
+    if not between or ink.share(x0, y0 - ROOM_ABOVE * size, x1, y0 - 1) >= 0.01:
+        return False
+    stems = sum(ink.share(dot[0], dot[3] + 1, dot[2], dot[3] + 1 + ROOM_BELOW * size) > 0 for dot in run)
+    return bool(stems < len(run) / 2)
 
 
 def _leads_somewhere(run: Floats, others: Floats) -> bool:

@@ -160,3 +160,14 @@ def test_a_page_of_thousands_of_squares_is_searched_for_glyphs_in_no_time():
     start = time.thread_time()
     assert len(with_lone_glyphs(rows, page_ink(image))) == 40
     assert time.thread_time() - start < 3  # half of one; six where each square was held against all others
+
+
+@pytest.mark.parametrize("pitch", [20, 32, 44])
+def test_the_dots_of_small_i_are_no_leader(pitch):
+    """As in `invoice is within`, where they are evenly spaced: the heads of the letters between them were painted over."""
+    image = np.full((80, 360, 3), 255, np.uint8)
+    for x in range(20, 20 + 5 * pitch, pitch):
+        image[30:33, x : x + 3] = 0
+        image[36:46, x : x + 3] = 0
+    image[26:46, 20 + 5 * pitch : 26 + 5 * pitch] = 0
+    assert erase_leaders(image, page_ink(image)) is image

@@ -195,17 +195,17 @@ def watermark_warning(prepared: PreparedPage, lines: Sequence[Line]) -> list[str
     places = prepared.watermark
     if not len(places):
         return []
-    heights = [float(np.linalg.norm(line.straight_quad[3] - line.straight_quad[0])) for line in lines if not line.unread]
-    usual = float(np.median(heights)) if heights else 0.0
+    quads = [line.straight_quad for line in lines if not line.unread]
+    heights = [float(np.linalg.norm(quad[3] - quad[0])) for quad in quads]
     inside = np.zeros(len(places), bool)
-    for line in lines:
-        if not line.unread and np.linalg.norm(line.straight_quad[3] - line.straight_quad[0]) > LARGER * usual:
-            inside |= _within(places, line.straight_quad)
+    for quad, height in zip(quads, heights, strict=True):
+        if height > LARGER * np.median(heights):
+            inside |= _within(places, quad)
     if inside.mean() > READ_SHARE:
         return []
     (x0, y0), (x1, y1) = places.min(axis=0), places.max(axis=0)
-    corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float32)
-    a, b, c, d = bounds([prepared.transform.quads_to_source(corners[0])])
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+    a, b, c, d = bounds([prepared.transform.quads_to_source(corners)])
     return [f"a pale watermark or stamp was not read: at {a},{b}-{c},{d}"]
 
 

@@ -198,16 +198,21 @@ def own_reader(lang: str) -> str:
     return OWN.get(lang) or OWN.get(language(lang).group, "")
 
 
+def _named(lang: str) -> list[Language]:
+    """The languages that a code, or codes joined by +, name; those that are none left out."""
+    return [language(canonical(code)) for code in lang.split("+") if _spelling(code) in SPELLINGS]
+
+
 def twins_of(lang: str) -> tuple[str, ...]:
     """The twins of a language, or of codes joined by + but for those whose letter another one has; none where none is known."""
-    known = [language(canonical(code)) for code in lang.split("+") if _spelling(code) in SPELLINGS]
+    known = _named(lang)
     letters: frozenset[str] = frozenset().union(*(one.letters for one in known))
     return tuple(dict.fromkeys(twin for one in known for twin in one.twins if twin[0] not in letters))
 
 
 def alphabet_of(lang: str) -> frozenset[str]:
     """The letters of a language, or of codes joined by +; empty where they are not known of one of these."""
-    known = [language(canonical(code)) for code in lang.split("+") if _spelling(code) in SPELLINGS]
+    known = _named(lang)
     is_known = bool(known) and all(one.letters and (one.letters != PLAIN_LETTERS or one.tag == "en") for one in known)
     return frozenset[str]().union(*(one.letters for one in known)) if is_known else frozenset()
 
@@ -217,7 +222,7 @@ def marks_of(lang: str) -> Marks | None:
 
     Of several, letters that one of them has with their accents stay.
     """
-    known = [language(canonical(code)) for code in lang.split("+") if _spelling(code) in SPELLINGS]
+    known = _named(lang)
     found = [(one.marks, _letters_of(other for other in known if other is not one)) for one in known if one.marks]
     if not found:
         return None

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any, TypeVar
-from warnings import warn
 
 from inkline.errors import UsageError, near
-from inkline.flat import current_names, flat_fields
+from inkline.flat import current_names, flat_fields, warner_outside
 from inkline.options import EngineOptions, OcrOptions
 
 Notes = list[tuple[type[Warning], str]]
@@ -62,10 +61,10 @@ class TranslatedKeywords:
     options: dict[str, Any]
     notes: tuple[tuple[type[Warning], str], ...] = ()
 
-    def warn(self, stacklevel: int = 3) -> None:
-        """Issue the notes as Python warnings, at the line of the user's call: 3 when the user called our caller."""
+    def warn(self) -> None:
+        """Issue the notes as Python warnings, at the line of the user's call."""
         for category, text in self.notes:
-            warn(text, category, stacklevel=stacklevel)
+            warner_outside()(text, category)
 
 
 def signature(positional: Iterable[str], keywords: Iterable[str] = (), rest: str = "") -> Signature:

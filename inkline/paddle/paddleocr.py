@@ -129,7 +129,7 @@ class PaddleOCR:
 
     def _translate(self, options: dict[str, Any]) -> TranslatedKeywords:
         asked = translate_keywords(options, self._limit_type_known)
-        asked.warn(stacklevel=4)
+        asked.warn()
         return asked
 
     def _predict(self, input: Any, asked: TranslatedKeywords) -> Iterator[OCRResult]:

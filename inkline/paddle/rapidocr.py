@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from warnings import warn
 
 import numpy as np
 
 from inkline.errors import UsageError, near
+from inkline.flat import warner_outside
 from inkline.formats.draw import encode_image
 from inkline.formats.write import make_folder, render, replace_file
 from inkline.paddle.arguments import TABLE, dotted
@@ -178,5 +178,5 @@ def _options(params: Mapping[str, Any], tell: bool = False) -> dict[str, Any]:
         else:
             raise UsageError(f"params: {name!r} is not known{near(name, (*PARAMETERS, *WITHOUT_EFFECT))}")
     if tell and idle:
-        warn(f"params without effect here: {', '.join(idle)}", UserWarning, stacklevel=3)
+        warner_outside()(f"params without effect here: {', '.join(idle)}", UserWarning)
     return out

@@ -10,7 +10,7 @@ from inkline.recognition.corrections import CYRILLIC, unify_script
 from inkline.recognition.letter_case import with_letter_case
 from inkline.recognition.lone import O_RATIO
 from inkline.recognition.shapes import Pieces, pieces_of
-from inkline.recognition.signs import Char, rebuilt, rows_of
+from inkline.recognition.signs import Char, rebuilt, rows_of, with_chars
 from inkline.recognition.words import ink_mask
 from inkline.scripts import NO_LETTERS, script_of_char
 from inkline.types import Image, Text
@@ -87,14 +87,10 @@ def _with_signs(text: Text, crop: Image) -> Text:
 def _with_short_words(text: Text) -> Text:
     """One line with the letters of `г.` and `руб.` behind figures that are taken for a Latin one or a figure, and the Ӏ of
     languages of the Caucasus."""
-    rows = rows_of(text)
-    for pattern, char in SHORT:
-        for match in re.finditer(pattern, text.text):
-            rows[match.start(1)] = (char, char, *rows[match.start(1)][2:])
-    for word in re.finditer(r"[^\W\d_]+", text.text):
-        for match in PALOCHKA.finditer(text.text, *word.span()) if not word.group().isupper() else ():
-            rows[match.start()] = ("Ӏ", "Ӏ", *rows[match.start()][2:])
-    return rebuilt(text, rows)
+    found = {match.start(1): char for pattern, char in SHORT for match in re.finditer(pattern, text.text)}
+    mixed = [word.span() for word in re.finditer(r"[^\W\d_]+", text.text) if not word.group().isupper()]
+    found |= {match.start(): "Ӏ" for span in mixed for match in PALOCHKA.finditer(text.text, *span)}
+    return with_chars(text, found)
 
 
 def _in_one_alphabet(text: Text) -> Text:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from inkline.recognition.signs import rebuilt, rows_of
+from inkline.recognition.signs import with_chars
 from inkline.types import Text
 
 # An l before three figures that are all, an I before those of a year, and either between two figures
@@ -26,13 +26,13 @@ def told_by_neighbours(texts: Sequence[Text]) -> list[Text]:
     out = [_with_code(_with_ones(text), codes) for text in texts]
     if sum(PRICE.search(text.text) is not None for text in out) < MIN_PRICES:
         return out
-    return [_replaced(text, {match.start(): "@" for match in ZERO_FOR_AT.finditer(text.text)}) for text in out]
+    return [with_chars(text, {match.start(): "@" for match in ZERO_FOR_AT.finditer(text.text)}) for text in out]
 
 
 def _with_ones(text: Text) -> Text:
     """The text with ones in its numbers: those of a number that has no other letter, as 1944 in l944."""
     found = [match.start() for match in ONE.finditer(text.text) if _is_in_number(text.text, match.start())]
-    return _replaced(text, dict.fromkeys(found, "1"))
+    return with_chars(text, dict.fromkeys(found, "1"))
 
 
 def _is_in_number(shown: str, at: int) -> bool:
@@ -48,12 +48,4 @@ def _with_code(text: Text, codes: Counter[str]) -> Text:
     found = CODE.search(text.text)
     twins = CODE_TWINS.get(found[1], "") if found else ""
     best = max(twins, key=lambda letter: codes[letter], default="")
-    return _replaced(text, {len(text.text) - 1: best}) if best and codes[best] >= MIN_CODES else text
-
-
-def _replaced(text: Text, chars: dict[int, str]) -> Text:
-    """The text with other characters at some places."""
-    if not chars:
-        return text
-    rows = [(chars[i], chars[i], *row[2:]) if i in chars else row for i, row in enumerate(rows_of(text))]
-    return rebuilt(text, rows)
+    return with_chars(text, {len(text.text) - 1: best}) if best and codes[best] >= MIN_CODES else text

@@ -44,8 +44,8 @@ Pieces = NDArray[np.int64]  # (N, 4) x0, y0, x1, y1 of the pieces of ink of a cr
 def told_by_shape(texts: Sequence[Text], crops: Sequence[Image]) -> list[Text]:
     """The texts of a page with quotes, ligatures, powers of ten and signs of figures as their ink in the crops has them."""
     out = [
-        with_fractions(_powers(_ligatures(_signed(*line), line[1]), line[1]), line[1])
-        for line in zip(texts, crops, strict=True)
+        with_fractions(_powers(_ligatures(_signed(text, crop), crop), crop), crop)
+        for text, crop in zip(texts, crops, strict=True)
     ]
     # Quotes that are closed and were never opened: a net without „ says nothing where one stands, in that line or one before.
     missing = np.array([len(CLOSES.findall(text.text)) - len(OPENS.findall(text.text)) for text in out], np.int64)

@@ -1,7 +1,7 @@
 """One form of each sign: a net knows several characters of one shape and takes now this one, now that."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -96,6 +96,13 @@ def rebuilt(text: Text, rows: list[Char]) -> Text:
         char_spans=np.array(spans, np.float32),
         evidence=np.array(evidence, np.float32),
     )
+
+
+def with_chars(text: Text, chars: Mapping[int, str]) -> Text:
+    """The text with other characters at some places."""
+    if not chars:
+        return text
+    return rebuilt(text, [(chars[i], chars[i], *row[2:]) if i in chars else row for i, row in enumerate(rows_of(text))])
 
 
 def _with_signs(line: str) -> str:

@@ -149,9 +149,10 @@ class RequestQueue:
                     if size > limit:
                         raise BodyTooLarge(f"the body is more than max_body_bytes={limit}")
                     parts.append(part)
-                    until.reschedule(min(deadline, slowest + size / BODY_BYTES_PER_SECOND))
+                    slowest += len(part) / BODY_BYTES_PER_SECOND
+                    until.reschedule(min(deadline, slowest))
         except TimeoutError as error:
-            if slowest + size / BODY_BYTES_PER_SECOND < deadline:  # the clock may be a hair before the time it is woken for
+            if slowest < deadline:  # the clock may be a hair before the time it is woken for
                 reason = (
                     f"only {size} bytes of the body came within body_timeout={self._options.body_timeout:g} seconds and one"
                 )
